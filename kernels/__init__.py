@@ -1,0 +1,1 @@
+"""Biased nearest-neighbour and soft-min reductions over patches; knows tensors only."""

@@ -1,0 +1,1 @@
+"""Single-image texture synthesis by optimal transport of patches."""
