@@ -1,0 +1,26 @@
+"""The command line. `main` is the `texot` script and `python -m texot`.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
+"""
+
+import os
+import signal
+import sys
+import warnings
+from types import FrameType
+
+
+def main() -> None:
+    """Run the command line on sys.argv and exit the process."""
+    signal.signal(signal.SIGINT, _quit)
+    if not sys.warnoptions and not os.environ.get("TEXOT_DEBUG"):
+        warnings.simplefilter("ignore")  # other packages' warnings are not for our user's terminal
+    from texot.cli.app import texot
+
+    texot.main(prog_name="texot")
+
+
+def _quit(signum: int, frame: FrameType | None) -> None:
+    """Leave at once: while modules are imported there is nothing to keep, and C code may eat exceptions."""
+    os.write(2, b"texot: interrupted, nothing was written\n")
+    os._exit(130)

@@ -1,1 +1,51 @@
-"""Single-image texture synthesis by optimal transport of patches."""
+"""Single-image texture synthesis by optimal transport of patches.
+
+Names are looked up on first use (PEP 562), so that `import texot` does not import torch:
+
+    >>> import texot
+    >>> result = texot.synthesize("samples/pebbles.jpg", "128x128")  # doctest: +SKIP
+    >>> result.save("pebbles.png")  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from texot._version import __version__
+from texot.errors import DeviceError, InputError, OutputError, TexotError
+
+if TYPE_CHECKING:
+    from texot.synthesis import LossRecord, State, Synthesis, iter_synthesis, synthesize
+
+__all__ = [
+    "DeviceError",
+    "InputError",
+    "LossRecord",
+    "OutputError",
+    "State",
+    "Synthesis",
+    "TexotError",
+    "__version__",
+    "iter_synthesis",
+    "synthesize",
+]
+
+# public name -> module that defines it, imported when the name is first asked for
+_LAZY = {
+    "LossRecord": "texot.synthesis",
+    "State": "texot.synthesis",
+    "Synthesis": "texot.synthesis",
+    "iter_synthesis": "texot.synthesis",
+    "synthesize": "texot.synthesis",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

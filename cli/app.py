@@ -1,0 +1,25 @@
+"""The `texot` command group: one command a file, nothing here but their list."""
+
+import click
+
+from texot import __version__
+from texot.cli.doctor import doctor
+from texot.cli.errors import OneLineErrors
+from texot.cli.options import example
+from texot.cli.replay import replay
+from texot.cli.synthesize import synthesize
+
+
+@click.group(
+    cls=OneLineErrors,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=example("texot synthesize samples/pebbles.jpg -o pebbles.png --size 2x"),
+)
+@click.version_option(__version__, prog_name="texot", message="%(prog)s %(version)s")
+def texot() -> None:
+    """Make new texture from one image: same patches, in the same proportions, new arrangement."""
+
+
+texot.add_command(synthesize)
+texot.add_command(replay)
+texot.add_command(doctor)

@@ -1,0 +1,98 @@
+"""Every way to fail, as one line on stderr and an exit code; never a traceback.
+
+2 is wrong usage, 1 the rest, 130 Ctrl-C. TEXOT_DEBUG=1 shows the traceback of an unexpected error.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import click
+
+from texot.errors import TexotError
+
+MEMORY_ADVICE = "out of memory: ask for a smaller --size, or for --device cpu if it was the GPU's"
+
+
+class Interrupted(click.ClickException):
+    """Ctrl-C, with what became of the work."""
+
+    exit_code = 130
+
+    def __init__(self, message: str = "interrupted, nothing was written") -> None:
+        super().__init__(message)
+
+
+class OneLineErrors(click.Group):
+    """A click group whose `main` turns every exception into one line and an exit code."""
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run and exit; click's own `main` spreads usage errors over several lines."""
+        code: object
+        try:
+            code = super().main(*args, **{**kwargs, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            code = error.exit_code
+        except Exception as error:  # the outermost frame: what passes here would be a traceback
+            code = exit_code(error)
+            with contextlib.suppress(OSError):  # nobody reads stderr any more: the exit code must do
+                print(f"texot: {one_line(error)}", file=sys.stderr)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; click would answer Ctrl-C with a blank line and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Interrupted from error
+
+
+def exit_code(error: Exception) -> int:
+    """The process's exit code for an error."""
+    return error.exit_code if isinstance(error, click.ClickException) else 1
+
+
+def one_line(error: Exception) -> str:
+    """What the user reads about an error: what was wrong and what to do about it, on one line.
+
+    Raises:
+        Exception: the error itself where it is a bug and TEXOT_DEBUG asks for its traceback.
+    """
+    if isinstance(error, click.UsageError):
+        command = error.ctx.command_path if error.ctx else "texot"
+        text = f"{error.format_message().rstrip('.')} (see '{command} --help')"
+    elif isinstance(error, click.ClickException):
+        text = error.format_message()
+    elif isinstance(error, TexotError):
+        text = str(error)
+    elif isinstance(error, MemoryError) or _is_torch_memory_error(error):
+        text = MEMORY_ADVICE
+    elif isinstance(error, OSError):
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+    elif os.environ.get("TEXOT_DEBUG"):
+        raise error
+    else:
+        text = (
+            f"this is a bug in texot, please report it: {type(error).__name__}: {error} "
+            "(TEXOT_DEBUG=1 shows the traceback)"
+        )
+    return " ".join(text.split())
+
+
+@contextlib.contextmanager
+def bad_option(name: str) -> Iterator[None]:
+    """Report the library's complaint about one option's value as wrong usage of that option."""
+    try:
+        yield
+    except TexotError as error:
+        raise click.BadParameter(str(error), click.get_current_context(), param_hint=f"'{name}'") from error
+
+
+def _is_torch_memory_error(error: Exception) -> bool:
+    """torch reports memory as a RuntimeError: a subclass on CUDA, on the CPU only by its message."""
+    return isinstance(error, RuntimeError) and (
+        type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+    )

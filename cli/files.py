@@ -1,0 +1,88 @@
+"""Which files a command writes, and whether it may: checked before the work starts, not after it."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from texot.errors import OutputError
+
+_COUNTER = r"\{i(?::0?(\d{1,2}))?\}"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files of one image.
+
+    Attributes:
+        image: the image itself.
+        loss_plot: picture of the losses.
+        frames: folder for the image as it was after every `save_every` steps.
+        save_every: steps between two frames.
+    """
+
+    image: Path
+    loss_plot: Path | None = None
+    frames: Path | None = None
+    save_every: int | None = None
+
+
+def plan_outputs(
+    image: Path, loss_plot: Path | None, frames: Path | None, save_every: int | None, variations: int
+) -> list[Outputs]:
+    """The files of each variation.
+
+    Raises:
+        click.UsageError: several variations under one name, or a folder for frames that nobody asked for.
+    """
+    if frames and not save_every:
+        raise _usage("--frames says where --save-every puts its images: give --save-every N as well.")
+    if save_every and not frames:
+        frames = image.with_name(image.stem + "-frames")
+    return [
+        Outputs(
+            _numbered("--output", image, variations, number),
+            _numbered("--loss-plot", loss_plot, variations, number) if loss_plot else None,
+            _numbered("--frames", frames, variations, number) if frames else None,
+            save_every,
+        )
+        for number in range(1, variations + 1)
+    ]
+
+
+def check_outputs(plan: Sequence[Outputs], inputs: Iterable[Path], *, overwrite: bool) -> None:
+    """Refuse outputs that cannot be written, that --no-overwrite protects or that are also an input.
+
+    Raises:
+        OutputError: cannot be written, or exists and must not be replaced.
+        click.UsageError: the same file twice.
+    """
+    from texot.image import check_output
+
+    seen = {path.resolve() for path in inputs}
+    for path in [file for outputs in plan for file in (outputs.image, outputs.loss_plot) if file]:
+        if path.resolve() in seen:
+            raise _usage(f"{path} would be used twice: every input and output needs a name of its own.")
+        seen.add(path.resolve())
+        check_output(path)
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path} exists and --no-overwrite protects it: choose another name")
+    for folder in [outputs.frames for outputs in plan if outputs.frames]:
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot make a folder for frames: {error.strerror}") from error
+
+
+def _numbered(option: str, name: Path, variations: int, number: int) -> Path:
+    """The name of one variation: {i} becomes 1, 2, 3 and {i:03} becomes 001, 002, 003."""
+    found = re.search(_COUNTER, str(name))
+    if not found and variations > 1:
+        raise _usage(f"{option} {name} is one name for {variations} images: put {{i}} where the number goes.")
+    return Path(re.sub(_COUNTER, f"{number:0{found[1] or 1}}", str(name))) if found else name
+
+
+def _usage(message: str) -> click.UsageError:
+    return click.UsageError(message, click.get_current_context())

@@ -1,0 +1,148 @@
+"""Options that commands share, as decorators, and the values they accept.
+
+One spelling everywhere: the library's `n_scales` is `--n-scales`.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FILE = click.Path(path_type=Path)  # existence is the library's to check: it says more than click does
+
+
+def whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
+    """Parser of whole numbers between limits; click's IntRange clutters the help with them."""
+
+    def parse(value: str) -> int:
+        text = str(value)
+        if not re.fullmatch(r"[+-]?[0-9]{1,20}", text) or not low <= int(text) <= high:
+            raise click.BadParameter(f"{text!r} is not a whole number from {low} to {high}.")
+        return int(text)
+
+    return parse
+
+
+def real(*, zero: bool) -> Callable[[str], float]:
+    """Parser of finite numbers above zero, or from zero up; click's FloatRange lets nan and inf through."""
+
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
+            raise click.BadParameter(f"{value!r} is not a number {'from zero up' if zero else 'above zero'}.")
+        return number
+
+    return parse
+
+
+def device(value: str) -> str:
+    """Parser of `auto`, `cpu`, `cuda` and `cuda:i`; whether it is there, only torch can say."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", value):
+        raise click.BadParameter(f"{value!r} is not one of auto, cpu, cuda, cuda:0, cuda:1, ...")
+    return value
+
+
+def example(*commands: str) -> str:
+    """An epilog of commands that can be run as they stand; every help text ends in one."""
+    return "\n".join(["\b", "Example:", *(f"  {command}" for command in commands)])
+
+
+def _together(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """One decorator for several options; the help lists them in the order given."""
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+def output_options(*, required: bool, default: str = "") -> Callable[[Command], Command]:
+    """-o and whether it may replace a file."""
+    return _together(
+        click.option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            type=FILE,
+            required=required,
+            help="Image to write: PNG (keeps what replay needs), TIFF, JPEG, WebP or BMP." + default,
+        ),
+        click.option(
+            "--overwrite/--no-overwrite",
+            default=True,
+            show_default=True,
+            help="Whether a file that exists is replaced.",
+        ),
+    )
+
+
+def expert_options() -> Callable[[Command], Command]:
+    """The numbers of the algorithm; unset, preset, quality and image size choose them."""
+    return _together(
+        click.option(
+            "--n-scales", metavar="N", type=whole(1), help="Scales of the pyramid, each half the size."
+        ),
+        click.option(
+            "--patch-size", metavar="N", type=whole(1), help="Side of the square patches, in pixels."
+        ),
+        click.option("--n-iter", metavar="N", type=whole(1), help="Image steps at each scale."),
+        click.option("--psi-steps", metavar="N", type=whole(1), help="Dual steps before each image step."),
+        click.option("--lr", metavar="X", type=real(zero=False), help="Step size of the image's optimiser."),
+        click.option(
+            "--entropy",
+            metavar="X",
+            type=real(zero=True),
+            help="Entropic regularisation of the transport; 0 is none.",
+        ),
+    )
+
+
+def compute_options() -> Callable[[Command], Command]:
+    """Where and how the numbers are made."""
+    return _together(
+        click.option(
+            "--backend",
+            type=click.Choice(["auto", "tiled", "keops", "reference"]),
+            default="auto",
+            show_default=True,
+            help="Engine of the nearest-neighbour search ('texot doctor' lists them).",
+        ),
+        click.option(
+            "--device",
+            metavar="DEVICE",
+            type=device,
+            default="auto",
+            show_default=True,
+            help="auto, cpu, cuda or cuda:i.",
+        ),
+        click.option(
+            "--threads",
+            metavar="N",
+            type=whole(1, 4096),
+            help="CPU threads; the default is torch's. Another number may change the last digits.",
+        ),
+    )
+
+
+def report_options() -> Callable[[Command], Command]:
+    """What the terminal shows meanwhile."""
+    return _together(
+        click.option(
+            "--progress",
+            type=click.Choice(["bar", "json"]),
+            default="bar",
+            show_default=True,
+            help="A bar, or one JSON object a line, on stderr.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    )

@@ -1,0 +1,160 @@
+"""What stderr shows while texot works: a bar, one JSON object a line, or nothing.
+
+A reporter is a context around the work. The library's log reaches the user through it, and an error inside it
+is reported in its own form: a tool that reads JSON gets JSON to the end.
+"""
+
+import json
+import logging
+import math
+import os
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import click
+from tqdm import tqdm
+
+from texot.cli.errors import Interrupted, exit_code, one_line
+
+if TYPE_CHECKING:
+    from texot import State
+
+JSON_INTERVAL = 0.2  # seconds between two step events of one stage
+
+
+class Quiet:
+    """Shows nothing; the other reporters say only what they show instead."""
+
+    def __enter__(self) -> "Quiet":
+        self.log = _Forward(self)
+        logging.getLogger("texot").addHandler(self.log)
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        logging.getLogger("texot").removeHandler(self.log)
+        self.close()
+
+    def start(self, **facts: Any) -> None:
+        """One image begins: its output, exemplar, size and seed."""
+
+    def step(self, state: "State") -> None:
+        """One step is done."""
+
+    def done(self, **facts: Any) -> None:
+        """One image is written: its output, loss and seconds."""
+
+    def say(self, line: str) -> None:
+        """Something that the user should know and that is no error."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+class Bar(Quiet):
+    """A tqdm bar; where stderr is no terminal, one line a scale instead."""
+
+    bar: "tqdm[None] | None" = None
+
+    def step(self, state: "State") -> None:
+        """Move the bar; the time left is the library's estimate, since steps get slower scale by scale."""
+        place = f"scale {state.n_scales - state.scale} of {state.n_scales}"
+        if not sys.stderr.isatty():
+            if state.step == state.stage_steps:
+                print(f"{place}: loss {state.loss:.4g} after {state.seconds:.1f} s", file=sys.stderr)
+            return
+        if self.bar is None:
+            sized = os.get_terminal_size(sys.stderr.fileno()).columns > 0  # not where programs play terminal
+            self.bar = tqdm(
+                total=state.total_steps,
+                leave=False,
+                dynamic_ncols=sized,
+                ncols=None if sized else 80,
+                nrows=None if sized else 24,
+                desc=place,
+                bar_format="{desc}|{bar}| {n_fmt}/{total_fmt}{postfix}",
+            )
+        self.bar.set_description(place, refresh=False)
+        self.bar.set_postfix_str(f"loss {state.loss:.4g}, {_clock(state.seconds_left)} left", refresh=False)
+        self.bar.update(state.total_step - self.bar.n)
+
+    def done(self, **facts: Any) -> None:
+        """Close the bar and say what was written, in one line."""
+        self.close()
+        if not facts["interrupted"]:
+            self.say(f"wrote {facts['output']} (loss {facts['loss']:.4g}, {facts['seconds']:.1f} s)")
+
+    def say(self, line: str) -> None:
+        """Print above the bar."""
+        tqdm.write(f"texot: {line}", file=sys.stderr)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+
+class Json(Quiet):
+    """One JSON object a line: start, step, note, done, interrupted and error events."""
+
+    last = -math.inf
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Report an error as an event and leave with its exit code."""
+        super().__exit__(kind, error, trace)
+        if isinstance(error, Exception) and not isinstance(error, click.exceptions.Exit):
+            event = "interrupted" if isinstance(error, Interrupted) else "error"
+            self._event(event, message=one_line(error), exit_code=exit_code(error))
+            raise click.exceptions.Exit(exit_code(error)) from error
+
+    def start(self, **facts: Any) -> None:
+        """Emit the start event."""
+        self.last = -math.inf
+        self._event("start", **facts)
+
+    def step(self, state: "State") -> None:
+        """Emit a step event, a few a second and the last of each stage."""
+        now = time.monotonic()
+        if now - self.last < JSON_INTERVAL and state.step != state.stage_steps:
+            return
+        self.last = now
+        names = (
+            "scale n_scales step stage_steps total_step total_steps loss marginal_error seconds seconds_left"
+        )
+        self._event("step", **{name: getattr(state, name) for name in names.split()})
+
+    def done(self, **facts: Any) -> None:
+        """Emit the done event."""
+        self._event("done", **facts)
+
+    def say(self, line: str) -> None:
+        """Emit a note event."""
+        self._event("note", message=line)
+
+    @staticmethod
+    def _event(event: str, **facts: Any) -> None:
+        # JSON has no nan and no inf: null says "not known" to every parser
+        plain = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in facts.items()}
+        print(json.dumps({"event": event, **plain}, default=str), file=sys.stderr, flush=True)
+
+
+def reporter(progress: str, quiet: bool) -> Quiet:
+    """The reporter that --progress and --quiet ask for."""
+    return Quiet() if quiet else Json() if progress == "json" else Bar()
+
+
+class _Forward(logging.Handler):
+    """Hands the library's warnings to a reporter."""
+
+    def __init__(self, to: Quiet) -> None:
+        super().__init__(logging.WARNING)
+        self.to = to
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.to.say(" ".join(record.getMessage().split()))
+
+
+def _clock(seconds: float) -> str:
+    return tqdm.format_interval(round(seconds)) if math.isfinite(seconds) else "?"

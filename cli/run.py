@@ -1,0 +1,143 @@
+"""One image from start to file, for every command that synthesises.
+
+The loop holds the library's last State: Ctrl-C leaves it with the best image so far, which is written like a
+finished one. Its file records the step it stopped at, so that even that image can be replayed.
+"""
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from texot.cli.errors import Interrupted, bad_option
+from texot.cli.files import Outputs
+from texot.cli.interrupt import CtrlC
+from texot.cli.progress import Quiet
+from texot.cli.record import pack
+
+if TYPE_CHECKING:
+    from texot import State
+    from texot.image import Exemplar
+
+
+def start() -> None:
+    """Load what is slow to load; from here on Ctrl-C is an exception again, so that cleaning up works."""
+    import texot.synthesis  # noqa: F401  # and torch
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def use_threads(threads: int | None) -> dict[str, Any]:
+    """Set torch's threads, which our process may do and the library never does.
+
+    Returns:
+        What, beside the options, the last digits of a result depend on: its file records them.
+    """
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+    return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
+
+
+def read_inputs(exemplar: Path, init: str) -> tuple["Exemplar", "Exemplar | str"]:
+    """The exemplar and what to start from: an image, or the word noise."""
+    from texot.image import read_exemplar
+
+    return read_exemplar(exemplar), init if init == "noise" else read_exemplar(init)
+
+
+def pixel_size(size: str | None, exemplar: "Exemplar") -> tuple[int, int]:
+    """Width and height that --size asks for.
+
+    Raises:
+        click.BadParameter: it is no size, or an absurd one.
+    """
+    from texot.image import parse_size
+
+    with bad_option("--size"):
+        return parse_size(size, exemplar.size)
+
+
+def run(
+    exemplar: "Exemplar",
+    options: dict[str, Any],
+    outputs: Outputs,
+    report: Quiet,
+    *,
+    record: dict[str, Any],
+    stop_at: int | None = None,
+) -> None:
+    """Synthesise one image, show how it goes, write it.
+
+    Args:
+        exemplar: what it should look like.
+        options: arguments of `texot.iter_synthesis`.
+        outputs: files to write.
+        report: shows how it goes.
+        record: what the file remembers beside the library's own settings.
+        stop_at: step to stop at, to replay an image that Ctrl-C ended.
+
+    Raises:
+        Interrupted: Ctrl-C; what there was by then is written.
+        TexotError: see `texot.synthesize` and `texot.image.write_image`.
+    """
+    report.start(output=outputs.image, seed=options["seed"], size=options["size"])
+    with CtrlC() as ctrl_c:
+        state, losses = _steps(exemplar, options, outputs, report, ctrl_c, stop_at)
+        ctrl_c.ignore()  # the loop is over: another press must not cost the file
+        result = state.result()
+        settings = {**result.settings, **record, "loss": state.loss}
+        if state.total_step < state.total_steps:
+            settings["stopped_at"] = state.total_step
+        _write(exemplar, result.image, outputs.image, pack(settings))
+        if outputs.loss_plot:
+            _plot(losses, state.n_scales, outputs.loss_plot)
+    report.done(output=outputs.image, loss=state.loss, seconds=state.seconds, interrupted=ctrl_c.pressed)
+    if ctrl_c.pressed:
+        progress = f"step {state.total_step} of {state.total_steps}"
+        raise Interrupted(f"interrupted: {outputs.image} holds the image after {progress}")
+
+
+def _steps(
+    exemplar: "Exemplar",
+    options: dict[str, Any],
+    outputs: Outputs,
+    report: Quiet,
+    ctrl_c: CtrlC,
+    stop_at: int | None,
+) -> tuple["State", list[tuple[int, float]]]:
+    """Run the loop; the last state, and the scale and loss of every step."""
+    import texot
+
+    state = None
+    losses = []
+    try:
+        for state in texot.iter_synthesis(exemplar, **options):
+            ctrl_c.keep()
+            losses.append((state.scale, state.loss))
+            report.step(state)
+            if outputs.frames and outputs.save_every and state.total_step % outputs.save_every == 0:
+                number = state.total_step // outputs.save_every
+                _write(exemplar, state.image, outputs.frames / f"{number:06}.png")
+            if ctrl_c.pressed or state.total_step == stop_at:
+                break
+    except KeyboardInterrupt:
+        if state is None:
+            raise
+    assert state is not None  # n_iter is at least 1
+    return state, losses
+
+
+def _write(exemplar: "Exemplar", image: Any, path: Path, text: dict[str, str] | None = None) -> None:
+    from texot.image import write_image
+
+    write_image(image, path, mode=exemplar.mode, text=text, icc_profile=exemplar.icc_profile)
+
+
+def _plot(losses: list[tuple[int, float]], n_scales: int, path: Path) -> None:
+    from texot.cli.plot import draw_losses
+    from texot.image import read_exemplar, write_image
+
+    write_image(read_exemplar(draw_losses(losses, n_scales)).pixels, path)

@@ -1,0 +1,104 @@
+"""`texot synthesize`: a new texture from one exemplar."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from texot.cli.files import check_outputs, plan_outputs
+from texot.cli.options import (
+    FILE,
+    compute_options,
+    example,
+    expert_options,
+    output_options,
+    report_options,
+    whole,
+)
+from texot.cli.progress import reporter
+from texot.cli.run import pixel_size, read_inputs, run, start, use_threads
+
+
+@click.command(
+    short_help="Make a texture from one image.",
+    epilog=example("texot synthesize samples/pebbles.jpg -o pebbles.png --size 2x"),
+)
+@click.argument("exemplar", type=FILE)
+@output_options(required=True)
+@click.option("--size", metavar="WxH|Nx", help="256x256, or 2x the exemplar's; default: the exemplar's own.")
+@click.option(
+    "--tile",
+    type=click.Choice(["both", "x", "y", "none"]),
+    default="both",
+    show_default=True,
+    help="Axes along which copies of the result continue each other.",
+)
+@click.option(
+    "--seed",
+    metavar="N",
+    type=whole(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Same seed, same image; others differ.",
+)
+@click.option(
+    "--variations",
+    metavar="N",
+    type=whole(1, 100_000),
+    default=1,
+    help="Make N images, of seeds SEED, SEED+1, ...; OUT holds {i} or {i:03} for their number.",
+)
+@click.option(
+    "--init", metavar="noise|IMAGE", default="noise", show_default=True, help="Where to start from."
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["default", "paper"]),
+    default="default",
+    show_default=True,
+    help="Our best, or the algorithm as published.",
+)
+@click.option(
+    "--quality",
+    type=click.Choice(["draft", "normal", "high"]),
+    default="normal",
+    show_default=True,
+    help="Time spent.",
+)
+@expert_options()
+@compute_options()
+@click.option("--loss-plot", metavar="FILE", type=FILE, help="Draw the loss of every step.")
+@click.option("--save-every", metavar="N", type=whole(1), help="Keep the image of every N-th step.")
+@click.option(
+    "--frames", metavar="DIR", type=FILE, help="Folder for those images; default: OUT's name + -frames."
+)
+@report_options()
+def synthesize(
+    exemplar: Path,
+    output: Path,
+    overwrite: bool,
+    size: str | None,
+    seed: int,
+    variations: int,
+    init: str,
+    threads: int | None,
+    loss_plot: Path | None,
+    save_every: int | None,
+    frames: Path | None,
+    progress: str,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Make a new texture from the image EXEMPLAR and write it to OUT.
+
+    Ctrl-C keeps the image as far as it got. 'texot replay' makes a PNG of ours again.
+    """
+    plan = plan_outputs(output, loss_plot, frames, save_every, variations)
+    with reporter(progress, quiet) as report:
+        start()
+        source, options["init"] = read_inputs(exemplar, init)
+        options["size"] = pixel_size(size, source)
+        check_outputs(plan, [exemplar, Path(init)], overwrite=overwrite)
+        record = use_threads(threads)
+        for number, outputs in enumerate(plan):
+            run(source, {**options, "seed": seed + number}, outputs, report, record=record)
