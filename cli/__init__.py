@@ -22,5 +22,5 @@ def main() -> None:
 
 def _quit(signum: int, frame: FrameType | None) -> None:
     """Leave at once: while modules are imported there is nothing to keep, and C code may eat exceptions."""
-    os.write(2, b"texot: interrupted, nothing was written\n")
+    os.write(2, b"texot: interrupted\n")
     os._exit(130)

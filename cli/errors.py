@@ -21,7 +21,7 @@ class Interrupted(click.ClickException):
 
     exit_code = 130
 
-    def __init__(self, message: str = "interrupted, nothing was written") -> None:
+    def __init__(self, message: str = "interrupted before there was an image to keep") -> None:
         super().__init__(message)
 
 

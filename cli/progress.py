@@ -104,6 +104,7 @@ class Json(Quiet):
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Report an error as an event and leave with its exit code."""
         super().__exit__(kind, error, trace)
+        error = Interrupted() if isinstance(error, KeyboardInterrupt) else error
         if isinstance(error, Exception) and not isinstance(error, click.exceptions.Exit):
             event = "interrupted" if isinstance(error, Interrupted) else "error"
             self._event(event, message=one_line(error), exit_code=exit_code(error))

@@ -4,11 +4,13 @@ The loop holds the library's last State: Ctrl-C leaves it with the best image so
 finished one. Its file records the step it stopped at, so that even that image can be replayed.
 """
 
+import math
 import signal
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from texot import __version__
 from texot.cli.errors import Interrupted, bad_option
 from texot.cli.files import Outputs
 from texot.cli.interrupt import CtrlC
@@ -83,12 +85,12 @@ def run(
         Interrupted: Ctrl-C; what there was by then is written.
         TexotError: see `texot.synthesize` and `texot.image.write_image`.
     """
-    report.start(output=outputs.image, seed=options["seed"], size=options["size"])
+    report.start(version=__version__, output=outputs.image, seed=options["seed"], size=options["size"])
     with CtrlC() as ctrl_c:
         state, losses = _steps(exemplar, options, outputs, report, ctrl_c, stop_at)
         ctrl_c.ignore()  # the loop is over: another press must not cost the file
         result = state.result()
-        settings = {**result.settings, **record, "loss": state.loss}
+        settings = {**result.settings, **record, "loss": state.loss if math.isfinite(state.loss) else None}
         if state.total_step < state.total_steps:
             settings["stopped_at"] = state.total_step
         _write(exemplar, result.image, outputs.image, pack(settings))
