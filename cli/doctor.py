@@ -1,11 +1,45 @@
 """`texot doctor`: what this machine offers and what texot makes of it."""
 
+import json
+import platform
+import sys
+
 import click
 
+from texot import __version__
 from texot.cli.options import example
 
 
 @click.command(short_help="Show what this machine offers.", epilog=example("texot doctor"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def doctor(as_json: bool) -> None:
-    """Show Python, torch, devices, KeOps, compiler, threads, and which back end 'auto' picks and why."""
+    """Show Python, torch, devices, KeOps, compiler, threads, and which back end 'auto' picks and why.
+
+    KeOps is tried for real, which takes some seconds the first time.
+    """
+    report = examine()
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    width = max(map(len, report))
+    for topic, finding in report.items():
+        click.echo(f"{topic:<{width}}  {finding}")
+
+
+def examine() -> dict[str, str]:
+    """A finding for each topic, in the order to show them."""
+    import torch
+
+    from texot.kernels import backend_report
+
+    cuda = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+    devices = ["cpu", *(f"cuda:{i} ({p.name}, {p.total_memory / 2**30:.0f} GiB)" for i, p in enumerate(cuda))]
+    return {
+        "texot": __version__,
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "system": platform.platform(),
+        "torch": str(torch.__version__),
+        "devices": ", ".join(devices),
+        "threads": f"{torch.get_num_threads()} (change with --threads)",
+        **backend_report(),
+    }

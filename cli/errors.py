@@ -70,6 +70,8 @@ def one_line(error: Exception) -> str:
         text = str(error)
     elif isinstance(error, MemoryError) or _is_torch_memory_error(error):
         text = MEMORY_ADVICE
+    elif isinstance(error, ImportError):
+        text = f"{error}: install texot again, with its dependencies"
     elif isinstance(error, OSError):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
     elif os.environ.get("TEXOT_DEBUG"):
