@@ -70,10 +70,7 @@ def check_outputs(plan: Sequence[Outputs], inputs: Iterable[Path], *, overwrite:
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists and --no-overwrite protects it: choose another name")
     for folder in [outputs.frames for outputs in plan if outputs.frames]:
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot make a folder for frames: {error.strerror}") from error
+        check_output((folder if folder.exists() else folder.parent) / "000001.png")
 
 
 def _numbered(option: str, name: Path, variations: int, number: int) -> Path:

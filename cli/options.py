@@ -90,13 +90,18 @@ def expert_options() -> Callable[[Command], Command]:
     """The numbers of the algorithm; unset, preset, quality and image size choose them."""
     return _together(
         click.option(
-            "--n-scales", metavar="N", type=whole(1), help="Scales of the pyramid, each half the size."
+            "--n-scales", metavar="N", type=whole(1, 10**6), help="Scales of the pyramid, each half the size."
         ),
         click.option(
-            "--patch-size", metavar="N", type=whole(1), help="Side of the square patches, in pixels."
+            "--patch-size", metavar="N", type=whole(1, 10**6), help="Side of the square patches, in pixels."
         ),
-        click.option("--n-iter", metavar="N", type=whole(1), help="Image steps at each scale."),
-        click.option("--psi-steps", metavar="N", type=whole(1), help="Dual steps before each image step."),
+        click.option("--n-iter", metavar="N", type=whole(1, 10**6), help="Image steps at each scale."),
+        click.option(
+            "--psi-steps",
+            metavar="N",
+            type=whole(0, 10**6),
+            help="Dual steps for each image step; 0: plain nearest neighbours.",
+        ),
         click.option("--lr", metavar="X", type=real(zero=False), help="Step size of the image's optimiser."),
         click.option(
             "--entropy",

@@ -10,6 +10,7 @@ import math
 import os
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from texot.cli.errors import Interrupted, exit_code, one_line
 if TYPE_CHECKING:
     from texot import State
 
+_LOG = logging.getLogger("texot")
 JSON_INTERVAL = 0.2  # seconds between two step events of one stage
 
 
@@ -29,11 +31,14 @@ class Quiet:
 
     def __enter__(self) -> "Quiet":
         self.log = _Forward(self)
-        logging.getLogger("texot").addHandler(self.log)
+        self.level = _LOG.level
+        _LOG.addHandler(self.log)
+        _LOG.setLevel(logging.INFO)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        logging.getLogger("texot").removeHandler(self.log)
+        _LOG.removeHandler(self.log)
+        _LOG.setLevel(self.level)
         self.close()
 
     def start(self, **facts: Any) -> None:
@@ -147,14 +152,20 @@ def reporter(progress: str, quiet: bool) -> Quiet:
 
 
 class _Forward(logging.Handler):
-    """Hands the library's warnings to a reporter."""
+    """Hands what the library has to say to a reporter, each thing once."""
 
     def __init__(self, to: Quiet) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.INFO)
         self.to = to
+        self.said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.to.say(" ".join(record.getMessage().split()))
+        line = " ".join(record.getMessage().split())
+        # which back end was picked is for 'texot doctor' to tell; that one failed is a warning and shown
+        picked = record.levelno < logging.WARNING and Path(record.pathname).parent.name == "kernels"
+        if line not in self.said and not picked:
+            self.said.add(line)
+            self.to.say(line)
 
 
 def _clock(seconds: float) -> str:

@@ -122,6 +122,7 @@ def _steps(
             report.step(state)
             if outputs.frames and outputs.save_every and state.total_step % outputs.save_every == 0:
                 number = state.total_step // outputs.save_every
+                outputs.frames.mkdir(exist_ok=True)
                 _write(exemplar, state.image, outputs.frames / f"{number:06}.png")
             if ctrl_c.pressed or state.total_step == stop_at:
                 break
