@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -52,8 +52,9 @@ def draw_losses(losses: Sequence[tuple[int, float]], n_scales: int) -> Image.Ima
         )
         start += count
     canvas.line([(LEFT, TOP), (LEFT, TOP + height), (LEFT + width, TOP + height)], INK)
-    if points:
-        canvas.line([at(step, loss) for step, loss in points], LINE, 1.6)
+    for (step, loss), (following, after) in pairwise(points):
+        if following == step + 1:  # no line across what is left out
+            canvas.line([at(step, loss), at(following, after)], LINE, 1.6)
     canvas.text((LEFT + width / 2, SIZE[1] - 8), "step", "ms")
     canvas.text((8, TOP - 8), "loss", "ls")
     return canvas.finish()
