@@ -1,0 +1,214 @@
+"""The one objective of texot: semi-dual transport of patches over scales, plus sliced terms.
+
+    L(u) = sum_t w_t F(psi_t, P_t S_l(t) u) + sum_l w_l SW_l(S_l u)
+
+Each term holds its own potential psi_t. A single pass over sources and targets serves both gradients: the
+cells give the image its gradient 2 (x - y_sigma) / n and the potential its ascent step nu - mass
+(the published algorithm makes eleven passes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .measure import PatchMeasure
+from .patches import extract_patches, random_offset
+from .pyramid import Periodic, downsample
+from .transport import Assignment, assign, averaged_ascent, marginal_error
+
+
+@dataclass
+class PatchTerm:
+    """Transport between an image's patches at one scale and a target measure.
+
+    Attributes:
+        scale: pyramid scale of the patches.
+        measure: the target.
+        stride: distance of the patch grid's positions, moved at random every step.
+        weight: factor in the objective.
+        psi: (m,) potential, kept between steps.
+        psi_steps: passes over all pairs a step; 0 keeps psi = 0 (iterated nearest neighbours).
+        rate: how far a hit lowers a target's potential, as a share of the mean cost (stochastic ascent).
+        published_step: if set, use averaged ascent with this constant step instead.
+    """
+
+    scale: int
+    measure: PatchMeasure
+    stride: int = 1
+    weight: float = 1.0
+    psi_steps: int = 1
+    rate: float = 0.1
+    published_step: float | None = None
+    entropy: float = 0.0
+    backend: str = "auto"
+    psi: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.psi = torch.zeros_like(self.measure.nu)
+
+    def _assign(self, x: Tensor) -> Assignment:
+        return assign(x, self.measure, self.psi, entropy=self.entropy, backend=self.backend)
+
+    def _ascend(self, a: Assignment, n: int, cost: Tensor) -> None:
+        self.psi = self.psi + self.rate * cost * n * (self.measure.nu - a.mass)
+
+    def __call__(
+        self, image: Tensor, periodic: Periodic, generator: torch.Generator
+    ) -> tuple[Tensor, TermState]:
+        """The weighted semi-dual of an image scale (C, H, W), differentiable; moves psi on the way."""
+        size, shape = self.measure.patch_size, (image.shape[1], image.shape[2])
+        offset = random_offset(shape, size, self.stride, periodic, generator)
+        x = extract_patches(image, size, stride=self.stride, offset=offset, periodic=periodic)
+        source = x.detach()
+        if self.published_step is not None:
+            self.psi = averaged_ascent(
+                source,
+                self.measure,
+                self.psi,
+                n_steps=self.psi_steps,
+                step=self.published_step,
+                entropy=self.entropy,
+                backend=self.backend,
+            )
+        else:
+            for _ in range(self.psi_steps - 1):
+                a = self._assign(source)
+                self._ascend(a, len(x), ((source - a.target) ** 2).sum(1).mean())
+        a = self._assign(source)
+        distance = ((x - a.target) ** 2).sum(1).mean()
+        cost = distance.detach()
+        dual = float(a.value.mean() + self.measure.nu @ self.psi)
+        state = TermState(dual, float(cost), marginal_error(a.mass, self.measure.nu))
+        if self.published_step is None and self.psi_steps:
+            self._ascend(a, len(x), cost)
+        return self.weight * distance, state
+
+
+@dataclass(frozen=True)
+class TermState:
+    """What one evaluation of a term found.
+
+    Attributes:
+        dual: the semi-dual F(psi, x), in squared distance.
+        cost: mean squared distance of the patches to their targets.
+        marginal_error: total variation between cell masses and nu on this step's patches.
+    """
+
+    dual: float
+    cost: float
+    marginal_error: float
+
+
+@dataclass
+class SlicedTerm:
+    """Sliced Wasserstein distance between the patches of an image scale and of a measure.
+
+    Patches are projected on fresh random zero-mean filters, and on random colour directions of one pixel;
+    one-dimensional transport is sorting. Its gradient pushes the marginals apart again where averaging
+    shrank them: the cure for blur.
+
+    Attributes:
+        scale: pyramid scale.
+        measure: target patches; drawn anew by weight at every step.
+        stride: grid of the image's patches.
+        weight: factor in the objective, for the mean over filters times d.
+        n_filters: patch filters a step.
+    """
+
+    scale: int
+    measure: PatchMeasure
+    stride: int = 4
+    weight: float = 3.0
+    n_filters: int = 16
+
+    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
+        """The weighted sliced distance of an image scale (C, H, W), differentiable."""
+        size, shape = self.measure.patch_size, (image.shape[1], image.shape[2])
+        channels, d = image.shape[0], self.measure.y.shape[1]
+        offset = random_offset(shape, size, self.stride, periodic, generator)
+        x = extract_patches(image, size, stride=self.stride, offset=offset, periodic=periodic)
+        filters = torch.randn(d, self.n_filters, generator=generator)
+        filters = filters - filters.mean(0)
+        filters = filters / filters.norm(dim=0).clamp_min(1e-12)
+        colours = torch.zeros(channels, size * size, max(1, self.n_filters // 4))
+        directions = torch.randn(channels, colours.shape[2], generator=generator)
+        pixel = int(torch.randint(0, size * size, (), generator=generator))
+        colours[:, pixel] = directions / directions.norm(dim=0).clamp_min(1e-12)
+        shift = float(torch.rand((), generator=generator))
+        y = self.measure.y[systematic_sample(self.measure.nu, len(x), shift)]
+        filters, colours = filters.to(image), colours.flatten(0, 1).to(image)
+        return self.weight * (d * sliced_distance(x, y, filters) + channels * sliced_distance(x, y, colours))
+
+
+def systematic_sample(nu: Tensor, count: int, shift: float) -> Tensor:
+    """Indices of `count` draws from weights nu (m,), evenly spaced along their cumulative sum."""
+    edges = nu.double().cumsum(0)
+    ticks = (torch.arange(count, device=nu.device, dtype=torch.float64) + shift) / count * edges[-1]
+    return torch.searchsorted(edges, ticks).clamp_max(len(nu) - 1)
+
+
+def sliced_distance(x: Tensor, y: Tensor, filters: Tensor) -> Tensor:
+    """Mean over filters of the squared 1-D Wasserstein distance between projections.
+
+    Args:
+        x: (n, d), differentiable.
+        y: (n, d), as many.
+        filters: (d, k).
+    """
+    a = (x @ filters).T  # (k, n)
+    with torch.no_grad():
+        goal = torch.empty_like(a).scatter_(1, a.argsort(1), (y @ filters).T.sort(1).values)
+    return ((a - goal) ** 2).mean()
+
+
+@dataclass(frozen=True)
+class ObjectiveState:
+    """Figures of one evaluation of the objective.
+
+    Attributes:
+        loss: sum of the patch terms' semi-duals, unweighted, in squared distance per patch.
+        marginal_error: largest marginal error of the patch terms at the finest scale present.
+    """
+
+    loss: float
+    marginal_error: float
+
+
+def evaluate(
+    image: Tensor,
+    scale: int,
+    terms: list[PatchTerm],
+    sliced: list[SlicedTerm],
+    periodic: Periodic,
+    generator: torch.Generator,
+) -> tuple[Tensor, ObjectiveState]:
+    """The objective of an image that lives at `scale`; every term of that scale or a coarser one counts.
+
+    Args:
+        image: (C, H, W), scale `scale` of the result.
+        scale: 0 = finest.
+        terms, sliced: terms at scales >= `scale`.
+        periodic: axes (y, x) that wrap around.
+        generator: CPU generator of grid offsets and filters.
+
+    Returns:
+        The differentiable weighted sum and its figures.
+    """
+    scales = {scale: image}
+    coarsest = max([scale, *(t.scale for t in terms), *(t.scale for t in sliced)])
+    for k in range(scale + 1, coarsest + 1):
+        scales[k] = downsample(scales[k - 1], periodic=periodic)
+    total = image.new_zeros(())
+    loss, error = 0.0, 0.0
+    for term in terms:
+        value, state = term(scales[term.scale], periodic, generator)
+        total = total + value
+        loss += state.dual
+        if term.scale == scale:
+            error = max(error, state.marginal_error)
+    for slice_ in sliced:
+        total = total + slice_(scales[slice_.scale], periodic, generator)
+    return total, ObjectiveState(loss, error)

@@ -1,0 +1,258 @@
+"""What synthesis does, stage by stage: scales, iterations, patch sizes, grids and weights.
+
+The default goes from the coarsest scale to the finest; each stage optimises the image at one scale and keeps
+the coarser scales in its objective. Large patches (8x8) hold structure at the coarser scales, 4x4 patches
+finish. `paper_plan` is the published algorithm: all scales jointly, from noise.
+benchmarks/README.md has the figures behind the numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .errors import InputError
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+MIN_COARSEST = 12  # pixels the shorter side of the exemplar keeps at the coarsest scale
+SEARCH_DIM = 48  # principal axes in which neighbours are searched
+
+
+@dataclass(frozen=True)
+class TermPlan:
+    """One transport term: patches of `patch_size` at `scale`, on a grid of `stride`."""
+
+    scale: int
+    patch_size: int
+    stride: int
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One optimisation, of the image at `scale`.
+
+    Attributes:
+        scale: scale of the image, 0 = finest.
+        n_iter: Adam steps.
+        terms: transport terms, at this scale and coarser ones.
+        sliced: scales that have a sliced term.
+    """
+
+    scale: int
+    n_iter: int
+    terms: tuple[TermPlan, ...]
+    sliced: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that the synthesis loop needs to know besides its images.
+
+    Attributes:
+        sizes: size of the result at each scale, finest first.
+        stages: in order of execution.
+        patch_size: side of the finest patches.
+        lr: Adam's step; with `decay` it falls linearly over the second half of each stage.
+        psi_steps: passes over all pairs of patches a step; 0 leaves the potentials at 0.
+        psi_rate: share of the mean cost by which a hit lowers a potential.
+        published_step: constant step of the published averaged ascent, or None for ours.
+        entropy: regularisation in units of squared distance per patch, 0 for none.
+        max_patches: targets kept a scale.
+        sliced_weight, n_filters: of the sliced terms.
+        published: equal target weights, no calibration, published optimiser settings.
+    """
+
+    sizes: tuple[Size, ...]
+    stages: tuple[Stage, ...]
+    patch_size: int
+    lr: float
+    psi_steps: int
+    psi_rate: float = 0.1
+    published_step: float | None = None
+    entropy: float = 0.0
+    max_patches: int = 16384
+    sliced_weight: float = 3.0
+    n_filters: int = 16
+    published: bool = False
+
+    @property
+    def n_scales(self) -> int:
+        """Number of scales."""
+        return len(self.sizes)
+
+    @property
+    def n_steps(self) -> int:
+        """Adam steps of all stages."""
+        return sum(stage.n_iter for stage in self.stages)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work a quality level does."""
+
+    coarse_iter: int
+    fine_iter: int
+    max_patches: int
+    n_filters: int
+
+
+EFFORT = {
+    "draft": Effort(coarse_iter=60, fine_iter=12, max_patches=8192, n_filters=12),
+    "normal": Effort(coarse_iter=150, fine_iter=40, max_patches=16384, n_filters=16),
+    "high": Effort(coarse_iter=300, fine_iter=100, max_patches=65536, n_filters=32),
+}
+
+
+def scale_sizes(size: Size, n_scales: int) -> tuple[Size, ...]:
+    """Sizes of a result at each scale: halved, rounded up."""
+    sizes = [size]
+    for _ in range(n_scales - 1):
+        sizes.append((math.ceil(sizes[-1][0] / 2), math.ceil(sizes[-1][1] / 2)))
+    return tuple(sizes)
+
+
+def exemplar_side(side: int, scale: int) -> int:
+    """A side of the exemplar at a scale: the 4-pixel kernel must fit, nothing is padded."""
+    for _ in range(scale):
+        side = (side - 4) // 2 + 1 if side >= 4 else 0
+    return side
+
+
+def resolve_patch_size(patch_size: int | None, exemplar: Size, size: Size) -> int:
+    """The finest patch size: the one asked for, or 4, or what a tiny image has room for.
+
+    Raises:
+        InputError: the one asked for is larger than the exemplar or the result.
+    """
+    room = min(*exemplar, *size)
+    if patch_size is None:
+        return min(4, room)
+    if patch_size > room:
+        smaller = "exemplar" if min(exemplar) <= min(size) else "result"
+        h, w = exemplar if smaller == "exemplar" else size
+        raise InputError(
+            f"patch_size {patch_size} exceeds the {w}x{h} px {smaller}: use --patch-size {room} or less"
+        )
+    return patch_size
+
+
+def resolve_n_scales(
+    n_scales: int | None, patch_size: int, exemplar: Size, size: Size, *, wanted: int = 16
+) -> int:
+    """The number of scales: the one asked for, or as many of `wanted` as keep a sensible coarsest scale.
+
+    Raises:
+        InputError: the one asked for leaves no patch at its coarsest scale.
+    """
+    most = 1
+    while min(exemplar_side(min(exemplar), most), math.ceil(min(size) / 2**most)) >= patch_size:
+        most += 1
+    if n_scales is not None:
+        if n_scales > most:
+            h, w = (exemplar_side(n, most) for n in exemplar)
+            if min(h, w) >= patch_size:
+                h, w = scale_sizes(size, most + 1)[-1]
+            raise InputError(
+                f"patch_size {patch_size} exceeds scale {most + 1} ({w}x{h} px): "
+                f"use --n-scales {most} or fewer"
+            )
+        return n_scales
+    n = 1
+    while n < min(most, wanted) and exemplar_side(min(exemplar), n) >= MIN_COARSEST:
+        n += 1
+    return n
+
+
+def default_plan(
+    exemplar: Size,
+    size: Size,
+    *,
+    quality: str = "normal",
+    n_scales: int | None = None,
+    patch_size: int | None = None,
+    n_iter: int | None = None,
+    psi_steps: int | None = None,
+    lr: float | None = None,
+    entropy: float | None = None,
+) -> Plan:
+    """Coarse to fine, large patches first. Arguments as in `texot.synthesize`."""
+    effort = EFFORT[quality]
+    patch = resolve_patch_size(patch_size, exemplar, size)
+    sizes = scale_sizes(size, resolve_n_scales(n_scales, patch, exemplar, size))
+    count = len(sizes)
+
+    def terms_at(scale: int) -> list[TermPlan]:
+        height, width = sizes[scale]
+        pixels = height * width
+        stride = 1 if pixels <= 32**2 else 2 if pixels <= 128**2 else 4
+        found = []
+        big = 2 * patch
+        fits = min(exemplar_side(min(exemplar), scale), height, width) >= big
+        if fits and scale >= 2:
+            found.append(TermPlan(scale, big, 2 if pixels <= 64**2 else 4, 0.25))
+        found.append(TermPlan(scale, patch, min(stride, patch)))
+        return found
+
+    stages = []
+    for scale in reversed(range(count)):
+        share = scale / (count - 1) if count > 1 else 0.0
+        steps = round(effort.fine_iter + (effort.coarse_iter - effort.fine_iter) * share)
+        terms = tuple(t for k in range(scale, count) for t in terms_at(k))
+        sliced = tuple(k for k in (scale, scale + 1) if k < count)
+        stages.append(Stage(scale, n_iter or steps, terms, sliced))
+    return Plan(
+        sizes,
+        tuple(stages),
+        patch,
+        lr=0.02 if lr is None else lr,
+        psi_steps=1 if psi_steps is None else psi_steps,
+        entropy=entropy or 0.0,
+        max_patches=effort.max_patches,
+        n_filters=effort.n_filters,
+    )
+
+
+def paper_plan(
+    exemplar: Size,
+    size: Size,
+    *,
+    n_scales: int | None = None,
+    patch_size: int | None = None,
+    n_iter: int | None = None,
+    psi_steps: int | None = None,
+    lr: float | None = None,
+    entropy: float | None = None,
+) -> Plan:
+    """Algorithm 1 as published (arXiv 2007.03408): 4 scales jointly, 500 iterations, 10 ascent steps each."""
+    patch = resolve_patch_size(patch_size, exemplar, size)
+    sizes = scale_sizes(size, resolve_n_scales(n_scales, patch, exemplar, size, wanted=4))
+    terms = tuple(TermPlan(scale, patch, 1) for scale in range(len(sizes)))
+    return Plan(
+        sizes,
+        (Stage(0, 500 if n_iter is None else n_iter, terms),),
+        patch,
+        lr=0.01 if lr is None else lr,
+        psi_steps=10 if psi_steps is None else psi_steps,
+        published_step=1.0,
+        entropy=entropy or 0.0,
+        max_patches=2000,
+        published=True,
+    )
+
+
+def step_work(plan: Plan, stage: Stage, n_targets: dict[int, int]) -> float:
+    """Estimated cost of one step of a stage, in arbitrary units, for telling the time that is left.
+
+    Args:
+        n_targets: number of target patches at each scale.
+    """
+    work = 0.0
+    for term in stage.terms:
+        height, width = plan.sizes[term.scale]
+        pairs = height * width / term.stride**2 * n_targets[term.scale]
+        work += max(1, plan.psi_steps) * (4 if plan.entropy else 1) * pairs
+    height, width = plan.sizes[stage.scale]
+    return work + 300 * height * width + 5e6  # the rest of a step, and its fixed part

@@ -1,0 +1,148 @@
+"""Second-order statistics of textures, and the correction that gives an image those of its exemplar.
+
+Matching patches averages overlapping candidates, which shrinks contrast a little at every scale. Two cheap
+projections undo it exactly where it can be measured without looking at patches: the radial power spectrum
+(a zero-phase filter; cf. Tartavel, Gousseau & Peyre 2014, "Variational texture synthesis with sparsity and
+spectrum constraints") and each channel's mean and standard deviation.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .pyramid import Periodic, extend
+
+N_BANDS = 32
+_MARGIN = 16  # pixels that an open axis is extended by before it is filtered
+_NYQUIST_CORNER = math.sqrt(0.5)  # the largest radial frequency of a grid, cycles per pixel
+
+
+def channel_moments(image: Tensor, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of every channel, each (C, 1, 1), over the known pixels.
+
+    Args:
+        image: (C, H, W).
+        known: (H, W) bool or None.
+    """
+    values = image.flatten(1) if known is None else image[:, known]
+    deviation, mean = torch.std_mean(values, dim=1, correction=0)
+    return mean[:, None, None], deviation[:, None, None]
+
+
+def match_moments(image: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    """The image with every channel shifted and scaled to the given mean and standard deviation."""
+    own_mean, own_deviation = channel_moments(image)
+    gain = torch.where(
+        own_deviation > 1e-6, deviation / own_deviation.clamp_min(1e-6), torch.zeros_like(deviation)
+    )
+    return (image - own_mean) * gain + mean
+
+
+def band_power(image: Tensor, *, n_bands: int = N_BANDS) -> tuple[Tensor, Tensor]:
+    """Mean power in rings of equal width from frequency 0 to the corner of the spectrum, over channels.
+
+    The image is multiplied by a periodic Hann window after its mean is removed, so that images that do not
+    tile can be compared with images that do.
+
+    Args:
+        image: (C, H, W).
+
+    Returns:
+        (n_bands,) power per pixel, and (n_bands,) the number of frequencies in each ring (0: ring empty).
+    """
+    height, width = image.shape[1:]
+    w_y, w_x = (torch.hann_window(n, device=image.device) for n in (height, width))
+    window = w_y[:, None] * w_x
+    centred = (image - image.mean((1, 2), keepdim=True)) * window
+    power = torch.stack([torch.fft.rfft2(c).abs() ** 2 for c in centred]).sum(0)
+    power = (power / (window**2).sum().clamp_min(1e-12)).cpu()  # sums below in a fixed order
+    ring = (_radius(height, width, power) / _NYQUIST_CORNER * n_bands).long().clamp_max(n_bands - 1)
+    fold = torch.full_like(power, 2.0)  # rfft keeps one of each conjugate pair
+    fold[:, 0] = 1
+    if width % 2 == 0:
+        fold[:, -1] = 1
+    fold[0, 0] = 0
+    total = torch.zeros(n_bands).scatter_add_(0, ring.flatten(), (power * fold).flatten())
+    count = torch.zeros(n_bands).scatter_add_(0, ring.flatten(), fold.flatten())
+    return (total / count.clamp_min(1)).to(image), count.to(image)
+
+
+def _radius(height: int, width: int, like: Tensor) -> Tensor:
+    fy, fx = torch.fft.fftfreq(height), torch.fft.rfftfreq(width)
+    radius = torch.sqrt(fy[:, None] ** 2 + fx**2)
+    return radius.to(like)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What `calibrate` gives back to an image at one scale.
+
+    Attributes:
+        mean, deviation: (C, 1, 1) of the exemplar's known pixels.
+        power: (N_BANDS,) ring powers, or None where the exemplar has unknown pixels or is too small.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    power: Tensor | None
+
+    @classmethod
+    def of(cls, image: Tensor, known: Tensor | None = None) -> Statistics:
+        """Statistics of an exemplar scale (C, H, W) with its (H, W) known mask or None."""
+        power = band_power(image)[0] if known is None and min(image.shape[1:]) >= 32 else None
+        return cls(*channel_moments(image, known), power)
+
+    @torch.no_grad()
+    def calibrate(
+        self,
+        image: Tensor,
+        *,
+        periodic: Periodic = (True, True),
+        max_gain_db: float = 3.0,
+        lowest: float = 1 / 16,
+    ) -> Tensor:
+        """The image with this radial power spectrum (above a frequency) and these channel moments.
+
+        Args:
+            image: (C, H, W).
+            periodic: axes (y, x) that wrap around.
+            max_gain_db: no band is amplified or damped by more.
+            lowest: frequencies below, in cycles per pixel, are left alone: coarser scales hold them.
+        """
+        if self.power is not None and min(image.shape[1:]) >= 32:
+            gain = self._gain(image, max_gain_db)
+            margins = tuple(0 if wraps else _MARGIN for wraps in periodic)
+            padded = extend(image, (_MARGIN, _MARGIN), periodic)  # an open axis must not wrap
+            rows, columns = (
+                slice(_MARGIN - m, padded.shape[a] - _MARGIN + m)
+                for a, m in zip((1, 2), margins, strict=True)
+            )
+            filtered = _filter(padded[:, rows, columns], gain, lowest)
+            height, width = image.shape[1:]
+            top, left = margins
+            image = filtered[:, top : top + height, left : left + width]
+        return match_moments(image, self.mean, self.deviation)
+
+    def _gain(self, image: Tensor, max_gain_db: float) -> Tensor:
+        """Correction of every ring in dB, (N_BANDS,)."""
+        assert self.power is not None
+        power, count = band_power(image)
+        gain = 10 * torch.log10((self.power + 1e-12) / (power + 1e-12))
+        return torch.where(count > 0, gain.clamp(-max_gain_db, max_gain_db), torch.zeros_like(gain))
+
+
+def _filter(image: Tensor, gain: Tensor, lowest: float) -> Tensor:
+    """Zero-phase filter on the torus with a gain in dB a ring, faded in over the octave below `lowest`."""
+    height, width = image.shape[1:]
+    radius = _radius(height, width, image)
+    position = (radius / _NYQUIST_CORNER * N_BANDS - 0.5).clamp(0, N_BANDS - 1.001)
+    below = position.long()
+    part = position - below
+    gain_db = gain[below] * (1 - part) + gain[below + 1] * part
+    factor = 10 ** (gain_db * (1 + (radius / lowest).log2()).clamp(0, 1) / 20)
+    # a channel at a time: the spectra of an 8k image are large
+    return torch.stack([torch.fft.irfft2(torch.fft.rfft2(c) * factor, s=(height, width)) for c in image])
