@@ -14,10 +14,12 @@ from .dispatch import (
     softmin,
 )
 from .errors import BackendError
+from .targets import Targets
 
 __all__ = [
     "BACKENDS",
     "BackendError",
+    "Targets",
     "backend_report",
     "laguerre_cells",
     "resolve_backend",

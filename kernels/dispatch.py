@@ -15,6 +15,7 @@ from torch import Tensor
 
 from . import reference, tiled
 from .errors import BackendError
+from .targets import Targets, check_finite, check_points
 
 __all__ = ["BACKENDS", "backend_report", "laguerre_cells", "resolve_backend", "soft_cells", "softmin"]
 
@@ -29,12 +30,14 @@ _KEOPS_MAX_DIM = 145
 _KEOPS_MAX_TARGETS = 16_000_000
 
 
-def laguerre_cells(x: Tensor, y: Tensor, psi: Tensor, *, backend: str = "auto", check: bool = True) -> Tensor:
+def laguerre_cells(
+    x: Tensor, y: Tensor | Targets, psi: Tensor, *, backend: str = "auto", check: bool = True
+) -> Tensor:
     """Return each point's Laguerre cell, argmin_j |x_i - y_j|^2 - psi_j, without gradient.
 
     Args:
         x: Points, (n, d), float32 or float64, any strides.
-        y: Targets, (m, d), of x's dtype and device.
+        y: Targets, (m, d), of x's dtype and device; a `Targets` made from them saves time from call to call.
         psi: Dual potential, (m,), finite; only its differences matter.
         backend: "auto", "reference", "tiled" or "keops".
         check: Look for NaN and infinity (one pass over each input); shapes and types are always checked.
@@ -48,24 +51,21 @@ def laguerre_cells(x: Tensor, y: Tensor, psi: Tensor, *, backend: str = "auto", 
 
     Source: arXiv 2007.03408, section 2 (the c-transform's minimiser).
     """
-    _check_points(x, y, check)
-    _check_vector("psi", psi, x, y)
-    if check:
-        _check_finite("psi", psi)
+    targets = _check(x, y, psi, check)
     if len(x) == 0:
         return torch.empty(0, dtype=torch.int64, device=x.device)
     with torch.no_grad():
-        name = resolve_backend(backend, x.device.type, len(x), len(y), x.shape[1])
+        name = resolve_backend(backend, x.device.type, len(x), len(targets), x.shape[1])
         try:
-            cells: Tensor = _module(name).laguerre_cells(x, y, psi)
+            cells: Tensor = _module(name).laguerre_cells(x, targets, psi)
         except BackendError as error:
-            cells = _fallback(backend, error).laguerre_cells(x, y, psi)
+            cells = _fallback(backend, error).laguerre_cells(x, targets, psi)
     return cells
 
 
 def softmin(
     x: Tensor,
-    y: Tensor,
+    y: Tensor | Targets,
     psi: Tensor,
     log_nu: Tensor,
     entropy: float,
@@ -79,7 +79,7 @@ def softmin(
 
     Args:
         x: Points, (n, d), float32 or float64.
-        y: Targets, (m, d).
+        y: Targets, (m, d), or a `Targets`.
         psi: Dual potential, (m,), finite.
         log_nu: Log-weights of the targets, (m,); -inf drops a target.
         entropy: lam > 0, in units of the cost (squared pixel values).
@@ -95,21 +95,21 @@ def softmin(
 
     Source: hal-03740368, section 2 (semi-discrete transport with entropy).
     """
-    y, psi, log_nu = _check_soft(x, y, psi, log_nu, entropy, check)
+    targets, psi, log_nu = _check_soft(x, y, psi, log_nu, entropy, check)
     if len(x) == 0:
         return x.new_empty(0)
     with torch.no_grad():
-        name = resolve_backend(backend, x.device.type, len(x), len(y), x.shape[1])
+        name = resolve_backend(backend, x.device.type, len(x), len(targets), x.shape[1])
         try:
-            value: Tensor = _module(name).softmin(x, y, psi, log_nu, entropy)
+            value: Tensor = _module(name).softmin(x, targets, psi, log_nu, entropy)
         except BackendError as error:
-            value = _fallback(backend, error).softmin(x, y, psi, log_nu, entropy)
+            value = _fallback(backend, error).softmin(x, targets, psi, log_nu, entropy)
     return value
 
 
 def soft_cells(
     x: Tensor,
-    y: Tensor,
+    y: Tensor | Targets,
     psi: Tensor,
     log_nu: Tensor,
     entropy: float,
@@ -125,15 +125,15 @@ def soft_cells(
     Returns:
         tuple[Tensor, Tensor]: The softmin, (n,), and the barycentres, (n, d).
     """
-    y, psi, log_nu = _check_soft(x, y, psi, log_nu, entropy, check)
+    targets, psi, log_nu = _check_soft(x, y, psi, log_nu, entropy, check)
     if len(x) == 0:
         return x.new_empty(0), x.new_empty(0, x.shape[1])
     with torch.no_grad():
-        name = resolve_backend(backend, x.device.type, len(x), len(y), x.shape[1])
+        name = resolve_backend(backend, x.device.type, len(x), len(targets), x.shape[1])
         try:
-            pair: tuple[Tensor, Tensor] = _module(name).soft_cells(x, y, psi, log_nu, entropy)
+            pair: tuple[Tensor, Tensor] = _module(name).soft_cells(x, targets, psi, log_nu, entropy)
         except BackendError as error:
-            pair = _fallback(backend, error).soft_cells(x, y, psi, log_nu, entropy)
+            pair = _fallback(backend, error).soft_cells(x, targets, psi, log_nu, entropy)
     return pair
 
 
@@ -234,29 +234,30 @@ def _say_once(key: str, level: int, message: str, *values: object) -> None:
     _log.log(level, message, *values)
 
 
-def _check_points(x: Tensor, y: Tensor, values: bool) -> None:
-    for name, t in (("x", x), ("y", y)):
-        if not isinstance(t, Tensor):
-            raise ValueError(f"{name}: expected a torch tensor, got {type(t).__name__}")
-        if t.ndim != 2 or t.shape[1] == 0:
-            raise ValueError(f"{name}: expected shape (count, d) with d >= 1, got {tuple(t.shape)}")
-        if t.dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"{name}: expected float32 or float64, got {_short(t.dtype)}")
+def _check(x: Tensor, y: Tensor | Targets, psi: Tensor, values: bool) -> Targets:
+    check_points("x", x)
+    if not isinstance(y, Targets):
+        check_points("y", y)
+        if len(y) == 0:
+            raise ValueError("y: expected at least one target, got none")
+        if values:
+            check_finite("y", y)
+        y = Targets.once(y)
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"x and y: dimensions differ, {x.shape[1]} and {y.shape[1]}")
-    if len(y) == 0:
-        raise ValueError("y: expected at least one target, got none")
-    _check_like("y", y, x)
+    _check_like("y", y.points, x)
+    _check_vector("psi", psi, x, len(y))
     if values:
-        _check_finite("x", x)
-        _check_finite("y", y)
+        check_finite("x", x)
+        check_finite("psi", psi)
+    return y
 
 
-def _check_vector(name: str, t: Tensor, x: Tensor, y: Tensor) -> None:
+def _check_vector(name: str, t: Tensor, x: Tensor, m: int) -> None:
     if not isinstance(t, Tensor):
         raise ValueError(f"{name}: expected a torch tensor, got {type(t).__name__}")
-    if t.shape != (len(y),):
-        raise ValueError(f"{name}: expected shape ({len(y)},), one value a target, got {tuple(t.shape)}")
+    if t.shape != (m,):
+        raise ValueError(f"{name}: expected shape ({m},), one value a target, got {tuple(t.shape)}")
     _check_like(name, t, x)
 
 
@@ -267,33 +268,22 @@ def _check_like(name: str, t: Tensor, x: Tensor) -> None:
         raise ValueError(f"{name}: expected on {x.device} like x, got it on {t.device}")
 
 
-def _check_finite(name: str, t: Tensor) -> None:
-    # The sum is one cheap pass; only a suspicious one (or an overflow) pays for the exact test.
-    if not math.isfinite(float(t.sum())):
-        bad = t.numel() - int(t.isfinite().sum())
-        if bad:
-            raise ValueError(f"{name}: expected finite values, got NaN or infinity in {bad} of {t.numel()}")
-
-
 def _check_soft(
-    x: Tensor, y: Tensor, psi: Tensor, log_nu: Tensor, entropy: float, values: bool
-) -> tuple[Tensor, Tensor, Tensor]:
+    x: Tensor, y: Tensor | Targets, psi: Tensor, log_nu: Tensor, entropy: float, values: bool
+) -> tuple[Targets, Tensor, Tensor]:
     """Check, and return the targets, potential and log-weights without the targets of weight zero."""
-    _check_points(x, y, values)
-    _check_vector("psi", psi, x, y)
-    _check_vector("log_nu", log_nu, x, y)
+    targets = _check(x, y, psi, values)
+    _check_vector("log_nu", log_nu, x, len(targets))
     if not (math.isfinite(entropy) and entropy > 0):
         raise ValueError(f"entropy: expected a positive number, got {entropy}")
-    if values:
-        _check_finite("psi", psi)
-    if math.isfinite(float(log_nu.sum())):
-        return y, psi, log_nu
-    if not float(log_nu.max()) < math.inf:  # NaN and +inf both end here
+    if math.isfinite(float(log_nu.detach().sum())):
+        return targets, psi, log_nu
+    if not float(log_nu.detach().max()) < math.inf:  # NaN and +inf both end here
         raise ValueError("log_nu: expected finite values or -inf, got NaN or +infinity")
     kept = (log_nu > -math.inf).nonzero().squeeze(1)
     if len(kept) == 0:
         raise ValueError("log_nu: expected at least one target of positive weight, got none")
-    return y[kept], psi[kept], log_nu[kept]
+    return Targets.once(targets.points[kept]), psi[kept], log_nu[kept]
 
 
 def _short(dtype: torch.dtype) -> str:

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from . import reference
 from .errors import BackendError
+from .targets import Targets
 
 __all__ = ["compiler", "describe", "laguerre_cells", "require", "soft_cells", "softmin"]
 
@@ -99,13 +100,13 @@ def describe(device_type: str, *, probe: bool) -> str:
 def _probe(device_type: str) -> None:
     x = torch.tensor([[0.0], [1.0], [2.5]], device=device_type)
     y = torch.tensor([[3.0], [0.5]], device=device_type)
-    laguerre_cells(x, y, y.new_zeros(2))  # checks its own first result
+    laguerre_cells(x, Targets.once(y), y.new_zeros(2))  # checks its own first result
 
 
-def laguerre_cells(x: Tensor, y: Tensor, psi: Tensor) -> Tensor:
+def laguerre_cells(x: Tensor, targets: Targets, psi: Tensor) -> Tensor:
     """Return argmin_j |x_i - y_j|^2 - psi_j, (n,) int64."""
-    centre = y.mean(0)
-    y = y - centre
+    centre = targets.points.mean(0)
+    y = targets.points - centre
     x = x - centre
     bias = (psi.max() - psi)[:, None].contiguous()  # (m, 1)
     on_gpu = x.is_cuda
@@ -123,7 +124,7 @@ def laguerre_cells(x: Tensor, y: Tensor, psi: Tensor) -> Tensor:
         return cells
 
     def excess(cells: Tensor, rows: Tensor) -> Tensor:
-        cost = reference._cost(x[rows].double(), y.double()) - psi.double()
+        cost = reference.squared_distances(x[rows].double(), y.double()) - psi.double()
         return cost.gather(1, cells[rows, None]).squeeze(1) - cost.min(1).values
 
     return _call(("cells", packed), x, y, psi, run, excess)
@@ -145,14 +146,16 @@ def _packed_argmin(x: Tensor, y: Tensor, bias: Tensor) -> Tensor:
     return cells.reshape(-1)[:n]
 
 
-def softmin(x: Tensor, y: Tensor, psi: Tensor, log_nu: Tensor, entropy: float) -> Tensor:
+def softmin(x: Tensor, targets: Targets, psi: Tensor, log_nu: Tensor, entropy: float) -> Tensor:
     """Return -lam log sum_j exp(log_nu_j + (psi_j - |x_i - y_j|^2) / lam), (n,)."""
-    return _soft(x, y, psi, log_nu, entropy)[0]
+    return _soft(x, targets.points, psi, log_nu, entropy)[0]
 
 
-def soft_cells(x: Tensor, y: Tensor, psi: Tensor, log_nu: Tensor, entropy: float) -> tuple[Tensor, Tensor]:
+def soft_cells(
+    x: Tensor, targets: Targets, psi: Tensor, log_nu: Tensor, entropy: float
+) -> tuple[Tensor, Tensor]:
     """Return the softmin, (n,), and the softmax-weighted mean of y, (n, d)."""
-    value, logsum, x, y, bias, centre = _soft(x, y, psi, log_nu, entropy)
+    value, logsum, x, y, bias, centre = _soft(x, targets.points, psi, log_nu, entropy)
 
     def run() -> Tensor:
         from pykeops.torch import Vi, Vj
@@ -162,7 +165,7 @@ def soft_cells(x: Tensor, y: Tensor, psi: Tensor, log_nu: Tensor, entropy: float
         return mean
 
     def excess(mean: Tensor, rows: Tensor) -> Tensor:
-        scores = bias.double().T - reference._cost(x[rows].double(), y.double())
+        scores = bias.double().T - reference.squared_distances(x[rows].double(), y.double())
         return (mean[rows] - torch.softmax(scores, 1) @ y.double()).abs().amax(1)
 
     mean = _call(("mean",), x, y, bias, run, excess)
@@ -184,7 +187,7 @@ def _soft(
         return logsum
 
     def excess(logsum: Tensor, rows: Tensor) -> Tensor:
-        scores = bias.double().T - reference._cost(x[rows].double(), y.double())
+        scores = bias.double().T - reference.squared_distances(x[rows].double(), y.double())
         return (logsum[rows, 0] - torch.logsumexp(scores, 1)).abs()
 
     logsum = _call(("softmin",), x, y, bias, run, excess)  # (n, 1)
