@@ -86,7 +86,8 @@ def downsample_known(image: Tensor, known: Tensor | None = None) -> tuple[Tensor
         return F.conv2d(image[None], kernel.expand(c, 1, 4, 4), stride=2, groups=c)[0], None
     weight = known.to(image)
     total = F.conv2d(weight[None, None], kernel[None, None], stride=2)[0]  # (1, h, w)
-    mean = F.conv2d((image * weight)[None], kernel.expand(c, 1, 4, 4), stride=2, groups=c)[0]
+    seen = torch.where(known, image, 0)  # a product would spread NaN
+    mean = F.conv2d(seen[None], kernel.expand(c, 1, 4, 4), stride=2, groups=c)[0]
     return mean / total.clamp_min(1e-6), total[0] > 0.5
 
 
