@@ -237,7 +237,7 @@ def solve(
     measure: PatchMeasure,
     psi: Tensor | None = None,
     *,
-    accuracy: float = 0.01,
+    smoothing: float = 0.1,
     n_ascent: int = 200,
     backend: str = "auto",
 ) -> DualSolution:
@@ -247,21 +247,29 @@ def solve(
         x: (n, d) sources.
         measure: the target.
         psi: (m,) warm start, or None.
-        accuracy: final entropy of the Sinkhorn phase as a share of the transport cost.
+        smoothing: entropy of the Sinkhorn phase, and the first step of the ascent, as shares of the transport
+            cost. Smaller is not better: Sinkhorn then stops unconverged and the ascent cannot make up for it
+            (0.01 leaves a gap of 1-2% between photographs' patches, 0.1 one of 0.1%).
         n_ascent: steps of ascent afterwards, with step falling as 1/sqrt(k); the best potential is kept.
 
     Returns:
         The best potential found, with the value of the *unregularised* semi-dual there: a true lower bound.
     """
-    scale = float(assign(x, measure, torch.zeros_like(measure.nu), backend=backend).value.mean())
-    passes = 1
-    if scale <= 0:  # every source lies on a target: psi = 0 is as good as any start
-        psi = torch.zeros_like(measure.nu) if psi is None else psi
+    # Both one-sided nearest-neighbour costs are lower bounds of OT: sources to targets, and back.
+    zero = torch.zeros_like(measure.nu)
+    there = float(assign(x, measure, zero, backend=backend).value.mean())
+    nearest = x[laguerre_cells(measure.y, x, x.new_zeros(len(x)), backend=backend, check=False)]
+    back = float(measure.nu @ ((measure.y - nearest) ** 2).sum(1))
+    spread = float(((x - measure.centre) ** 2).sum(1).mean() + measure.nu @ (measure.key**2).sum(1))
+    scale = max(there, back, 1e-3 * spread)  # the last for measures that share points, not masses
+    passes = 2
+    if scale <= 0:  # all points are one
+        psi = zero if psi is None else psi
     else:
-        start = sinkhorn(x, measure, psi, entropy=accuracy * scale, tolerance=1e-2, backend=backend)
+        start = sinkhorn(x, measure, psi, entropy=smoothing * scale, tolerance=1e-2, backend=backend)
         psi, passes = start.psi, passes + start.n_passes
     best = DualSolution(psi, -float("inf"), 1.0, passes)
-    step = accuracy * scale * len(x)
+    step = smoothing * scale * len(x)
     for k in range(n_ascent + 1):
         a = assign(x, measure, psi, backend=backend)
         value = float(a.value.mean() + measure.nu @ psi)
