@@ -76,8 +76,8 @@ class PatchMeasure:
             image: (C, H, W).
             patch_size: side s in pixels.
             known: (H, W) bool, or None where every pixel is known.
-            max_patches: keep at most this many: positions are divided into about that many cells of a
-                regular grid, each represented by one patch drawn by its weight, which bears the mass of the
+            max_patches: keep at most this many, and few less: positions are divided into cells of a regular
+                grid, each represented by one patch drawn by its weight, which bears the mass of the
                 whole cell (stratified sampling: no region loses mass).
             uniform: weigh all patches equally and draw without strata, as in the published algorithm.
             search_dim: look for neighbours in this many principal axes (costs stay exact).
@@ -176,16 +176,29 @@ def _uniform_weights(image: Tensor, patch_size: int, known: Tensor | None) -> Te
 
 
 def _stratified(weights: Tensor, count: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """One position from every cell of a grid of about `count` cells, with the weight of its cell."""
+    """One position from every cell of a grid with nearly `count` cells in use, and the weight of its cell."""
     rows, columns = weights.shape
-    valid = weights > 0
-    share = float(valid.float().mean())  # cells are spent on known parts only
-    pixels_per_cell = rows * columns * share / count
-    n_rows = max(1, min(rows, int(rows / pixels_per_cell**0.5)))
-    n_columns = max(1, min(columns, int(count / share / n_rows)))
-    cell_y = torch.arange(rows) * n_rows // rows
-    cell_x = torch.arange(columns) * n_columns // columns
-    cell = (cell_y[:, None] * n_columns + cell_x).flatten()
+    valid = (weights > 0).flatten()
+    whole = bool(valid.all())
+    wanted = count / float(valid.double().mean())  # cells are spent on known parts only
+    while True:
+        # as square as the shorter side allows, which is divided first
+        side = (rows * columns / wanted) ** 0.5
+        if rows <= columns:
+            n_rows = max(1, int(rows / side))
+            n_columns = max(1, min(columns, int(wanted / n_rows)))
+        else:
+            n_columns = max(1, int(columns / side))
+            n_rows = max(1, min(rows, int(wanted / n_columns)))
+        cell_y = torch.arange(rows) * n_rows // rows
+        cell_x = torch.arange(columns) * n_columns // columns
+        cell = (cell_y[:, None] * n_columns + cell_x).flatten()
+        used = n_rows * n_columns
+        if not whole:
+            used = int(torch.bincount(cell[valid], minlength=used).count_nonzero())
+        if used <= count:
+            break
+        wanted *= 0.99 * count / used  # scattered holes leave more cells in use than their share of pixels
     flat = weights.flatten().double()
     mass = torch.zeros(n_rows * n_columns, dtype=torch.float64).index_add_(0, cell, flat)
     # exponential race: the smallest -log(u)/w of a cell wins with probability w / mass
