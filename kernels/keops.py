@@ -83,7 +83,7 @@ def describe(device_type: str, *, probe: bool) -> str:
     Args:
         probe: Also compile and run a small reduction and check its value.
     """
-    if importlib.util.find_spec("pykeops") is None:
+    if "pykeops" not in sys.modules and importlib.util.find_spec("pykeops") is None:
         return "not installed (pip install pykeops)"
     try:
         require(device_type)
@@ -257,8 +257,9 @@ def _import() -> Any:
     """Import pykeops with our flags, cache folder and silence, leaving the environment as it was."""
     global _cache
     with _lock:
-        if "pykeops" in sys.modules:  # ours from before, or the user's own: then with the user's settings
-            return sys.modules["pykeops"]
+        module = sys.modules.get("pykeops")
+        if module is not None:  # ours from before, or the user's own: then with the user's settings
+            return module
         saved = {name: os.environ.get(name) for name in _VARIABLES}
         try:
             os.environ["PYKEOPS_VERBOSE"] = os.environ["KEOPS_VERBOSE"] = "0"
@@ -274,8 +275,10 @@ def _import() -> Any:
                 all(saved[name] != "0" for name in _VARIABLES[2:])
             )  # as the user would find it
         except (ImportError, OSError, RuntimeError, ValueError) as error:
+            # Half an import would pass for a whole one the next time.
             for name in [name for name in sys.modules if name.split(".")[0] in ("pykeops", "keopscore")]:
-                del sys.modules[name]
+                if sys.modules[name] is not None:
+                    del sys.modules[name]
             raise BackendError(f"KeOps cannot be imported: {' '.join(str(error).split())[:200]}") from error
         finally:
             for name, value in saved.items():
@@ -346,8 +349,8 @@ def _is_gcc() -> bool:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence KeOps for one call; its switch is a module attribute that the user may have set."""
-    modules = [sys.modules[name] for name in ("pykeops", "keopscore") if name in sys.modules]
-    saved = [getattr(module, "verbose", True) for module in modules]
+    modules = [sys.modules[name] for name in ("pykeops", "keopscore")]
+    saved = [module.verbose for module in modules]
     for module in modules:
         module.verbose = False  # type: ignore[attr-defined]
     try:
