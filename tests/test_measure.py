@@ -32,7 +32,7 @@ def unevenness(cover: Tensor) -> float:
     return float(cover.std(correction=0) / cover.mean())
 
 
-# ----------------------------------------------------------------------------------------------- whole exemplars
+# --------------------------------------------------------------------------- whole exemplars
 
 
 @pytest.mark.parametrize("patch_size", [1, 3, 5])
@@ -102,7 +102,7 @@ def test_coverage_is_even_around_holes_too() -> None:
     assert float(even[within].min() / even[within].mean()) > 0.4
 
 
-# ----------------------------------------------------------------------------------------------- unknown pixels
+# ---------------------------------------------------------------------------- unknown pixels
 
 
 @pytest.mark.parametrize("uniform", [False, True])
@@ -135,7 +135,7 @@ def test_no_patch_at_all_is_an_error_with_its_remedy() -> None:
             PatchMeasure.from_image(image, patch_size, known=mask)
 
 
-# -------------------------------------------------------------------------------------------------- subsampling
+# ------------------------------------------------------------------------------- subsampling
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 50, 100, 500])
@@ -215,7 +215,7 @@ def test_published_draw_is_without_replacement_and_equal() -> None:
     assert torch.allclose(measure.nu, torch.tensor(1 / 200))
 
 
-# ------------------------------------------------------------------------------------------------- search space
+# ------------------------------------------------------------------------------ search space
 
 
 def test_search_space_finds_nearly_the_same_cells() -> None:
@@ -239,7 +239,7 @@ def test_search_space_of_all_dimensions_is_the_patches_themselves() -> None:
     assert torch.equal(measure.project(measure.y), measure.key)
 
 
-# ----------------------------------------------------------------------------------------------- odd exemplars
+# ----------------------------------------------------------------------------- odd exemplars
 
 
 def test_constant_exemplar() -> None:
