@@ -105,7 +105,7 @@ class PatchMeasure:
         elif uniform:
             candidates = flat.nonzero()[:, 0].cpu()
             index = candidates[torch.randperm(len(candidates), generator=generator)[:max_patches]]
-            nu = torch.full((max_patches,), 1 / max_patches)
+            nu = torch.full((max_patches,), 1 / max_patches, dtype=torch.float32)
         else:
             index, nu = _stratified(weights.cpu(), max_patches, generator)
         index, nu = index.to(image.device), nu.to(image)
@@ -157,8 +157,8 @@ def coverage_weights(image: Tensor, patch_size: int, known: Tensor | None = None
 
 
 def _axis_weights(length: int, patch_size: int, n_iter: int) -> Tensor:
-    weights = torch.ones(length - patch_size + 1)
-    box = torch.ones(1, 1, patch_size)
+    weights = torch.ones(length - patch_size + 1, dtype=torch.float32)
+    box = torch.ones(1, 1, patch_size, dtype=torch.float32)
     for _ in range(n_iter):
         cover = F.conv_transpose1d(weights[None, None], box)
         weights = weights * F.conv1d(1 / cover, box)[0, 0]

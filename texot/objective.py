@@ -130,14 +130,14 @@ class SlicedTerm:
         channels, d = image.shape[0], self.measure.y.shape[1]
         offset = random_offset(shape, size, self.stride, periodic, generator)
         x = extract_patches(image, size, stride=self.stride, offset=offset, periodic=periodic)
-        filters = torch.randn(d, self.n_filters, generator=generator)
+        filters = torch.randn(d, self.n_filters, generator=generator, dtype=torch.float32)
         filters = filters - filters.mean(0)
         filters = filters / filters.norm(dim=0).clamp_min(1e-12)
-        colours = torch.zeros(channels, size * size, max(1, self.n_filters // 4))
-        directions = torch.randn(channels, colours.shape[2], generator=generator)
+        colours = filters.new_zeros(channels, size * size, max(1, self.n_filters // 4))
+        directions = torch.randn(channels, colours.shape[2], generator=generator, dtype=torch.float32)
         pixel = int(torch.randint(0, size * size, (), generator=generator))
         colours[:, pixel] = directions / directions.norm(dim=0).clamp_min(1e-12)
-        shift = float(torch.rand((), generator=generator))
+        shift = float(torch.rand((), generator=generator, dtype=torch.float32))
         y = self.measure.y[systematic_sample(self.measure.nu, len(x), shift)]
         filters, colours = filters.to(image), colours.flatten(0, 1).to(image)
         return self.weight * (d * sliced_distance(x, y, filters) + channels * sliced_distance(x, y, colours))

@@ -17,7 +17,7 @@ Periodic = tuple[bool, bool]
 
 def gaussian_kernel() -> Tensor:
     """The 4x4 Gaussian of standard deviation 1 pixel, (4, 4), sum 1."""
-    t = torch.tensor([-1.5, -0.5, 0.5, 1.5])
+    t = torch.tensor([-1.5, -0.5, 0.5, 1.5], dtype=torch.float32)
     g = torch.exp(-t * t / 2)
     g = g / g.sum()
     return g[:, None] * g

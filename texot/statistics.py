@@ -55,7 +55,7 @@ def band_power(image: Tensor, *, n_bands: int = N_BANDS) -> tuple[Tensor, Tensor
         (n_bands,) power per pixel, and (n_bands,) the number of frequencies in each ring (0: ring empty).
     """
     height, width = image.shape[1:]
-    w_y, w_x = (torch.hann_window(n, device=image.device) for n in (height, width))
+    w_y, w_x = (torch.hann_window(n, dtype=torch.float32, device=image.device) for n in (height, width))
     window = w_y[:, None] * w_x
     centred = (image - image.mean((1, 2), keepdim=True)) * window
     power = torch.stack([torch.fft.rfft2(c).abs() ** 2 for c in centred]).sum(0)
@@ -66,13 +66,14 @@ def band_power(image: Tensor, *, n_bands: int = N_BANDS) -> tuple[Tensor, Tensor
     if width % 2 == 0:
         fold[:, -1] = 1
     fold[0, 0] = 0
-    total = torch.zeros(n_bands).scatter_add_(0, ring.flatten(), (power * fold).flatten())
-    count = torch.zeros(n_bands).scatter_add_(0, ring.flatten(), fold.flatten())
+    total = torch.zeros(n_bands, dtype=power.dtype).scatter_add_(0, ring.flatten(), (power * fold).flatten())
+    count = torch.zeros(n_bands, dtype=power.dtype).scatter_add_(0, ring.flatten(), fold.flatten())
     return (total / count.clamp_min(1)).to(image), count.to(image)
 
 
 def _radius(height: int, width: int, like: Tensor) -> Tensor:
-    fy, fx = torch.fft.fftfreq(height), torch.fft.rfftfreq(width)
+    fy = torch.fft.fftfreq(height, dtype=torch.float32)
+    fx = torch.fft.rfftfreq(width, dtype=torch.float32)
     radius = torch.sqrt(fy[:, None] ** 2 + fx**2)
     return radius.to(like)
 

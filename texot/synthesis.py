@@ -8,10 +8,10 @@ Coarse to fine, one stage a scale; see `texot.plan` for the stages and `texot.ob
 from __future__ import annotations
 
 import logging
-import math
+import numbers
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +22,7 @@ from torch import Tensor
 from ._version import __version__
 from .errors import DeviceError, InputError
 from .image import Exemplar, parse_size, read_exemplar, to_pil, write_image
+from .isolation import own_modes, stepwise
 from .kernels import BackendError, resolve_backend
 from .measure import PatchMeasure
 from .objective import PatchTerm, SlicedTerm, evaluate
@@ -197,6 +198,7 @@ def synthesize(
     return state.result()
 
 
+@own_modes()
 def iter_synthesis(
     exemplar: Any,
     size: str | int | tuple[int, int] | None = None,
@@ -245,30 +247,18 @@ def iter_synthesis(
     _check_choice("preset", preset, ("default", "paper"))
     _check_choice("quality", quality, tuple(EFFORT))
     _check_choice("tile", tile, tuple(TILES))
-    _check_number("seed", seed, 0, 2**63 - 1)
-    for name, value, lowest in (
-        ("n_scales", n_scales, 1),
-        ("patch_size", patch_size, 1),
-        ("n_iter", n_iter, 1),
-        ("psi_steps", psi_steps, 0),
-    ):
-        if value is not None:
-            _check_number(name, value, lowest, 10**6)
-    if lr is not None and not (math.isfinite(lr) and lr > 0):
-        raise InputError(f"lr must be a positive number, not {lr!r}")
-    if entropy is not None and not (math.isfinite(entropy) and entropy >= 0):
-        raise InputError(f"entropy must be 0 or a positive number, not {entropy!r}")
+    seed = _whole("seed", seed, 0, 2**63 - 1)
+    expert: dict[str, Any] = {
+        "n_scales": None if n_scales is None else _whole("n_scales", n_scales, 1),
+        "patch_size": None if patch_size is None else _whole("patch_size", patch_size, 1),
+        "n_iter": None if n_iter is None else _whole("n_iter", n_iter, 1),
+        "psi_steps": None if psi_steps is None else _whole("psi_steps", psi_steps, 0),
+        "lr": None if lr is None else _real("lr", lr, "a positive number", 1e-12),
+        "entropy": None if entropy is None else _real("entropy", entropy, "0 or a positive number", 0),
+    }
     target_device = resolve_device(device)
     start = None if isinstance(init, str) and init == "noise" else _fit_channels(read_exemplar(init), source)
     sides = (source.size[1], source.size[0]), (height, width)
-    expert: dict[str, Any] = {
-        "n_scales": n_scales,
-        "patch_size": patch_size,
-        "n_iter": n_iter,
-        "psi_steps": psi_steps,
-        "lr": lr,
-        "entropy": entropy,
-    }
     plan = (
         paper_plan(*sides, **expert) if preset == "paper" else default_plan(*sides, quality=quality, **expert)
     )
@@ -297,7 +287,7 @@ def iter_synthesis(
     }
     run = _Run(plan, TILES[tile], source, settings)
     generator = torch.Generator().manual_seed(seed)
-    return _iterate(run, start, generator, target_device, backend)
+    return stepwise(_iterate(run, start, generator, target_device, backend))
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -326,9 +316,20 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
 
 
-def _check_number(name: str, value: object, lowest: int, highest: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
+def _whole(name: str, value: object, lowest: int, highest: int = 10**6) -> int:
+    """The number as a plain int, which numpy's are not."""
+    known = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not known or not lowest <= int(value) <= highest:  # type: ignore[call-overload]
         raise InputError(f"{name} must be a whole number from {lowest} to {highest}, not {value!r}")
+    return int(value)  # type: ignore[call-overload,no-any-return]
+
+
+def _real(name: str, value: object, expected: str, lowest: float, highest: float = 1e12) -> float:
+    """The number as a plain float."""
+    known = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not known or not lowest <= float(value) <= highest:  # type: ignore[arg-type]
+        raise InputError(f"{name} must be {expected} of at most {highest:g}, not {value!r}")
+    return float(value)  # type: ignore[arg-type]
 
 
 def _fit_channels(init: Exemplar, exemplar: Exemplar) -> Tensor:
@@ -345,7 +346,7 @@ def _fit_channels(init: Exemplar, exemplar: Exemplar) -> Tensor:
 
 def _iterate(
     run: _Run, start: Tensor | None, generator: torch.Generator, device: torch.device, backend: str
-) -> Iterator[State]:
+) -> Generator[State, None, None]:
     plan, begun = run.plan, time.perf_counter()
     scales = _exemplar_scales(run.exemplar, plan, device)
     n_targets = {
@@ -456,7 +457,8 @@ def _start_image(
         return gaussian_pyramid(full.to(device), first + 1, periodic=run.periodic)[first]
     image, known = scales[first]
     if plan.published:
-        return torch.rand((image.shape[0], height, width), generator=generator).to(device)
+        noise = torch.rand((image.shape[0], height, width), generator=generator, dtype=torch.float32)
+        return noise.to(device)
     values = image.flatten(1) if known is None else image[:, known]
     index = torch.randint(0, values.shape[1], (height * width,), generator=generator)
     return values[:, index.to(device)].view(-1, height, width)
