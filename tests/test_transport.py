@@ -405,6 +405,17 @@ def test_marginal_error_is_a_total_variation() -> None:
         assert 0 <= marginal_error(a / a.sum(), b / b.sum()) <= 1
 
 
+@pytest.mark.parametrize("lam", [1e-30, 1e-8, 1e8])
+def test_entropies_out_of_all_proportion_stay_finite(lam: float) -> None:
+    x, measure = photographs()
+    psi = torch.zeros(len(measure), requires_grad=True)
+    a = assign(x, measure, psi.detach(), entropy=lam)
+    (gradient,) = torch.autograd.grad(semi_dual(x, measure, psi, entropy=lam), psi)
+    for values in (a.target, a.value, a.mass, gradient, sinkhorn(x, measure, entropy=lam, n_iter=5).psi):
+        assert bool(values.isfinite().all())
+    assert float(a.mass.sum()) == pytest.approx(1, abs=1e-5)
+
+
 @pytest.mark.parametrize("entropy", ENTROPIES)
 def test_marginal_error_of_any_potential_is_a_share(entropy: float) -> None:
     x, measure = problem()

@@ -58,12 +58,17 @@ def assign(
         value, mean = soft_cells(source, targets, psi, log_nu, entropy, backend=backend, check=False)
         uniform = x.new_full((n,), 1 / n).log()
         back = softmin(targets, source, value, uniform, entropy, backend=backend, check=False)
-        return Assignment(mean + measure.centre, value, measure.nu * torch.exp((psi - back) / entropy), None)
+        return Assignment(mean + measure.centre, value, _soft_mass(measure.nu, psi - back, entropy), None)
     cells = laguerre_cells(measure.project(x), measure.key, psi, backend=backend, check=False)
     target = measure.y[cells]
     value = ((x - target) ** 2).sum(1) - psi[cells]
     mass = torch.bincount(cells, minlength=len(measure)).to(x) / n
     return Assignment(target, value, mass, cells)
+
+
+def _soft_mass(nu: Tensor, rise: Tensor, entropy: float) -> Tensor:
+    """Masses nu_j exp(rise_j / lam) of soft cells, (m,); they sum to 1, which a softmax keeps at any lam."""
+    return torch.softmax(nu.log() + rise / entropy, 0)
 
 
 class _SoftCTransform(torch.autograd.Function):
@@ -86,17 +91,18 @@ class _SoftCTransform(torch.autograd.Function):
         grad_psi = torch.zeros_like(psi)
         for part, sign in ((grad.clamp_min(0), -1.0), (-grad.clamp_max(0), 1.0)):
             if ctx.needs_input_grad[1] and bool((part > 0).any()):
-                # sum_i g_i w_ij = nu_j exp((psi_j - softmin over i with weights g)/lam)
+                # sum_i g_i w_ij = nu_j exp((psi_j - softmin over i with weights g)/lam), in all sum_i g_i
+                total = part.sum()
                 back = softmin(
                     measure.y - measure.centre,
                     x - measure.centre,
                     value,
-                    part.log(),
+                    (part / total).log(),
                     entropy,
                     backend=backend,
                     check=False,
                 )
-                grad_psi += sign * measure.nu * torch.exp((psi - back) / entropy)
+                grad_psi += sign * total * _soft_mass(measure.nu, psi - back, entropy)
         return 2 * grad[:, None] * (x - target), grad_psi, None, None, None
 
 
@@ -223,7 +229,7 @@ def sinkhorn(
     for _ in range(max(1, n_iter)):
         phi, new = half_steps(psi, entropy)
         passes += 2
-        mass = measure.nu * torch.exp((psi - new) / entropy)
+        mass = _soft_mass(measure.nu, psi - new, entropy)
         value, error = float(phi.mean() + measure.nu @ psi), marginal_error(mass, measure.nu)
         if error < tolerance:
             break
