@@ -165,7 +165,7 @@ def resolve_backend(backend: str, device_type: str, n: int, m: int, d: int) -> s
 
 def _choose(device_type: str, n: int, m: int, d: int) -> tuple[str, str]:
     if device_type != "cuda":
-        return "tiled", "as fast as KeOps without its compiler and compile time"
+        return "tiled", "needs no compiler and no compile time"
     if n * m < 1 << 20:
         return "tiled", "too little work for KeOps to pay"
     if d > _KEOPS_MAX_DIM:

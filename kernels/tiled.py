@@ -21,8 +21,8 @@ _CPU_POINTS = 128
 _CPU_TARGETS = 2048
 _CPU_SOFT_POINTS = 256
 _CPU_SOFT_TARGETS = 1024
-_CPU_FEW = 8192  # up to this many targets, costs of all of them are kept for some points, 2 MB in all
-_CPU_KEPT = 1 << 19
+_CPU_FEW = 8192  # up to this many targets, costs of all of them are kept for some points, 4 MB in all
+_CPU_KEPT = 1 << 20
 _GPU_POINTS = 16384
 _GPU_ELEMENTS = 1 << 26
 _LANES = 32  # point counts are padded to this: torch reduces odd rows at a third of the speed
@@ -56,7 +56,7 @@ def _cells_by_blocks(x: Tensor, y: Targets, psi: Tensor) -> Tensor:
     _write_bias(y, y.square[: len(y)] - (psi - psi.max()))
     m = len(rows)
     few = m <= _CPU_FEW
-    block = 16 if few or d >= 96 else 32 if d >= 24 else PAD
+    block = 32 if few or 24 <= d < 96 else 16 if d >= 96 else PAD
     width = min(max(_CPU_KEPT // m, _CPU_POINTS), 1024) // _LANES * _LANES if few else _CPU_POINTS
     width = min(width * torch.get_num_threads(), _round_up(n, _LANES))
     points = x.new_empty(width, d + 1)
