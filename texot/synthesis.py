@@ -7,6 +7,7 @@ Coarse to fine, one stage a scale; see `texot.plan` for the stages and `texot.ob
 
 from __future__ import annotations
 
+import copy
 import logging
 import numbers
 import os
@@ -145,7 +146,7 @@ class State:
             run.losses[: self.total_step],
             run.marginal_errors[: self.total_step],
             {**run.timings, "total": self.seconds},
-            run.settings,
+            copy.deepcopy(run.settings),
             run.exemplar.mode,
             run.exemplar.icc_profile,
         )
