@@ -9,12 +9,14 @@ pixel lies in one 8x8 patch, a central one in 64.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .errors import InputError
+from .kernels import Targets
 from .patches import extract_patches
 
 
@@ -115,6 +117,16 @@ class PatchMeasure:
             windows = image.unfold(1, patch_size, 1).unfold(2, patch_size, 1)  # (C, rows, columns, s, s)
             y = windows[:, index // columns, index % columns].transpose(0, 1).reshape(len(index), -1)
         return cls(y, nu, patch_size, search_dim=search_dim)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """`key`, made ready once for many searches."""
+        return Targets(self.key)
+
+    @cached_property
+    def soft_targets(self) -> Targets:
+        """The centred patches themselves: soft weights would feel the search space's missing axes."""
+        return Targets(self.y - self.centre)
 
     def __len__(self) -> int:
         return len(self.nu)

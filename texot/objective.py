@@ -169,11 +169,13 @@ class ObjectiveState:
     """Figures of one evaluation of the objective.
 
     Attributes:
-        loss: sum of the patch terms' semi-duals, unweighted, in squared distance per patch.
+        loss: sum of the patch terms' semi-duals F, unweighted, in squared distance per patch.
+        cost: sum of the mean squared distances of patches to their targets, unweighted.
         marginal_error: largest marginal error of the patch terms at the finest scale present.
     """
 
     loss: float
+    cost: float
     marginal_error: float
 
 
@@ -202,13 +204,14 @@ def evaluate(
     for k in range(scale + 1, coarsest + 1):
         scales[k] = downsample(scales[k - 1], periodic=periodic)
     total = image.new_zeros(())
-    loss, error = 0.0, 0.0
+    loss, cost, error = 0.0, 0.0, 0.0
     for term in terms:
         value, state = term(scales[term.scale], periodic, generator)
         total = total + value
         loss += state.dual
+        cost += state.cost
         if term.scale == scale:
             error = max(error, state.marginal_error)
     for slice_ in sliced:
         total = total + slice_(scales[slice_.scale], periodic, generator)
-    return total, ObjectiveState(loss, error)
+    return total, ObjectiveState(loss, cost, error)

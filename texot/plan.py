@@ -17,6 +17,7 @@ Size = tuple[int, int]
 """Height and width in pixels."""
 
 MIN_COARSEST = 12  # pixels the shorter side of the exemplar keeps at the coarsest scale
+BIG_FROM = 2  # finest scale that has patches of twice the size
 SEARCH_DIM = 48  # principal axes in which neighbours are searched
 
 
@@ -55,14 +56,19 @@ class Plan:
         sizes: size of the result at each scale, finest first.
         stages: in order of execution.
         patch_size: side of the finest patches.
-        lr: Adam's step; with `decay` it falls linearly over the second half of each stage.
+        lr: Adam's step; it falls linearly over the second half of each stage.
         psi_steps: passes over all pairs of patches a step; 0 leaves the potentials at 0.
-        psi_rate: share of the mean cost by which a hit lowers a potential.
+        psi_rate: share of the mean cost by which a hit lowers a potential, at scales with large patches.
+        psi_rate_fine: the same at the finer scales, where a patch used again should soon give way.
+        detail: the finer stages start from the coarser image plus this times fine detail of the exemplar
+            from a random place, so that layout and detail do not come from one place together (copies).
         published_step: constant step of the published averaged ascent, or None for ours.
         entropy: regularisation in units of squared distance per patch, 0 for none.
         max_patches: targets kept a scale.
-        sliced_weight, n_filters: of the sliced terms.
-        published: equal target weights, no calibration, published optimiser settings.
+        sliced_weight: weight of the sliced terms in the second half of a stage.
+        sliced_early: the same in the first half, while structure forms.
+        n_filters: random filters a sliced term and step.
+        published: uniform noise in [0, 1] as start, equal target weights, no calibration, constant lr.
     """
 
     sizes: tuple[Size, ...]
@@ -71,10 +77,13 @@ class Plan:
     lr: float
     psi_steps: int
     psi_rate: float = 0.1
+    psi_rate_fine: float = 0.3
+    detail: float = 0.0
     published_step: float | None = None
     entropy: float = 0.0
     max_patches: int = 16384
     sliced_weight: float = 3.0
+    sliced_early: float = 0.3
     n_filters: int = 16
     published: bool = False
 
@@ -91,18 +100,32 @@ class Plan:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work a quality level does."""
+    """How much work a quality level does.
 
-    coarse_iter: int
-    fine_iter: int
+    Attributes:
+        n_iter: Adam steps of a stage of 512x512 pixels; smaller stages take more, see `n_steps`.
+        most_iter: bound of that.
+        max_patches: targets kept a scale.
+        n_filters: random filters a sliced term and step.
+        detail: factor of `Plan.detail`: foreign detail takes steps to settle.
+    """
+
+    n_iter: int
+    most_iter: int
     max_patches: int
     n_filters: int
+    detail: float
+
+    def n_steps(self, pixels: int) -> int:
+        """Adam steps of a stage: structure is settled where pixels are few and steps cost little."""
+        wanted = round(self.n_iter * math.pow(512**2 / pixels, 0.4))
+        return max(self.n_iter // 2, min(self.most_iter, wanted))
 
 
 EFFORT = {
-    "draft": Effort(coarse_iter=60, fine_iter=12, max_patches=8192, n_filters=12),
-    "normal": Effort(coarse_iter=150, fine_iter=40, max_patches=16384, n_filters=16),
-    "high": Effort(coarse_iter=300, fine_iter=100, max_patches=65536, n_filters=32),
+    "draft": Effort(n_iter=8, most_iter=60, max_patches=8192, n_filters=12, detail=0.25),
+    "normal": Effort(n_iter=40, most_iter=300, max_patches=16384, n_filters=16, detail=1.0),
+    "high": Effort(n_iter=120, most_iter=600, max_patches=65536, n_filters=32, detail=1.0),
 }
 
 
@@ -191,15 +214,14 @@ def default_plan(
         found = []
         big = 2 * patch
         fits = min(exemplar_side(min(exemplar), scale), height, width) >= big
-        if fits and scale >= 2:
-            found.append(TermPlan(scale, big, 2 if pixels <= 64**2 else 4, 0.25))
+        if fits and scale >= BIG_FROM:
+            found.append(TermPlan(scale, big, 2 if pixels <= 64**2 else 4, 0.5))
         found.append(TermPlan(scale, patch, min(stride, patch)))
         return found
 
     stages = []
     for scale in reversed(range(count)):
-        share = scale / (count - 1) if count > 1 else 0.0
-        steps = round(effort.fine_iter + (effort.coarse_iter - effort.fine_iter) * share)
+        steps = effort.n_steps(sizes[scale][0] * sizes[scale][1])
         terms = tuple(t for k in range(scale, count) for t in terms_at(k))
         sliced = tuple(k for k in (scale, scale + 1) if k < count)
         stages.append(Stage(scale, n_iter or steps, terms, sliced))
@@ -210,6 +232,7 @@ def default_plan(
         lr=0.02 if lr is None else lr,
         psi_steps=1 if psi_steps is None else psi_steps,
         entropy=entropy or 0.0,
+        detail=effort.detail * min(2.0, 512 / min(exemplar)),  # the smaller, the likelier are copies
         max_patches=effort.max_patches,
         n_filters=effort.n_filters,
     )

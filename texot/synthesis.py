@@ -27,9 +27,9 @@ from .isolation import own_modes, stepwise
 from .kernels import BackendError, resolve_backend
 from .measure import PatchMeasure
 from .objective import PatchTerm, SlicedTerm, evaluate
-from .plan import EFFORT, SEARCH_DIM, Plan, Stage, TermPlan, default_plan, paper_plan, step_work
-from .pyramid import Periodic, downsample_known, gaussian_pyramid, upsample, upsample_to
-from .statistics import Statistics
+from .plan import BIG_FROM, EFFORT, SEARCH_DIM, Plan, Stage, TermPlan, default_plan, paper_plan, step_work
+from .pyramid import Periodic, downsample, downsample_known, gaussian_pyramid, upsample, upsample_to, wrap
+from .statistics import Statistics, channel_moments
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -54,7 +54,8 @@ class LossRecord:
     Attributes:
         scale: scale of the image then, 0 = finest.
         step: step within the stage, from 1.
-        loss: sum of the semi-duals of all transport terms, in squared distance per patch.
+        loss: sum over the transport terms of the mean squared distance of patches to their targets; with
+            `preset="paper"` the sum of the semi-duals, as published.
     """
 
     scale: int
@@ -112,7 +113,7 @@ class State:
         n_scales: number of scales.
         step, stage_steps: step within the stage, from 1, and its last.
         total_step, total_steps: the same over all stages.
-        loss: sum of the semi-duals of all transport terms.
+        loss: see `LossRecord`.
         marginal_error: see `Synthesis.marginal_errors`.
         seconds: since the start.
         seconds_left: estimate.
@@ -377,11 +378,15 @@ def _iterate(
         size = plan.sizes[stage.scale]
         if image.shape[1:] != size:
             image = upsample(image, size, periodic=run.periodic)
+            if plan.detail and start is None and stage.scale < BIG_FROM:
+                image = image + plan.detail * _random_detail(scales[stage.scale], size, generator)
         image = image.clone().requires_grad_(True)
         betas = (0.9, 0.999) if plan.published else (0.9, 0.99)
         adam = torch.optim.Adam([image], lr=plan.lr, betas=betas)
         for step in range(1, stage.n_iter + 1):
             adam.param_groups[0]["lr"] = plan.lr * _step_factor(plan, stage, step)
+            for k in stage.sliced:
+                sliced[k].weight = plan.sliced_weight if 2 * step > stage.n_iter else plan.sliced_early
             loss, figures = evaluate(
                 image,
                 stage.scale,
@@ -398,7 +403,8 @@ def _iterate(
             total_step += 1
             work_done += effort
             work_left -= effort
-            run.losses.append(LossRecord(stage.scale, step, figures.loss))
+            shown = figures.loss if plan.published else figures.cost
+            run.losses.append(LossRecord(stage.scale, step, shown))
             run.marginal_errors.append(figures.marginal_error)
             seconds = time.perf_counter() - begun
             run.timings[f"scale {stage.scale}"] = time.perf_counter() - stage_begun
@@ -409,7 +415,7 @@ def _iterate(
                 stage_steps=stage.n_iter,
                 total_step=total_step,
                 total_steps=plan.n_steps,
-                loss=figures.loss,
+                loss=shown,
                 marginal_error=figures.marginal_error,
                 seconds=seconds,
                 seconds_left=max(0.0, seconds / work_done * work_left),
@@ -465,6 +471,23 @@ def _start_image(
     return values[:, index.to(device)].view(-1, height, width)
 
 
+def _random_detail(
+    scale: tuple[Tensor, Tensor | None], size: tuple[int, int], generator: torch.Generator
+) -> Tensor:
+    """What the exemplar adds at a scale to the coarser one, moved and repeated at random, (C, H, W)."""
+    image, known = scale
+    if known is not None:
+        image = torch.where(known, image, channel_moments(image, known)[0])
+    size_here, open_axes = (image.shape[1], image.shape[2]), (False, False)
+    detail = image - upsample(downsample(image, periodic=open_axes), size_here, periodic=open_axes)
+    if known is not None:  # none from where the smooth image has seen unknown pixels
+        detail = detail * (F.max_pool2d((~known).to(image)[None], 9, stride=1, padding=4)[0] == 0)
+    shift = [int(torch.randint(0, n, (), generator=generator)) for n in detail.shape[1:]]
+    for axis in (1, 2):
+        detail = wrap(detail, axis, shift[axis - 1], shift[axis - 1] + size[axis - 1])
+    return detail
+
+
 def _patch_term(
     term: TermPlan,
     plan: Plan,
@@ -488,7 +511,7 @@ def _patch_term(
         stride=term.stride,
         weight=term.weight,
         psi_steps=plan.psi_steps,
-        rate=plan.psi_rate,
+        rate=plan.psi_rate_fine if term.scale < BIG_FROM else plan.psi_rate,
         published_step=plan.published_step,
         entropy=plan.entropy,
         backend=backend,

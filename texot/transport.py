@@ -53,13 +53,12 @@ def assign(
     """
     n = len(x)
     if entropy > 0:
-        # exact in the patches themselves: soft weights would feel the search space's missing axes
-        source, targets, log_nu = x - measure.centre, measure.y - measure.centre, measure.nu.log()
+        source, targets, log_nu = x - measure.centre, measure.soft_targets, measure.nu.log()
         value, mean = soft_cells(source, targets, psi, log_nu, entropy, backend=backend, check=False)
         uniform = x.new_full((n,), 1 / n).log()
-        back = softmin(targets, source, value, uniform, entropy, backend=backend, check=False)
+        back = softmin(targets.points, source, value, uniform, entropy, backend=backend, check=False)
         return Assignment(mean + measure.centre, value, _soft_mass(measure.nu, psi - back, entropy), None)
-    cells = laguerre_cells(measure.project(x), measure.key, psi, backend=backend, check=False)
+    cells = laguerre_cells(measure.project(x), measure.targets, psi, backend=backend, check=False)
     target = measure.y[cells]
     value = ((x - target) ** 2).sum(1) - psi[cells]
     mass = torch.bincount(cells, minlength=len(measure)).to(x) / n
@@ -117,7 +116,7 @@ def c_transform(
         value: Tensor = _SoftCTransform.apply(x, psi, measure, entropy, backend)  # type: ignore[no-untyped-call]
         return value
     cells = laguerre_cells(
-        measure.project(x.detach()), measure.key, psi.detach(), backend=backend, check=False
+        measure.project(x.detach()), measure.targets, psi.detach(), backend=backend, check=False
     )
     return ((x - measure.y[cells]) ** 2).sum(1) - psi[cells]
 
