@@ -106,7 +106,7 @@ class Statistics:
         max_gain_db: float = 3.0,
         lowest: float = 1 / 16,
     ) -> Tensor:
-        """The image in [0, 1] with this radial power spectrum (above a frequency) and these channel moments.
+        """The image with this radial power spectrum (above a frequency) and these channel moments.
 
         Args:
             image: (C, H, W).
@@ -126,13 +126,14 @@ class Statistics:
             height, width = image.shape[1:]
             top, left = margins
             image = filtered[:, top : top + height, left : left + width]
-        for _ in range(4):  # what is cut off at 0 and 1 moves the moments again, less each time
-            image = match_moments(image, self.mean, self.deviation)
-            low, high = torch.aminmax(image)
-            if float(low) >= 0 and float(high) <= 1:
-                break
-            image = image.clamp(0, 1)
-        return image
+        return match_moments(image, self.mean, self.deviation)
+
+    @torch.no_grad()
+    def clip(self, image: Tensor, *, n_iter: int = 4) -> Tensor:
+        """The image in [0, 1] with these channel moments: what is cut off moves them, less each time."""
+        for _ in range(n_iter):
+            image = match_moments(image.clamp(0, 1), self.mean, self.deviation)
+        return image.clamp(0, 1)
 
     def _gain(self, image: Tensor, max_gain_db: float) -> Tensor:
         """Correction of every ring in dB, (N_BANDS,)."""

@@ -399,7 +399,7 @@ def _iterate(
             adam.step()
             if statistics is not None and _calibrates(stage, step):
                 with torch.no_grad():
-                    image.copy_(statistics.calibrate(image, periodic=run.periodic))
+                    image.copy_(statistics.clip(statistics.calibrate(image, periodic=run.periodic)))
             total_step += 1
             work_done += effort
             work_left -= effort
