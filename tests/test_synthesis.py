@@ -47,6 +47,15 @@ def test_result_has_the_patches_of_the_exemplar(name: str) -> None:
     assert float((result - exemplar).abs().mean()) > 0.01  # and it is another image
 
 
+def test_colours_keep_their_mean_and_deviation_where_much_is_clipped() -> None:
+    """A third of the pixels are black or white: what is cut off must not move the moments."""
+    exemplar = (0.5 + 3 * (clouds(3, 48, 48, sigma=2) - 0.5)).clamp(0, 1)
+    assert 0.2 < float(((exemplar == 0) | (exemplar == 1)).float().mean()) < 0.6
+    found, want = (channel_moments(i) for i in (synthesize(exemplar, **DRAFT).image, exemplar))
+    assert torch.allclose(found[0], want[0], rtol=0.02)
+    assert torch.allclose(found[1], want[1], rtol=0.02)
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("entropy", [None, 0.02])
 def test_loss_falls(preset: str, entropy: float | None) -> None:
