@@ -104,7 +104,7 @@ class Effort:
 
     Attributes:
         n_iter: Adam steps of a stage of 512x512 pixels; smaller stages take more, see `n_steps`.
-        most_iter: bound of that.
+        most_iter: bound of that, for results of 512x512 pixels.
         max_patches: targets kept a scale.
         n_filters: random filters a sliced term and step.
         detail: factor of `Plan.detail`: foreign detail takes steps to settle.
@@ -116,14 +116,20 @@ class Effort:
     n_filters: int
     detail: float
 
-    def n_steps(self, pixels: int) -> int:
-        """Adam steps of a stage: structure is settled where pixels are few and steps cost little."""
-        wanted = round(self.n_iter * math.pow(512**2 / pixels, 0.4))
-        return max(self.n_iter // 2, min(self.most_iter, wanted))
+    def n_steps(self, pixels: int, result_pixels: int) -> int:
+        """Adam steps of a stage: structure is settled where pixels are few and steps cost little.
+
+        Args:
+            pixels: of the stage.
+            result_pixels: of the finest stage: a small result is not worth the most steps.
+        """
+        wanted = self.n_iter * math.pow(512**2 / pixels, 0.4)
+        most = self.most_iter * min(1.0, math.pow(result_pixels / 512**2, 0.55))
+        return max(1, self.n_iter // 2, round(min(most, wanted)))
 
 
 EFFORT = {
-    "draft": Effort(n_iter=8, most_iter=60, max_patches=8192, n_filters=12, detail=0.25),
+    "draft": Effort(n_iter=6, most_iter=45, max_patches=8192, n_filters=12, detail=0.25),
     "normal": Effort(n_iter=40, most_iter=300, max_patches=16384, n_filters=16, detail=1.0),
     "high": Effort(n_iter=120, most_iter=600, max_patches=65536, n_filters=32, detail=1.0),
 }
@@ -210,7 +216,7 @@ def default_plan(
     def terms_at(scale: int) -> list[TermPlan]:
         height, width = sizes[scale]
         pixels = height * width
-        stride = 1 if pixels <= 32**2 else 2 if pixels <= 128**2 else 4
+        stride = 1 if pixels <= 32**2 else 2 if pixels <= 64**2 else 4
         found = []
         big = 2 * patch
         fits = min(exemplar_side(min(exemplar), scale), height, width) >= big
@@ -221,7 +227,7 @@ def default_plan(
 
     stages = []
     for scale in reversed(range(count)):
-        steps = effort.n_steps(sizes[scale][0] * sizes[scale][1])
+        steps = effort.n_steps(sizes[scale][0] * sizes[scale][1], size[0] * size[1])
         terms = tuple(t for k in range(scale, count) for t in terms_at(k))
         sliced = tuple(k for k in (scale, scale + 1) if k < count)
         stages.append(Stage(scale, n_iter or steps, terms, sliced))

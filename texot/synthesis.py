@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ._version import __version__
+from .adam import Adam
 from .errors import DeviceError, InputError
 from .image import Exemplar, parse_size, read_exemplar, to_pil, write_image
 from .isolation import own_modes, stepwise
@@ -382,9 +383,8 @@ def _iterate(
                 image = image + plan.detail * _random_detail(scales[stage.scale], size, generator)
         image = image.clone().requires_grad_(True)
         betas = (0.9, 0.999) if plan.published else (0.9, 0.99)
-        adam = torch.optim.Adam([image], lr=plan.lr, betas=betas)
+        adam = Adam(image, betas=betas)
         for step in range(1, stage.n_iter + 1):
-            adam.param_groups[0]["lr"] = plan.lr * _step_factor(plan, stage, step)
             for k in stage.sliced:
                 sliced[k].weight = plan.sliced_weight if 2 * step > stage.n_iter else plan.sliced_early
             loss, figures = evaluate(
@@ -395,8 +395,8 @@ def _iterate(
                 run.periodic,
                 generator,
             )
-            (image.grad,) = torch.autograd.grad(loss, image)
-            adam.step()
+            (grad,) = torch.autograd.grad(loss, image)
+            adam.step(image, grad, plan.lr * _step_factor(plan, stage, step))
             if statistics is not None and _calibrates(stage, step):
                 with torch.no_grad():
                     image.copy_(statistics.clip(statistics.calibrate(image, periodic=run.periodic)))
