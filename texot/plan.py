@@ -61,7 +61,8 @@ class Plan:
         psi_rate: share of the mean cost by which a hit lowers a potential, at scales with large patches.
         psi_rate_fine: the same at the finer scales, where a patch used again should soon give way.
         detail: the finer stages start from the coarser image plus this times fine detail of the exemplar
-            from a random place, so that layout and detail do not come from one place together (copies).
+            from a random place, so that layout and detail do not come from one place together (copies,
+            likelier the smaller the exemplar).
         published_step: constant step of the published averaged ascent, or None for ours.
         entropy: regularisation in units of squared distance per patch, 0 for none.
         max_patches: targets kept a scale.
@@ -108,6 +109,7 @@ class Effort:
         max_patches: targets kept a scale.
         n_filters: random filters a sliced term and step.
         detail: factor of `Plan.detail`: foreign detail takes steps to settle.
+        lr: step of Adam.
     """
 
     n_iter: int
@@ -115,6 +117,7 @@ class Effort:
     max_patches: int
     n_filters: int
     detail: float
+    lr: float
 
     def n_steps(self, pixels: int, result_pixels: int) -> int:
         """Adam steps of a stage: structure is settled where pixels are few and steps cost little.
@@ -129,9 +132,9 @@ class Effort:
 
 
 EFFORT = {
-    "draft": Effort(n_iter=6, most_iter=45, max_patches=8192, n_filters=12, detail=0.25),
-    "normal": Effort(n_iter=40, most_iter=300, max_patches=16384, n_filters=16, detail=1.0),
-    "high": Effort(n_iter=120, most_iter=600, max_patches=65536, n_filters=32, detail=1.0),
+    "draft": Effort(n_iter=10, most_iter=100, max_patches=8192, n_filters=12, detail=0.0, lr=0.03),
+    "normal": Effort(n_iter=40, most_iter=300, max_patches=16384, n_filters=16, detail=1.0, lr=0.02),
+    "high": Effort(n_iter=120, most_iter=600, max_patches=65536, n_filters=32, detail=1.0, lr=0.02),
 }
 
 
@@ -235,10 +238,10 @@ def default_plan(
         sizes,
         tuple(stages),
         patch,
-        lr=0.02 if lr is None else lr,
+        lr=effort.lr if lr is None else lr,
         psi_steps=1 if psi_steps is None else psi_steps,
         entropy=entropy or 0.0,
-        detail=effort.detail * min(2.0, 512 / min(exemplar)),  # the smaller, the likelier are copies
+        detail=effort.detail * (512 / side if (side := min(exemplar)) >= 256 else 1.0),
         max_patches=effort.max_patches,
         n_filters=effort.n_filters,
     )
