@@ -127,7 +127,7 @@ class Effort:
             result_pixels: of the finest stage: a small result is not worth the most steps.
         """
         wanted = self.n_iter * math.pow(512**2 / pixels, 0.4)
-        most = self.most_iter * min(1.0, max(0.25, math.pow(result_pixels / 512**2, 0.55)))
+        most = self.most_iter * min(1.0, max(0.22, math.pow(result_pixels / 512**2, 0.55)))
         return max(1, self.n_iter // 2, round(min(most, wanted)))
 
 
