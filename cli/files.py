@@ -71,6 +71,10 @@ def check_outputs(plan: Sequence[Outputs], inputs: Iterable[Path], *, overwrite:
             raise OutputError(f"{path} exists and --no-overwrite protects it: choose another name")
     for folder in [outputs.frames for outputs in plan if outputs.frames]:
         check_output((folder if folder.exists() else folder.parent) / "000001.png")
+        if not overwrite and folder.exists() and any(folder.iterdir()):
+            raise OutputError(
+                f"{folder} holds files and --no-overwrite protects them: choose another --frames"
+            )
 
 
 def _numbered(option: str, name: Path, variations: int, number: int) -> Path:

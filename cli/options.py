@@ -36,8 +36,9 @@ def real(*, zero: bool) -> Callable[[str], float]:
             number = float(value)
         except ValueError:
             number = math.nan
-        if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
-            raise click.BadParameter(f"{value!r} is not a number {'from zero up' if zero else 'above zero'}.")
+        low = 0 if zero else 1e-12
+        if not low <= number <= 1e12:  # nan compares as false
+            raise click.BadParameter(f"{value!r} is not a number from {low} to 1e12.")
         return number
 
     return parse

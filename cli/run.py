@@ -90,9 +90,8 @@ def run(
         state, losses = _steps(exemplar, options, outputs, report, ctrl_c, stop_at)
         ctrl_c.ignore()  # the loop is over: another press must not cost the file
         result = state.result()
-        settings = {**result.settings, **record, "loss": state.loss if math.isfinite(state.loss) else None}
-        if state.total_step < state.total_steps:
-            settings["stopped_at"] = state.total_step
+        settings = {**result.settings, **record}
+        settings["loss"] = state.loss if math.isfinite(state.loss) else None
         _write(exemplar, result.image, outputs.image, pack(settings))
         if outputs.loss_plot:
             _plot(losses, state.n_scales, outputs.loss_plot)

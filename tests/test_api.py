@@ -91,6 +91,9 @@ def test_settings_make_the_image_again(exemplar: Tensor) -> None:
     assert settings.pop("texot") == texot.__version__
     assert settings.pop("exemplar_sha256") == read_exemplar(exemplar).sha256
     assert settings.pop("init_sha256") is None
+    assert settings.pop("torch") == str(torch.__version__)
+    assert settings.pop("threads") == torch.get_num_threads()
+    assert settings.pop("loss") == first.losses[-1].loss
     again = synthesize(exemplar, **settings)
     assert torch.equal(again.image, first.image)
     assert again.settings == first.settings

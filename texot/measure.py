@@ -128,6 +128,11 @@ class PatchMeasure:
         """The centred patches themselves: soft weights would feel the search space's missing axes."""
         return Targets(self.y - self.centre)
 
+    @cached_property
+    def spread(self) -> float:
+        """Mean squared distance of the targets to their centre."""
+        return float(self.nu @ (self.key**2).sum(1))
+
     def __len__(self) -> int:
         return len(self.nu)
 

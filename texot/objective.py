@@ -53,7 +53,10 @@ class PatchTerm:
         return assign(x, self.measure, self.psi, entropy=self.entropy, backend=self.backend)
 
     def _ascend(self, a: Assignment, n: int, cost: Tensor) -> None:
-        self.psi = self.psi + self.rate * cost * n * (self.measure.nu - a.mass)
+        # a hit moves psi by rate * cost; with n > m, cells hold many patches and small steps suffice
+        m = len(self.measure)
+        hits = min(n, m * m / n)
+        self.psi = self.psi + self.rate * cost * hits * (self.measure.nu - a.mass)
 
     def __call__(
         self, image: Tensor, periodic: Periodic, generator: torch.Generator
@@ -145,9 +148,9 @@ class SlicedTerm:
 
 def systematic_sample(nu: Tensor, count: int, shift: float) -> Tensor:
     """Indices of `count` draws from weights nu (m,), evenly spaced along their cumulative sum."""
-    edges = nu.double().cumsum(0)
-    ticks = (torch.arange(count, device=nu.device, dtype=torch.float64) + shift) / count * edges[-1]
-    return torch.searchsorted(edges, ticks).clamp_max(len(nu) - 1)
+    edges = nu.cpu().double().cumsum(0)  # sums in a fixed order
+    ticks = (torch.arange(count, dtype=torch.float64) + shift) / count * edges[-1]
+    return torch.searchsorted(edges, ticks).clamp_max(len(nu) - 1).to(nu.device)
 
 
 def sliced_distance(x: Tensor, y: Tensor, filters: Tensor) -> Tensor:

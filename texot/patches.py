@@ -46,9 +46,9 @@ def extract_patches(
 def random_offset(
     shape: tuple[int, int], patch_size: int, stride: int, periodic: Periodic, generator: torch.Generator
 ) -> tuple[int, int]:
-    """A grid offset drawn evenly from [0, stride)^2, kept where at least one patch fits."""
-    draws = torch.randint(0, stride, (2,), generator=generator).tolist()
+    """A grid offset (y, x) drawn evenly from those in [0, stride) that leave room for a patch."""
     room = [
         stride if wraps else min(stride, n - patch_size + 1) for n, wraps in zip(shape, periodic, strict=True)
     ]
-    return draws[0] % room[0], draws[1] % room[1]
+    y, x = (int(torch.randint(0, limit, (), generator=generator)) for limit in room)
+    return y, x

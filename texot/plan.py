@@ -11,7 +11,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch.nn.functional as F
+from torch import Tensor
+
 from .errors import InputError
+from .pyramid import downsample_known
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -61,8 +65,8 @@ class Plan:
         psi_rate: share of the mean cost by which a hit lowers a potential, at scales with large patches.
         psi_rate_fine: the same at the finer scales, where a patch used again should soon give way.
         detail: the finer stages start from the coarser image plus this times fine detail of the exemplar
-            from a random place, so that layout and detail do not come from one place together (copies,
-            likelier the smaller the exemplar).
+            from a random place, so that layout and detail do not come from one place together. Most at
+            256 px: larger exemplars copy less, and smaller results take too few steps to settle it.
         published_step: constant step of the published averaged ascent, or None for ours.
         entropy: regularisation in units of squared distance per patch, 0 for none.
         max_patches: targets kept a scale.
@@ -153,7 +157,43 @@ def exemplar_side(side: int, scale: int) -> int:
     return side
 
 
-def resolve_patch_size(patch_size: int | None, exemplar: Size, size: Size) -> int:
+def known_rooms(known: Tensor) -> tuple[int, ...]:
+    """The side of a square of known pixels that each scale of an exemplar has room for, up to 16.
+
+    Args:
+        known: (H, W) bool.
+
+    Returns:
+        One of 16, 12, 8, 4, 3, 2, 1 or 0 a scale, finest first, up to the first 0.
+    """
+    rooms = []
+    mask: Tensor | None = known
+    while mask is not None:
+        unknown = (~mask).float()[None]
+        room = 0
+        for side in (16, 12, 8, 4, 3, 2, 1):
+            if side <= min(mask.shape):
+                rows = F.max_pool2d(unknown, (side, 1), stride=1)
+                if bool((F.max_pool2d(rows, (1, side), stride=1) == 0).any()):
+                    room = side
+                    break
+        rooms.append(room)
+        if not room or min(mask.shape) < 4:
+            break
+        mask = downsample_known(unknown, mask)[1]
+    return tuple(rooms)
+
+
+def _room(exemplar: Size, scale: int, rooms: tuple[int, ...] | None) -> int:
+    """The largest patch (of at least 16, where there are unknown pixels) that fits a scale."""
+    if rooms is None:
+        return exemplar_side(min(exemplar), scale)
+    return rooms[scale] if scale < len(rooms) else 0
+
+
+def resolve_patch_size(
+    patch_size: int | None, exemplar: Size, size: Size, rooms: tuple[int, ...] | None = None
+) -> int:
     """The finest patch size: the one asked for, or 4, or what a tiny image has room for.
 
     Raises:
@@ -161,7 +201,7 @@ def resolve_patch_size(patch_size: int | None, exemplar: Size, size: Size) -> in
     """
     room = min(*exemplar, *size)
     if patch_size is None:
-        return min(4, room)
+        return max(1, min(4, room, _room(exemplar, 0, rooms)))
     if patch_size > room:
         smaller = "exemplar" if min(exemplar) <= min(size) else "result"
         h, w = exemplar if smaller == "exemplar" else size
@@ -172,7 +212,13 @@ def resolve_patch_size(patch_size: int | None, exemplar: Size, size: Size) -> in
 
 
 def resolve_n_scales(
-    n_scales: int | None, patch_size: int, exemplar: Size, size: Size, *, wanted: int = 16
+    n_scales: int | None,
+    patch_size: int,
+    exemplar: Size,
+    size: Size,
+    *,
+    wanted: int = 16,
+    rooms: tuple[int, ...] | None = None,
 ) -> int:
     """The number of scales: the one asked for, or as many of `wanted` as keep a sensible coarsest scale.
 
@@ -180,11 +226,11 @@ def resolve_n_scales(
         InputError: the one asked for leaves no patch at its coarsest scale.
     """
     most = 1
-    while min(exemplar_side(min(exemplar), most), math.ceil(min(size) / 2**most)) >= patch_size:
+    while min(_room(exemplar, most, rooms), math.ceil(min(size) / 2**most)) >= patch_size:
         most += 1
     if n_scales is not None:
         if n_scales > most:
-            h, w = (exemplar_side(n, most) for n in exemplar)
+            h, w = (max(1, exemplar_side(n, most)) for n in exemplar)
             if min(h, w) >= patch_size:
                 h, w = scale_sizes(size, most + 1)[-1]
             raise InputError(
@@ -193,7 +239,7 @@ def resolve_n_scales(
             )
         return n_scales
     n = 1
-    while n < min(most, wanted) and exemplar_side(min(exemplar), n) >= MIN_COARSEST:
+    while n < min(most, wanted) and _room(exemplar, n, rooms) >= MIN_COARSEST:
         n += 1
     return n
 
@@ -202,6 +248,7 @@ def default_plan(
     exemplar: Size,
     size: Size,
     *,
+    rooms: tuple[int, ...] | None = None,
     quality: str = "normal",
     n_scales: int | None = None,
     patch_size: int | None = None,
@@ -210,11 +257,11 @@ def default_plan(
     lr: float | None = None,
     entropy: float | None = None,
 ) -> Plan:
-    """Coarse to fine, large patches first. Arguments as in `texot.synthesize`."""
+    """Coarse to fine, large patches first. `rooms`: see `known_rooms`; the rest as in `iter_synthesis`."""
     effort = EFFORT[quality]
-    patch = resolve_patch_size(patch_size, exemplar, size)
-    sizes = scale_sizes(size, resolve_n_scales(n_scales, patch, exemplar, size))
-    count = len(sizes)
+    patch = resolve_patch_size(patch_size, exemplar, size, rooms)
+    sizes = scale_sizes(size, resolve_n_scales(n_scales, patch, exemplar, size, rooms=rooms))
+    count, side = len(sizes), min(exemplar)
 
     def terms_at(scale: int) -> list[TermPlan]:
         height, width = sizes[scale]
@@ -222,7 +269,7 @@ def default_plan(
         stride = 1 if pixels <= 32**2 else 2 if pixels <= 64**2 else 4
         found = []
         big = 2 * patch
-        fits = min(exemplar_side(min(exemplar), scale), height, width) >= big
+        fits = min(_room(exemplar, scale, rooms), height, width) >= big
         if fits and scale >= BIG_FROM:
             found.append(TermPlan(scale, big, 2 if pixels <= 64**2 else 4, 0.5))
         found.append(TermPlan(scale, patch, min(stride, patch)))
@@ -241,7 +288,7 @@ def default_plan(
         lr=effort.lr if lr is None else lr,
         psi_steps=1 if psi_steps is None else psi_steps,
         entropy=entropy or 0.0,
-        detail=effort.detail * (512 / side if (side := min(exemplar)) >= 256 else 1.0),
+        detail=effort.detail * min(2.0, 512 / side, side / 128),
         max_patches=effort.max_patches,
         n_filters=effort.n_filters,
     )
@@ -251,6 +298,7 @@ def paper_plan(
     exemplar: Size,
     size: Size,
     *,
+    rooms: tuple[int, ...] | None = None,
     n_scales: int | None = None,
     patch_size: int | None = None,
     n_iter: int | None = None,
@@ -259,8 +307,8 @@ def paper_plan(
     entropy: float | None = None,
 ) -> Plan:
     """Algorithm 1 as published (arXiv 2007.03408): 4 scales jointly, 500 iterations, 10 ascent steps each."""
-    patch = resolve_patch_size(patch_size, exemplar, size)
-    sizes = scale_sizes(size, resolve_n_scales(n_scales, patch, exemplar, size, wanted=4))
+    patch = resolve_patch_size(patch_size, exemplar, size, rooms)
+    sizes = scale_sizes(size, resolve_n_scales(n_scales, patch, exemplar, size, wanted=4, rooms=rooms))
     terms = tuple(TermPlan(scale, patch, 1) for scale in range(len(sizes)))
     return Plan(
         sizes,

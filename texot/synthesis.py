@@ -8,13 +8,14 @@ Coarse to fine, one stage a scale; see `texot.plan` for the stages and `texot.ob
 from __future__ import annotations
 
 import copy
+import json
 import logging
 import numbers
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +29,18 @@ from .isolation import own_modes, stepwise
 from .kernels import BackendError, resolve_backend
 from .measure import PatchMeasure
 from .objective import PatchTerm, SlicedTerm, evaluate
-from .plan import BIG_FROM, EFFORT, SEARCH_DIM, Plan, Stage, TermPlan, default_plan, paper_plan, step_work
+from .plan import (
+    BIG_FROM,
+    EFFORT,
+    SEARCH_DIM,
+    Plan,
+    Stage,
+    TermPlan,
+    default_plan,
+    known_rooms,
+    paper_plan,
+    step_work,
+)
 from .pyramid import Periodic, downsample, downsample_known, gaussian_pyramid, upsample, upsample_to, wrap
 from .statistics import Statistics, channel_moments
 
@@ -38,8 +50,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("texot")
 
-Source = "str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | Tensor | Exemplar"
-Tile = Literal["both", "x", "y", "none"]
 TILES: dict[str, Periodic] = {
     "both": (True, True),
     "x": (False, True),
@@ -71,7 +81,7 @@ class Synthesis:
     Attributes:
         image: (C, H, W) float32 on the CPU, in [0, 1].
         losses: one record a step.
-        marginal_errors: total variation between cell masses and target weights at the finest scale, a step;
+        marginal_errors: total variation between cell masses and target weights at the image's scale, a step;
             on grids of few patches most targets cannot be hit, so compare it with earlier steps only.
         timings: seconds by stage ("scale 0", ...), of preparation ("prepare") and in all ("total").
         settings: everything that makes the same image again, as plain JSON values.
@@ -97,12 +107,13 @@ class Synthesis:
         return array[..., 0] if array.shape[2] == 1 else array
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the image; the suffix names the format.
+        """Write the image; the suffix names the format. A PNG holds the settings, for `texot replay`.
 
         Raises:
             OutputError: it cannot be written there.
         """
-        write_image(self.image, path, mode=self.mode, icc_profile=self.icc_profile)
+        text = {"texot": json.dumps(self.settings, sort_keys=True)}
+        write_image(self.image, path, mode=self.mode, text=text, icc_profile=self.icc_profile)
 
 
 @dataclass(frozen=True)
@@ -143,12 +154,15 @@ class State:
     def result(self) -> Synthesis:
         """What there is after this step, as a `Synthesis`."""
         run = self._run
+        settings = {**copy.deepcopy(run.settings), "loss": self.loss}
+        if self.total_step < self.total_steps:
+            settings["stopped_at"] = self.total_step
         return Synthesis(
             self.image,
             run.losses[: self.total_step],
             run.marginal_errors[: self.total_step],
             {**run.timings, "total": self.seconds},
-            copy.deepcopy(run.settings),
+            settings,
             run.exemplar.mode,
             run.exemplar.icc_profile,
         )
@@ -260,11 +274,14 @@ def iter_synthesis(
         "entropy": None if entropy is None else _real("entropy", entropy, "0 or a positive number", 0),
     }
     target_device = resolve_device(device)
+    _check_memory(source, width, height)
     start = None if isinstance(init, str) and init == "noise" else _fit_channels(read_exemplar(init), source)
     sides = (source.size[1], source.size[0]), (height, width)
-    plan = (
-        paper_plan(*sides, **expert) if preset == "paper" else default_plan(*sides, quality=quality, **expert)
-    )
+    rooms = None if source.mask is None else known_rooms(source.mask)
+    if preset == "paper":
+        plan = paper_plan(*sides, rooms=rooms, **expert)
+    else:
+        plan = default_plan(*sides, rooms=rooms, quality=quality, **expert)
     if n_scales is None and plan.n_scales < (4 if preset == "paper" else 2):
         log.info("%d scale(s) fit images of this size", plan.n_scales)
     if patch_size is None and plan.patch_size < 4:
@@ -277,6 +294,8 @@ def iter_synthesis(
         raise InputError(str(error)) from error
     settings = {
         "texot": __version__,
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
         "size": [width, height],
         "preset": preset,
         "quality": quality,
@@ -312,6 +331,25 @@ def resolve_device(device: str | torch.device) -> torch.device:
         here = f"cuda:0 to cuda:{available - 1}" if available else "no CUDA device"
         raise DeviceError(f"device {device} is not there: this machine has {here}; use --device auto or cpu")
     return found
+
+
+def _check_memory(exemplar: Exemplar, width: int, height: int) -> None:
+    """Refuse what cannot fit this machine: image, gradient, two averages, patches and copies on the way.
+
+    Raises:
+        InputError: it would take more than there is.
+    """
+    channels = exemplar.pixels.shape[0]
+    need = 4 * channels * (10 * width * height + 5 * exemplar.size[0] * exemplar.size[1])
+    try:
+        have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not told on this system
+        return
+    if need > have:
+        raise InputError(
+            f"{width}x{height} px would take about {need / 2**30:.0f} GiB of memory and this machine has "
+            f"{have / 2**30:.0f} GiB: ask for a smaller size"
+        )
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
@@ -357,7 +395,8 @@ def _iterate(
     }
     work = [step_work(plan, stage, n_targets) for stage in plan.stages]
     work_left = sum(w * stage.n_iter for w, stage in zip(work, plan.stages, strict=True))
-    image = _start_image(run, start, scales, generator, device)
+    own = _start_pyramid(run, start, device)
+    image = own[plan.stages[0].scale] if own else _noise(plan, scales, generator, device)
     terms: dict[TermPlan, PatchTerm] = {}
     sliced: dict[int, SlicedTerm] = {}
     run.timings["prepare"] = time.perf_counter() - begun
@@ -379,7 +418,10 @@ def _iterate(
         size = plan.sizes[stage.scale]
         if image.shape[1:] != size:
             image = upsample(image, size, periodic=run.periodic)
-            if plan.detail and start is None and stage.scale < BIG_FROM:
+            if own:  # what the start image has at this scale, on top of what became of the coarser ones
+                coarse = upsample(own[stage.scale + 1], size, periodic=run.periodic)
+                image = image + own[stage.scale] - coarse
+            elif plan.detail and stage.scale < BIG_FROM:
                 image = image + plan.detail * _random_detail(scales[stage.scale], size, generator)
         image = image.clone().requires_grad_(True)
         betas = (0.9, 0.999) if plan.published else (0.9, 0.99)
@@ -449,19 +491,24 @@ def _exemplar_scales(
     return scales
 
 
-def _start_image(
-    run: _Run,
-    start: Tensor | None,
+def _start_pyramid(run: _Run, start: Tensor | None, device: torch.device) -> list[Tensor]:
+    """The start image, stretched to the result's size, at every scale; empty where there is none."""
+    if start is None:
+        return []
+    plan = run.plan
+    full = F.interpolate(start[None], size=plan.sizes[0], mode="bicubic", antialias=True)[0].clamp(0, 1)
+    return gaussian_pyramid(full.to(device), plan.stages[0].scale + 1, periodic=run.periodic)
+
+
+def _noise(
+    plan: Plan,
     scales: dict[int, tuple[Tensor, Tensor | None]],
     generator: torch.Generator,
     device: torch.device,
 ) -> Tensor:
-    """The first stage's image: noise, or the start image brought to that stage's scale."""
-    plan, first = run.plan, run.plan.stages[0].scale
+    """The first stage's image: pixels drawn from the exemplar at that scale, or as published from [0, 1]."""
+    first = plan.stages[0].scale
     height, width = plan.sizes[first]
-    if start is not None:
-        full = F.interpolate(start[None], size=plan.sizes[0], mode="bicubic", antialias=True)[0].clamp(0, 1)
-        return gaussian_pyramid(full.to(device), first + 1, periodic=run.periodic)[first]
     image, known = scales[first]
     if plan.published:
         noise = torch.rand((image.shape[0], height, width), generator=generator, dtype=torch.float32)
@@ -481,7 +528,7 @@ def _random_detail(
     size_here, open_axes = (image.shape[1], image.shape[2]), (False, False)
     detail = image - upsample(downsample(image, periodic=open_axes), size_here, periodic=open_axes)
     if known is not None:  # none from where the smooth image has seen unknown pixels
-        detail = detail * (F.max_pool2d((~known).to(image)[None], 9, stride=1, padding=4)[0] == 0)
+        detail = detail * (F.max_pool2d((~known).to(image)[None], 13, stride=1, padding=6)[0] == 0)
     shift = [int(torch.randint(0, n, (), generator=generator)) for n in detail.shape[1:]]
     for axis in (1, 2):
         detail = wrap(detail, axis, shift[axis - 1], shift[axis - 1] + size[axis - 1])

@@ -20,6 +20,9 @@ from torch import Tensor
 from .kernels import laguerre_cells, soft_cells, softmin
 from .measure import PatchMeasure
 
+# as a share of the targets' spread; below, float32 cannot tell soft cells from hard ones
+_LEAST_ENTROPY = 1e-5
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -52,7 +55,7 @@ def assign(
         backend: "auto", "tiled", "keops" or "reference".
     """
     n = len(x)
-    if entropy > 0:
+    if entropy > _LEAST_ENTROPY * measure.spread:
         source, targets, log_nu = x - measure.centre, measure.soft_targets, measure.nu.log()
         value, mean = soft_cells(source, targets, psi, log_nu, entropy, backend=backend, check=False)
         uniform = x.new_full((n,), 1 / n).log()
@@ -112,7 +115,7 @@ def c_transform(
 
     Args and units as in `assign`.
     """
-    if entropy > 0:
+    if entropy > _LEAST_ENTROPY * measure.spread:
         value: Tensor = _SoftCTransform.apply(x, psi, measure, entropy, backend)  # type: ignore[no-untyped-call]
         return value
     cells = laguerre_cells(
@@ -225,14 +228,15 @@ def sinkhorn(
             psi = half_steps(psi, lam)[1]
             passes += 2
             lam *= scaling
+    new = psi
     for _ in range(max(1, n_iter)):
+        psi = new
         phi, new = half_steps(psi, entropy)
         passes += 2
         mass = _soft_mass(measure.nu, psi - new, entropy)
         value, error = float(phi.mean() + measure.nu @ psi), marginal_error(mass, measure.nu)
         if error < tolerance:
             break
-        psi = new
     return DualSolution(psi, value, error, passes)
 
 
