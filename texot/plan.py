@@ -20,7 +20,7 @@ from .pyramid import downsample_known
 Size = tuple[int, int]
 """Height and width in pixels."""
 
-MIN_COARSEST = 12  # pixels the shorter side of the exemplar keeps at the coarsest scale
+MIN_COARSEST = 12  # pixels the shorter sides of exemplar and result keep at the coarsest scale
 BIG_FROM = 2  # finest scale that has patches of twice the size
 SEARCH_DIM = 48  # principal axes in which neighbours are searched
 
@@ -239,7 +239,9 @@ def resolve_n_scales(
             )
         return n_scales
     n = 1
-    while n < min(most, wanted) and _room(exemplar, n, rooms) >= MIN_COARSEST:
+    while n < min(most, wanted) and (
+        min(_room(exemplar, n, rooms), math.ceil(min(size) / 2**n)) >= MIN_COARSEST
+    ):
         n += 1
     return n
 
