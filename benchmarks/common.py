@@ -25,7 +25,7 @@ import click
 import torch
 from torch import Tensor
 
-from texot.image import read_exemplar
+from texot.files.exemplar import read_exemplar
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -49,7 +49,7 @@ def code_version() -> str:
     if not _git("status", "--porcelain", "--", *CODE):
         return commit
     code = hashlib.sha256()
-    for path in sorted(path for folder in CODE for path in (ROOT / folder).glob("*.py")):
+    for path in sorted(path for folder in CODE for path in (ROOT / folder).rglob("*.py")):
         code.update(path.read_bytes())
     return f"{commit}+{code.hexdigest()[:6]}"
 

@@ -39,7 +39,7 @@ from benchmarks.common import (
     write_page,
 )
 from texot import iter_synthesis
-from texot.image import write_image
+from texot.files.write import write_image
 
 N_ITER = 500  # of the published runs
 CHECKED = 5  # iterations that the preset is compared over; later a rounding may tip a nearest patch

@@ -1,4 +1,4 @@
-"""How good results are: every sample, method and seed through the metrics of `texot.metrics`.
+"""How good results are: every sample, method and seed through the metrics of `texot.evaluation`.
 
     python -m benchmarks.quality --method draft --method normal
     python -m benchmarks.quality --crop 128 --method normal --method paper --seed 0 --seed 1
@@ -36,9 +36,10 @@ from benchmarks.common import (
     warn_if_busy,
     write_page,
 )
-from texot import metrics, synthesize
-from texot.image import read_exemplar, to_pil, write_image
-from texot.plan import exemplar_side
+from texot import evaluation, synthesize
+from texot.engine.plan import exemplar_side
+from texot.files.exemplar import read_exemplar
+from texot.files.write import to_pil, write_image
 
 METHODS = ("draft", "normal", "high", "paper")
 STRUCTURED = ("brick_old", "stonewall", "rug", "pebbles")
@@ -77,7 +78,7 @@ LEGEND = """\
 patch distance relative to that between disjoint halves of the exemplar; 8x8 excess: the part above what
 finite samples have anyway, relative to the same (blur cannot lower it). Spectrum: rms difference of radial
 spectra. Mean, deviation: worst channel's relative error. Copied: share of 12x12 patches with the same offset
-as 2 (4) neighbours. All as defined in `texot.metrics`; lower is better."""
+as 2 (4) neighbours. All as defined in `texot.evaluation`; lower is better."""
 
 
 @dataclass(frozen=True)
@@ -95,31 +96,31 @@ class Reference:
     @cached_property
     def by_scale(self) -> list[float]:
         """Distance of 4x4 patches with itself, a scale."""
-        return metrics.multiscale_self_distance(self.pixels, n_scales=self.n_scales)
+        return evaluation.multiscale_self_distance(self.pixels, n_scales=self.n_scales)
 
     @cached_property
     def halves(self) -> float:
         """Distance of 8x8 patches between halves."""
-        return metrics.halves_distance(self.pixels)
+        return evaluation.halves_distance(self.pixels)
 
 
 def measure(image: Tensor, reference: Reference) -> dict[str, float]:
     """All figures of an image that tiles."""
     exemplar = reference.pixels
-    distances = metrics.multiscale_patch_distance(image, exemplar, n_scales=reference.n_scales)
+    distances = evaluation.multiscale_patch_distance(image, exemplar, n_scales=reference.n_scales)
     scales = [a / max(b, 1e-12) for a, b in zip(distances, reference.by_scale, strict=True)]
     halves = max(reference.halves, 1e-12)
-    mean, deviation = metrics.colour_error(image, exemplar)
+    mean, deviation = evaluation.colour_error(image, exemplar)
     figures = {f"w2_scale{k}": ratio for k, ratio in enumerate(scales)}
     figures |= {
         "w2": statistics.fmean(scales),
-        "p8": metrics.patch_distance(image, exemplar) / halves,
-        "excess8": metrics.excess_distance(image, exemplar) / halves,
-        "spectrum_db": metrics.spectrum_error(image, exemplar),
+        "p8": evaluation.patch_distance(image, exemplar) / halves,
+        "excess8": evaluation.excess_distance(image, exemplar) / halves,
+        "spectrum_db": evaluation.spectrum_error(image, exemplar),
         "mean_percent": 100 * float(mean.max()),
         "deviation_percent": 100 * float(deviation.max()),
     }
-    shares = metrics.copy_share(image, exemplar).shares
+    shares = evaluation.copy_share(image, exemplar).shares
     return figures | {f"copy{k}": share for k, share in enumerate(shares, 1)}
 
 

@@ -31,9 +31,10 @@ from benchmarks.common import (
     warn_if_busy,
     write_page,
 )
-from texot.image import read_exemplar, write_image
+from texot.evaluation.distance import patch_distance
+from texot.files.exemplar import read_exemplar
+from texot.files.write import write_image
 from texot.kernels import laguerre_cells
-from texot.metrics import patch_distance
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def check_outputs(plan: Sequence[Outputs], inputs: Iterable[Path], *, overwrite:
         OutputError: cannot be written, or exists and must not be replaced.
         click.UsageError: the same file twice.
     """
-    from texot.image import check_output
+    from texot.files.write import check_output
 
     seen = {path.resolve() for path in inputs}
     for path in [file for outputs in plan for file in (outputs.image, outputs.loss_plot) if file]:

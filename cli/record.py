@@ -23,7 +23,7 @@ def unpack(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file cannot be read or holds none.
     """
-    from texot.image import read_png_text
+    from texot.files.decode import read_png_text
 
     text = read_png_text(path).get(KEY)
     if text is None:

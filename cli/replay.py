@@ -15,7 +15,7 @@ from texot.cli.synthesize import synthesize
 from texot.errors import InputError
 
 if TYPE_CHECKING:
-    from texot.image import Exemplar
+    from texot.files.exemplar import Exemplar
 
 # options that decide the pixels; a file's settings carry them under the same names
 _OPTIONS = (

@@ -19,7 +19,7 @@ from texot.cli.record import pack
 
 if TYPE_CHECKING:
     from texot import State
-    from texot.image import Exemplar
+    from texot.files.exemplar import Exemplar
 
 
 def start() -> None:
@@ -45,7 +45,7 @@ def use_threads(threads: int | None) -> dict[str, Any]:
 
 def read_inputs(exemplar: Path, init: str) -> tuple["Exemplar", "Exemplar | str"]:
     """The exemplar and what to start from: an image, or the word noise."""
-    from texot.image import read_exemplar
+    from texot.files.exemplar import read_exemplar
 
     return read_exemplar(exemplar), init if init == "noise" else read_exemplar(init)
 
@@ -56,7 +56,7 @@ def pixel_size(size: str | None, exemplar: "Exemplar") -> tuple[int, int]:
     Raises:
         click.BadParameter: it is no size, or an absurd one.
     """
-    from texot.image import parse_size
+    from texot.files.sizes import parse_size
 
     with bad_option("--size"):
         return parse_size(size, exemplar.size)
@@ -83,7 +83,7 @@ def run(
 
     Raises:
         Interrupted: Ctrl-C; what there was by then is written.
-        TexotError: see `texot.synthesize` and `texot.image.write_image`.
+        TexotError: see `texot.synthesize` and `texot.files.write.write_image`.
     """
     report.start(version=__version__, output=outputs.image, seed=options["seed"], size=options["size"])
     with CtrlC() as ctrl_c:
@@ -133,13 +133,14 @@ def _steps(
 
 
 def _write(exemplar: "Exemplar", image: Any, path: Path, text: dict[str, str] | None = None) -> None:
-    from texot.image import write_image
+    from texot.files.write import write_image
 
     write_image(image, path, mode=exemplar.mode, text=text, icc_profile=exemplar.icc_profile)
 
 
 def _plot(losses: list[tuple[int, float]], n_scales: int, path: Path) -> None:
     from texot.cli.plot import draw_losses
-    from texot.image import read_exemplar, write_image
+    from texot.files.exemplar import read_exemplar
+    from texot.files.write import write_image
 
     write_image(read_exemplar(draw_losses(losses, n_scales)).pixels, path)

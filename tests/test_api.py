@@ -23,7 +23,8 @@ from torch import Tensor
 
 import texot
 from texot import DeviceError, InputError, State, Synthesis, iter_synthesis, synthesize
-from texot.image import Exemplar, read_exemplar, read_png_text
+from texot.files.decode import read_png_text
+from texot.files.exemplar import Exemplar, read_exemplar
 
 QUICK: dict[str, Any] = {"quality": "draft", "n_iter": 3, "device": "cpu"}
 

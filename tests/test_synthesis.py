@@ -11,12 +11,12 @@ from textures import clouds, noise, photograph
 from torch import Tensor
 
 import texot
-from texot.measure import PatchMeasure
-from texot.patches import extract_patches
-from texot.pyramid import downsample, gaussian_kernel
-from texot.statistics import channel_moments
+from texot.images.patches import extract_patches
+from texot.images.pyramid import downsample, gaussian_kernel
+from texot.images.statistics import channel_moments
 from texot.synthesis import iter_synthesis, synthesize
-from texot.transport import solve
+from texot.transport.measure import PatchMeasure
+from texot.transport.solvers import solve
 
 DRAFT = {"quality": "draft", "device": "cpu"}
 QUICK = {**DRAFT, "n_iter": 4}

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from texot.image import read_exemplar
+from texot.files.exemplar import read_exemplar
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 

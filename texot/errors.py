@@ -18,3 +18,8 @@ class OutputError(TexotError, OSError):
 
 class DeviceError(TexotError, RuntimeError):
     """A device or back end that was asked for by name and is not available."""
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's text on one line, or its name where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -2,7 +2,7 @@
 
     min_u sum_l max_psi F_l(psi_l, S_l u)
 
-Coarse to fine, one stage a scale; see `texot.plan` for the stages and `texot.objective` for the objective.
+Coarse to fine, one stage a scale: see `texot.engine.plan` for stages, `texot.engine.objective` for the sum.
 """
 
 from __future__ import annotations
@@ -21,15 +21,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ._version import __version__
-from .adam import Adam
-from .errors import DeviceError, InputError
-from .image import Exemplar, parse_size, read_exemplar, to_pil, write_image
-from .isolation import own_modes, stepwise
-from .kernels import BackendError, resolve_backend
-from .measure import PatchMeasure
-from .objective import PatchTerm, SlicedTerm, evaluate
-from .plan import (
+from texot._version import __version__
+from texot.engine.adam import Adam
+from texot.engine.isolation import own_modes, stepwise
+from texot.engine.objective import PatchTerm, SlicedTerm, evaluate
+from texot.engine.plan import (
     BIG_FROM,
     EFFORT,
     SEARCH_DIM,
@@ -41,8 +37,22 @@ from .plan import (
     paper_plan,
     step_work,
 )
-from .pyramid import Periodic, downsample, downsample_known, gaussian_pyramid, upsample, upsample_to, wrap
-from .statistics import Statistics, channel_moments
+from texot.errors import DeviceError, InputError
+from texot.files.exemplar import Exemplar, read_exemplar
+from texot.files.sizes import parse_size
+from texot.files.write import to_pil, write_image
+from texot.images.pyramid import (
+    Periodic,
+    downsample,
+    downsample_known,
+    gaussian_pyramid,
+    upsample,
+    upsample_to,
+    wrap,
+)
+from texot.images.statistics import Statistics, channel_moments
+from texot.kernels import BackendError, resolve_backend
+from texot.transport.measure import PatchMeasure
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .pyramid import Periodic, extend
+from texot.images.pyramid import Periodic, extend
 
 N_BANDS = 32
 _MARGIN = 16  # pixels that an open axis is extended by before it is filtered

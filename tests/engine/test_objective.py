@@ -7,11 +7,13 @@ import torch
 from textures import clouds, noise, photograph
 from torch import Tensor
 
-from texot.measure import PatchMeasure
-from texot.objective import PatchTerm, SlicedTerm, evaluate, sliced_distance, systematic_sample
-from texot.patches import extract_patches
-from texot.pyramid import downsample
-from texot.transport import assign, averaged_ascent, marginal_error, sinkhorn
+from texot.engine.objective import PatchTerm, SlicedTerm, evaluate
+from texot.images.patches import extract_patches
+from texot.images.pyramid import downsample
+from texot.transport.measure import PatchMeasure
+from texot.transport.semi_dual import assign, marginal_error
+from texot.transport.sliced import sliced_distance, systematic_sample
+from texot.transport.solvers import averaged_ascent, sinkhorn
 
 TORUS = (True, True)
 

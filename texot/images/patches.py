@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .pyramid import Periodic, wrap
+from texot.images.pyramid import Periodic, wrap
 
 
 def extract_patches(

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .measure import PatchMeasure
-from .patches import extract_patches, random_offset
-from .pyramid import Periodic, downsample
-from .transport import Assignment, assign, averaged_ascent, marginal_error
+from texot.images.patches import extract_patches, random_offset
+from texot.images.pyramid import Periodic, downsample
+from texot.transport.measure import PatchMeasure
+from texot.transport.semi_dual import Assignment, assign, marginal_error
+from texot.transport.sliced import sliced_distance, systematic_sample
+from texot.transport.solvers import averaged_ascent
 
 
 @dataclass
@@ -144,27 +146,6 @@ class SlicedTerm:
         y = self.measure.y[systematic_sample(self.measure.nu, len(x), shift)]
         filters, colours = filters.to(image), colours.flatten(0, 1).to(image)
         return self.weight * (d * sliced_distance(x, y, filters) + channels * sliced_distance(x, y, colours))
-
-
-def systematic_sample(nu: Tensor, count: int, shift: float) -> Tensor:
-    """Indices of `count` draws from weights nu (m,), evenly spaced along their cumulative sum."""
-    edges = nu.cpu().double().cumsum(0)  # sums in a fixed order
-    ticks = (torch.arange(count, dtype=torch.float64) + shift) / count * edges[-1]
-    return torch.searchsorted(edges, ticks).clamp_max(len(nu) - 1).to(nu.device)
-
-
-def sliced_distance(x: Tensor, y: Tensor, filters: Tensor) -> Tensor:
-    """Mean over filters of the squared 1-D Wasserstein distance between projections.
-
-    Args:
-        x: (n, d), differentiable.
-        y: (n, d), as many.
-        filters: (d, k).
-    """
-    a = (x @ filters).T  # (k, n)
-    with torch.no_grad():
-        goal = torch.empty_like(a).scatter_(1, a.argsort(1), (y @ filters).T.sort(1).values)
-    return ((a - goal) ** 2).mean()
 
 
 @dataclass(frozen=True)

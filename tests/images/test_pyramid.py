@@ -8,8 +8,8 @@ import torch
 from textures import clouds, noise
 from torch import Tensor
 
-from texot.patches import extract_patches, random_offset
-from texot.pyramid import (
+from texot.images.patches import extract_patches, random_offset
+from texot.images.pyramid import (
     Periodic,
     downsample,
     downsample_known,

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .errors import InputError
-from .kernels import Targets
-from .patches import extract_patches
+from texot.errors import InputError
+from texot.images.patches import extract_patches
+from texot.kernels import Targets
 
 
 @dataclass(frozen=True)

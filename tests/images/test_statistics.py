@@ -5,8 +5,8 @@ import torch
 from textures import clouds, noise, photograph
 from torch import Tensor
 
-from texot.pyramid import Periodic, extend
-from texot.statistics import N_BANDS, Statistics, band_power, channel_moments, match_moments
+from texot.images.pyramid import Periodic, extend
+from texot.images.statistics import N_BANDS, Statistics, band_power, channel_moments, match_moments
 
 
 def blurred(image: Tensor, amount: float) -> Tensor:

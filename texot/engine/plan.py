@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from .errors import InputError
-from .pyramid import downsample_known
+from texot.errors import InputError
+from texot.images.pyramid import downsample_known
 
 Size = tuple[int, int]
 """Height and width in pixels."""

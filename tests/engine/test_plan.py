@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from texot.errors import InputError
-from texot.plan import (
+from texot.engine.plan import (
     EFFORT,
     MIN_COARSEST,
     Plan,
@@ -18,7 +17,8 @@ from texot.plan import (
     scale_sizes,
     step_work,
 )
-from texot.pyramid import downsample, downsample_known
+from texot.errors import InputError
+from texot.images.pyramid import downsample, downsample_known
 
 SIZES = [(1, 1), (5, 7), (16, 16), (31, 64), (97, 101), (128, 128), (300, 200)]
 

@@ -13,17 +13,10 @@ from scipy.optimize import linear_sum_assignment
 from textures import photograph
 from torch import Tensor
 
-from texot.measure import PatchMeasure
-from texot.patches import extract_patches
-from texot.transport import (
-    assign,
-    averaged_ascent,
-    c_transform,
-    marginal_error,
-    semi_dual,
-    sinkhorn,
-    solve,
-)
+from texot.images.patches import extract_patches
+from texot.transport.measure import PatchMeasure
+from texot.transport.semi_dual import assign, c_transform, marginal_error, semi_dual
+from texot.transport.solvers import averaged_ascent, sinkhorn, solve
 
 BACKENDS = ["reference", "tiled"]
 ENTROPIES = [0.0, 0.05]

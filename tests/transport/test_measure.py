@@ -7,9 +7,9 @@ from textures import clouds, noise, photograph
 from torch import Tensor
 
 from texot.errors import InputError
+from texot.images.patches import extract_patches
 from texot.kernels import laguerre_cells
-from texot.measure import PatchMeasure, coverage_weights
-from texot.patches import extract_patches
+from texot.transport.measure import PatchMeasure, coverage_weights
 
 
 def positions(height: int, width: int) -> Tensor:

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms
 
-from texot import image as texot_image
 from texot.errors import InputError
-from texot.image import MAX_PIXELS_OUT, Exemplar, parse_size, read_exemplar, read_png_text
+from texot.files import decode as texot_decode
+from texot.files.decode import read_png_text
+from texot.files.exemplar import Exemplar, read_exemplar
+from texot.files.sizes import MAX_PIXELS_OUT, parse_size
 
 quick = settings(
     deadline=None,
@@ -66,7 +68,7 @@ SEEDS = seeds()
 @pytest.fixture(autouse=True)
 def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mutated header may honestly promise a gigabyte: not in a test."""
-    monkeypatch.setattr(texot_image, "MAX_PIXELS_IN", 4_000_000)
+    monkeypatch.setattr(texot_decode, "MAX_PIXELS_IN", 4_000_000)
 
 
 def attempt(call: Callable[..., Any], *args: Any) -> Any:

@@ -1,0 +1,1 @@
+"""The one loop of all jobs, its plan and its objective."""

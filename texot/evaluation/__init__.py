@@ -1,0 +1,30 @@
+"""How far an image's texture is from its exemplar's, and how new it is.
+
+Every function takes tensors (C, H, W) with values in [0, 1] and looks at them on the CPU; nothing here has a
+gradient.
+"""
+
+from texot.evaluation.distance import (
+    excess_distance,
+    halves_distance,
+    multiscale_patch_distance,
+    multiscale_self_distance,
+    patch_distance,
+    self_distance,
+)
+from texot.evaluation.novelty import CopyShare, copy_share
+from texot.evaluation.spectrum import colour_error, radial_spectrum, spectrum_error
+
+__all__ = [
+    "CopyShare",
+    "colour_error",
+    "copy_share",
+    "excess_distance",
+    "halves_distance",
+    "multiscale_patch_distance",
+    "multiscale_self_distance",
+    "patch_distance",
+    "radial_spectrum",
+    "self_distance",
+    "spectrum_error",
+]

@@ -1,0 +1,1 @@
+"""Tensors that are images: pyramids, patches, statistics, masks."""

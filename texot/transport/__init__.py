@@ -1,0 +1,1 @@
+"""The mathematics: target measures, the semi-dual and its solvers."""
