@@ -7,24 +7,27 @@ Coarse to fine, one stage a scale: see `texot.engine.plan` for stages, `texot.en
 
 from __future__ import annotations
 
-import copy
-import json
 import logging
-import numbers
-import os
-import time
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from texot._version import __version__
-from texot.engine.adam import Adam
 from texot.engine.isolation import own_modes, stepwise
-from texot.engine.objective import PatchTerm, SlicedTerm, evaluate
+from texot.engine.objective import PatchTerm, SlicedTerm
+from texot.engine.optimise import Job, LossRecord, Pixels, State, Synthesis, optimise
+from texot.engine.options import (
+    TILES,
+    check_backend,
+    check_choice,
+    check_memory,
+    real,
+    resolve_device,
+    whole,
+)
 from texot.engine.plan import (
     BIG_FROM,
     EFFORT,
@@ -35,160 +38,17 @@ from texot.engine.plan import (
     default_plan,
     known_rooms,
     paper_plan,
-    step_work,
 )
-from texot.errors import DeviceError, InputError
+from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar
 from texot.files.sizes import parse_size
-from texot.files.write import to_pil, write_image
-from texot.images.pyramid import (
-    Periodic,
-    downsample,
-    downsample_known,
-    gaussian_pyramid,
-    upsample,
-    upsample_to,
-    wrap,
-)
-from texot.images.statistics import Statistics, channel_moments
-from texot.kernels import BackendError, resolve_backend
+from texot.images.pyramid import Periodic, downsample_known, gaussian_pyramid, upsample
+from texot.images.statistics import Statistics
 from texot.transport.measure import PatchMeasure
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-    from PIL import Image
+__all__ = ["LossRecord", "State", "Synthesis", "iter_synthesis", "synthesize"]
 
 log = logging.getLogger("texot")
-
-TILES: dict[str, Periodic] = {
-    "both": (True, True),
-    "x": (False, True),
-    "y": (True, False),
-    "none": (False, False),
-}
-
-
-@dataclass(frozen=True)
-class LossRecord:
-    """The loss of one step.
-
-    Attributes:
-        scale: scale of the image then, 0 = finest.
-        step: step within the stage, from 1.
-        loss: sum over the transport terms of the mean squared distance of patches to their targets; with
-            `preset="paper"` the sum of the semi-duals, as published.
-    """
-
-    scale: int
-    step: int
-    loss: float
-
-
-@dataclass(frozen=True)
-class Synthesis:
-    """A finished (or stopped) synthesis.
-
-    Attributes:
-        image: (C, H, W) float32 on the CPU, in [0, 1].
-        losses: one record a step.
-        marginal_errors: total variation between cell masses and target weights at the image's scale, a step;
-            on grids of few patches most targets cannot be hit, so compare it with earlier steps only.
-        timings: seconds by stage ("scale 0", ...), of preparation ("prepare") and in all ("total").
-        settings: everything that makes the same image again, as plain JSON values.
-        mode: the exemplar's mode, "L", "RGB", "I;16" or "multi".
-        icc_profile: of exemplars whose values are not sRGB, else None.
-    """
-
-    image: Tensor
-    losses: list[LossRecord]
-    marginal_errors: list[float]
-    timings: dict[str, float]
-    settings: dict[str, Any]
-    mode: str
-    icc_profile: bytes | None = None
-
-    def to_pil(self) -> Image.Image:
-        """The image as Pillow's, in the exemplar's mode."""
-        return to_pil(self.image, self.mode)
-
-    def to_numpy(self) -> npt.NDArray[Any]:
-        """The image as (H, W) or (H, W, C) float32 in [0, 1]."""
-        array: npt.NDArray[Any] = self.image.movedim(0, -1).contiguous().numpy()
-        return array[..., 0] if array.shape[2] == 1 else array
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the image; the suffix names the format. A PNG holds the settings, for `texot replay`.
-
-        Raises:
-            OutputError: it cannot be written there.
-        """
-        text = {"texot": json.dumps(self.settings, sort_keys=True)}
-        write_image(self.image, path, mode=self.mode, text=text, icc_profile=self.icc_profile)
-
-
-@dataclass(frozen=True)
-class State:
-    """A synthesis after one step.
-
-    Attributes:
-        scale: scale of the image, 0 = finest.
-        n_scales: number of scales.
-        step, stage_steps: step within the stage, from 1, and its last.
-        total_step, total_steps: the same over all stages.
-        loss: see `LossRecord`.
-        marginal_error: see `Synthesis.marginal_errors`.
-        seconds: since the start.
-        seconds_left: estimate.
-    """
-
-    scale: int
-    n_scales: int
-    step: int
-    stage_steps: int
-    total_step: int
-    total_steps: int
-    loss: float
-    marginal_error: float
-    seconds: float
-    seconds_left: float
-    _current: Tensor = field(repr=False)
-    _run: _Run = field(repr=False)
-
-    @property
-    def image(self) -> Tensor:
-        """The image after this step at full size, (C, H, W) float32 on the CPU in [0, 1]."""
-        sizes = list(self._run.plan.sizes[: self.scale])
-        full = upsample_to(self._current, sizes, periodic=self._run.periodic)
-        return full.clamp(0, 1).cpu()
-
-    def result(self) -> Synthesis:
-        """What there is after this step, as a `Synthesis`."""
-        run = self._run
-        settings = {**copy.deepcopy(run.settings), "loss": self.loss}
-        if self.total_step < self.total_steps:
-            settings["stopped_at"] = self.total_step
-        return Synthesis(
-            self.image,
-            run.losses[: self.total_step],
-            run.marginal_errors[: self.total_step],
-            {**run.timings, "total": self.seconds},
-            settings,
-            run.exemplar.mode,
-            run.exemplar.icc_profile,
-        )
-
-
-@dataclass
-class _Run:
-    """What the states of one synthesis share."""
-
-    plan: Plan
-    periodic: Periodic
-    exemplar: Exemplar
-    settings: dict[str, Any]
-    losses: list[LossRecord] = field(default_factory=list)
-    marginal_errors: list[float] = field(default_factory=list)
-    timings: dict[str, float] = field(default_factory=dict)
 
 
 def synthesize(
@@ -271,21 +131,21 @@ def iter_synthesis(
     """
     source = read_exemplar(exemplar)
     width, height = parse_size(size, source.size)
-    _check_choice("preset", preset, ("default", "paper"))
-    _check_choice("quality", quality, tuple(EFFORT))
-    _check_choice("tile", tile, tuple(TILES))
-    seed = _whole("seed", seed, 0, 2**63 - 1)
+    check_choice("preset", preset, ("default", "paper"))
+    check_choice("quality", quality, tuple(EFFORT))
+    check_choice("tile", tile, tuple(TILES))
+    seed = whole("seed", seed, 0, 2**63 - 1)
     expert: dict[str, Any] = {
-        "n_scales": None if n_scales is None else _whole("n_scales", n_scales, 1),
-        "patch_size": None if patch_size is None else _whole("patch_size", patch_size, 1),
-        "n_iter": None if n_iter is None else _whole("n_iter", n_iter, 1),
-        "psi_steps": None if psi_steps is None else _whole("psi_steps", psi_steps, 0),
-        "lr": None if lr is None else _real("lr", lr, "a positive number", 1e-12),
-        "entropy": None if entropy is None else _real("entropy", entropy, "0 or a positive number", 0),
+        "n_scales": None if n_scales is None else whole("n_scales", n_scales, 1),
+        "patch_size": None if patch_size is None else whole("patch_size", patch_size, 1),
+        "n_iter": None if n_iter is None else whole("n_iter", n_iter, 1),
+        "psi_steps": None if psi_steps is None else whole("psi_steps", psi_steps, 0),
+        "lr": None if lr is None else real("lr", lr, "a positive number", 1e-12),
+        "entropy": None if entropy is None else real("entropy", entropy, "0 or a positive number", 0),
     }
     target_device = resolve_device(device)
-    _check_memory(source, width, height)
-    start = None if isinstance(init, str) and init == "noise" else _fit_channels(read_exemplar(init), source)
+    check_memory(source.pixels.shape[0], source.size, (width, height))
+    start = None if isinstance(init, str) and init == "noise" else fit_channels(read_exemplar(init), source)
     sides = (source.size[1], source.size[0]), (height, width)
     rooms = None if source.mask is None else known_rooms(source.mask)
     if preset == "paper":
@@ -296,12 +156,7 @@ def iter_synthesis(
         log.info("%d scale(s) fit images of this size", plan.n_scales)
     if patch_size is None and plan.patch_size < 4:
         log.info("the images have room for %dx%d patches only", plan.patch_size, plan.patch_size)
-    try:
-        resolve_backend(backend, target_device.type, height * width, height * width, SEARCH_DIM)
-    except BackendError as error:
-        raise DeviceError(str(error)) from error
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    check_backend(backend, target_device, height * width, SEARCH_DIM)
     settings = {
         "texot": __version__,
         "torch": str(torch.__version__),
@@ -317,74 +172,123 @@ def iter_synthesis(
         "exemplar_sha256": source.sha256,
         "init_sha256": None if start is None else read_exemplar(init).sha256,
     }
-    run = _Run(plan, TILES[tile], source, settings)
     generator = torch.Generator().manual_seed(seed)
-    return stepwise(_iterate(run, start, generator, target_device, backend))
+
+    def prepare(generator: torch.Generator) -> Job:
+        texture = _Texture(source, plan, TILES[tile], start, generator, target_device, backend)
+        return texture.job(settings)
+
+    return stepwise(optimise(prepare, generator))
 
 
-def resolve_device(device: str | torch.device) -> torch.device:
-    """The torch device for "auto", "cpu", "cuda" or "cuda:i".
+class _Texture:
+    """Pieces of Algorithm 1's job: the exemplar at every scale, its measures, where the image starts."""
 
-    Raises:
-        DeviceError: not a device of this machine.
-    """
-    available = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device == "auto":
-        return torch.device("cuda" if available else "cpu")
-    try:
-        found = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise DeviceError(f"device must be auto, cpu, cuda or cuda:i, not {device!r}") from error
-    if found.type not in ("cpu", "cuda"):
-        raise DeviceError(f"device must be auto, cpu, cuda or cuda:i, not {device!r}")
-    if found.type == "cuda" and (found.index or 0) >= available:
-        here = f"cuda:0 to cuda:{available - 1}" if available else "no CUDA device"
-        raise DeviceError(f"device {device} is not there: this machine has {here}; use --device auto or cpu")
-    return found
+    def __init__(
+        self,
+        exemplar: Exemplar,
+        plan: Plan,
+        periodic: Periodic,
+        start: Tensor | None,
+        generator: torch.Generator,
+        device: torch.device,
+        backend: str,
+    ) -> None:
+        self.exemplar, self.plan, self.periodic = exemplar, plan, periodic
+        self.generator, self.backend = generator, backend
+        self.scales = exemplar_scales(exemplar, plan.n_scales, device)
+        self.own = self._start_pyramid(start, device)
+        self._patch_terms: dict[TermPlan, PatchTerm] = {}
+        self._statistics: dict[int, Statistics] = {}
 
-
-def _check_memory(exemplar: Exemplar, width: int, height: int) -> None:
-    """Refuse what cannot fit this machine: image, gradient, two averages, patches and copies on the way.
-
-    Raises:
-        InputError: it would take more than there is.
-    """
-    channels = exemplar.pixels.shape[0]
-    need = 4 * channels * (10 * width * height + 5 * exemplar.size[0] * exemplar.size[1])
-    try:
-        have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # not told on this system
-        return
-    if need > have:
-        raise InputError(
-            f"{width}x{height} px would take about {need / 2**30:.0f} GiB of memory and this machine has "
-            f"{have / 2**30:.0f} GiB: ask for a smaller size"
+    def job(self, settings: dict[str, Any]) -> Job:
+        """The job that the loop runs."""
+        most = self.plan.max_patches
+        return Job(
+            plan=self.plan,
+            periodic=self.periodic,
+            start=self._start,
+            refine=self._refine,
+            variables=lambda stage, image: Pixels(image),
+            patch_terms=lambda stage: [self._patch_term(term) for term in stage.terms],
+            sliced_terms=lambda stage: [self._sliced_term(scale) for scale in stage.sliced],
+            put_right=None if self.plan.published else self._put_right,
+            n_targets={k: min(most, image[0].numel()) for k, (image, _) in enumerate(self.scales)},
+            settings=settings,
+            mode=self.exemplar.mode,
+            icc_profile=self.exemplar.icc_profile,
         )
 
+    def _start_pyramid(self, start: Tensor | None, device: torch.device) -> list[Tensor]:
+        """The start image, stretched to the result's size, at every scale; empty where there is none."""
+        if start is None:
+            return []
+        full = F.interpolate(start[None], size=self.plan.sizes[0], mode="bicubic", antialias=True)[0]
+        first = self.plan.stages[0].scale
+        return gaussian_pyramid(full.clamp(0, 1).to(device), first + 1, periodic=self.periodic)
 
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+    def _start(self, stage: Stage) -> Tensor:
+        """Pixels drawn from the exemplar at the first stage's scale, or as published from [0, 1]."""
+        if self.own:
+            return self.own[stage.scale]
+        height, width = self.plan.sizes[stage.scale]
+        image, known = self.scales[stage.scale]
+        if self.plan.published:
+            shape = (image.shape[0], height, width)
+            return torch.rand(shape, generator=self.generator, dtype=torch.float32).to(image)
+        values = image.flatten(1) if known is None else image[:, known]
+        index = torch.randint(0, values.shape[1], (height * width,), generator=self.generator)
+        return values[:, index.to(image.device)].view(-1, height, width)
+
+    def _refine(self, stage: Stage, image: Tensor) -> Tensor:
+        size = self.plan.sizes[stage.scale]
+        image = upsample(image, size, periodic=self.periodic)
+        if self.own:  # what the start image has at this scale, on top of what became of the coarser ones
+            coarse = upsample(self.own[stage.scale + 1], size, periodic=self.periodic)
+            image = image + self.own[stage.scale] - coarse
+        return image
+
+    def _patch_term(self, term: TermPlan) -> PatchTerm:
+        """One term a plan, with one potential, for all stages."""
+        if term not in self._patch_terms:
+            self._patch_terms[term] = patch_term(
+                term, self.plan, self.scales[term.scale], self.generator, self.backend
+            )
+        return self._patch_terms[term]
+
+    def _sliced_term(self, scale: int) -> SlicedTerm:
+        plan = self.plan
+        measure = next(
+            term.measure
+            for known, term in self._patch_terms.items()
+            if known.scale == scale and known.patch_size == plan.patch_size
+        )
+        return SlicedTerm(scale, measure, min(4, plan.patch_size), plan.sliced_weight, plan.n_filters)
+
+    def _put_right(self, stage: Stage, image: Tensor) -> Tensor:
+        if stage.scale not in self._statistics:
+            self._statistics[stage.scale] = Statistics.of(*self.scales[stage.scale])
+        statistics = self._statistics[stage.scale]
+        return statistics.clip(statistics.calibrate(image, periodic=self.periodic))
 
 
-def _whole(name: str, value: object, lowest: int, highest: int = 10**6) -> int:
-    """The number as a plain int, which numpy's are not."""
-    known = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not known or not lowest <= int(value) <= highest:  # type: ignore[call-overload]
-        raise InputError(f"{name} must be a whole number from {lowest} to {highest}, not {value!r}")
-    return int(value)  # type: ignore[call-overload,no-any-return]
+def exemplar_scales(
+    exemplar: Exemplar, n_scales: int, device: torch.device
+) -> list[tuple[Tensor, Tensor | None]]:
+    """The exemplar and its known pixels at every scale, finest first."""
+    image = exemplar.pixels.to(device)
+    scales = [(image, None if exemplar.mask is None else exemplar.mask.to(device))]
+    for _ in range(1, n_scales):
+        scales.append(downsample_known(*scales[-1]))
+    return scales
 
 
-def _real(name: str, value: object, expected: str, lowest: float, highest: float = 1e12) -> float:
-    """The number as a plain float."""
-    known = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not known or not lowest <= float(value) <= highest:  # type: ignore[arg-type]
-        raise InputError(f"{name} must be {expected} of at most {highest:g}, not {value!r}")
-    return float(value)  # type: ignore[arg-type]
+def fit_channels(init: Exemplar, exemplar: Exemplar) -> Tensor:
+    """A start image with the exemplar's channels: grey is repeated, colour averaged.
 
-
-def _fit_channels(init: Exemplar, exemplar: Exemplar) -> Tensor:
-    """A start image with the exemplar's channels: grey is repeated, colour averaged."""
+    Raises:
+        InputError: neither fits.
+    """
     have, want = init.pixels.shape[0], exemplar.pixels.shape[0]
     if have == want:
         return init.pixels
@@ -395,163 +299,14 @@ def _fit_channels(init: Exemplar, exemplar: Exemplar) -> Tensor:
     raise InputError(f"init has {have} channels, the exemplar {want}: give a start image of the same kind")
 
 
-def _iterate(
-    run: _Run, start: Tensor | None, generator: torch.Generator, device: torch.device, backend: str
-) -> Generator[State, None, None]:
-    plan, begun = run.plan, time.perf_counter()
-    scales = _exemplar_scales(run.exemplar, plan, device)
-    n_targets = {
-        k: min(plan.max_patches, image.shape[1] * image.shape[2]) for k, (image, _) in scales.items()
-    }
-    work = [step_work(plan, stage, n_targets) for stage in plan.stages]
-    work_left = sum(w * stage.n_iter for w, stage in zip(work, plan.stages, strict=True))
-    own = _start_pyramid(run, start, device)
-    image = own[plan.stages[0].scale] if own else _noise(plan, scales, generator, device)
-    terms: dict[TermPlan, PatchTerm] = {}
-    sliced: dict[int, SlicedTerm] = {}
-    run.timings["prepare"] = time.perf_counter() - begun
-    work_done, total_step = 0.0, 0
-    for stage, effort in zip(plan.stages, work, strict=True):
-        stage_begun = time.perf_counter()
-        for term in stage.terms:
-            if term not in terms:
-                terms[term] = _patch_term(term, plan, scales[term.scale], generator, backend)
-                if term.patch_size == plan.patch_size:
-                    sliced[term.scale] = SlicedTerm(
-                        term.scale,
-                        terms[term].measure,
-                        min(4, term.patch_size),
-                        plan.sliced_weight,
-                        plan.n_filters,
-                    )
-        statistics = None if plan.published else Statistics.of(*scales[stage.scale])
-        size = plan.sizes[stage.scale]
-        if image.shape[1:] != size:
-            image = upsample(image, size, periodic=run.periodic)
-            if own:  # what the start image has at this scale, on top of what became of the coarser ones
-                coarse = upsample(own[stage.scale + 1], size, periodic=run.periodic)
-                image = image + own[stage.scale] - coarse
-            elif plan.detail and stage.scale < BIG_FROM:
-                image = image + plan.detail * _random_detail(scales[stage.scale], size, generator)
-        image = image.clone().requires_grad_(True)
-        betas = (0.9, 0.999) if plan.published else (0.9, 0.99)
-        adam = Adam(image, betas=betas)
-        for step in range(1, stage.n_iter + 1):
-            for k in stage.sliced:
-                sliced[k].weight = plan.sliced_weight if 2 * step > stage.n_iter else plan.sliced_early
-            loss, figures = evaluate(
-                image,
-                stage.scale,
-                [terms[t] for t in stage.terms],
-                [sliced[k] for k in stage.sliced],
-                run.periodic,
-                generator,
-            )
-            (grad,) = torch.autograd.grad(loss, image)
-            adam.step(image, grad, plan.lr * _step_factor(plan, stage, step))
-            if statistics is not None and _calibrates(stage, step):
-                with torch.no_grad():
-                    image.copy_(statistics.clip(statistics.calibrate(image, periodic=run.periodic)))
-            total_step += 1
-            work_done += effort
-            work_left -= effort
-            shown = figures.loss if plan.published else figures.cost
-            run.losses.append(LossRecord(stage.scale, step, shown))
-            run.marginal_errors.append(figures.marginal_error)
-            seconds = time.perf_counter() - begun
-            run.timings[f"scale {stage.scale}"] = time.perf_counter() - stage_begun
-            yield State(
-                scale=stage.scale,
-                n_scales=plan.n_scales,
-                step=step,
-                stage_steps=stage.n_iter,
-                total_step=total_step,
-                total_steps=plan.n_steps,
-                loss=shown,
-                marginal_error=figures.marginal_error,
-                seconds=seconds,
-                seconds_left=max(0.0, seconds / work_done * work_left),
-                _current=image.detach().clone(),
-                _run=run,
-            )
-        image = image.detach()
-
-
-def _step_factor(plan: Plan, stage: Stage, step: int) -> float:
-    """Adam's step falls linearly over the second half of a stage; the published one is constant."""
-    if plan.published:
-        return 1.0
-    return min(1.0, max(0.05, 2 * (1 - (step - 1) / stage.n_iter)))
-
-
-def _calibrates(stage: Stage, step: int) -> bool:
-    """Twice a stage: halfway, so that patches settle on the sharper image, and at the end."""
-    return step == stage.n_iter or step == stage.n_iter // 2
-
-
-def _exemplar_scales(
-    exemplar: Exemplar, plan: Plan, device: torch.device
-) -> dict[int, tuple[Tensor, Tensor | None]]:
-    """The exemplar and its known pixels at every scale."""
-    image = exemplar.pixels.to(device)
-    known = None if exemplar.mask is None else exemplar.mask.to(device)
-    scales = {0: (image, known)}
-    for scale in range(1, plan.n_scales):
-        scales[scale] = downsample_known(*scales[scale - 1])
-    return scales
-
-
-def _start_pyramid(run: _Run, start: Tensor | None, device: torch.device) -> list[Tensor]:
-    """The start image, stretched to the result's size, at every scale; empty where there is none."""
-    if start is None:
-        return []
-    plan = run.plan
-    full = F.interpolate(start[None], size=plan.sizes[0], mode="bicubic", antialias=True)[0].clamp(0, 1)
-    return gaussian_pyramid(full.to(device), plan.stages[0].scale + 1, periodic=run.periodic)
-
-
-def _noise(
-    plan: Plan,
-    scales: dict[int, tuple[Tensor, Tensor | None]],
-    generator: torch.Generator,
-    device: torch.device,
-) -> Tensor:
-    """The first stage's image: pixels drawn from the exemplar at that scale, or as published from [0, 1]."""
-    first = plan.stages[0].scale
-    height, width = plan.sizes[first]
-    image, known = scales[first]
-    if plan.published:
-        noise = torch.rand((image.shape[0], height, width), generator=generator, dtype=torch.float32)
-        return noise.to(device)
-    values = image.flatten(1) if known is None else image[:, known]
-    index = torch.randint(0, values.shape[1], (height * width,), generator=generator)
-    return values[:, index.to(device)].view(-1, height, width)
-
-
-def _random_detail(
-    scale: tuple[Tensor, Tensor | None], size: tuple[int, int], generator: torch.Generator
-) -> Tensor:
-    """What the exemplar adds at a scale to the coarser one, moved and repeated at random, (C, H, W)."""
-    image, known = scale
-    if known is not None:
-        image = torch.where(known, image, channel_moments(image, known)[0])
-    size_here, open_axes = (image.shape[1], image.shape[2]), (False, False)
-    detail = image - upsample(downsample(image, periodic=open_axes), size_here, periodic=open_axes)
-    if known is not None:  # none from where the smooth image has seen unknown pixels
-        detail = detail * (F.max_pool2d((~known).to(image)[None], 13, stride=1, padding=6)[0] == 0)
-    shift = [int(torch.randint(0, n, (), generator=generator)) for n in detail.shape[1:]]
-    for axis in (1, 2):
-        detail = wrap(detail, axis, shift[axis - 1], shift[axis - 1] + size[axis - 1])
-    return detail
-
-
-def _patch_term(
+def patch_term(
     term: TermPlan,
     plan: Plan,
     scale: tuple[Tensor, Tensor | None],
     generator: torch.Generator,
     backend: str,
 ) -> PatchTerm:
+    """A transport term between the image and the exemplar at one scale."""
     image, known = scale
     measure = PatchMeasure.from_image(
         image,
@@ -569,6 +324,7 @@ def _patch_term(
         weight=term.weight,
         psi_steps=plan.psi_steps,
         rate=plan.psi_rate_fine if term.scale < BIG_FROM else plan.psi_rate,
+        until=term.until,
         published_step=plan.published_step,
         entropy=plan.entropy,
         backend=backend,

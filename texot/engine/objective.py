@@ -34,6 +34,7 @@ class PatchTerm:
         psi: (m,) potential, kept between steps.
         psi_steps: passes over all pairs a step; 0 keeps psi = 0 (iterated nearest neighbours).
         rate: how far a hit lowers a target's potential, as a share of the mean cost (stochastic ascent).
+        until: share of a stage's steps after which the term no longer counts.
         published_step: if set, use averaged ascent with this constant step instead.
     """
 
@@ -43,6 +44,7 @@ class PatchTerm:
     weight: float = 1.0
     psi_steps: int = 1
     rate: float = 0.1
+    until: float = 1.0
     published_step: float | None = None
     entropy: float = 0.0
     backend: str = "auto"

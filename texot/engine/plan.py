@@ -27,12 +27,16 @@ SEARCH_DIM = 48  # principal axes in which neighbours are searched
 
 @dataclass(frozen=True)
 class TermPlan:
-    """One transport term: patches of `patch_size` at `scale`, on a grid of `stride`."""
+    """One transport term: patches of `patch_size` at `scale`, on a grid of `stride`.
+
+    It counts for the first `until` of a stage's steps.
+    """
 
     scale: int
     patch_size: int
     stride: int
     weight: float = 1.0
+    until: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,20 +64,20 @@ class Plan:
         sizes: size of the result at each scale, finest first.
         stages: in order of execution.
         patch_size: side of the finest patches.
-        lr: Adam's step; it falls linearly over the second half of each stage.
+        lr: Adam's step.
         psi_steps: passes over all pairs of patches a step; 0 leaves the potentials at 0.
         psi_rate: share of the mean cost by which a hit lowers a potential, at scales with large patches.
         psi_rate_fine: the same at the finer scales, where a patch used again should soon give way.
-        detail: the finer stages start from the coarser image plus this times fine detail of the exemplar
-            from a random place, so that layout and detail do not come from one place together. Most at
-            256 px: larger exemplars copy less, and smaller results take too few steps to settle it.
         published_step: constant step of the published averaged ascent, or None for ours.
         entropy: regularisation in units of squared distance per patch, 0 for none.
         max_patches: targets kept a scale.
         sliced_weight: weight of the sliced terms in the second half of a stage.
         sliced_early: the same in the first half, while structure forms.
         n_filters: random filters a sliced term and step.
-        published: uniform noise in [0, 1] as start, equal target weights, no calibration, constant lr.
+        betas: of Adam.
+        lr_decays: whether its step falls linearly over the second half of a stage.
+        shows_dual: report the sum of the semi-duals, not that of the distances, as loss.
+        published: uniform noise in [0, 1] as start, equal target weights, no calibration.
     """
 
     sizes: tuple[Size, ...]
@@ -83,13 +87,15 @@ class Plan:
     psi_steps: int
     psi_rate: float = 0.1
     psi_rate_fine: float = 0.3
-    detail: float = 0.0
     published_step: float | None = None
     entropy: float = 0.0
     max_patches: int = 16384
     sliced_weight: float = 3.0
     sliced_early: float = 0.3
     n_filters: int = 16
+    betas: tuple[float, float] = (0.9, 0.99)
+    lr_decays: bool = True
+    shows_dual: bool = False
     published: bool = False
 
     @property
@@ -112,7 +118,6 @@ class Effort:
         most_iter: bound of that, for results of 512x512 pixels.
         max_patches: targets kept a scale.
         n_filters: random filters a sliced term and step.
-        detail: factor of `Plan.detail`: foreign detail takes steps to settle.
         lr: step of Adam.
     """
 
@@ -120,7 +125,6 @@ class Effort:
     most_iter: int
     max_patches: int
     n_filters: int
-    detail: float
     lr: float
 
     def n_steps(self, pixels: int, result_pixels: int) -> int:
@@ -136,9 +140,9 @@ class Effort:
 
 
 EFFORT = {
-    "draft": Effort(n_iter=10, most_iter=100, max_patches=8192, n_filters=12, detail=0.0, lr=0.03),
-    "normal": Effort(n_iter=40, most_iter=300, max_patches=16384, n_filters=16, detail=1.0, lr=0.02),
-    "high": Effort(n_iter=120, most_iter=600, max_patches=65536, n_filters=32, detail=1.0, lr=0.02),
+    "draft": Effort(n_iter=10, most_iter=100, max_patches=8192, n_filters=12, lr=0.03),
+    "normal": Effort(n_iter=40, most_iter=300, max_patches=16384, n_filters=16, lr=0.02),
+    "high": Effort(n_iter=120, most_iter=600, max_patches=65536, n_filters=32, lr=0.02),
 }
 
 
@@ -263,7 +267,7 @@ def default_plan(
     effort = EFFORT[quality]
     patch = resolve_patch_size(patch_size, exemplar, size, rooms)
     sizes = scale_sizes(size, resolve_n_scales(n_scales, patch, exemplar, size, rooms=rooms))
-    count, side = len(sizes), min(exemplar)
+    count = len(sizes)
 
     def terms_at(scale: int) -> list[TermPlan]:
         height, width = sizes[scale]
@@ -290,7 +294,6 @@ def default_plan(
         lr=effort.lr if lr is None else lr,
         psi_steps=1 if psi_steps is None else psi_steps,
         entropy=entropy or 0.0,
-        detail=effort.detail * min(2.0, 512 / side, side / 128),
         max_patches=effort.max_patches,
         n_filters=effort.n_filters,
     )
@@ -321,6 +324,9 @@ def paper_plan(
         published_step=1.0,
         entropy=entropy or 0.0,
         max_patches=2000,
+        betas=(0.9, 0.999),
+        lr_decays=False,
+        shows_dual=True,
         published=True,
     )
 

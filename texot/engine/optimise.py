@@ -1,0 +1,284 @@
+"""The one loop of every job: stages from coarse to fine, Adam steps on the objective, a state after each.
+
+A `Job` describes what is optimised, towards which measures, from which start, and what is put right on the
+way; the loop knows no more of it than that.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor
+
+from texot.engine.adam import Adam
+from texot.engine.objective import PatchTerm, SlicedTerm, evaluate
+from texot.engine.plan import Plan, Stage, step_work
+from texot.files.write import to_pil, write_image
+from texot.images.pyramid import Periodic, upsample_to
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from PIL import Image
+
+
+class Variables(Protocol):
+    """What one stage optimises."""
+
+    tensors: list[Tensor]
+    """Leaves that Adam moves."""
+
+    def image(self) -> Tensor:
+        """The image (C, H, W) they make, differentiable in `tensors`."""
+
+    def put_right(self, correct: Callable[[Tensor], Tensor]) -> None:
+        """Take over a corrected image, as far as what is fixed allows."""
+
+
+class Pixels:
+    """The pixels of an image, all of them or those of a hole.
+
+    Args:
+        start: (C, H, W); the pixels outside the hole stay as they are here.
+        hole: (H, W) bool, or None for all.
+    """
+
+    def __init__(self, start: Tensor, hole: Tensor | None = None) -> None:
+        self._fixed, self._hole = start.detach(), hole
+        self._values = start.detach().clone().requires_grad_(True)
+        self.tensors = [self._values]
+
+    def image(self) -> Tensor:
+        """See `Variables`."""
+        return self._values if self._hole is None else torch.where(self._hole, self._values, self._fixed)
+
+    @torch.no_grad()
+    def put_right(self, correct: Callable[[Tensor], Tensor]) -> None:
+        """See `Variables`."""
+        self._values.copy_(correct(self.image()))
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the loop is told.
+
+    Attributes:
+        plan: its stages, and the numbers of the algorithm.
+        periodic: axes (y, x) along which the image wraps around.
+        start: the first stage's image.
+        refine: a later stage's image, from the one before at its own, coarser size.
+        variables: what a stage moves, from its image.
+        patch_terms: a stage's transport terms; terms live on from stage to stage.
+        sliced_terms: a stage's sliced terms.
+        put_right: correction of a stage's image, halfway and at its end, or None.
+        n_targets: number of target patches at each scale, to tell the time that is left.
+        settings: everything that makes the same image again, as plain JSON values.
+        mode: how a result is written, see `texot.files.exemplar.Exemplar`.
+        icc_profile: of images whose values are not sRGB, else None.
+    """
+
+    plan: Plan
+    periodic: Periodic
+    start: Callable[[Stage], Tensor]
+    refine: Callable[[Stage, Tensor], Tensor]
+    variables: Callable[[Stage, Tensor], Variables]
+    patch_terms: Callable[[Stage], list[PatchTerm]]
+    sliced_terms: Callable[[Stage], list[SlicedTerm]]
+    put_right: Callable[[Stage, Tensor], Tensor] | None
+    n_targets: dict[int, int]
+    settings: dict[str, Any]
+    mode: str
+    icc_profile: bytes | None = None
+
+
+@dataclass(frozen=True)
+class LossRecord:
+    """The loss of one step.
+
+    Attributes:
+        scale: scale of the image then, 0 = finest.
+        step: step within the stage, from 1.
+        loss: sum over the transport terms of the mean squared distance of patches to their targets; with
+            `preset="paper"` the sum of the semi-duals, as published.
+    """
+
+    scale: int
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """A finished (or stopped) synthesis.
+
+    Attributes:
+        image: (C, H, W) float32 on the CPU, in [0, 1].
+        losses: one record a step.
+        marginal_errors: total variation between cell masses and target weights at the image's scale, a step;
+            on grids of few patches most targets cannot be hit, so compare it with earlier steps only.
+        timings: seconds by stage ("scale 0", ...), of preparation ("prepare") and in all ("total").
+        settings: everything that makes the same image again, as plain JSON values.
+        mode: the exemplar's mode, "L", "RGB", "I;16" or "multi".
+        icc_profile: of exemplars whose values are not sRGB, else None.
+    """
+
+    image: Tensor
+    losses: list[LossRecord]
+    marginal_errors: list[float]
+    timings: dict[str, float]
+    settings: dict[str, Any]
+    mode: str
+    icc_profile: bytes | None = None
+
+    def to_pil(self) -> Image.Image:
+        """The image as Pillow's, in the exemplar's mode."""
+        return to_pil(self.image, self.mode)
+
+    def to_numpy(self) -> npt.NDArray[Any]:
+        """The image as (H, W) or (H, W, C) float32 in [0, 1]."""
+        array: npt.NDArray[Any] = self.image.movedim(0, -1).contiguous().numpy()
+        return array[..., 0] if array.shape[2] == 1 else array
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the image; the suffix names the format. A PNG holds the settings, for `texot replay`.
+
+        Raises:
+            OutputError: it cannot be written there.
+        """
+        text = {"texot": json.dumps(self.settings, sort_keys=True)}
+        write_image(self.image, path, mode=self.mode, text=text, icc_profile=self.icc_profile)
+
+
+@dataclass
+class _Log:
+    """What the states of one run share."""
+
+    losses: list[LossRecord] = field(default_factory=list)
+    marginal_errors: list[float] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class State:
+    """A synthesis after one step.
+
+    Attributes:
+        scale: scale of the image, 0 = finest.
+        n_scales: number of scales.
+        step, stage_steps: step within the stage, from 1, and its last.
+        total_step, total_steps: the same over all stages.
+        loss: see `LossRecord`.
+        marginal_error: see `Synthesis.marginal_errors`.
+        seconds: since the start.
+        seconds_left: estimate.
+    """
+
+    scale: int
+    n_scales: int
+    step: int
+    stage_steps: int
+    total_step: int
+    total_steps: int
+    loss: float
+    marginal_error: float
+    seconds: float
+    seconds_left: float
+    _current: Tensor = field(repr=False)
+    _job: Job = field(repr=False)
+    _log: _Log = field(repr=False)
+
+    @property
+    def image(self) -> Tensor:
+        """The image after this step at full size, (C, H, W) float32 on the CPU in [0, 1]."""
+        sizes = list(self._job.plan.sizes[: self.scale])
+        full = upsample_to(self._current, sizes, periodic=self._job.periodic)
+        return full.clamp(0, 1).cpu()
+
+    def result(self) -> Synthesis:
+        """What there is after this step, as a `Synthesis`."""
+        settings = {**copy.deepcopy(self._job.settings), "loss": self.loss}
+        if self.total_step < self.total_steps:
+            settings["stopped_at"] = self.total_step
+        return Synthesis(
+            self.image,
+            self._log.losses[: self.total_step],
+            self._log.marginal_errors[: self.total_step],
+            {**self._log.timings, "total": self.seconds},
+            settings,
+            self._job.mode,
+            self._job.icc_profile,
+        )
+
+
+def optimise(
+    prepare: Callable[[torch.Generator], Job], generator: torch.Generator
+) -> Generator[State, None, None]:
+    """Run a job, step by step.
+
+    Args:
+        prepare: makes the job, with what is slow to make; called at the first step.
+        generator: CPU generator of all randomness.
+    """
+    begun = time.perf_counter()
+    job = prepare(generator)
+    plan, record = job.plan, _Log()
+    work = [step_work(plan, stage, job.n_targets) for stage in plan.stages]
+    work_left = sum(w * stage.n_iter for w, stage in zip(work, plan.stages, strict=True))
+    work_done, total_step = 0.0, 0
+    image: Tensor | None = None
+    for stage, effort in zip(plan.stages, work, strict=True):
+        stage_begun = time.perf_counter()
+        image = job.start(stage) if image is None else job.refine(stage, image)
+        if total_step == 0:
+            record.timings["prepare"] = time.perf_counter() - begun
+        terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
+        variables = job.variables(stage, image)
+        movers = [Adam(tensor, betas=plan.betas) for tensor in variables.tensors]
+        for step in range(1, stage.n_iter + 1):
+            for slice_ in sliced:
+                slice_.weight = plan.sliced_weight if 2 * step > stage.n_iter else plan.sliced_early
+            active = [term for term in terms if step <= term.until * stage.n_iter]
+            loss, figures = evaluate(variables.image(), stage.scale, active, sliced, job.periodic, generator)
+            grads = torch.autograd.grad(loss, variables.tensors)
+            lr = plan.lr * (_decay(step, stage.n_iter) if plan.lr_decays else 1.0)
+            for adam, tensor, grad in zip(movers, variables.tensors, grads, strict=True):
+                adam.step(tensor, grad, lr)
+            if job.put_right is not None and step in (stage.n_iter // 2, stage.n_iter):
+                # halfway, so that patches settle on the sharper image, and at the end
+                variables.put_right(partial(job.put_right, stage))
+            total_step += 1
+            work_done += effort
+            work_left -= effort
+            shown = figures.loss if plan.shows_dual else figures.cost
+            record.losses.append(LossRecord(stage.scale, step, shown))
+            record.marginal_errors.append(figures.marginal_error)
+            seconds = time.perf_counter() - begun
+            record.timings[f"scale {stage.scale}"] = time.perf_counter() - stage_begun
+            image = variables.image().detach()
+            yield State(
+                scale=stage.scale,
+                n_scales=plan.n_scales,
+                step=step,
+                stage_steps=stage.n_iter,
+                total_step=total_step,
+                total_steps=plan.n_steps,
+                loss=shown,
+                marginal_error=figures.marginal_error,
+                seconds=seconds,
+                seconds_left=max(0.0, seconds / work_done * work_left),
+                _current=image.clone(),
+                _job=job,
+                _log=record,
+            )
+
+
+def _decay(step: int, n_iter: int) -> float:
+    """Adam's step falls linearly over the second half of a stage."""
+    return min(1.0, max(0.05, 2 * (1 - (step - 1) / n_iter)))

@@ -1,0 +1,118 @@
+"""Options that every job takes, checked where they come in: what was expected, what arrived, what to do."""
+
+from __future__ import annotations
+
+import numbers
+import os
+
+import torch
+
+from texot.errors import DeviceError, InputError
+from texot.images.pyramid import Periodic
+from texot.kernels import BackendError, resolve_backend
+
+TILES: dict[str, Periodic] = {
+    "both": (True, True),
+    "x": (False, True),
+    "y": (True, False),
+    "none": (False, False),
+}
+"""Axes (y, x) that wrap around, by the name of the option."""
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The torch device for "auto", "cpu", "cuda" or "cuda:i".
+
+    Raises:
+        DeviceError: not a device of this machine.
+    """
+    available = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "auto":
+        return torch.device("cuda" if available else "cpu")
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise DeviceError(f"device must be auto, cpu, cuda or cuda:i, not {device!r}") from error
+    if found.type not in ("cpu", "cuda"):
+        raise DeviceError(f"device must be auto, cpu, cuda or cuda:i, not {device!r}")
+    if found.type == "cuda" and (found.index or 0) >= available:
+        here = f"cuda:0 to cuda:{available - 1}" if available else "no CUDA device"
+        raise DeviceError(f"device {device} is not there: this machine has {here}; use --device auto or cpu")
+    return found
+
+
+def check_backend(backend: str, device: torch.device, pixels: int, dimension: int) -> None:
+    """Refuse a back end that is not there, before any work is done.
+
+    Args:
+        backend: its name.
+        device: where it will run.
+        pixels: about how many sources and targets it will see.
+        dimension: of the space it searches.
+
+    Raises:
+        DeviceError: a back end that was asked for is not available.
+        InputError: not a back end.
+    """
+    try:
+        resolve_backend(backend, device.type, pixels, pixels, dimension)
+    except BackendError as error:
+        raise DeviceError(str(error)) from error
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def check_memory(channels: int, exemplar: tuple[int, int], size: tuple[int, int]) -> None:
+    """Refuse what cannot fit this machine: image, gradient, two averages, patches and copies on the way.
+
+    Args:
+        channels: of the images.
+        exemplar, size: of the exemplar and of the result, in pixels.
+
+    Raises:
+        InputError: it would take more than there is.
+    """
+    need = 4 * channels * (10 * size[0] * size[1] + 5 * exemplar[0] * exemplar[1])
+    try:
+        have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not told on this system
+        return
+    if need > have:
+        raise InputError(
+            f"{size[0]}x{size[1]} px would take about {need / 2**30:.0f} GiB of memory and this machine has "
+            f"{have / 2**30:.0f} GiB: ask for a smaller size"
+        )
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Refuse a word that is none of `choices`.
+
+    Raises:
+        InputError: it is not.
+    """
+    if value not in choices:
+        raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+def whole(name: str, value: object, lowest: int, highest: int = 10**6) -> int:
+    """The number as a plain int, which numpy's are not.
+
+    Raises:
+        InputError: not a whole number from `lowest` to `highest`.
+    """
+    known = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not known or not lowest <= int(value) <= highest:  # type: ignore[call-overload]
+        raise InputError(f"{name} must be a whole number from {lowest} to {highest}, not {value!r}")
+    return int(value)  # type: ignore[call-overload,no-any-return]
+
+
+def real(name: str, value: object, expected: str, lowest: float, highest: float = 1e12) -> float:
+    """The number as a plain float.
+
+    Raises:
+        InputError: not a number from `lowest` to `highest`; the message says `expected`.
+    """
+    known = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not known or not lowest <= float(value) <= highest:  # type: ignore[arg-type]
+        raise InputError(f"{name} must be {expected} of at most {highest:g}, not {value!r}")
+    return float(value)  # type: ignore[arg-type]
