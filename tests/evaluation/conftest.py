@@ -1,0 +1,18 @@
+"""The photograph that the metrics' tests look at."""
+
+from pathlib import Path
+
+import pytest
+from torch import Tensor
+
+from texot.files.exemplar import read_exemplar
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+@pytest.fixture(scope="module")
+def exemplar() -> Tensor:
+    """The middle of a photograph, (3, 128, 128)."""
+    if not SAMPLES.exists():
+        pytest.skip("needs the samples of a checkout")
+    return read_exemplar(SAMPLES / "pebbles.jpg").pixels[:, 192:320, 192:320].contiguous()
