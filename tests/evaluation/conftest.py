@@ -1,4 +1,4 @@
-"""The photograph that the metrics' tests look at."""
+"""The photographs that the metrics' tests look at."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 from torch import Tensor
 
 from texot.files.exemplar import read_exemplar
+from texot.images.pyramid import downsample
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -16,3 +17,11 @@ def exemplar() -> Tensor:
     if not SAMPLES.exists():
         pytest.skip("needs the samples of a checkout")
     return read_exemplar(SAMPLES / "pebbles.jpg").pixels[:, 192:320, 192:320].contiguous()
+
+
+@pytest.fixture(scope="module")
+def photograph() -> Tensor:
+    """A whole photograph, halved: (3, 256, 256)."""
+    if not SAMPLES.exists():
+        pytest.skip("needs the samples of a checkout")
+    return downsample(read_exemplar(SAMPLES / "pebbles.jpg").pixels, periodic=(False, False))

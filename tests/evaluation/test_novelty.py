@@ -1,13 +1,15 @@
-"""Copies and layouts: all of a shifted exemplar, nothing of noise."""
+"""Copies, layouts and repeats: all of a shifted exemplar, nothing of noise."""
 
 from collections.abc import Callable
 
 import pytest
 import torch
+from conftest import SAMPLES
 from damage import OPEN, noise, rises
 from torch import Tensor
 
 from texot import InputError, evaluation
+from texot.files.exemplar import read_exemplar
 
 
 def test_copy_share_of_a_rolled_copy_is_one(exemplar: Tensor) -> None:
@@ -49,11 +51,108 @@ def test_copy_share_beyond_an_open_border(exemplar: Tensor) -> None:
     assert (found.offsets == torch.tensor([8, 16])[:, None, None]).all()
 
 
+# ---------------------------------------------------------------------------------------------------- layout
+
+
+def test_layout_share_of_one_shift_is_one(photograph: Tensor) -> None:
+    rolled = photograph.roll((37, 90), (1, 2))
+    assert evaluation.layout_share(rolled, photograph) > 0.95
+    assert evaluation.layout_share(photograph, photograph, periodic=OPEN) > 0.95
+    assert evaluation.layout_share(photograph[:, 40:216, 9:], photograph, periodic=OPEN) > 0.95
+
+
+def test_layout_share_modulo_the_exemplar(photograph: Tensor) -> None:
+    """A result of twice the size repeats it; odd sizes leave the offset within a pixel."""
+    tiled = photograph.roll((37, 90), (1, 2)).repeat(1, 2, 2)
+    assert evaluation.layout_share(tiled, photograph) > 0.95
+    odd = photograph[:, :251, :203]
+    assert evaluation.layout_share(odd.roll((37, 90), (1, 2)), odd) > 0.9
+
+
+def test_layout_share_of_noise_is_zero(photograph: Tensor) -> None:
+    assert evaluation.layout_share(noise(3, 256, 256), photograph) < 0.02
+    assert evaluation.layout_share(noise(1, 128, 128), noise(1, 128, 128, seed=1)) < 0.02
+
+
+def test_layout_share_falls_with_the_pieces(photograph: Tensor) -> None:
+    """One shift, two of half the image each, sixteen."""
+    one, two = (photograph.roll(shift, (1, 2)) for shift in ((37, 90), (100, 20)))
+    halves = torch.cat([one[:, :128], two[:, 128:]], 1)
+    order = torch.randperm(16, generator=torch.Generator().manual_seed(0))
+    blocks = photograph.view(3, 4, 64, 4, 64).transpose(2, 3).flatten(1, 2)[:, order]
+    pieces = blocks.view(3, 4, 4, 64, 64).transpose(2, 3).reshape(photograph.shape)
+    found = [evaluation.layout_share(t, photograph) for t in (pieces, halves, one)]
+    assert rises(found), found
+    assert found[0] < 0.25
+    assert found[1] == pytest.approx(0.5, abs=0.1)
+
+
+def test_layout_share_of_two_results(photograph: Tensor) -> None:
+    """Neither has the other's pixels: noise of 30 grey levels lies between them."""
+    a, b = (
+        t + 0.12 * (noise(3, 256, 256, seed=k) - 0.5)
+        for k, t in enumerate((photograph, photograph.roll((64, 30), (1, 2))))
+    )
+    assert evaluation.layout_share(a, b) > 0.9
+
+
+# ------------------------------------------------------------------------------------------------ repetition
+
+
+def test_repetition_of_photographs_and_noise_is_zero(photograph: Tensor) -> None:
+    assert evaluation.repetition(photograph, periodic=OPEN) < 0.01
+    assert evaluation.repetition(noise(3, 64, 96)) == 0
+    assert evaluation.repetition(torch.full((1, 64, 64), 0.3)) == 0
+
+
+def test_repetition_counts_both_copies(exemplar: Tensor) -> None:
+    """Less than half of the image, since patches across the paste's edge do not match."""
+    pasted = exemplar.clone()
+    found = []
+    for side in (0, 40, 64):
+        pasted[:, 60 : 60 + side, 61 : 61 + side] = exemplar[:, :side, :side]
+        found.append(evaluation.repetition(pasted, periodic=OPEN))
+    assert rises(found), found
+    assert 0.4 < found[-1] <= 0.5
+
+
+def test_repetition_of_tiles_is_one(exemplar: Tensor) -> None:
+    assert evaluation.repetition(exemplar[:, :50, :40].repeat(1, 2, 2)) == 1
+    assert evaluation.repetition(exemplar[:, :50, :40].repeat(1, 2, 2), periodic=OPEN) > 0.9
+    assert evaluation.repetition(exemplar[:, :, :40].repeat(1, 1, 2)) == 1
+
+
+def test_repetition_between_pixels() -> None:
+    """A 256 px image is halved: a copy moved by an odd number of pixels counts nearly as much."""
+    if not SAMPLES.exists():
+        pytest.skip("needs the samples of a checkout")
+    image = read_exemplar(SAMPLES / "gravel.jpg").pixels[:, :256, :256]
+    found = []
+    for top, left in ((128, 126), (129, 127)):
+        pasted = image.clone()
+        pasted[:, top : top + 120, left : left + 128] = image[:, 4:124, 2:130]
+        found.append(evaluation.repetition(pasted, periodic=OPEN))
+    assert min(found) > 0.3, found
+
+
+def test_repetition_is_that_of_any_roll(exemplar: Tensor) -> None:
+    """On the torus nothing depends on where the image begins."""
+    pasted = exemplar[:, :96, :80].clone()
+    pasted[:, 50:90, 41:76] = pasted[:, 2:42, 1:36]
+    found = [evaluation.repetition(t) for t in (pasted, pasted.roll((33, 71), (1, 2)))]
+    assert found[0] == pytest.approx(found[1], abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda a: evaluation.copy_share(a, a, patch_size=50), "does not fit both"),
         (lambda a: evaluation.copy_share(a, a, neighbours=5), "1 to 4 neighbours"),
+        (lambda a: evaluation.layout_share(a, a[:1]), "3 channels, the exemplar 1"),
+        (lambda a: evaluation.layout_share(a, a[:, :15]), "16 px or more: exemplar has 15"),
+        (lambda a: evaluation.layout_share(a[:, :15], a), "16 px or more: image has 15"),
+        (lambda a: evaluation.repetition(a[:, :31]), "32x32 px or more, not 40x31"),
+        (lambda a: evaluation.repetition(a[0]), r"image: expected a tensor \(C, H, W\)"),
     ],
 )
 def test_wrong_input(call: Callable[[Tensor], object], message: str) -> None:

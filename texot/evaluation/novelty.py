@@ -104,8 +104,8 @@ def layout_share(image: Tensor, exemplar: Tensor, *, periodic: Periodic = TORUS)
     Both images are halved, equally often, until the exemplar's shorter side is about 64 pixels. The 8x8 patch
     at every position p finds its nearest among the exemplar's, at q; its offset is q - p modulo the
     exemplar's size, so that a larger result may repeat the exemplar. Counted are the offsets within one pixel
-    of the commonest, over as many as a shifted copy has: of the positions p, those whose patch does not cross
-    the exemplar's border, which no patch of the exemplar does.
+    of the commonest, over as many as a shifted copy has: along an axis that wraps, patches across the
+    exemplar's border have no match in it.
 
     One toroidal shift gives 1, two of equal area about 0.5, noise about 0.01. The exemplar may also be
     another result: two seeds that came to the same layout give 1. What counts is where things are, not
@@ -148,7 +148,7 @@ def layout_share(image: Tensor, exemplar: Tensor, *, periodic: Periodic = TORUS)
     dx = (cells % targets[1] - own % columns) % period[1]
     count = torch.bincount(dy * period[1] + dx, minlength=period[0] * period[1]).view(*period)
     near = sum(count.roll((a, b), (0, 1)) for a in (-1, 0, 1) for b in (-1, 0, 1))
-    reachable = math.prod(t / n for t, n in zip(targets, period, strict=True))
+    reachable = math.prod(targets[k] / period[k] for k in (0, 1) if periodic[k])
     return min(1.0, float(torch.as_tensor(near).max()) / (rows * columns * reachable))
 
 
