@@ -74,7 +74,7 @@ def oddness_map(image: Tensor, exemplar: Tensor, *, periodic: Periodic = TORUS) 
     x, y = (x - centre) / scale, (y - centre) / scale
     own = nearest_elsewhere(y, _OWN + 1, OPEN)[0].sqrt()
     targets = y.flatten(0, 1)
-    cells = laguerre_cells(x.flatten(0, 1), targets, torch.zeros(len(targets)))
+    cells = laguerre_cells(x.flatten(0, 1), targets, targets.new_zeros(len(targets)))
     distance: Tensor = (x.flatten(0, 1) - targets[cells]).norm(dim=1)
     return distance.view(x.shape[:2]) / own.quantile(_QUANTILE)
 

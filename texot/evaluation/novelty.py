@@ -90,7 +90,7 @@ def copy_share(
     y = F.conv2d((exemplar - centre)[None], filters)[0]
     rows, columns = x.shape[1:]
     x, targets = (t.flatten(1).T.contiguous() for t in (x, y))
-    cells = laguerre_cells(x, targets, torch.zeros(len(targets)), backend=backend).view(rows, columns)
+    cells = laguerre_cells(x, targets, targets.new_zeros(len(targets)), backend=backend).view(rows, columns)
     own = torch.stack(torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")) * stride
     offsets = torch.stack([cells // y.shape[2], cells % y.shape[2]]) - own
     same = _equal_neighbours(offsets, (height, width), periodic)
@@ -138,7 +138,7 @@ def layout_share(image: Tensor, exemplar: Tensor, *, periodic: Periodic = TORUS)
     centre = exemplar.mean((1, 2), keepdim=True)
     x = extract_patches(image - centre, _LAYOUT_PATCH, periodic=periodic)
     y = extract_patches(exemplar - centre, _LAYOUT_PATCH)
-    cells = laguerre_cells(x, y, torch.zeros(len(y)))
+    cells = laguerre_cells(x, y, y.new_zeros(len(y)))
     rows, columns = (
         n if wraps else n - _LAYOUT_PATCH + 1 for n, wraps in zip(image.shape[1:], periodic, strict=True)
     )

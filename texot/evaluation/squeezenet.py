@@ -47,7 +47,7 @@ def squeezenet_features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Ten
     if image.shape[0] not in (1, 3):
         raise InputError(f"deep features need 1 or 3 channels (grey or RGB), not {image.shape[0]}")
     weights = _weights()
-    x = 255 * image.expand(3, -1, -1).flip(0) - torch.tensor(_MEAN_BGR)[:, None, None]
+    x = 255 * image.expand(3, -1, -1).flip(0) - image.new_tensor(_MEAN_BGR)[:, None, None]
     x = F.pad(x, (0, 1, 0, 1))  # TensorFlow's "same" for stride 2 and even sides
     found = {}
     for name in STRIDES:
