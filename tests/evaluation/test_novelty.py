@@ -135,6 +135,12 @@ def test_repetition_between_pixels() -> None:
     assert min(found) > 0.3, found
 
 
+def test_repetition_of_a_long_image(exemplar: Tensor) -> None:
+    """Halved further, so that its time stays bounded, and still seen."""
+    assert evaluation.repetition(noise(3, 64, 900)) == 0
+    assert evaluation.repetition(exemplar[:, :64].repeat(1, 1, 8)) == 1
+
+
 def test_repetition_is_that_of_any_roll(exemplar: Tensor) -> None:
     """On the torus nothing depends on where the image begins."""
     pasted = exemplar[:, :96, :80].clone()
