@@ -29,8 +29,10 @@ _GRAM_LAYERS = ("conv1", "fire3", "fire5", "fire7")
 def oddness(image: Tensor, exemplar: Tensor, *, periodic: Periodic = TORUS) -> float:
     """How unlike the exemplar an image's oddest places are: 1 as the exemplar's own parts among themselves.
 
-    The 95th percentile of `oddness_map`. Mush, broken motifs and blurred bands raise it, not reliably;
-    copies of the exemplar lower it, a shift by whole cells (8 pixels) to 0. Read it with `copy_share`.
+    The 95th percentile of `oddness_map`. Broken motifs, noise and strong blur raise it, not reliably: mild
+    blur of a whole image may lower it. Copies have 0 inside where they lie a multiple of 8 pixels (the
+    network's cells) from their source, and 0.4 to 1 elsewhere and at their edges: it does not tell copies
+    from new texture. Read it with `copy_share` and `spectrum_error`.
 
     Args, errors and source as in `oddness_map`.
     """
