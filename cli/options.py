@@ -28,7 +28,7 @@ def whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
     return parse
 
 
-def real(*, zero: bool) -> Callable[[str], float]:
+def real(*, zero: bool, high: float = 1e12) -> Callable[[str], float]:
     """Parser of finite numbers above zero, or from zero up; click's FloatRange lets nan and inf through."""
 
     def parse(value: str) -> float:
@@ -37,8 +37,8 @@ def real(*, zero: bool) -> Callable[[str], float]:
         except ValueError:
             number = math.nan
         low = 0 if zero else 1e-12
-        if not low <= number <= 1e12:  # nan compares as false
-            raise click.BadParameter(f"{value!r} is not a number from {low} to 1e12.")
+        if not low <= number <= high:  # nan compares as false
+            raise click.BadParameter(f"{value!r} is not a number from {low} to {high:g}.")
         return number
 
     return parse

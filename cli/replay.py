@@ -30,6 +30,7 @@ _OPTIONS = (
     "psi_steps",
     "lr",
     "entropy",
+    "novelty",
     "backend",
     "device",
     "threads",

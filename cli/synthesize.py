@@ -12,6 +12,7 @@ from texot.cli.options import (
     example,
     expert_options,
     output_options,
+    real,
     report_options,
     whole,
 )
@@ -47,6 +48,12 @@ from texot.cli.run import pixel_size, read_inputs, run, start, use_threads
     type=whole(1, 100_000),
     default=1,
     help="Make N images, of seeds SEED, SEED+1, ...; OUT holds {i} or {i:03} for their number.",
+)
+@click.option(
+    "--novelty",
+    metavar="X",
+    type=real(zero=True, high=1),
+    help="0 keeps EXEMPLAR's layout and makes it tile, 1 keeps least of it; default: 0.5.",
 )
 @click.option(
     "--init", metavar="noise|IMAGE", default="noise", show_default=True, help="Where to start from."

@@ -159,7 +159,7 @@ def test_sizes_are_width_by_height(exemplar: Tensor, size: Any, shape: tuple[int
 
 
 def test_states_count_every_step(exemplar: Tensor) -> None:
-    states = list(iter_synthesis(exemplar, **QUICK))
+    states = list(iter_synthesis(exemplar, n_scales=2, **QUICK))
     assert [s.total_step for s in states] == list(range(1, len(states) + 1))
     assert {s.total_steps for s in states} == {len(states)}
     assert states[-1].scale == 0

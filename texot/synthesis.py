@@ -43,6 +43,7 @@ from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar
 from texot.files.sizes import parse_size
 from texot.images.pyramid import Periodic, downsample_known, gaussian_pyramid, upsample
+from texot.images.quilt import first_layout
 from texot.images.statistics import Statistics
 from texot.transport.measure import PatchMeasure
 
@@ -101,6 +102,7 @@ def iter_synthesis(
     psi_steps: int | None = None,
     lr: float | None = None,
     entropy: float | None = None,
+    novelty: float | None = None,
     backend: str = "auto",
     device: str | torch.device = "auto",
 ) -> Iterator[State]:
@@ -115,13 +117,16 @@ def iter_synthesis(
         quality: "draft", "normal" or "high": time against distance (default preset only).
         tile: axes along which opposite edges of the result continue each other: "both", "x", "y" or "none".
         seed: of all randomness, 0 <= seed < 2**63.
-        init: "noise", or an image (like `exemplar`) to start from.
+        init: "noise" for a start that the seed decides, or an image (like `exemplar`) to start from.
         n_scales: number of scales, or None for what the sizes allow.
         patch_size: side of the finest patches in pixels; None: 4.
         n_iter: image steps of every stage.
         psi_steps: passes over all patch pairs an image step; 0: plain nearest neighbours.
         lr: step of Adam, in units of the pixel range.
         entropy: regularisation lam of the transport, in units of squared patch distance; None or 0: none.
+        novelty: in [0, 1], how far the layout leaves the exemplar's: 0 keeps it, and only makes it tile; else
+            the first layout is a quilt of pieces, from whole exemplars near 0 over a quarter of its side at
+            .5 to a sixteenth at 1. None: .5. Not with `init`, nor with `preset="paper"`.
         backend: "auto", "tiled", "keops" or "reference".
         device: "auto", "cpu", "cuda" or "cuda:i".
 
@@ -142,10 +147,13 @@ def iter_synthesis(
         "psi_steps": None if psi_steps is None else whole("psi_steps", psi_steps, 0),
         "lr": None if lr is None else real("lr", lr, "a positive number", 1e-12),
         "entropy": None if entropy is None else real("entropy", entropy, "0 or a positive number", 0),
+        "novelty": None if novelty is None else real("novelty", novelty, "a number from 0", 0, 1),
     }
     target_device = resolve_device(device)
     check_memory(source.pixels.shape[0], source.size, (width, height))
     start = None if isinstance(init, str) and init == "noise" else fit_channels(read_exemplar(init), source)
+    if start is not None and novelty is not None:
+        raise InputError("novelty chooses a first layout, and init is one: give one of the two")
     sides = (source.size[1], source.size[0]), (height, width)
     rooms = None if source.mask is None else known_rooms(source.mask)
     if preset == "paper":
@@ -228,7 +236,7 @@ class _Texture:
         return gaussian_pyramid(full.clamp(0, 1).to(device), first + 1, periodic=self.periodic)
 
     def _start(self, stage: Stage) -> Tensor:
-        """Pixels drawn from the exemplar at the first stage's scale, or as published from [0, 1]."""
+        """A layout of the exemplar's at the first stage's scale, or as published noise in [0, 1]."""
         if self.own:
             return self.own[stage.scale]
         height, width = self.plan.sizes[stage.scale]
@@ -236,9 +244,14 @@ class _Texture:
         if self.plan.published:
             shape = (image.shape[0], height, width)
             return torch.rand(shape, generator=self.generator, dtype=torch.float32).to(image)
-        values = image.flatten(1) if known is None else image[:, known]
-        index = torch.randint(0, values.shape[1], (height * width,), generator=self.generator)
-        return values[:, index.to(image.device)].view(-1, height, width)
+        return first_layout(
+            image,
+            (height, width),
+            self.plan.novelty,
+            known=known,
+            periodic=self.periodic,
+            generator=self.generator,
+        )
 
     def _refine(self, stage: Stage, image: Tensor) -> Tensor:
         size = self.plan.sizes[stage.scale]
@@ -325,6 +338,7 @@ def patch_term(
         psi_steps=plan.psi_steps,
         rate=plan.psi_rate_fine if term.scale < BIG_FROM else plan.psi_rate,
         until=term.until,
+        robustness=plan.robustness,
         published_step=plan.published_step,
         entropy=plan.entropy,
         backend=backend,

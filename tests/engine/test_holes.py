@@ -21,10 +21,12 @@ def test_room_is_the_largest_known_square() -> None:
 
 
 def test_scales_and_large_patches_follow_the_known_part() -> None:
-    whole = default_plan((128, 128), (128, 128))
-    thin = default_plan((128, 128), (128, 128), rooms=(16, 12, 4, 1, 0))
+    whole = default_plan((256, 256), (256, 256))
+    thin = default_plan((256, 256), (256, 256), rooms=(16, 12, 7, 1, 0))
     assert whole.n_scales > thin.n_scales == 2
-    assert all(term.patch_size == 4 for stage in thin.stages for term in stage.terms)
+    assert {t.patch_size for stage in thin.stages for t in stage.terms if t.scale == 1} == {4, 8}
+    thin = default_plan((256, 256), (256, 256), rooms=(7, 4, 3))
+    assert {term.patch_size for stage in thin.stages for term in stage.terms} == {4}
 
 
 @pytest.mark.parametrize("corner", [(60, 90), (43, 90), (41, 31)])

@@ -112,6 +112,38 @@ def test_a_term_on_open_axes_uses_inner_patches_only() -> None:
     assert float(value.detach()) == pytest.approx(float(((x - a.target) ** 2).sum(1).mean()), rel=1e-5)
 
 
+@pytest.mark.parametrize("robustness", [0.6, 1.0])
+def test_robust_weights_move_the_gradient_and_nothing_else(robustness: float) -> None:
+    image = clouds(1, 12, 12, seed=1)
+    values, gradients, potentials, states = [], [], [], []
+    for r in (0.0, robustness):
+        leaf = image.clone().requires_grad_(True)
+        term = PatchTerm(0, PatchMeasure.from_image(clouds(1, 14, 15, seed=5), 3), stride=1, robustness=r)
+        value, state = term(leaf, (False, False), generator())
+        (gradient,) = torch.autograd.grad(value, leaf)
+        values.append(value), gradients.append(gradient), potentials.append(term.psi), states.append(state)
+    assert torch.equal(*potentials)
+    assert states[0] == states[1]
+    measure = PatchMeasure.from_image(clouds(1, 14, 15, seed=5), 3)
+    leaf = image.clone().requires_grad_(True)
+    x = extract_patches(leaf, 3)
+    distances = ((x - assign(x.detach(), measure, torch.zeros(len(measure))).target) ** 2).sum(1)
+    weights = (distances.detach() + 0.1 * distances.detach().mean()) ** -robustness
+    (expected,) = torch.autograd.grad((weights * distances).sum() / weights.sum(), leaf)
+    assert torch.allclose(gradients[1], expected, atol=1e-7)
+    assert not torch.allclose(gradients[1], gradients[0], rtol=0.05)
+
+
+def test_robust_weights_stay_finite_on_a_perfect_match() -> None:
+    image = clouds(1, 12, 12)
+    leaf = image.clone().requires_grad_(True)
+    term = PatchTerm(0, PatchMeasure.from_image(image, 3), robustness=0.6)
+    value, _ = term(leaf, (False, False), generator())
+    (gradient,) = torch.autograd.grad(value, leaf)
+    assert float(value.detach()) == 0
+    assert not gradient.any()
+
+
 # ------------------------------------------------------------------------------ sliced terms
 
 

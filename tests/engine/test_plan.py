@@ -7,7 +7,8 @@ import torch
 
 from texot.engine.plan import (
     EFFORT,
-    MIN_COARSEST,
+    LEAST_EXEMPLAR,
+    LEAST_ROOM,
     Plan,
     default_plan,
     exemplar_side,
@@ -99,7 +100,7 @@ def test_scales_chosen_have_room_for_every_patch(
         for scale in stage.sliced:
             assert stage.scale <= scale < plan.n_scales
     coarsest = min(exemplar_side(n, plan.n_scales - 1) for n in exemplar)
-    assert coarsest >= min(MIN_COARSEST / 2 - 1, *exemplar)
+    assert coarsest >= min(LEAST_ROOM if plan.published else LEAST_EXEMPLAR, *exemplar)
 
 
 def test_more_pixels_more_scales() -> None:
@@ -110,6 +111,23 @@ def test_more_pixels_more_scales() -> None:
     assert paper_plan((128, 128), (128, 128)).n_scales == 4
     assert paper_plan((512, 512), (512, 512)).n_scales == 4
     assert paper_plan((20, 20), (512, 512)).n_scales < 4
+
+
+def test_layouts_start_where_features_are_visible() -> None:
+    for exemplar, size in (((512, 512), (512, 512)), ((512, 512), (256, 256)), ((300, 400), (1200, 900))):
+        plan = default_plan(exemplar, size)
+        coarsest = min(exemplar_side(n, plan.n_scales - 1) for n in exemplar)
+        assert LEAST_EXEMPLAR <= coarsest < 2 * LEAST_EXEMPLAR + 4
+        assert min(plan.sizes[-1]) >= 24
+
+
+def test_large_patches_everywhere_but_at_the_finest_scales() -> None:
+    plan = default_plan((512, 512), (512, 512))
+    big = {(t.scale, t.until) for stage in plan.stages for t in stage.terms if t.patch_size == 8}
+    assert big == {(3, 1.0), (2, 1.0), (1, 0.6)}
+    one_scale = default_plan((64, 64), (64, 64))
+    assert {(t.patch_size, t.until) for t in one_scale.stages[0].terms} == {(4, 1.0), (8, 1.0)}
+    assert {t.patch_size for t in default_plan((40, 40), (40, 40)).stages[0].terms} == {4}
 
 
 @pytest.mark.parametrize("exemplar", [(64, 64), (40, 90), (128, 33)], ids=str)

@@ -237,7 +237,8 @@ def optimise(
         stage_begun = time.perf_counter()
         image = job.start(stage) if image is None else job.refine(stage, image)
         if total_step == 0:
-            record.timings["prepare"] = time.perf_counter() - begun
+            stage_begun = time.perf_counter()
+            record.timings["prepare"] = stage_begun - begun
         terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
         variables = job.variables(stage, image)
         movers = [Adam(tensor, betas=plan.betas) for tensor in variables.tensors]

@@ -1,8 +1,10 @@
 """What synthesis does, stage by stage: scales, iterations, patch sizes, grids and weights.
 
 The default goes from the coarsest scale to the finest; each stage optimises the image at one scale and keeps
-the coarser scales in its objective. Large patches (8x8) hold structure at the coarser scales, 4x4 patches
-finish. `paper_plan` is the published algorithm: all scales jointly, from noise.
+the coarser scales in its objective. It starts from a quilt at a scale where features are still visible (48 to
+96 px): from noise, or at 12 px, the optimum is one shift of the exemplar. Large patches (8x8) hold structure
+at the coarser scales and sharpen scale 1 early in a stage, 4x4 patches finish. `paper_plan` is the published
+algorithm: all scales jointly, from noise.
 benchmarks/README.md has the figures behind the numbers.
 """
 
@@ -20,8 +22,14 @@ from texot.images.pyramid import downsample_known
 Size = tuple[int, int]
 """Height and width in pixels."""
 
-MIN_COARSEST = 12  # pixels the shorter sides of exemplar and result keep at the coarsest scale
-BIG_FROM = 2  # finest scale that has patches of twice the size
+LEAST_ROOM = 12  # pixels that patches have room for at the coarsest scale, in exemplar and result
+LEAST_EXEMPLAR = 48  # pixels of the exemplar's shorter side at the coarsest scale, where a layout starts
+LEAST_RESULT = 24  # the same of the result's
+BIG_FROM = 2  # finest scale that has patches of twice the size throughout
+BIG_LEAST = 56  # pixels of the shorter side that they need: of fewer, a few patches would be the whole image
+EARLY = 0.6  # share of a stage's steps for which scale 1 has them too
+ROBUSTNESS = 0.6
+NOVELTY = 0.5
 SEARCH_DIM = 48  # principal axes in which neighbours are searched
 
 
@@ -68,6 +76,8 @@ class Plan:
         psi_steps: passes over all pairs of patches a step; 0 leaves the potentials at 0.
         psi_rate: share of the mean cost by which a hit lowers a potential, at scales with large patches.
         psi_rate_fine: the same at the finer scales, where a patch used again should soon give way.
+        robustness: exponent of robust averaging, see `PatchTerm`.
+        novelty: of the first layout, see `texot.images.quilt.first_layout`.
         published_step: constant step of the published averaged ascent, or None for ours.
         entropy: regularisation in units of squared distance per patch, 0 for none.
         max_patches: targets kept a scale.
@@ -87,6 +97,8 @@ class Plan:
     psi_steps: int
     psi_rate: float = 0.1
     psi_rate_fine: float = 0.3
+    robustness: float = 0.0
+    novelty: float = 0.5
     published_step: float | None = None
     entropy: float = 0.0
     max_patches: int = 16384
@@ -222,9 +234,15 @@ def resolve_n_scales(
     size: Size,
     *,
     wanted: int = 16,
+    least: tuple[int, int] = (LEAST_ROOM, LEAST_ROOM),
     rooms: tuple[int, ...] | None = None,
 ) -> int:
     """The number of scales: the one asked for, or as many of `wanted` as keep a sensible coarsest scale.
+
+    Args:
+        least: pixels that the shorter sides of exemplar and result keep there.
+
+    The rest as in `default_plan`.
 
     Raises:
         InputError: the one asked for leaves no patch at its coarsest scale.
@@ -244,7 +262,9 @@ def resolve_n_scales(
         return n_scales
     n = 1
     while n < min(most, wanted) and (
-        min(_room(exemplar, n, rooms), math.ceil(min(size) / 2**n)) >= MIN_COARSEST
+        _room(exemplar, n, rooms) >= LEAST_ROOM
+        and exemplar_side(min(exemplar), n) >= least[0]
+        and math.ceil(min(size) / 2**n) >= least[1]
     ):
         n += 1
     return n
@@ -262,11 +282,16 @@ def default_plan(
     psi_steps: int | None = None,
     lr: float | None = None,
     entropy: float | None = None,
+    novelty: float | None = None,
 ) -> Plan:
-    """Coarse to fine, large patches first. `rooms`: see `known_rooms`; the rest as in `iter_synthesis`."""
+    """Coarse to fine, from a quilt of the exemplar, large patches first.
+
+    `rooms`: see `known_rooms`; the rest as in `iter_synthesis`.
+    """
     effort = EFFORT[quality]
     patch = resolve_patch_size(patch_size, exemplar, size, rooms)
-    sizes = scale_sizes(size, resolve_n_scales(n_scales, patch, exemplar, size, rooms=rooms))
+    least = LEAST_EXEMPLAR, LEAST_RESULT
+    sizes = scale_sizes(size, resolve_n_scales(n_scales, patch, exemplar, size, least=least, rooms=rooms))
     count = len(sizes)
 
     def terms_at(scale: int) -> list[TermPlan]:
@@ -274,16 +299,19 @@ def default_plan(
         pixels = height * width
         stride = 1 if pixels <= 32**2 else 2 if pixels <= 64**2 else 4
         found = []
-        big = 2 * patch
-        fits = min(_room(exemplar, scale, rooms), height, width) >= big
-        if fits and scale >= BIG_FROM:
-            found.append(TermPlan(scale, big, 2 if pixels <= 64**2 else 4, 0.5))
+        big, coarsest = 2 * patch, scale == count - 1
+        room = min(_room(exemplar, scale, rooms), height, width)
+        if room >= big and min(height, width) >= BIG_LEAST and (coarsest or scale >= BIG_FROM - 1):
+            until = 1.0 if coarsest or scale >= BIG_FROM else EARLY
+            found.append(TermPlan(scale, big, 2 if pixels <= 64**2 else 4, 0.5, until))
         found.append(TermPlan(scale, patch, min(stride, patch)))
         return found
 
     stages = []
     for scale in reversed(range(count)):
         steps = effort.n_steps(sizes[scale][0] * sizes[scale][1], size[0] * size[1])
+        if scale == count - 1:  # where a layout's pieces grow together
+            steps *= 2
         terms = tuple(t for k in range(scale, count) for t in terms_at(k))
         sliced = tuple(k for k in (scale, scale + 1) if k < count)
         stages.append(Stage(scale, n_iter or steps, terms, sliced))
@@ -294,6 +322,8 @@ def default_plan(
         lr=effort.lr if lr is None else lr,
         psi_steps=1 if psi_steps is None else psi_steps,
         entropy=entropy or 0.0,
+        robustness=ROBUSTNESS,
+        novelty=NOVELTY if novelty is None else novelty,
         max_patches=effort.max_patches,
         n_filters=effort.n_filters,
     )
@@ -310,8 +340,15 @@ def paper_plan(
     psi_steps: int | None = None,
     lr: float | None = None,
     entropy: float | None = None,
+    novelty: float | None = None,
 ) -> Plan:
-    """Algorithm 1 as published (arXiv 2007.03408): 4 scales jointly, 500 iterations, 10 ascent steps each."""
+    """Algorithm 1 as published (arXiv 2007.03408): 4 scales jointly, 500 iterations, 10 ascent steps each.
+
+    Raises:
+        InputError: a size that does not fit, or a novelty: it starts from noise.
+    """
+    if novelty is not None:
+        raise InputError("preset paper starts from noise, so it has no novelty: leave that out")
     patch = resolve_patch_size(patch_size, exemplar, size, rooms)
     sizes = scale_sizes(size, resolve_n_scales(n_scales, patch, exemplar, size, wanted=4, rooms=rooms))
     terms = tuple(TermPlan(scale, patch, 1) for scale in range(len(sizes)))

@@ -1,0 +1,65 @@
+"""Autocorrelation: closed forms, masks, and what counts as regular."""
+
+import pytest
+import torch
+from textures import clouds, noise, photograph
+
+from texot.images.autocorrelation import autocorrelation, regularity
+from texot.images.pyramid import downsample_known
+
+
+def stripes(height: int, width: int, period: int) -> torch.Tensor:
+    return (torch.arange(width) % period < period // 2).float().expand(1, height, width)
+
+
+def test_it_is_the_correlation_coefficient_of_the_overlap() -> None:
+    image = noise(2, 9, 12)
+    found = autocorrelation(image)
+    assert found.shape == (18, 24)
+    for y, x in ((0, 0), (2, 3), (-1, 4), (5, -6), (0, 1)):
+        rows, columns = (slice(max(0, -k), n - max(0, k)) for k, n in ((y, 9), (x, 12)))
+        moved_rows, moved_columns = (slice(max(0, k), n - max(0, -k)) for k, n in ((y, 9), (x, 12)))
+        a, b = image[:, rows, columns].double(), image[:, moved_rows, moved_columns].double()
+        a, b = (t - t.mean((1, 2), keepdim=True) for t in (a, b))
+        expected = (a * b).sum() / ((a**2).sum() * (b**2).sum()).sqrt()
+        assert float(found[y, x]) == pytest.approx(float(expected), abs=1e-9)
+    assert float(found[0, 0]) == pytest.approx(1)
+
+
+def test_it_is_symmetric_and_blind_to_brightness_and_contrast() -> None:
+    image = clouds(1, 16, 20)
+    found = autocorrelation(image)
+    assert torch.allclose(found[1:, 1:], found[1:, 1:].flip(0, 1), atol=1e-9)
+    assert torch.allclose(autocorrelation(0.1 + 0.5 * image), found, atol=1e-6)
+
+
+def test_unknown_pixels_do_not_count() -> None:
+    image, known = noise(1, 16, 20), torch.ones(16, 20, dtype=torch.bool)
+    known[:, 12:] = False
+    inside = autocorrelation(image[:, :, :12])
+    image[:, :, 12:] = float("nan")
+    found = autocorrelation(image, known)
+    assert torch.allclose(found[:16, :11], inside[:16, :11], atol=1e-9)
+
+
+def test_a_constant_image_correlates_with_nothing() -> None:
+    assert not autocorrelation(torch.full((3, 8, 8), 0.3)).any()
+    assert regularity(torch.full((3, 8, 8), 0.3)) == 0
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_patterns_are_regular_and_grass_is_not(turned: bool) -> None:
+    image = stripes(24, 40, 10)
+    assert regularity(image.transpose(1, 2) if turned else image) > 0.99
+    assert regularity(noise(3, 40, 40)) < 0.2
+    assert regularity(noise(1, 2, 2)) <= 1  # no lag to look at
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"), [("rug", 0.8, 1), ("brick_old", 0.3, 0.7), ("grass_gray", 0, 0.2)]
+)
+def test_regularity_of_samples(name: str, low: float, high: float) -> None:
+    image = photograph(512, 512, name)
+    while image.shape[1] > 96:
+        image, _ = downsample_known(image)
+    assert low < regularity(image) < high

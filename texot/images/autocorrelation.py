@@ -1,0 +1,72 @@
+"""How an exemplar resembles itself, moved: its autocorrelation, and whether it is a regular pattern."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+@torch.no_grad()
+def autocorrelation(image: Tensor, known: Tensor | None = None) -> Tensor:
+    """Correlation coefficient of an image with itself at every lag, over what overlaps.
+
+    r(t) = cov(u(p), u(p + t)) / sqrt(var u(p) var u(p + t)), moments over the known pixels p whose p + t is
+    known too, channels added up. Nothing wraps around.
+
+    Args:
+        image: (C, H, W).
+        known: (H, W) bool, or None where every pixel is known.
+
+    Returns:
+        (2 H, 2 W) float64 on the CPU in [-1, 1]: lag (y, x) at index (y mod 2 H, x mod 2 W); 0 where nothing
+        overlaps or varies.
+    """
+    height, width = image.shape[1:]
+    shape = (2 * height, 2 * width)
+    one = torch.ones(height, width, dtype=torch.float64) if known is None else known.cpu().double()
+    pixels = torch.where(one > 0, image.detach().cpu().double(), 0)  # a product would spread NaN
+    mean = pixels.sum((1, 2)) / one.sum().clamp_min(1)
+    pixels = torch.where(one > 0, pixels - mean[:, None, None], 0)
+
+    def spectrum(planes: Tensor) -> Tensor:
+        found: Tensor = torch.fft.rfft2(planes, s=shape)
+        return found
+
+    def correlate(a: Tensor, b: Tensor) -> Tensor:
+        found: Tensor = torch.fft.irfft2(a.conj() * b, s=shape)
+        return found
+
+    of_one, of_image, of_square = spectrum(one), spectrum(pixels), spectrum(pixels**2)
+    count = correlate(of_one, of_one).round().clamp_min(1)
+    here, there = correlate(of_image, of_one), correlate(of_one, of_image)
+    covariance = (correlate(of_image, of_image) - here * there / count).sum(0)
+    variance_here = (correlate(of_square, of_one) - here**2 / count).sum(0)
+    variance_there = (correlate(of_one, of_square) - there**2 / count).sum(0)
+    least = 1e-9 * float((pixels**2).sum()) + 1e-12
+    product = (variance_here.clamp_min(0) * variance_there.clamp_min(0)).sqrt()
+    found = torch.where(product > least, covariance / product.clamp_min(least), 0)
+    return found.clamp(-1, 1)
+
+
+def regularity(image: Tensor, known: Tensor | None = None) -> float:
+    """How much an image repeats itself along its rows or columns: near 1 for a pattern, near 0 for grass.
+
+    The highest correlation with itself moved along one axis (within a pixel), by a fifth to a half of its
+    side. Of the samples at 62 px, the rug has .84, planks .60 (their grain), a brick wall .57, the rest below
+    .15.
+
+    Args:
+        image: (C, H, W).
+        known: (H, W) bool, or None where every pixel is known.
+
+    Returns:
+        A correlation coefficient, 0 where it is negative or the image too small to tell.
+    """
+    found = autocorrelation(image, known)
+    best = 0.0
+    for along_rows in (found, found.T):
+        side = along_rows.shape[1] // 2
+        lags = torch.arange(-(-side // 5), side // 2 + 1)
+        if len(lags):
+            best = max(best, float(along_rows[[-1, 0, 1]][:, lags].max()))
+    return best

@@ -1,0 +1,280 @@
+"""A first layout: pieces of the exemplar laid side by side, none of which continues its neighbour.
+
+Pieces are laid in raster order, each where
+
+    overlap error / variance + USE x (mean use of its pixels) + NEAR x (how much of it lies close by already)
+    + NOISE x U[0, 1]
+
+is least, and joined along the cut of least error through the overlap, after Efros & Freeman 2001, "Image
+quilting for texture synthesis and transfer", who choose pieces by the overlap error alone. A piece with
+nearly the offset of a neighbour would continue that one's copy of the exemplar, and is not taken: the layout
+is new from the start, while every piece of it is whole.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.images.autocorrelation import regularity
+from texot.images.patches import extract_patches
+from texot.images.pyramid import Periodic, wrap
+
+_USE, _NEAR, _NOISE = 1.0, 1.0, 0.1
+_REACH = 3  # pieces; sources used within it are not used again if others will do
+_FORBIDDEN = 1e3
+_LEAST_PIECE = 4  # pixels
+_REGULAR = 0.7
+_ATTEMPTS, _MOST_PIECES = 4, 2000  # the best of so many layouts, as long as they are small
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Positions of pieces along one axis of the result."""
+
+    starts: list[int]
+    length: int
+    wraps: bool
+
+    def indices(self, start: int, piece: int) -> Tensor:
+        """The pixels of a piece."""
+        index = torch.arange(start, start + piece)
+        return index % self.length if self.wraps else index
+
+    def overlaps(self, index: int, piece: int) -> tuple[int, int]:
+        """Pixels that a piece shares with the one before, and with the first again after the wrapped edge."""
+        first, last = self.starts[0], self.starts[-1]
+        before = self.starts[index - 1] + piece - self.starts[index] if index else 0
+        closes = self.wraps and index and index == len(self.starts) - 1
+        return before, max(0, last + piece - self.length - first) if closes else 0
+
+    def place(self, index: int) -> int:
+        """The same piece's index in the grid, where it wraps around."""
+        return index % len(self.starts) if self.wraps else index
+
+    def gap(self, a: int, b: int) -> int:
+        """Pixels from piece a to piece b, the short way round."""
+        gap = self.starts[b] - self.starts[a]
+        half = self.length // 2
+        return (gap + half) % self.length - half if self.wraps else gap
+
+
+def piece_side(side: int, novelty: float) -> int:
+    """Side of pieces, of an exemplar's shorter side: all at novelty 0, a quarter at .5, a sixteenth at 1."""
+    return max(min(side, _LEAST_PIECE), round(side * 2 ** (-4 * novelty)))
+
+
+def first_layout(
+    exemplar: Tensor,
+    size: tuple[int, int],
+    novelty: float,
+    *,
+    known: Tensor | None = None,
+    periodic: Periodic = (True, True),
+    generator: torch.Generator,
+) -> Tensor:
+    """Where synthesis starts: the exemplar's own layout, or a quilt of its pieces.
+
+    Pieces of patterns that repeat themselves (`regularity` above .7) continue each other.
+
+    Args:
+        exemplar: (C, h, w), at the coarsest scale.
+        size: (H, W) of the result there.
+        novelty: in [0, 1]. 0: the exemplar, repeated or cut off; else a quilt, see `piece_side`; no piece is
+            larger than half of the result.
+        known, periodic, generator: see `quilt`.
+
+    Returns:
+        (C, H, W).
+    """
+    if novelty > 0:
+        piece = min(piece_side(min(exemplar.shape[1:]), novelty), max(_LEAST_PIECE, min(size) // 2))
+        regular = regularity(exemplar, known) > _REGULAR
+        return quilt(
+            exemplar, size, piece, known=known, regular=regular, periodic=periodic, generator=generator
+        )
+    image = exemplar if known is None else _filled(exemplar, known)
+    for axis, n in enumerate(size, start=1):
+        # no padding makes an exemplar's coarse scales: they lack a pixel at either end
+        missing = max(0, n - image.shape[axis])
+        before = missing // 2 if missing <= 2 else 0
+        image = wrap(image, axis, -before, n - before)
+    return image
+
+
+def quilt(
+    exemplar: Tensor,
+    size: tuple[int, int],
+    piece: int,
+    *,
+    known: Tensor | None = None,
+    regular: bool = False,
+    periodic: Periodic = (True, True),
+    generator: torch.Generator,
+) -> Tensor:
+    """A new layout of an exemplar's pieces.
+
+    Args:
+        exemplar: (C, h, w).
+        size: (H, W) of the result.
+        piece: side of the pieces in pixels, at most that of exemplar and result.
+        known: (h, w) bool, or None where every pixel is known; pieces avoid the others where they can.
+        regular: the exemplar is a pattern that repeats itself: pieces fit as well as they can, may continue
+            each other, and may be used again.
+        periodic: axes (y, x) along which the result wraps around; it is rolled at random along them.
+        generator: CPU generator of the draws.
+
+    Returns:
+        (C, H, W), of the exemplar's pixels, on its device.
+    """
+    piece = min(piece, *exemplar.shape[1:], *size)
+    source = exemplar.cpu() if known is None else _filled(exemplar.cpu(), known.cpu())
+    unknown = (
+        torch.zeros(source.shape[1:], dtype=torch.float32)
+        if known is None
+        else (~known.cpu()).to(torch.float32)
+    )
+    sheet = _Sheet(source, unknown, piece, size, periodic, regular)
+    n_pieces = len(sheet.rows.starts) * len(sheet.columns.starts)
+    attempts = [sheet.lay(generator) for _ in range(max(1, min(_ATTEMPTS, _MOST_PIECES // n_pieces)))]
+    result = min(attempts, key=lambda attempt: attempt[1])[0]
+    for axis, wraps in zip((1, 2), periodic, strict=True):
+        if wraps:
+            shift = int(torch.randint(0, size[axis - 1], (), generator=generator))
+            result = result.roll(shift, axis)
+    return result.to(exemplar)
+
+
+class _Sheet:
+    """What all attempts at one result share."""
+
+    def __init__(
+        self,
+        source: Tensor,
+        unknown: Tensor,
+        piece: int,
+        size: tuple[int, int],
+        periodic: Periodic,
+        regular: bool,
+    ) -> None:
+        self.source, self.piece, self.size, self.regular = source, piece, size, regular
+        self.windows = extract_patches(source, piece)  # (n, C*p*p)
+        self.squares = self.windows**2
+        n, width = len(self.windows), source.shape[2] - piece + 1
+        self.at = torch.stack([torch.arange(n) // width, torch.arange(n) % width])
+        self.unknown = _FORBIDDEN * F.avg_pool2d(unknown[None, None], piece, stride=1).flatten()
+        self.variance = float(source.var((1, 2), correction=0).sum().clamp_min(1e-8))
+        overlap = max(1, piece // 4)
+        self.rows, self.columns = (_axis(n, piece, overlap, w) for n, w in zip(size, periodic, strict=True))
+        self.fair = max(1.0, size[0] * size[1] / (source.shape[1] * source.shape[2]))  # mean use in the end
+
+    def lay(self, generator: torch.Generator) -> tuple[Tensor, float]:
+        """One layout, and the mean overlap error of its pieces."""
+        piece = self.piece
+        result = torch.zeros(self.source.shape[0], *self.size, dtype=torch.float32)
+        filled = torch.zeros(self.size, dtype=torch.float32)
+        use = torch.zeros(self.source.shape[1:], dtype=torch.float32)
+        laid: dict[tuple[int, int], tuple[int, int]] = {}  # place in the grid -> position in the exemplar
+        total = 0.0
+        for i, top in enumerate(self.rows.starts):
+            y = self.rows.indices(top, piece)
+            for j, left in enumerate(self.columns.starts):
+                x = self.columns.indices(left, piece)
+                mask = filled[y[:, None], x]
+                goal = result[:, y[:, None], x]
+                weight, wanted = mask.expand_as(goal).reshape(-1), goal.reshape(-1)
+                error = self.squares @ weight - 2 * (self.windows @ (weight * wanted))
+                error = (error + (weight * wanted**2).sum()) / (float(mask.sum()) + 1e-6) / self.variance
+                cost = error + self.unknown
+                cost = cost + _NOISE * torch.rand(len(cost), generator=generator, dtype=torch.float32)
+                if not self.regular:
+                    used = F.avg_pool2d(use[None, None], piece, stride=1).flatten()
+                    cost = cost + _USE / self.fair * used + self._nearby(laid, (i, j))
+                best = int(cost.argmin())
+                total += float(error[best])
+                laid[i, j] = sy, sx = int(self.at[0, best]), int(self.at[1, best])
+                use[sy : sy + piece, sx : sx + piece] += 1
+                new = self.windows[best].view_as(goal)
+                old = self._kept((mask * (goal - new) ** 2).sum(0), i, j)
+                result[:, y[:, None], x] = torch.where(old, goal, new)
+                filled[y[:, None], x] = 1
+        return result, total / len(laid)
+
+    def _kept(self, error: Tensor, i: int, j: int) -> Tensor:
+        """Where a piece leaves what is there: beyond the cuts of least error through its overlaps, (p, p)."""
+        planes = error.numpy()
+        kept = np.zeros(planes.shape, bool)
+        for axis, index, turn in ((self.rows, i, np.transpose), (self.columns, j, np.asarray)):
+            before, after = axis.overlaps(index, self.piece)
+            for width, flip in ((before, 1), (after, -1)):
+                if width:
+                    strip = turn(planes)[:, ::flip][:, :width]
+                    turn(kept)[:, ::flip][:, :width] |= np.arange(width) < least_cut(strip)[:, None]
+        return torch.from_numpy(kept)
+
+    def _nearby(self, laid: dict[tuple[int, int], tuple[int, int]], here: tuple[int, int]) -> Tensor:
+        """What the pieces around forbid and make dear, for every position in the exemplar."""
+        cost = torch.zeros(self.at.shape[1], dtype=torch.float32)
+        axes = self.rows, self.columns
+        around = range(-_REACH, _REACH + 1)
+        steps: dict[tuple[int, int], int] = {}  # place in the grid -> pieces away
+        for di in around:
+            for dj in around:
+                there = axes[0].place(here[0] + di), axes[1].place(here[1] + dj)
+                steps[there] = min(steps.get(there, _REACH), max(abs(di), abs(dj)))
+        for there, away in steps.items():
+            if there not in laid:
+                continue
+            gap = self.at - torch.tensor(laid[there])[:, None]
+            if away <= 1:
+                own = [[axis.gap(t, h)] for axis, t, h in zip(axes, there, here, strict=True)]
+                cost += _FORBIDDEN * ((gap - torch.tensor(own)).abs().amax(0) <= self.piece / 4)
+            shared = (1 - gap.abs() / self.piece).clamp_min(0).prod(0)
+            cost += _NEAR * shared * (1 - away / (_REACH + 1))
+        return cost
+
+
+def least_cut(error: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """The path of least error from the first row to the last, one column a row, neighbours at most one apart.
+
+    Args:
+        error: (n, k), k >= 1.
+
+    Returns:
+        (n,) columns. (Dynamic programming; Efros & Freeman 2001, section 2.1.)
+    """
+    n, k = error.shape
+    total = np.full((n, k + 2), np.inf)
+    total[0, 1:-1] = error[0]
+    for row in range(1, n):
+        last = total[row - 1]
+        total[row, 1:-1] = error[row] + np.minimum(np.minimum(last[:-2], last[1:-1]), last[2:])
+    path = np.empty(n, np.int64)
+    path[-1] = int(total[-1, 1:-1].argmin())
+    for row in range(n - 2, -1, -1):
+        low = path[row + 1]  # of the padded columns: one to the left
+        path[row] = low - 1 + int(total[row, low : low + 3].argmin())
+    return path
+
+
+def _axis(length: int, piece: int, overlap: int, wraps: bool) -> _Axis:
+    """Evenly spaced pieces that overlap by at least `overlap` pixels, and by as little more as will do."""
+    step = max(1, piece - overlap)
+    if wraps:
+        count = math.ceil(length / step)
+        return _Axis([i * length // count for i in range(count)], length, True)
+    room = length - piece
+    count = math.ceil(room / step)
+    return _Axis([i * room // max(1, count) for i in range(count + 1)], length, False)
+
+
+def _filled(image: Tensor, known: Tensor) -> Tensor:
+    """The image with the mean of its known pixels where it is unknown."""
+    mean = image[:, known].mean(1)
+    return torch.where(known, image, mean[:, None, None])
