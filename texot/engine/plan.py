@@ -95,7 +95,7 @@ class Plan:
     patch_size: int
     lr: float
     psi_steps: int
-    psi_rate: float = 0.1
+    psi_rate: float = 0.2
     psi_rate_fine: float = 0.3
     robustness: float = 0.0
     novelty: float = 0.5
@@ -310,8 +310,8 @@ def default_plan(
     stages = []
     for scale in reversed(range(count)):
         steps = effort.n_steps(sizes[scale][0] * sizes[scale][1], size[0] * size[1])
-        if scale == count - 1:  # where a layout's pieces grow together
-            steps *= 2
+        if scale == count - 1:  # pieces grow together soon; more steps drift back to a shift of the exemplar
+            steps = max(1, steps // 2)
         terms = tuple(t for k in range(scale, count) for t in terms_at(k))
         sliced = tuple(k for k in (scale, scale + 1) if k < count)
         stages.append(Stage(scale, n_iter or steps, terms, sliced))
