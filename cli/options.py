@@ -135,7 +135,7 @@ def compute_options() -> Callable[[Command], Command]:
             "--threads",
             metavar="N",
             type=whole(1, 4096),
-            help="CPU threads; the default is torch's. Another number may change the last digits.",
+            help="CPU threads; default: torch's, fewer on a busy machine. Others may change the last digits.",
         ),
     )
 

@@ -74,7 +74,7 @@ def replay(
         options = _options(file, settings)
         options.update(init=first, size=pixel_size(options["size"], source))
         check_outputs([outputs], [file, exemplar, *([init] if init else [])], overwrite=overwrite)
-        record = use_threads(options.pop("threads"))
+        record = use_threads(options.pop("threads"), None, report)
         _compare_versions(file, settings, record, report)
         run(source, options, outputs, report, record=record, stop_at=settings.get("stopped_at"))
         same = file.read_bytes() == outputs.image.read_bytes()

@@ -14,6 +14,7 @@ from texot import __version__
 from texot.cli.errors import Interrupted, bad_option
 from texot.cli.files import Outputs
 from texot.cli.interrupt import CtrlC
+from texot.cli.load import free_cores, look
 from texot.cli.progress import Quiet
 from texot.cli.record import pack
 
@@ -22,22 +23,37 @@ if TYPE_CHECKING:
     from texot.files.exemplar import Exemplar
 
 
-def start() -> None:
-    """Load what is slow to load; from here on Ctrl-C is an exception again, so that cleaning up works."""
+def start() -> int | None:
+    """Load what is slow to load; from here on Ctrl-C is an exception again, so that cleaning up works.
+
+    Returns:
+        The cores that other programs left free meanwhile, if the system tells.
+    """
+    before = look()
     import texot.synthesis  # noqa: F401  # and torch
 
+    free = free_cores(before, look())
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    return free
 
 
-def use_threads(threads: int | None) -> dict[str, Any]:
+def use_threads(threads: int | None, free: int | None, report: Quiet) -> dict[str, Any]:
     """Set torch's threads, which our process may do and the library never does.
+
+    Args:
+        threads: as many, or None for torch's default, or fewer on a busy machine.
+        free: cores that other programs leave free, if known.
+        report: told where the machine is busy.
 
     Returns:
         What, beside the options, the last digits of a result depend on: its file records them.
     """
     import torch
 
+    if threads is None and free is not None and free < torch.get_num_threads():
+        threads = free
+        report.say(f"the machine is busy: using {free} of {torch.get_num_threads()} threads (see --threads)")
     if threads:
         torch.set_num_threads(threads)
     return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}

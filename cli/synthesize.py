@@ -102,10 +102,10 @@ def synthesize(
     """
     plan = plan_outputs(output, loss_plot, frames, save_every, variations)
     with reporter(progress, quiet) as report:
-        start()
+        free = start()
         source, options["init"] = read_inputs(exemplar, init)
         options["size"] = pixel_size(size, source)
         check_outputs(plan, [exemplar, Path(init)], overwrite=overwrite)
-        record = use_threads(threads)
+        record = use_threads(threads, free, report)
         for number, outputs in enumerate(plan):
             run(source, {**options, "seed": seed + number}, outputs, report, record=record)

@@ -1,0 +1,55 @@
+"""How many cores other programs keep busy: torch's threads wait for each other, and spin while they do.
+
+On two cores beside two busy processes, two threads take twice as long as one; see benchmarks/README.md.
+"""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_MARGIN = 0.4  # of a core: what a desktop does by itself must not cost a thread
+_SHORTEST = 0.05  # seconds; clock ticks are too coarse to tell anything sooner
+
+
+@dataclass(frozen=True)
+class Look:
+    """Clocks at one moment, in seconds.
+
+    Attributes:
+        now: wall clock.
+        own: processor time of this process.
+        busy: processor time of everything on the cores this process may use.
+        cores: their number.
+    """
+
+    now: float
+    own: float
+    busy: float
+    cores: int
+
+
+def look(stat: Path = Path("/proc/stat")) -> Look | None:
+    """The clocks now; None where the system does not tell (it does on Linux)."""
+    try:
+        usable = os.sched_getaffinity(0)
+        tick = os.sysconf("SC_CLK_TCK")
+        busy, cores = 0, 0
+        for line in stat.read_text(encoding="ascii").splitlines():
+            name, *fields = line.split()
+            if name.startswith("cpu") and name != "cpu" and int(name[3:]) in usable:
+                user, nice, system, _idle, _iowait, *rest = map(int, fields[:8])
+                busy += user + nice + system + sum(rest)
+                cores += 1
+    except (AttributeError, OSError, ValueError):
+        return None
+    times = os.times()
+    return Look(time.monotonic(), times.user + times.system, busy / tick, cores) if cores else None
+
+
+def free_cores(before: Look | None, after: Look | None) -> int | None:
+    """Whole cores that other programs left free between two looks, at least 1; None where nobody can say."""
+    if before is None or after is None or after.now - before.now < _SHORTEST:
+        return None
+    others = (after.busy - before.busy - (after.own - before.own)) / (after.now - before.now)
+    return max(1, min(after.cores, int(after.cores - max(0.0, others) + _MARGIN)))
