@@ -79,7 +79,7 @@ def test_a_large_result_uses_all_of_the_exemplar_and_none_of_it_twice_nearby() -
     for lag in range(4, 13):  # the same pixel again, to the right or below
         for axis in (0, 1):
             same = index.view(96, 96) == index.view(96, 96).roll(-lag, axis)
-            assert float(same.float().mean()) < 0.02
+            assert float(same.float().mean()) < 0.05
 
 
 def test_unknown_pixels_are_avoided() -> None:
@@ -155,3 +155,11 @@ def test_pieces_are_joined_where_they_agree() -> None:
     image = quilt(exemplar, (40, 40), 12, generator=generator())
     own = max(float((exemplar - exemplar.roll(1, k)).abs().mean()) for k in (1, 2))
     assert max(float((image - image.roll(1, k)).abs().mean()) for k in (1, 2)) < 1.5 * own
+
+
+def test_the_layout_kept_has_the_exemplars_share_of_light_and_dark() -> None:
+    exemplar = clouds(3, 32, 32, sigma=4)
+    exemplar[:, :, 16:] *= 0.2
+    for seed in range(4):
+        image = quilt(exemplar, (32, 32), 8, generator=generator(seed))
+        assert float((image.mean((1, 2)) - exemplar.mean((1, 2))).abs().max()) < 0.12

@@ -43,6 +43,7 @@ class PatchTerm:
             example-based synthesis", section 3: r = 0.6 minimises |x - y|^0.8). Potentials and figures do not
             feel it.
         published_step: if set, use averaged ascent with this constant step instead.
+        hole: (H, W) bool at this scale: only patches that touch it count; None: all.
     """
 
     scale: int
@@ -56,6 +57,7 @@ class PatchTerm:
     robustness: float = 0.0
     entropy: float = 0.0
     backend: str = "auto"
+    hole: Tensor | None = None
     psi: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,9 +84,7 @@ class PatchTerm:
         self, image: Tensor, periodic: Periodic, generator: torch.Generator
     ) -> tuple[Tensor, TermState]:
         """The weighted semi-dual of an image scale (C, H, W), differentiable; moves psi on the way."""
-        size, shape = self.measure.patch_size, (image.shape[1], image.shape[2])
-        offset = random_offset(shape, size, self.stride, periodic, generator)
-        x = extract_patches(image, size, stride=self.stride, offset=offset, periodic=periodic)
+        x = _sources(image, self.measure.patch_size, self.stride, self.hole, periodic, generator)
         source = x.detach()
         if self.published_step is not None:
             self.psi = averaged_ascent(
@@ -139,6 +139,7 @@ class SlicedTerm:
         stride: grid of the image's patches.
         weight: factor in the objective, for the mean over filters times d.
         n_filters: patch filters a step.
+        hole: see `PatchTerm`.
     """
 
     scale: int
@@ -146,13 +147,13 @@ class SlicedTerm:
     stride: int = 4
     weight: float = 3.0
     n_filters: int = 16
+    hole: Tensor | None = None
 
     def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
         """The weighted sliced distance of an image scale (C, H, W), differentiable."""
-        size, shape = self.measure.patch_size, (image.shape[1], image.shape[2])
+        size = self.measure.patch_size
         channels, d = image.shape[0], self.measure.y.shape[1]
-        offset = random_offset(shape, size, self.stride, periodic, generator)
-        x = extract_patches(image, size, stride=self.stride, offset=offset, periodic=periodic)
+        x = _sources(image, size, self.stride, self.hole, periodic, generator)
         filters = torch.randn(d, self.n_filters, generator=generator, dtype=torch.float32)
         filters = filters - filters.mean(0)
         filters = filters / filters.norm(dim=0).clamp_min(1e-12)
@@ -164,6 +165,26 @@ class SlicedTerm:
         y = self.measure.y[systematic_sample(self.measure.nu, len(x), shift)]
         filters, colours = filters.to(image), colours.flatten(0, 1).to(image)
         return self.weight * (d * sliced_distance(x, y, filters) + channels * sliced_distance(x, y, colours))
+
+
+def _sources(
+    image: Tensor,
+    size: int,
+    stride: int,
+    hole: Tensor | None,
+    periodic: Periodic,
+    generator: torch.Generator,
+) -> Tensor:
+    """Patches on a grid moved at random, (n, d): all, or those that touch the hole."""
+    offset = random_offset((image.shape[1], image.shape[2]), size, stride, periodic, generator)
+    x = extract_patches(image, size, stride=stride, offset=offset, periodic=periodic)
+    if hole is None:
+        return x
+    there = hole[None].to(image)
+    touches = extract_patches(there, size, stride=stride, offset=offset, periodic=periodic).amax(1) > 0
+    if stride > 1 and not bool(touches.any()):  # a few pixels at an open border, which this grid leaves out
+        return _sources(image, size, 1, hole, periodic, generator)
+    return x[touches]
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,8 @@ class Job:
         settings: everything that makes the same image again, as plain JSON values.
         mode: how a result is written, see `texot.files.exemplar.Exemplar`.
         icc_profile: of images whose values are not sRGB, else None.
+        dpi: dots per inch (x, y) that a file of the result tells, or None.
+        finish: makes the result of the loop's image at full size, on the CPU; None where they are the same.
     """
 
     plan: Plan
@@ -96,6 +98,8 @@ class Job:
     settings: dict[str, Any]
     mode: str
     icc_profile: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    finish: Callable[[Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -125,8 +129,9 @@ class Synthesis:
             on grids of few patches most targets cannot be hit, so compare it with earlier steps only.
         timings: seconds by stage ("scale 0", ...), of preparation ("prepare") and in all ("total").
         settings: everything that makes the same image again, as plain JSON values.
-        mode: the exemplar's mode, "L", "RGB", "I;16" or "multi".
+        mode: the exemplar's mode, "L", "RGB", "I;16" or "multi"; of a filled photograph "LA" or "RGBA" too.
         icc_profile: of exemplars whose values are not sRGB, else None.
+        dpi: of a filled photograph, dots per inch (x, y), or None.
     """
 
     image: Tensor
@@ -136,6 +141,7 @@ class Synthesis:
     settings: dict[str, Any]
     mode: str
     icc_profile: bytes | None = None
+    dpi: tuple[float, float] | None = None
 
     def to_pil(self) -> Image.Image:
         """The image as Pillow's, in the exemplar's mode."""
@@ -153,7 +159,9 @@ class Synthesis:
             OutputError: it cannot be written there.
         """
         text = {"texot": json.dumps(self.settings, sort_keys=True)}
-        write_image(self.image, path, mode=self.mode, text=text, icc_profile=self.icc_profile)
+        write_image(
+            self.image, path, mode=self.mode, text=text, icc_profile=self.icc_profile, dpi=self.dpi
+        )
 
 
 @dataclass
@@ -199,7 +207,8 @@ class State:
         """The image after this step at full size, (C, H, W) float32 on the CPU in [0, 1]."""
         sizes = list(self._job.plan.sizes[: self.scale])
         full = upsample_to(self._current, sizes, periodic=self._job.periodic)
-        return full.clamp(0, 1).cpu()
+        full = full.clamp(0, 1).cpu()
+        return full if self._job.finish is None else self._job.finish(full)
 
     def result(self) -> Synthesis:
         """What there is after this step, as a `Synthesis`."""
@@ -214,70 +223,83 @@ class State:
             settings,
             self._job.mode,
             self._job.icc_profile,
+            self._job.dpi,
         )
 
 
 def optimise(
-    prepare: Callable[[torch.Generator], Job], generator: torch.Generator
+    prepare: Callable[[torch.Generator], Job | list[Job]], generator: torch.Generator
 ) -> Generator[State, None, None]:
-    """Run a job, step by step.
+    """Run a job, step by step, or several one after the other that make one result.
 
     Args:
-        prepare: makes the job, with what is slow to make; called at the first step.
+        prepare: makes the jobs, with what is slow to make; called at the first step.
         generator: CPU generator of all randomness.
     """
     begun = time.perf_counter()
-    job = prepare(generator)
-    plan, record = job.plan, _Log()
-    work = [step_work(plan, stage, job.n_targets) for stage in plan.stages]
-    work_left = sum(w * stage.n_iter for w, stage in zip(work, plan.stages, strict=True))
+    made = prepare(generator)
+    jobs = [made] if isinstance(made, Job) else made
+    record = _Log()
+    total_steps = sum(job.plan.n_steps for job in jobs)
+    work_left = sum(_work(job, stage) * stage.n_iter for job in jobs for stage in job.plan.stages)
     work_done, total_step = 0.0, 0
-    image: Tensor | None = None
-    for stage, effort in zip(plan.stages, work, strict=True):
-        stage_begun = time.perf_counter()
-        image = job.start(stage) if image is None else job.refine(stage, image)
-        if total_step == 0:
-            stage_begun = time.perf_counter()
-            record.timings["prepare"] = stage_begun - begun
-        terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
-        variables = job.variables(stage, image)
-        movers = [Adam(tensor, betas=plan.betas) for tensor in variables.tensors]
-        for step in range(1, stage.n_iter + 1):
-            for slice_ in sliced:
-                slice_.weight = plan.sliced_weight if 2 * step > stage.n_iter else plan.sliced_early
-            active = [term for term in terms if step <= term.until * stage.n_iter]
-            loss, figures = evaluate(variables.image(), stage.scale, active, sliced, job.periodic, generator)
-            grads = torch.autograd.grad(loss, variables.tensors)
-            lr = plan.lr * (_decay(step, stage.n_iter) if plan.lr_decays else 1.0)
-            for adam, tensor, grad in zip(movers, variables.tensors, grads, strict=True):
-                adam.step(tensor, grad, lr)
-            if job.put_right is not None and step in (stage.n_iter // 2, stage.n_iter):
-                # halfway, so that patches settle on the sharper image, and at the end
-                variables.put_right(partial(job.put_right, stage))
-            total_step += 1
-            work_done += effort
-            work_left -= effort
-            shown = figures.loss if plan.shows_dual else figures.cost
-            record.losses.append(LossRecord(stage.scale, step, shown))
-            record.marginal_errors.append(figures.marginal_error)
-            seconds = time.perf_counter() - begun
-            record.timings[f"scale {stage.scale}"] = time.perf_counter() - stage_begun
-            image = variables.image().detach()
-            yield State(
-                scale=stage.scale,
-                n_scales=plan.n_scales,
-                step=step,
-                stage_steps=stage.n_iter,
-                total_step=total_step,
-                total_steps=plan.n_steps,
-                loss=shown,
-                marginal_error=figures.marginal_error,
-                seconds=seconds,
-                seconds_left=max(0.0, seconds / work_done * work_left),
-                _current=image.clone(),
-                _job=job,
-                _log=record,
-            )
+    while jobs:
+        job = jobs.pop(0)  # and let go of what it holds, once it is done
+        plan = job.plan
+        image: Tensor | None = None
+        for stage in plan.stages:
+            effort, stage_begun = _work(job, stage), time.perf_counter()
+            image = job.start(stage) if image is None else job.refine(stage, image)
+            if total_step == 0:
+                stage_begun = time.perf_counter()
+                record.timings["prepare"] = stage_begun - begun
+            timing = f"scale {stage.scale}"
+            before = record.timings.get(timing, 0.0)
+            terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
+            variables = job.variables(stage, image)
+            movers = [Adam(tensor, betas=plan.betas) for tensor in variables.tensors]
+            for step in range(1, stage.n_iter + 1):
+                for slice_ in sliced:
+                    slice_.weight = plan.sliced_weight if 2 * step > stage.n_iter else plan.sliced_early
+                active = [term for term in terms if step <= term.until * stage.n_iter]
+                loss, figures = evaluate(
+                    variables.image(), stage.scale, active, sliced, job.periodic, generator
+                )
+                grads = torch.autograd.grad(loss, variables.tensors)
+                lr = plan.lr * (_decay(step, stage.n_iter) if plan.lr_decays else 1.0)
+                for adam, tensor, grad in zip(movers, variables.tensors, grads, strict=True):
+                    adam.step(tensor, grad, lr)
+                if job.put_right is not None and step in (stage.n_iter // 2, stage.n_iter):
+                    # halfway, so that patches settle on the sharper image, and at the end
+                    variables.put_right(partial(job.put_right, stage))
+                total_step += 1
+                work_done += effort
+                work_left -= effort
+                shown = figures.loss if plan.shows_dual else figures.cost
+                record.losses.append(LossRecord(stage.scale, step, shown))
+                record.marginal_errors.append(figures.marginal_error)
+                seconds = time.perf_counter() - begun
+                record.timings[timing] = before + time.perf_counter() - stage_begun
+                image = variables.image().detach()
+                yield State(
+                    scale=stage.scale,
+                    n_scales=plan.n_scales,
+                    step=step,
+                    stage_steps=stage.n_iter,
+                    total_step=total_step,
+                    total_steps=total_steps,
+                    loss=shown,
+                    marginal_error=figures.marginal_error,
+                    seconds=seconds,
+                    seconds_left=max(0.0, seconds / work_done * work_left),
+                    _current=image.clone(),
+                    _job=job,
+                    _log=record,
+                )
+
+
+def _work(job: Job, stage: Stage) -> float:
+    return step_work(job.plan, stage, job.n_targets)
 
 
 def _decay(step: int, n_iter: int) -> float:

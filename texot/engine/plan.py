@@ -28,6 +28,7 @@ LEAST_RESULT = 24  # the same of the result's
 BIG_FROM = 2  # finest scale that has patches of twice the size throughout
 BIG_LEAST = 56  # pixels of the shorter side that they need: of fewer, a few patches would be the whole image
 EARLY = 0.6  # share of a stage's steps for which scale 1 has them too
+FINEST = 0.6  # share of the usual steps that the finest stage takes
 ROBUSTNESS = 0.6
 NOVELTY = 0.5
 SEARCH_DIM = 48  # principal axes in which neighbours are searched
@@ -95,7 +96,7 @@ class Plan:
     patch_size: int
     lr: float
     psi_steps: int
-    psi_rate: float = 0.2
+    psi_rate: float = 0.1
     psi_rate_fine: float = 0.3
     robustness: float = 0.0
     novelty: float = 0.5
@@ -312,6 +313,8 @@ def default_plan(
         steps = effort.n_steps(sizes[scale][0] * sizes[scale][1], size[0] * size[1])
         if scale == count - 1:  # pieces grow together soon; more steps drift back to a shift of the exemplar
             steps = max(1, steps // 2)
+        elif scale == 0:  # only the finest detail is new
+            steps = max(1, round(FINEST * steps))
         terms = tuple(t for k in range(scale, count) for t in terms_at(k))
         sliced = tuple(k for k in (scale, scale + 1) if k < count)
         stages.append(Stage(scale, n_iter or steps, terms, sliced))

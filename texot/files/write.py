@@ -128,6 +128,7 @@ def write_image(
     mode: str | None = None,
     text: dict[str, str] | None = None,
     icc_profile: bytes | None = None,
+    dpi: tuple[float, float] | None = None,
 ) -> None:
     """Write planes to a file, whole or not at all; the same arguments give the same bytes.
 
@@ -141,6 +142,7 @@ def write_image(
         text: Keyword -> text for the PNG's text chunks (a keyword is 1 to 79 Latin-1 characters); other
             formats have no such place and drop it. Characters UTF-8 or PNG cannot hold are escaped.
         icc_profile: Embedded where the format can (all but BMP).
+        dpi: Dots per inch (x, y), told where the format can (all but WebP).
 
     Raises:
         InputError: The image does not fit the mode (see `to_pil`) or a keyword is no PNG keyword.
@@ -155,16 +157,23 @@ def write_image(
     picture = to_pil(image, mode)
     if picture.mode.endswith("A") and kind not in _ALPHA_FORMATS:
         raise OutputError(f"cannot write {name!r}: {kind} holds no transparency; use .png, .tif or .webp")
-    _replace(target, _encode(picture, kind, name, text or {}, icc_profile), name)
+    _replace(target, _encode(picture, kind, name, text or {}, icc_profile, dpi), name)
 
 
 def _encode(
-    picture: Image.Image, kind: str, name: str, text: dict[str, str], icc_profile: bytes | None
+    picture: Image.Image,
+    kind: str,
+    name: str,
+    text: dict[str, str],
+    icc_profile: bytes | None,
+    dpi: tuple[float, float] | None,
 ) -> bytes:
     """The file's bytes, made in memory so that a failing encoder never touches the disk."""
     options = dict(_SAVE_OPTIONS[kind])
     if icc_profile and kind != "BMP":
         options["icc_profile"] = icc_profile
+    if dpi and kind != "WEBP":
+        options["dpi"] = dpi
     if kind == "PNG":
         options["pnginfo"] = _png_text(text)
     elif kind == "WEBP" and picture.mode in ("L", "LA"):
