@@ -178,14 +178,14 @@ def test_paper_plan_is_as_published() -> None:
 
 
 def test_quality_trades_steps_for_distance() -> None:
-    plans = [default_plan((128, 128), (128, 128), quality=q) for q in ("draft", "normal", "high")]
+    plans = [default_plan((256, 256), (256, 256), quality=q) for q in ("draft", "normal", "high")]
     steps = [plan.n_steps for plan in plans]
     assert steps == sorted(set(steps))
     targets = [plan.max_patches for plan in plans]
     assert targets == sorted(targets)
     for plan in plans:
         counts = [stage.n_iter for stage in plan.stages]
-        assert counts[0] >= counts[-1]  # most where steps are cheap
+        assert max(counts[:-1]) >= counts[-1]  # fewest where steps are dear
         assert plan.n_steps == sum(counts)
     work = [
         sum(step_work(p, s, dict.fromkeys(range(p.n_scales), 10000)) * s.n_iter for s in p.stages)
