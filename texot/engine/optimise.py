@@ -159,9 +159,7 @@ class Synthesis:
             OutputError: it cannot be written there.
         """
         text = {"texot": json.dumps(self.settings, sort_keys=True)}
-        write_image(
-            self.image, path, mode=self.mode, text=text, icc_profile=self.icc_profile, dpi=self.dpi
-        )
+        write_image(self.image, path, mode=self.mode, text=text, icc_profile=self.icc_profile, dpi=self.dpi)
 
 
 @dataclass

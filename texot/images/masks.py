@@ -1,0 +1,205 @@
+"""Masks of holes: pyramids beside their image's, distances, groups of holes, a smooth first fill.
+
+A hole's image and the texture that it takes share one geometry: `downsample_masked` puts its coarse pixels
+exactly where `downsample` puts those of the result, and never mixes unknown pixels into known ones.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.images.pyramid import Periodic, downsample_known, extend, upsample, wrap
+
+_SMOOTHINGS = 16
+_CELLS = 64  # cells in which a distance is counted, at most: beyond, it is known less finely
+
+
+class Box(NamedTuple):
+    """Rows [top, bottom) and columns [left, right) of an image."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def cut(self, image: Tensor) -> Tensor:
+        """The box's part of (..., H, W), a view."""
+        return image[..., self.top : self.bottom, self.left : self.right]
+
+
+def downsample_masked(
+    image: Tensor, known: Tensor, *, periodic: Periodic = (False, False)
+) -> tuple[Tensor, Tensor]:
+    """Next coarser scale of an image with unknown pixels, aligned with `downsample`.
+
+    Args:
+        image: (C, H, W); what stands at unknown pixels does not matter.
+        known: (H, W) bool.
+        periodic: axes (y, x) that wrap around; beyond the others the border pixel goes on.
+
+    Returns:
+        The Gaussian mean of the known pixels, (C, ceil(H/2), ceil(W/2)), and where they have over half of the
+        kernel's weight.
+    """
+    around = extend(known[None].to(torch.uint8), (1, 2), periodic)[0] > 0
+    coarse, coarse_known = downsample_known(extend(image, (1, 2), periodic), around)
+    assert coarse_known is not None
+    return coarse, coarse_known
+
+
+def masked_pyramid(
+    image: Tensor, known: Tensor, n_scales: int, *, periodic: Periodic = (False, False)
+) -> list[tuple[Tensor, Tensor]]:
+    """The image and its known pixels at every scale, finest first; see `downsample_masked`."""
+    scales = [(image, known)]
+    for _ in range(1, n_scales):
+        scales.append(downsample_masked(*scales[-1], periodic=periodic))
+    return scales
+
+
+def fill_smoothly(image: Tensor, known: Tensor, *, periodic: Periodic = (False, False)) -> Tensor:
+    """The image with unknown pixels from coarser scales, where the known ones around have met, smoothed.
+
+    (Pull-push interpolation: Gortler et al. 1996, "The lumigraph", section 3; with steps towards the mean of
+    the four neighbours at every scale it comes near the harmonic fill.)
+
+    Args:
+        image: (C, H, W).
+        known: (H, W) bool, somewhere true.
+        periodic: axes (y, x) that wrap around.
+    """
+    if bool(known.all()):
+        return image
+    if min(known.shape) < 4:
+        mean = image[:, known].mean(1)
+        return torch.where(known, image, mean[:, None, None])
+    coarse, coarse_known = downsample_masked(image, known, periodic=periodic)
+    if not bool(coarse_known.any()):
+        return torch.where(known, image, image[:, known].mean(1)[:, None, None])
+    coarse = fill_smoothly(coarse, coarse_known, periodic=periodic)
+    size = (image.shape[1], image.shape[2])
+    filled = torch.where(known, image, upsample(coarse, size, periodic=periodic))
+    for _ in range(_SMOOTHINGS):
+        wide = extend(filled, (1, 1), periodic)
+        mean = wide[:, 1:-1, :-2] + wide[:, 1:-1, 2:] + wide[:, :-2, 1:-1] + wide[:, 2:, 1:-1]
+        filled = torch.where(known, image, mean / 4)
+    return filled
+
+
+def largest_square(mask: Tensor, most: int | None = None) -> int:
+    """Side of the largest square of true pixels in (H, W) bool, counted up to `most`."""
+    most = min(mask.shape) if most is None else min(most, *mask.shape)
+    sums = F.pad(mask.long().cumsum(0).cumsum(1), (1, 0, 1, 0))
+    low, high = 0, most
+    while low < high:
+        side = (low + high + 1) // 2
+        inside = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+        if bool((inside == side * side).any()):
+            low = side
+        else:
+            high = side - 1
+    return low
+
+
+def distance(mask: Tensor, most: float, *, periodic: Periodic = (False, False)) -> Tensor:
+    """Distance in pixels from every pixel to the nearest true one, exact to a 64th of `most`.
+
+    Args:
+        mask: (H, W) bool.
+        most: larger distances come out as this.
+        periodic: axes (y, x) that wrap around.
+
+    Returns:
+        (H, W) float32 in [0, most].
+    """
+    cell = max(1, math.ceil(most / _CELLS))
+    reach = math.ceil(most / cell)
+    height, width = mask.shape
+    there = mask.float()[None]
+    around = (reach * cell, reach * cell + -width % cell) if periodic[1] else (0, 0)
+    rows_around = (reach * cell, reach * cell + -height % cell) if periodic[0] else (0, 0)
+    if periodic[1]:
+        there = wrap(there, 2, -around[0], width + around[1])
+    if periodic[0]:
+        there = wrap(there, 1, -rows_around[0], height + rows_around[1])
+    there = F.max_pool2d(there, cell, ceil_mode=True)[0]
+    far = float(reach + 1)
+    down = torch.full_like(there, far)
+    run = torch.full_like(there[0], far)
+    for rows in (range(len(there)), range(len(there) - 1, -1, -1)):
+        run.fill_(far)
+        for row in rows:
+            run = torch.where(there[row] > 0, 0, run + 1)
+            down[row] = torch.minimum(down[row], run)
+    squares = down**2
+    best = squares.clone()
+    for step in range(1, min(reach, squares.shape[1] - 1) + 1):
+        best[:, step:] = torch.minimum(best[:, step:], squares[:, :-step] + step**2)
+        best[:, :-step] = torch.minimum(best[:, :-step], squares[:, step:] + step**2)
+    found = best.sqrt() * cell
+    found = found.repeat_interleave(cell, 0).repeat_interleave(cell, 1)
+    top, left = rows_around[0], around[0]
+    return found[top : top + height, left : left + width].clamp_max(most)
+
+
+def groups(hole: Tensor, apart: int) -> list[tuple[Box, Tensor]]:
+    """Holes, of which those nearer to each other than about `apart` pixels are one.
+
+    Args:
+        hole: (H, W) bool.
+        apart: pixels.
+
+    Returns:
+        For each group, in reading order, its bounding box and the (h, w) bool of its pixels in there.
+    """
+    block = F.max_pool2d(hole.float()[None], apart, ceil_mode=True)[0] > 0
+    left_over = {(int(y), int(x)) for y, x in block.nonzero()}
+    label = torch.zeros(block.shape, dtype=torch.long)
+    found = []
+    for first in sorted(left_over):
+        if first not in left_over:
+            continue
+        number = len(found) + 1
+        left_over.discard(first)
+        queue, members = [first], [first]
+        while queue:
+            y, x = queue.pop()
+            near = [(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+            new = [place for place in near if place in left_over]
+            left_over.difference_update(new)
+            queue += new
+            members += new
+        places = torch.tensor(members)
+        label[places[:, 0], places[:, 1]] = number
+        low, high = places.amin(0) * apart, (places.amax(0) + 1) * apart
+        rough = Box(int(low[0]), int(high[0]), int(low[1]), int(high[1]))
+        whose = label[low[0] // apart : high[0] // apart, low[1] // apart : high[1] // apart] == number
+        whose = whose.repeat_interleave(apart, 0).repeat_interleave(apart, 1)
+        part = rough.cut(hole)
+        own = part & whose[: part.shape[0], : part.shape[1]]
+        rows, columns = own.any(1).nonzero()[:, 0], own.any(0).nonzero()[:, 0]
+        inner = Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+        box = Box(
+            rough.top + inner.top,
+            rough.top + inner.bottom,
+            rough.left + inner.left,
+            rough.left + inner.right,
+        )
+        found.append((box, inner.cut(own).clone()))
+    return found
+
+
+def around(box: Box, margin: int, size: tuple[int, int], periodic: Periodic = (False, False)) -> Box:
+    """The box with a margin, inside an image (H, W); all of an axis that wraps around."""
+    top, bottom = (
+        (0, size[0]) if periodic[0] else (max(0, box.top - margin), min(size[0], box.bottom + margin))
+    )
+    left, right = (
+        (0, size[1]) if periodic[1] else (max(0, box.left - margin), min(size[1], box.right + margin))
+    )
+    return Box(top, bottom, left, right)
