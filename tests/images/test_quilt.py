@@ -99,7 +99,7 @@ def test_where_no_piece_is_known_whole_unknown_pixels_show_the_mean() -> None:
 
 def test_patterns_go_on() -> None:
     board = ((torch.arange(32)[:, None] // 2 + torch.arange(32) // 2) % 2).float()[None]
-    image = quilt(board, (48, 40), 8, regular=True, generator=generator())
+    image = quilt(board, (48, 40), 8, regular=1, generator=generator())
     assert torch.equal(image, image.roll((2, 2), (1, 2)))
     assert torch.equal(image, 1 - image.roll(2, 1))
 

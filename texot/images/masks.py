@@ -160,7 +160,7 @@ def groups(hole: Tensor, apart: int) -> list[tuple[Box, Tensor]]:
     block = F.max_pool2d(hole.float()[None], apart, ceil_mode=True)[0] > 0
     left_over = {(int(y), int(x)) for y, x in block.nonzero()}
     label = torch.zeros(block.shape, dtype=torch.long)
-    found = []
+    found: list[tuple[Box, Tensor]] = []
     for first in sorted(left_over):
         if first not in left_over:
             continue

@@ -30,7 +30,7 @@ _USE, _NEAR, _NOISE = 1.0, 1.0, 0.1
 _REACH = 3  # pieces; sources used within it are not used again if others will do
 _FORBIDDEN = 1e3
 _LEAST_PIECE = 4  # pixels
-_REGULAR = 0.7
+_REUSED, _CONTINUED = 0.5, 0.7  # regularity from which pieces may come again nearby, and go on
 _ATTEMPTS, _MOST_PIECES = 4, 2000  # the best of so many layouts, as long as they are small
 
 
@@ -81,7 +81,8 @@ def first_layout(
 ) -> Tensor:
     """Where synthesis starts: the exemplar's own layout, or a quilt of its pieces.
 
-    Pieces of patterns that repeat themselves (`regularity` above .7) continue each other.
+    The exemplar's `regularity` tells how new the quilt may be: walls and planks (above .5) may use a piece again
+    nearby, patterns (above .7) may go on from piece to piece.
 
     Args:
         exemplar: (C, h, w), at the coarsest scale.
@@ -95,9 +96,14 @@ def first_layout(
     """
     if novelty > 0:
         piece = min(piece_side(min(exemplar.shape[1:]), novelty), max(_LEAST_PIECE, min(size) // 2))
-        regular = regularity(exemplar, known) > _REGULAR
         return quilt(
-            exemplar, size, piece, known=known, regular=regular, periodic=periodic, generator=generator
+            exemplar,
+            size,
+            piece,
+            known=known,
+            regular=regularity(exemplar, known),
+            periodic=periodic,
+            generator=generator,
         )
     image = exemplar if known is None else _filled(exemplar, known)
     for axis, n in enumerate(size, start=1):
@@ -114,7 +120,7 @@ def quilt(
     piece: int,
     *,
     known: Tensor | None = None,
-    regular: bool = False,
+    regular: float = 0,
     periodic: Periodic = (True, True),
     generator: torch.Generator,
 ) -> Tensor:
@@ -125,8 +131,8 @@ def quilt(
         size: (H, W) of the result.
         piece: side of the pieces in pixels, at most that of exemplar and result.
         known: (h, w) bool, or None where every pixel is known; pieces avoid the others where they can.
-        regular: the exemplar is a pattern that repeats itself: pieces fit as well as they can, may continue
-            each other, and may be used again.
+        regular: the exemplar's `regularity`: from .5 pieces may come again nearby as often as they fit, from
+            .7 they may also continue each other.
         periodic: axes (y, x) along which the result wraps around; it is rolled at random along them.
         generator: CPU generator of the draws.
 
@@ -161,7 +167,7 @@ class _Sheet:
         piece: int,
         size: tuple[int, int],
         periodic: Periodic,
-        regular: bool,
+        regular: float,
     ) -> None:
         self.source, self.piece, self.size, self.regular = source, piece, size, regular
         self.windows = extract_patches(source, piece)  # (n, C*p*p)
@@ -193,9 +199,11 @@ class _Sheet:
                 error = (error + (weight * wanted**2).sum()) / (float(mask.sum()) + 1e-6) / self.variance
                 cost = error + self.unknown
                 cost = cost + _NOISE * torch.rand(len(cost), generator=generator, dtype=torch.float32)
-                if not self.regular:
+                if self.regular < _CONTINUED:
+                    cost = cost + self._nearby(laid, (i, j))
+                if self.regular < _REUSED:
                     used = F.avg_pool2d(use[None, None], piece, stride=1).flatten()
-                    cost = cost + _USE / self.fair * used + self._nearby(laid, (i, j))
+                    cost = cost + _USE / self.fair * used
                 best = int(cost.argmin())
                 total += float(error[best])
                 laid[i, j] = sy, sx = int(self.at[0, best]), int(self.at[1, best])
@@ -245,8 +253,9 @@ class _Sheet:
             if away <= 1:
                 own = [[axis.gap(t, h)] for axis, t, h in zip(axes, there, here, strict=True)]
                 cost += _FORBIDDEN * ((gap - torch.tensor(own)).abs().amax(0) <= self.piece / 4)
-            shared = (1 - gap.abs() / self.piece).clamp_min(0).prod(0)
-            cost += _NEAR * shared * (1 - away / (_REACH + 1))
+            if self.regular < _REUSED:
+                shared = (1 - gap.abs() / self.piece).clamp_min(0).prod(0)
+                cost += _NEAR * shared * (1 - away / (_REACH + 1))
         return cost
 
 
