@@ -39,6 +39,7 @@ from texot.engine.plan import (
     known_rooms,
     paper_plan,
 )
+from texot.engine.refinement import with_detail
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar
 from texot.files.sizes import parse_size
@@ -255,6 +256,10 @@ class _Texture:
 
     def _refine(self, stage: Stage, image: Tensor) -> Tensor:
         size = self.plan.sizes[stage.scale]
+        if self.plan.brings_detail and not self.own:
+            coarser = [t for t in self._patch_terms.values() if t.scale == stage.scale + 1]
+            term = max(coarser, key=lambda t: t.measure.patch_size)
+            return with_detail(image, size, term, *self.scales[stage.scale], periodic=self.periodic)
         image = upsample(image, size, periodic=self.periodic)
         if self.own:  # what the start image has at this scale, on top of what became of the coarser ones
             coarse = upsample(self.own[stage.scale + 1], size, periodic=self.periodic)

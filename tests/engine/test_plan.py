@@ -100,7 +100,8 @@ def test_scales_chosen_have_room_for_every_patch(
         for scale in stage.sliced:
             assert stage.scale <= scale < plan.n_scales
     coarsest = min(exemplar_side(n, plan.n_scales - 1) for n in exemplar)
-    assert coarsest >= min(LEAST_ROOM if plan.published else LEAST_EXEMPLAR, *exemplar)
+    least = LEAST_ROOM if plan.published else min(LEAST_EXEMPLAR, max(20, exemplar_side(min(exemplar), 1)))
+    assert coarsest >= min(least, *exemplar)
 
 
 def test_more_pixels_more_scales() -> None:
@@ -125,8 +126,9 @@ def test_large_patches_everywhere_but_at_the_finest_scales() -> None:
     plan = default_plan((512, 512), (512, 512))
     big = {(t.scale, t.until) for stage in plan.stages for t in stage.terms if t.patch_size == 8}
     assert big == {(3, 1.0), (2, 1.0), (1, 0.6)}
-    one_scale = default_plan((64, 64), (64, 64))
-    assert {(t.patch_size, t.until) for t in one_scale.stages[0].terms} == {(4, 1.0), (8, 1.0)}
+    coarsest_is_finest = default_plan((128, 128), (128, 128), n_scales=1)
+    assert {(t.patch_size, t.until) for t in coarsest_is_finest.stages[0].terms} == {(4, 1.0), (8, 1.0)}
+    assert default_plan((64, 64), (64, 64)).n_scales == 2  # small exemplars have two as well
     assert {t.patch_size for t in default_plan((40, 40), (40, 40)).stages[0].terms} == {4}
 
 

@@ -79,6 +79,8 @@ class Plan:
         psi_rate_fine: the same at the finer scales, where a patch used again should soon give way.
         robustness: exponent of robust averaging, see `PatchTerm`.
         novelty: of the first layout, see `texot.images.quilt.first_layout`.
+        brings_detail: a finer stage starts from the exemplar's pixels where the coarser patches are from, see
+            `with_detail`; else from the enlarged image.
         published_step: constant step of the published averaged ascent, or None for ours.
         entropy: regularisation in units of squared distance per patch, 0 for none.
         max_patches: targets kept a scale.
@@ -100,6 +102,7 @@ class Plan:
     psi_rate_fine: float = 0.3
     robustness: float = 0.0
     novelty: float = 0.5
+    brings_detail: bool = True
     published_step: float | None = None
     entropy: float = 0.0
     max_patches: int = 16384
@@ -154,7 +157,7 @@ class Effort:
 
 EFFORT = {
     "draft": Effort(n_iter=10, most_iter=100, max_patches=8192, n_filters=12, lr=0.03),
-    "normal": Effort(n_iter=40, most_iter=300, max_patches=16384, n_filters=16, lr=0.02),
+    "normal": Effort(n_iter=40, most_iter=300, max_patches=8192, n_filters=16, lr=0.02),
     "high": Effort(n_iter=120, most_iter=600, max_patches=65536, n_filters=32, lr=0.02),
 }
 
@@ -291,7 +294,8 @@ def default_plan(
     """
     effort = EFFORT[quality]
     patch = resolve_patch_size(patch_size, exemplar, size, rooms)
-    least = LEAST_EXEMPLAR, LEAST_RESULT
+    half = exemplar_side(min(exemplar), 1)  # small exemplars have two scales too
+    least = min(LEAST_EXEMPLAR, max(LEAST_RESULT - 4, half)), min(LEAST_RESULT, max(LEAST_ROOM, half))
     sizes = scale_sizes(size, resolve_n_scales(n_scales, patch, exemplar, size, least=least, rooms=rooms))
     count = len(sizes)
 
@@ -311,9 +315,9 @@ def default_plan(
     stages = []
     for scale in reversed(range(count)):
         steps = effort.n_steps(sizes[scale][0] * sizes[scale][1], size[0] * size[1])
-        if scale == count - 1:  # pieces grow together soon; more steps drift back to a shift of the exemplar
+        if scale == count - 1 > 0:  # pieces grow together soon; more steps drift back to a shift of the exemplar
             steps = max(1, steps // 2)
-        elif scale == 0:  # only the finest detail is new
+        elif scale == 0 < count - 1:  # only the finest detail is new
             steps = max(1, round(FINEST * steps))
         terms = tuple(t for k in range(scale, count) for t in terms_at(k))
         sliced = tuple(k for k in (scale, scale + 1) if k < count)

@@ -81,7 +81,7 @@ def first_layout(
 ) -> Tensor:
     """Where synthesis starts: the exemplar's own layout, or a quilt of its pieces.
 
-    The exemplar's `regularity` tells how new the quilt may be: walls and planks (above .5) may use a piece again
+    The exemplar's `regularity` tells how new it may be: walls and planks (above .5) may use a piece again
     nearby, patterns (above .7) may go on from piece to piece.
 
     Args:
