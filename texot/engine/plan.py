@@ -315,7 +315,7 @@ def default_plan(
     stages = []
     for scale in reversed(range(count)):
         steps = effort.n_steps(sizes[scale][0] * sizes[scale][1], size[0] * size[1])
-        if scale == count - 1 > 0:  # pieces grow together soon; more steps drift back to a shift of the exemplar
+        if scale == count - 1 > 0:  # pieces grow together soon, then drift back to a shift of the exemplar
             steps = max(1, steps // 2)
         elif scale == 0 < count - 1:  # only the finest detail is new
             steps = max(1, round(FINEST * steps))
