@@ -62,6 +62,7 @@ FIGURES = (
     "unseen4",
     "unseen8",
     "spectrum_db",
+    "lattice_db",
     "gram",
     "oddness",
     "layout_share",
@@ -80,6 +81,7 @@ SHOWN = (  # in the Markdown tables: figure, heading, digits
     ("unseen4", "4x4 to unseen", 2),
     ("unseen8", "8x8 to unseen", 2),
     ("spectrum_db", "spectrum dB", 2),
+    ("lattice_db", "lattice dB", 2),
     ("gram", "deep Gram", 2),
     ("oddness", "oddness", 2),
     ("layout_share", "layout", 2),
@@ -94,7 +96,7 @@ LEGEND = """\
 between disjoint halves of the exemplar; excess: the part above what finite samples have anyway (blur cannot
 lower it). To unseen: distance to a disjoint crop of the same photograph, relative to the exemplar's own
 distance to that; deep Gram and oddness are relative to that crop's too, where there is one. Spectrum: rms
-difference of radial spectra. Layout: share of the coarse layout that is one shift of the exemplar; seeds: the
+difference of radial spectra; lattice: rise of a weave of 2, 4 or 8 pixels. Layout: share of the coarse layout that is one shift of the exemplar; seeds: the
 same between the results of two seeds (regular patterns are shifts of themselves: means leave them out).
 Repeated: share that repeats another part of the result. Copied: share of 12x12 patches with the same offset
 as 2 neighbours. Deviation: worst channel's relative error. All as defined in `texot.evaluation`; lower is
@@ -162,6 +164,7 @@ def measure(image: Tensor, reference: Reference, periodic: Periodic) -> dict[str
         "p8": evaluation.patch_distance(image, exemplar, periodic=periodic) / halves,
         "excess8": evaluation.excess_distance(image, exemplar, periodic=periodic) / halves,
         "spectrum_db": evaluation.spectrum_error(image, exemplar),
+        "lattice_db": evaluation.lattice_error(image, exemplar),
         "gram": evaluation.deep_gram(image, exemplar, periodic=periodic),
         "oddness": evaluation.oddness(image, exemplar, periodic=periodic),
         "layout_share": evaluation.layout_share(image, exemplar, periodic=periodic),

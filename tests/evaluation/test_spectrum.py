@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from damage import DAMAGES, blur, noise, rises, tint
+from damage import DAMAGES, add_noise, blur, noise, rises, tint
 from torch import Tensor
 
 from texot import InputError, evaluation
+from texot.evaluation import lattice_error
 
 
 def test_spectrum_of_a_wave() -> None:
@@ -86,3 +87,29 @@ def test_colour_error_reacts_to_colour_most(exemplar: Tensor) -> None:
 def test_wrong_input(call: Callable[[Tensor], object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         call(noise(3, 40, 40))
+
+
+# ------------------------------------------------------------------------------------------------------- lattice
+
+
+def weave(image: Tensor, period: int, amplitude: float) -> Tensor:
+    y, x = (torch.arange(n) * (2 * math.pi / period) for n in image.shape[1:])
+    return image + amplitude * (torch.cos(y)[:, None] + torch.cos(x))
+
+
+@pytest.mark.parametrize("period", [2, 4, 8])
+def test_a_weave_is_seen_and_the_more_of_it_the_more(exemplar: Tensor, period: int) -> None:
+    found = [lattice_error(weave(exemplar, period, a), exemplar) for a in (0, 0.005, 0.02)]
+    assert found[0] == 0
+    assert found[0] < found[1] < found[2]
+    assert found[2] > 3
+
+
+def test_a_lattice_is_neither_blur_nor_noise_nor_a_shift(exemplar: Tensor) -> None:
+    for image in (blur(exemplar, 1), add_noise(exemplar, 0.02), exemplar.roll((30, 50), (1, 2))):
+        assert abs(lattice_error(image, exemplar)) < 1.5
+
+
+def test_a_lattice_needs_room(exemplar: Tensor) -> None:
+    with pytest.raises(InputError, match="32x32"):
+        lattice_error(exemplar[:, :20], exemplar)

@@ -15,7 +15,7 @@ from texot.evaluation.distance import (
 from texot.evaluation.features import deep_gram, oddness, oddness_map
 from texot.evaluation.novelty import CopyShare, copy_share, layout_share
 from texot.evaluation.repeats import repetition
-from texot.evaluation.spectrum import colour_error, radial_spectrum, spectrum_error
+from texot.evaluation.spectrum import colour_error, lattice_error, radial_spectrum, spectrum_error
 
 __all__ = [
     "CopyShare",
@@ -24,6 +24,7 @@ __all__ = [
     "deep_gram",
     "excess_distance",
     "halves_distance",
+    "lattice_error",
     "layout_share",
     "multiscale_patch_distance",
     "multiscale_self_distance",

@@ -69,6 +69,56 @@ def spectrum_error(image: Tensor, exemplar: Tensor, n_bands: int = 24) -> float:
     return math.sqrt(float((difference**2).nanmean()))
 
 
+def lattice_error(image: Tensor, exemplar: Tensor, periods: tuple[int, ...] = (2, 4, 8)) -> float:
+    """How much stronger a weave of these periods is in an image than in its exemplar.
+
+    Optimisation on grids of patches may leave a lattice with the grid's period, which a radial average hides:
+    its power sits around the frequencies (1/p, 0), (0, 1/p) and (1/p, 1/p). It is compared with the power a
+    little further in and out on the same lines, so that neither sharpness nor a seam, which spreads along
+    them, is taken for one.
+
+    Args:
+        image, exemplar: (C, H, W) of at least 32x32 pixels.
+        periods: in pixels, at least 2.
+
+    Returns:
+        dB, the largest rise over the periods; 0 or less where the image is no more woven than its exemplar.
+
+    Raises:
+        InputError: not images of one kind, or too small.
+    """
+    image, exemplar = check_pair(image, exemplar)
+    own, wanted = _lattice(image, periods), _lattice(exemplar, periods)
+    return max(a - b for a, b in zip(own, wanted, strict=True))
+
+
+def _lattice(image: Tensor, periods: tuple[int, ...]) -> list[float]:
+    """Power around a lattice's frequencies relative to their rings', in dB, a period."""
+    height, width = image.shape[1:]
+    if min(height, width) < 32:
+        raise InputError(f"a lattice needs 32x32 px or more to show, not {width}x{height}")
+    window = torch.hann_window(height)[:, None] * torch.hann_window(width)
+    luminance = image.mean(0)
+    power = torch.fft.fft2((luminance - luminance.mean()) * window).abs() ** 2 / (window**2).sum()
+    fy, fx = torch.fft.fftfreq(height)[:, None].abs(), torch.fft.fftfreq(width).abs()
+
+    def around(y: float, x: float) -> Tensor:
+        return ((fy - y).abs() < 1 / 40) & ((fx - x).abs() < 1 / 40)
+
+    found = []
+    for period in periods:
+        f, own, beside = 1 / period, torch.zeros_like(power), torch.zeros_like(power)
+        for y, x in ((1.0, 0.0), (0.0, 1.0), (1.0, 1.0)):
+            own += around(f * y, f * x)
+            for g in (f - 1 / 16, f + 1 / 16):
+                beside += around(g * y, g * x)  # beyond 1/2 there is nothing
+        ratio = ((power * own).sum() / own.sum() + _ROUNDING_POWER) / (
+            (power * beside).sum() / beside.sum() + _ROUNDING_POWER
+        )
+        found.append(10 * math.log10(float(ratio)))
+    return found
+
+
 def colour_error(image: Tensor, exemplar: Tensor) -> tuple[Tensor, Tensor]:
     """Relative errors of every channel's mean and standard deviation.
 
