@@ -14,6 +14,7 @@ from texot._version import __version__
 from texot.errors import DeviceError, InputError, OutputError, TexotError
 
 if TYPE_CHECKING:
+    from texot.inpainting import inpaint, iter_inpaint
     from texot.synthesis import LossRecord, State, Synthesis, iter_synthesis, synthesize
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "Synthesis",
     "TexotError",
     "__version__",
+    "inpaint",
+    "iter_inpaint",
     "iter_synthesis",
     "synthesize",
 ]
@@ -34,6 +37,8 @@ _LAZY = {
     "LossRecord": "texot.synthesis",
     "State": "texot.synthesis",
     "Synthesis": "texot.synthesis",
+    "inpaint": "texot.inpainting",
+    "iter_inpaint": "texot.inpainting",
     "iter_synthesis": "texot.synthesis",
     "synthesize": "texot.synthesis",
 }

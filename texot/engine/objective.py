@@ -44,6 +44,7 @@ class PatchTerm:
             feel it.
         published_step: if set, use averaged ascent with this constant step instead.
         hole: (H, W) bool at this scale: only patches that touch it count; None: all.
+        trust: (H, W) at this scale: patches move the image with their mean trust, made 1 on average; None: 1.
     """
 
     scale: int
@@ -58,6 +59,7 @@ class PatchTerm:
     entropy: float = 0.0
     backend: str = "auto"
     hole: Tensor | None = None
+    trust: Tensor | None = None
     psi: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +86,9 @@ class PatchTerm:
         self, image: Tensor, periodic: Periodic, generator: torch.Generator
     ) -> tuple[Tensor, TermState]:
         """The weighted semi-dual of an image scale (C, H, W), differentiable; moves psi on the way."""
-        x = _sources(image, self.measure.patch_size, self.stride, self.hole, periodic, generator)
+        x, trust = _sources(
+            image, self.measure.patch_size, self.stride, self.hole, self.trust, periodic, generator
+        )
         source = x.detach()
         if self.published_step is not None:
             self.psi = averaged_ascent(
@@ -107,6 +111,8 @@ class PatchTerm:
         state = TermState(dual, float(cost), marginal_error(a.mass, self.measure.nu))
         if self.published_step is None and self.psi_steps:
             self._ascend(a, len(x), cost)
+        if trust is not None:
+            distances = distances * trust
         return self.weight * self._mean(distances), state
 
 
@@ -139,7 +145,7 @@ class SlicedTerm:
         stride: grid of the image's patches.
         weight: factor in the objective, for the mean over filters times d.
         n_filters: patch filters a step.
-        hole: see `PatchTerm`.
+        hole, trust: see `PatchTerm`.
     """
 
     scale: int
@@ -148,12 +154,15 @@ class SlicedTerm:
     weight: float = 3.0
     n_filters: int = 16
     hole: Tensor | None = None
+    trust: Tensor | None = None
 
     def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
         """The weighted sliced distance of an image scale (C, H, W), differentiable."""
         size = self.measure.patch_size
         channels, d = image.shape[0], self.measure.y.shape[1]
-        x = _sources(image, size, self.stride, self.hole, periodic, generator)
+        x, trust = _sources(image, size, self.stride, self.hole, self.trust, periodic, generator)
+        if trust is not None:  # scales the gradient only
+            x = x.detach() + trust[:, None] * (x - x.detach())
         filters = torch.randn(d, self.n_filters, generator=generator, dtype=torch.float32)
         filters = filters - filters.mean(0)
         filters = filters / filters.norm(dim=0).clamp_min(1e-12)
@@ -172,19 +181,24 @@ def _sources(
     size: int,
     stride: int,
     hole: Tensor | None,
+    trust: Tensor | None,
     periodic: Periodic,
     generator: torch.Generator,
-) -> Tensor:
-    """Patches on a grid moved at random, (n, d): all, or those that touch the hole."""
+) -> tuple[Tensor, Tensor | None]:
+    """Patches on a grid moved at random, (n, d): all, or those that touch the hole; and their trust (n,)."""
     offset = random_offset((image.shape[1], image.shape[2]), size, stride, periodic, generator)
-    x = extract_patches(image, size, stride=stride, offset=offset, periodic=periodic)
-    if hole is None:
-        return x
-    there = hole[None].to(image)
-    touches = extract_patches(there, size, stride=stride, offset=offset, periodic=periodic).amax(1) > 0
-    if stride > 1 and not bool(touches.any()):  # a few pixels at an open border, which this grid leaves out
-        return _sources(image, size, 1, hole, periodic, generator)
-    return x[touches]
+    planes = [plane[None].to(image) for plane in (trust, hole) if plane is not None]
+    x = extract_patches(torch.cat([image, *planes]), size, stride=stride, offset=offset, periodic=periodic)
+    area = size * size
+    if hole is not None:
+        touches = x[:, -area:].detach().amax(1) > 0
+        if stride > 1 and not bool(touches.any()):  # a pixel at an open border, which this grid leaves out
+            return _sources(image, size, 1, hole, trust, periodic, generator)
+        x = x[touches, :-area]
+    if trust is None:
+        return x, None
+    weights = x[:, -area:].detach().mean(1)
+    return x[:, :-area], weights / weights.mean()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
+from typing import Any
 
 import torch
 
@@ -92,6 +93,30 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+def expert_numbers(
+    *,
+    n_scales: object = None,
+    patch_size: object = None,
+    n_iter: object = None,
+    psi_steps: object = None,
+    lr: object = None,
+    entropy: object = None,
+) -> dict[str, Any]:
+    """The numbers of the algorithm, checked; None stays None.
+
+    Raises:
+        InputError: one that is out of its range.
+    """
+    return {
+        "n_scales": None if n_scales is None else whole("n_scales", n_scales, 1),
+        "patch_size": None if patch_size is None else whole("patch_size", patch_size, 1),
+        "n_iter": None if n_iter is None else whole("n_iter", n_iter, 1),
+        "psi_steps": None if psi_steps is None else whole("psi_steps", psi_steps, 0),
+        "lr": None if lr is None else real("lr", lr, "a positive number", 1e-12),
+        "entropy": None if entropy is None else real("entropy", entropy, "0 or a positive number", 0),
+    }
 
 
 def whole(name: str, value: object, lowest: int, highest: int = 10**6) -> int:

@@ -184,6 +184,18 @@ def decode(image: Image.Image, label: str) -> Decoded:
     return Decoded(planes, opaque, mode, profile or None)
 
 
+def alpha_of(image: Image.Image, label: str) -> Float32Array | None:
+    """The (H, W) alpha channel in [0, 1] of an image that `decode` has read, upright; None without one."""
+    if not image.has_transparency_data:
+        return None
+    try:
+        alpha = _upright(image, label).convert("RGBA").getchannel("A")
+    except Exception as error:
+        raise _undecodable(label, error) from error
+    found: Float32Array = np.divide(np.asarray(alpha), np.float32(255), dtype=np.float32)
+    return found
+
+
 def _allocate(image: Image.Image) -> None:
     """Give a large TIFF its memory before Pillow does, which would warn about the size checked above."""
     limit = Image.MAX_IMAGE_PIXELS

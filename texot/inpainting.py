@@ -1,0 +1,496 @@
+"""Fill holes in a photograph with its own texture.
+
+    min over the hole's pixels of sum_l max_psi F_l(psi_l, patches of S_l u that touch the hole)
+
+The target measure is that of the patches that touch no unknown pixel, with weights that fall with their
+distance from the hole: what lies near it is continued. Each group of holes is a job of its own, on its
+neighbourhood; see `texot.synthesis` for the algorithm.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from texot._version import __version__
+from texot.engine.isolation import own_modes, stepwise
+from texot.engine.objective import PatchTerm, SlicedTerm
+from texot.engine.optimise import Job, Pixels, State, Synthesis, optimise
+from texot.engine.options import (
+    TILES,
+    check_backend,
+    check_choice,
+    expert_numbers,
+    real,
+    resolve_device,
+    whole,
+)
+from texot.engine.plan import BIG_FROM, EFFORT, SEARCH_DIM, Plan, Stage, TermPlan, scale_sizes
+from texot.errors import InputError
+from texot.files.exemplar import Exemplar, read_exemplar
+from texot.files.original import Original, read_mask, read_original
+from texot.images.masks import (
+    Box,
+    around,
+    distance,
+    fill_smoothly,
+    groups,
+    largest_square,
+    masked_pyramid,
+)
+from texot.images.pyramid import Periodic, upsample
+from texot.transport.measure import PatchMeasure
+
+__all__ = ["inpaint", "iter_inpaint"]
+
+log = logging.getLogger("texot")
+
+LEAST_HOLE = 8  # pixels across the hole that the coarsest scale keeps
+LEAST_REACH = 64  # pixels, by default
+TRUST_DEPTH = 4.0  # pixels of each scale, towards the middle of a hole, over which trust falls to 1/e
+LEAST_TRUST = 0.1
+ROBUSTNESS = 0.0
+APART = 32  # pixels from which on holes are filled one by one
+
+
+def inpaint(
+    image: Any,
+    mask: Any = None,
+    *,
+    callback: Callable[[State], object] | None = None,
+    **options: Any,
+) -> Synthesis:
+    """Fill what a mask marks with the texture around it; every other pixel stays as it is.
+
+    Args:
+        image: path, PIL image, NumPy array (H, W[, C]) or torch tensor (C, H, W), as in `texot.synthesize`.
+        mask: the same, of the image's size: white is filled. None: the image's transparent pixels are.
+        callback: called with a `State` after every step.
+        **options: see `iter_inpaint`, which also tells the errors.
+
+    Returns:
+        The image in its own mode and colour profile (filled pixels opaque), with losses, timings and
+        settings. The same seed, device, versions and options give the same bytes.
+
+    Example:
+        >>> import torch
+        >>> stripes = torch.arange(32).remainder(4).lt(2).float().expand(1, 32, 32)
+        >>> hole = torch.zeros(32, 32)
+        >>> hole[12:20, 12:20] = 1
+        >>> inpaint(stripes, hole, quality="draft").image.shape
+        torch.Size([1, 32, 32])
+    """
+    state = None
+    for state in iter_inpaint(image, mask, **options):
+        if callback is not None:
+            callback(state)
+    assert state is not None
+    return state.result()
+
+
+@own_modes()
+def iter_inpaint(
+    image: Any,
+    mask: Any = None,
+    *,
+    invert_mask: bool = False,
+    source: Any = None,
+    exemplar: Any = None,
+    reach: float | None = None,
+    quality: str = "normal",
+    tile: str = "none",
+    seed: int = 0,
+    n_scales: int | None = None,
+    patch_size: int | None = None,
+    n_iter: int | None = None,
+    psi_steps: int | None = None,
+    lr: float | None = None,
+    entropy: float | None = None,
+    backend: str = "auto",
+    device: str | torch.device = "auto",
+) -> Iterator[State]:
+    """Fill step by step: an iterator of states, to be left whenever the image is good enough.
+
+    Arguments are checked at once, not at the first step.
+
+    Args:
+        image, mask: see `inpaint`. Grey counts as white from one half.
+        invert_mask: black is filled instead.
+        source: a second mask, white where texture may come from; its distance from the hole plays no part.
+        exemplar: another image that texture is taken from instead.
+        reach: pixels over which what lies around a hole loses its weight; None: chosen by the hole's width.
+        quality: "draft", "normal" or "high": time against distance.
+        tile: axes along which the image continues at its opposite edge: "both", "x", "y" or "none".
+        seed, n_scales, patch_size, n_iter, psi_steps, lr, entropy, backend, device: see
+            `texot.iter_synthesis`.
+
+    Raises:
+        InputError: an image, mask or option that cannot be used.
+        DeviceError: a device or back end that was asked for is not there.
+    """
+    original = read_original(image)
+    hole = find_hole(original, mask, invert=invert_mask)
+    if source is not None and exemplar is not None:
+        raise InputError("source and exemplar both say where texture comes from: give one of the two")
+    other = None if exemplar is None else _fitting(read_exemplar(exemplar), original)
+    allowed = None if source is None else read_mask(source, original.size, name="source mask")
+    check_choice("quality", quality, tuple(EFFORT))
+    check_choice("tile", tile, tuple(TILES))
+    seed = whole("seed", seed, 0, 2**63 - 1)
+    if reach is not None:
+        reach = real("reach", reach, "a number of pixels from 1", 1, 1e6)
+    expert = expert_numbers(
+        n_scales=n_scales,
+        patch_size=patch_size,
+        n_iter=n_iter,
+        psi_steps=psi_steps,
+        lr=lr,
+        entropy=entropy,
+    )
+    target_device = resolve_device(device)
+    check_backend(backend, target_device, int(hole.sum()), SEARCH_DIM)
+    photograph = _Photograph(original, hole, allowed, other, TILES[tile], reach, target_device)
+    found = groups(hole, APART)
+    if len(found) > 1:
+        log.info("%d holes are filled one by one", len(found))
+    parts = [
+        _Part(photograph, box, own, quality=quality, expert=expert, backend=backend) for box, own in found
+    ]
+    settings = {
+        "job": "inpaint",
+        "texot": __version__,
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
+        "quality": quality,
+        "tile": tile,
+        "seed": seed,
+        "reach": reach,
+        "invert_mask": bool(invert_mask),
+        **expert,
+        "backend": backend,
+        "device": str(target_device),
+        "image_sha256": original.sha256,
+        "hole_sha256": _sha256(hole),
+        "source_sha256": None if allowed is None else _sha256(allowed),
+        "exemplar_sha256": None if other is None else other.sha256,
+    }
+    generator = torch.Generator().manual_seed(seed)
+
+    def prepare(generator: torch.Generator) -> list[Job]:
+        return [
+            part.job(generator, settings, before)
+            for part, before in zip(parts, [None, *parts[:-1]], strict=True)
+        ]
+
+    return stepwise(optimise(prepare, generator))
+
+
+def find_hole(original: Original, mask: Any = None, *, invert: bool = False) -> Tensor:
+    """What is to be filled, (H, W) bool.
+
+    Args:
+        original: the image.
+        mask: see `inpaint`.
+        invert: black is filled.
+
+    Raises:
+        InputError: no mask, or one that marks nothing or everything.
+    """
+    if mask is None:
+        if original.opaque is None:
+            raise InputError("nothing to fill: give a mask, or an image with transparent pixels")
+        return original.opaque if invert else ~original.opaque
+    hole = read_mask(mask, original.size)
+    hole = ~hole if invert else hole
+    if not bool(hole.any()):
+        other = "without invert_mask (--invert-mask)" if invert else "with invert_mask (--invert-mask)"
+        raise InputError(f"the mask marks nothing to fill: white is filled; try it {other}")
+    if bool(hole.all()):
+        raise InputError("the mask marks the whole image, so nothing is known: leave some of it black")
+    return hole
+
+
+def _fitting(exemplar: Exemplar, original: Original) -> Exemplar:
+    """Another image as source, with the photograph's channels: grey is repeated, colour averaged."""
+    have, want = exemplar.pixels.shape[0], original.pixels.shape[0]
+    if have == want:
+        return exemplar
+    if 1 not in (have, want):
+        raise InputError(f"the exemplar has {have} channels, the image {want}: give one of the same kind")
+    planes = exemplar.pixels.expand(want, -1, -1) if have == 1 else exemplar.pixels.mean(0, keepdim=True)
+    return Exemplar(planes.contiguous(), exemplar.mask)
+
+
+def _sha256(mask: Tensor) -> str:
+    return Exemplar(torch.zeros(0, *mask.shape), mask).sha256
+
+
+@dataclass(frozen=True, eq=False)
+class _Photograph:
+    """What all holes of one image share."""
+
+    original: Original
+    hole: Tensor
+    allowed: Tensor | None
+    other: Exemplar | None
+    periodic: Periodic
+    reach: float | None
+    device: torch.device
+
+    @property
+    def usable(self) -> Tensor:
+        """(H, W) bool: pixels that are known and may be copied."""
+        known = ~self.hole if self.original.opaque is None else ~self.hole & self.original.opaque
+        return known if self.allowed is None else known & self.allowed
+
+
+class _Part:
+    """One group of holes: its neighbourhood, what it takes texture from, its plan.
+
+    Args:
+        photograph: the image.
+        box: around the holes.
+        own: (h, w) bool, their pixels in there.
+        quality, expert, backend: see `iter_inpaint`.
+    """
+
+    def __init__(
+        self,
+        photograph: _Photograph,
+        box: Box,
+        own: Tensor,
+        *,
+        quality: str,
+        expert: dict[str, Any],
+        backend: str,
+    ) -> None:
+        self.photograph, self.backend = photograph, backend
+        self.periodic = photograph.periodic
+        reach = photograph.reach
+        self.reach = max(float(LEAST_REACH), float(largest_square(own))) if reach is None else reach
+        size = photograph.hole.shape[0], photograph.hole.shape[1]
+        self.box = around(box, max(16, round(2 * self.reach)), size, self.periodic)
+        hole = torch.zeros(size, dtype=torch.bool)
+        box.cut(hole).copy_(own)
+        self.hole = self.box.cut(hole).clone()
+        self.plan = self._plan(quality, **expert)
+
+    def _target(self) -> tuple[Tensor, Tensor, Tensor | None, Periodic]:
+        """Image, known pixels and their shares of mass, of what texture is taken from; what wraps there."""
+        photograph = self.photograph
+        if photograph.other is not None:
+            image, mask = photograph.other.pixels, photograph.other.mask
+            known = torch.ones(image.shape[1:], dtype=torch.bool) if mask is None else mask
+            return image, known, None, (False, False)
+        pixels, usable = photograph.original.pixels, photograph.usable
+        if photograph.allowed is not None:
+            rows, columns = usable.any(1).nonzero()[:, 0], usable.any(0).nonzero()[:, 0]
+            if not len(rows):
+                raise InputError("the source mask leaves nothing to take texture from: mark some known part")
+            where = Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+            return where.cut(pixels), where.cut(usable), None, (False, False)
+        away = distance(self.hole, 2 * self.reach, periodic=self.periodic)
+        share = torch.exp(-((away / self.reach) ** 2))
+        return self.box.cut(pixels), self.box.cut(usable), share, self.periodic
+
+    def _plan(
+        self,
+        quality: str,
+        *,
+        n_scales: int | None,
+        patch_size: int | None,
+        n_iter: int | None,
+        psi_steps: int | None,
+        lr: float | None,
+        entropy: float | None,
+    ) -> Plan:
+        """As `texot.engine.plan.default_plan`, from a scale at which the hole is a few pixels wide."""
+        effort = EFFORT[quality]
+        image, known, _, periodic = self._target()
+        patch = 4 if patch_size is None else patch_size
+        room = min(largest_square(known, 4 * patch), *self.hole.shape)
+        if room < (patch_size or 1):
+            raise InputError(
+                f"not enough is left to take texture from: no {patch}x{patch} patch fits what is known near "
+                f"the hole; use {f'--patch-size {room} or less' if room else 'a larger --reach'}"
+            )
+        if not room:
+            raise InputError("not enough is left to take texture from: nothing near the hole is known")
+        patch = min(patch, room)
+        holes, rooms = [self.hole], [room]
+        plane = image[:1]
+        hole_plane = self.photograph.original.pixels[:1, self.box.top : self.box.bottom]
+        hole_plane = hole_plane[:, :, self.box.left : self.box.right]
+        most = 12 if n_scales is None else n_scales
+        for (_, k), (_, h) in zip(
+            masked_pyramid(plane, known, most, periodic=periodic)[1:],
+            masked_pyramid(hole_plane, ~self.hole, most, periodic=self.periodic)[1:],
+            strict=True,
+        ):
+            room, across = min(largest_square(k, 4 * patch), *h.shape), largest_square(~h, LEAST_HOLE)
+            if n_scales is None and (room < 2 * patch or across < LEAST_HOLE):
+                break
+            if room < patch or not across:
+                if n_scales is not None:
+                    raise InputError(
+                        f"no {patch}x{patch} patch, or no hole, is left at scale {len(rooms) + 1}: "
+                        f"use --n-scales {len(rooms)} or fewer"
+                    )
+                break
+            holes.append(~h)
+            rooms.append(room)
+        sizes = scale_sizes((self.hole.shape[0], self.hole.shape[1]), len(holes))
+        counts = [int(h.sum()) for h in holes]
+
+        def terms_at(scale: int) -> list[TermPlan]:
+            stride = 1 if counts[scale] <= 32**2 else 2 if counts[scale] <= 64**2 else 4
+            found = []
+            if rooms[scale] >= 2 * patch and (scale >= BIG_FROM - 1 or scale == len(holes) - 1):
+                until = 1.0 if scale >= BIG_FROM or scale == len(holes) - 1 else 0.6
+                found.append(TermPlan(scale, 2 * patch, min(2, 2 * stride), 0.5, until))
+            found.append(TermPlan(scale, patch, min(stride, patch)))
+            return found
+
+        stages = []
+        for scale in reversed(range(len(holes))):
+            steps = n_iter or effort.n_steps(max(counts[scale], 1), max(counts[0], 1))
+            terms = tuple(term for k in range(scale, len(holes)) for term in terms_at(k))
+            stages.append(Stage(scale, steps, terms, tuple(k for k in (scale, scale + 1) if k < len(holes))))
+        return Plan(
+            sizes,
+            tuple(stages),
+            patch,
+            lr=effort.lr if lr is None else lr,
+            psi_steps=1 if psi_steps is None else psi_steps,
+            entropy=entropy or 0.0,
+            robustness=ROBUSTNESS,
+            max_patches=effort.max_patches,
+            n_filters=effort.n_filters,
+        )
+
+    def job(self, generator: torch.Generator, settings: dict[str, Any], before: _Part | None) -> Job:
+        """The job that the loop runs, after that of the part before, whose fill it keeps."""
+        self.generator, self.before = generator, before
+        original = self.photograph.original
+        return Job(
+            plan=self.plan,
+            periodic=self.periodic,
+            start=self._start,
+            refine=self._refine,
+            variables=self._variables,
+            patch_terms=lambda stage: [self._patch_term(term) for term in stage.terms],
+            sliced_terms=lambda stage: [self._sliced_term(scale) for scale in stage.sliced],
+            put_right=None,
+            n_targets={k: min(self.plan.max_patches, h * w) for k, (h, w) in enumerate(self.plan.sizes)},
+            settings=settings,
+            mode=original.mode,
+            icc_profile=original.icc_profile,
+            dpi=original.dpi,
+            finish=self._finish,
+        )
+
+    def _start(self, stage: Stage) -> Tensor:
+        """Make everything ready; the first image: what is known, smoothly continued into the hole."""
+        photograph, device, n_scales = self.photograph, self.photograph.device, self.plan.n_scales
+        self.canvas = photograph.original.pixels if self.before is None else self.before.filled()
+        self.before = None
+        unknown = self.box.cut(photograph.hole)
+        if photograph.original.opaque is not None:
+            unknown = unknown | ~self.box.cut(photograph.original.opaque)
+        # what others fill, or nobody, must be something meanwhile
+        smooth = fill_smoothly(self.box.cut(self.canvas), ~unknown, periodic=self.periodic)
+        own = masked_pyramid(smooth.to(device), ~self.hole.to(device), n_scales, periodic=self.periodic)
+        self.fixed = [image for image, _ in own]
+        self.holes = [~known for _, known in own]
+        image, known, share, periodic = self._target()
+        self.target = masked_pyramid(image.to(device), known.to(device), n_scales, periodic=periodic)
+        shares: list[Tensor | None] = [None] * n_scales
+        if share is not None:
+            everywhere = torch.ones_like(known, device=device)
+            planes = masked_pyramid(share[None].to(device), everywhere, n_scales, periodic=periodic)
+            shares = [plane[0] for plane, _ in planes]
+        self.shares = shares
+        self._terms: dict[TermPlan, PatchTerm] = {}
+        scale = stage.scale
+        return fill_smoothly(self.fixed[scale], ~self.holes[scale], periodic=self.periodic)
+
+    def _refine(self, stage: Stage, image: Tensor) -> Tensor:
+        finer = upsample(image, self.plan.sizes[stage.scale], periodic=self.periodic)
+        return torch.where(self.holes[stage.scale], finer, self.fixed[stage.scale])
+
+    def _variables(self, stage: Stage, image: Tensor) -> Pixels:
+        self.pixels = Pixels(image, self.holes[stage.scale])
+        return self.pixels
+
+    def filled(self) -> Tensor:
+        """The whole photograph with this part as its last stage left it."""
+        return self._paste(self.pixels.image().detach().clamp(0, 1).cpu())
+
+    def _paste(self, crop: Tensor) -> Tensor:
+        whole = self.canvas.clone()
+        part = self.box.cut(whole)
+        part[:, self.hole] = crop[:, self.hole]
+        return whole
+
+    def _finish(self, crop: Tensor) -> Tensor:
+        whole, alpha = self._paste(crop), self.photograph.original.alpha
+        if alpha is None:
+            return whole
+        return torch.cat([whole, torch.where(self.photograph.hole, 1.0, alpha)])
+
+    def _patch_term(self, term: TermPlan) -> PatchTerm:
+        """One term a plan, with one potential, for all stages."""
+        if term not in self._terms:
+            image, known = self.target[term.scale]
+            measure = PatchMeasure.from_image(
+                image,
+                term.patch_size,
+                known=known,
+                share=self.shares[term.scale],
+                max_patches=self.plan.max_patches,
+                search_dim=SEARCH_DIM,
+                generator=self.generator,
+            )
+            self._terms[term] = PatchTerm(
+                term.scale,
+                measure,
+                stride=term.stride,
+                weight=term.weight,
+                psi_steps=self.plan.psi_steps,
+                rate=self.plan.psi_rate_fine if term.scale < BIG_FROM else self.plan.psi_rate,
+                until=term.until,
+                robustness=self.plan.robustness,
+                entropy=self.plan.entropy,
+                backend=self.backend,
+                hole=self.holes[term.scale],
+                trust=self._trust(term.scale),
+            )
+        return self._terms[term]
+
+    def _trust(self, scale: int) -> Tensor:
+        """Patches at the edge see what is known: it spreads inwards from them (cf. Wexler et al. 2007)."""
+        hole = self.holes[scale]
+        depth = distance(~hole.cpu(), TRUST_DEPTH * 4, periodic=self.periodic)
+        return torch.exp(-depth / TRUST_DEPTH).clamp_min(LEAST_TRUST).to(hole.device)
+
+    def _sliced_term(self, scale: int) -> SlicedTerm:
+        measure = next(
+            term.measure
+            for plan, term in self._terms.items()
+            if plan.scale == scale and plan.patch_size == self.plan.patch_size
+        )
+        stride = min(4, self.plan.patch_size)
+        return SlicedTerm(
+            scale,
+            measure,
+            stride,
+            self.plan.sliced_weight,
+            self.plan.n_filters,
+            self.holes[scale],
+            self._trust(scale),
+        )
