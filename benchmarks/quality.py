@@ -96,8 +96,9 @@ LEGEND = """\
 between disjoint halves of the exemplar; excess: the part above what finite samples have anyway (blur cannot
 lower it). To unseen: distance to a disjoint crop of the same photograph, relative to the exemplar's own
 distance to that; deep Gram and oddness are relative to that crop's too, where there is one. Spectrum: rms
-difference of radial spectra; lattice: rise of a weave of 2, 4 or 8 pixels. Layout: share of the coarse layout that is one shift of the exemplar; seeds: the
-same between the results of two seeds (regular patterns are shifts of themselves: means leave them out).
+difference of radial spectra; lattice: rise of a weave of 2, 4 or 8 pixels. Layout: share of the coarse layout
+that is one shift of the exemplar; seeds: the same between the results of two seeds (regular patterns are
+shifts of themselves: means leave them out).
 Repeated: share that repeats another part of the result. Copied: share of 12x12 patches with the same offset
 as 2 neighbours. Deviation: worst channel's relative error. All as defined in `texot.evaluation`; lower is
 better, but 1 is enough where relative to an unseen part. `shifted`: the exemplar rolled by a third.

@@ -103,7 +103,8 @@ def _lattice(image: Tensor, periods: tuple[int, ...]) -> list[float]:
     fy, fx = torch.fft.fftfreq(height)[:, None].abs(), torch.fft.fftfreq(width).abs()
 
     def around(y: float, x: float) -> Tensor:
-        return ((fy - y).abs() < 1 / 40) & ((fx - x).abs() < 1 / 40)
+        inside: Tensor = ((fy - y).abs() < 1 / 40) & ((fx - x).abs() < 1 / 40)
+        return inside
 
     found = []
     for period in periods:
