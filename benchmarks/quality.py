@@ -89,7 +89,6 @@ SHOWN = (  # in the Markdown tables: figure, heading, digits
     ("repetition", "repeated", 2),
     ("copied", "copied", 2),
     ("deviation_percent", "deviation %", 1),
-    ("seconds", "s", 1),
 )
 LEGEND = """\
 4x4: exact patch distance, relative to the exemplar with itself, mean over scales. 8x8: relative to that
