@@ -11,6 +11,7 @@ from textures import clouds, noise, photograph
 from torch import Tensor
 
 import texot
+from texot.evaluation import layout_share
 from texot.images.patches import extract_patches
 from texot.images.pyramid import downsample, gaussian_kernel
 from texot.images.statistics import channel_moments
@@ -414,3 +415,36 @@ def test_patch_size_shapes_the_loss() -> None:
         for s in (1, 3, 6)
     ]
     assert losses[0] < 0.1 * losses[1] < 0.1 * losses[2]
+
+
+# ----------------------------------------------------------------------------------- novelty
+
+
+def test_novelty_leaves_or_keeps_the_layout() -> None:
+    exemplar = photograph(128, 128, "gravel")
+    shares = [
+        layout_share(synthesize(exemplar, novelty=x, **DRAFT).image, exemplar) for x in (0, 0.5, None, 1)
+    ]
+    assert shares[0] > 0.8
+    assert shares[1] == shares[2] < 0.4
+    assert shares[3] < 0.4
+
+
+def test_two_seeds_are_no_shifts_of_each_other() -> None:
+    exemplar = photograph(128, 128, "gravel")
+    one, other = (synthesize(exemplar, seed=seed, **DRAFT).image for seed in (0, 1))
+    assert layout_share(one, other) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"novelty": 1.5}, "novelty must be a number from 0"),
+        ({"novelty": "much"}, "novelty must be a number from 0"),
+        ({"novelty": 0.5, "preset": "paper"}, "no novelty"),
+        ({"novelty": 0.5, "init": clouds(3, 40, 40)}, "give one of the two"),
+    ],
+)
+def test_novelty_that_makes_no_sense(options: dict[str, object], message: str) -> None:
+    with pytest.raises(texot.InputError, match=message):
+        synthesize(clouds(3, 40, 40), **options)

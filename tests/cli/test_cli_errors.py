@@ -83,6 +83,8 @@ BAD_OPTIONS = {
     "lr nan": (["--lr", "nan"], 2, "--lr"),
     "entropy negative": (["--entropy", "-1"], 2, "--entropy"),
     "entropy infinite": (["--entropy", "inf"], 2, "--entropy"),
+    "novelty beyond 1": (["--novelty", "1.1"], 2, "--novelty"),
+    "novelty of noise": (["--novelty", "1", "--preset", "paper"], 1, "novelty"),
     "no scales": (["--n-scales", "0"], 2, "--n-scales"),
     "no threads": (["--threads", "0"], 2, "--threads"),
     "unknown choice": (["--quality", "superb"], 2, "draft"),
