@@ -100,7 +100,7 @@ def test_seed_decides_the_bytes(folder: Path) -> None:
         ["--psi-steps", "2"],
         ["--lr", "0.02"],
         ["--entropy", "0.01"],
-        ["--novelty", "1"],
+        ["--novelty", "0.75"],
         ["--backend", "reference"],
         ["--device", "cpu"],
     ],
