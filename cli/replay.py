@@ -68,6 +68,8 @@ def replay(
     with reporter(progress, quiet) as report:
         start()
         settings = unpack(file)
+        if settings.get("job", "synthesize") != "synthesize":
+            raise InputError(f"{file} was made by 'texot {settings['job']}': give that command again instead")
         source, first = read_inputs(exemplar, str(init or "noise"))
         if not force:
             _check_inputs(file, settings, source, first)

@@ -19,8 +19,11 @@ from texot.cli.progress import Quiet
 from texot.cli.record import pack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from texot import State
     from texot.files.exemplar import Exemplar
+    from texot.files.original import Original
 
 
 def start() -> int | None:
@@ -79,36 +82,39 @@ def pixel_size(size: str | None, exemplar: "Exemplar") -> tuple[int, int]:
 
 
 def run(
-    exemplar: "Exemplar",
+    exemplar: "Exemplar | Original",
     options: dict[str, Any],
     outputs: Outputs,
     report: Quiet,
     *,
     record: dict[str, Any],
     stop_at: int | None = None,
+    iterate: "Callable[..., Iterator[State]] | None" = None,
 ) -> None:
-    """Synthesise one image, show how it goes, write it.
+    """Make one image, show how it goes, write it.
 
     Args:
-        exemplar: what it should look like.
-        options: arguments of `texot.iter_synthesis`.
+        exemplar: what it should look like; of a photograph to be filled, the photograph.
+        options: arguments of `iterate`.
         outputs: files to write.
         report: shows how it goes.
         record: what the file remembers beside the library's own settings.
         stop_at: step to stop at, to replay an image that Ctrl-C ended.
+        iterate: the library's iterator of states; None: `texot.iter_synthesis`.
 
     Raises:
         Interrupted: Ctrl-C; what there was by then is written.
         TexotError: see `texot.synthesize` and `texot.files.write.write_image`.
     """
-    report.start(version=__version__, output=outputs.image, seed=options["seed"], size=options["size"])
+    size = options.get("size", exemplar.size)
+    report.start(version=__version__, output=outputs.image, seed=options["seed"], size=size)
     with CtrlC() as ctrl_c:
-        state, losses = _steps(exemplar, options, outputs, report, ctrl_c, stop_at)
+        state, losses = _steps(exemplar, options, outputs, report, ctrl_c, stop_at, iterate)
         ctrl_c.ignore()  # the loop is over: another press must not cost the file
         result = state.result()
         settings = {**result.settings, **record}
         settings["loss"] = state.loss if math.isfinite(state.loss) else None
-        _write(exemplar, result.image, outputs.image, pack(settings))
+        _write(exemplar, result.image, outputs.image, pack(settings), result.dpi)
         if outputs.loss_plot:
             _plot(losses, state.n_scales, outputs.loss_plot)
     report.done(output=outputs.image, loss=state.loss, seconds=state.seconds, interrupted=ctrl_c.pressed)
@@ -118,12 +124,13 @@ def run(
 
 
 def _steps(
-    exemplar: "Exemplar",
+    exemplar: "Exemplar | Original",
     options: dict[str, Any],
     outputs: Outputs,
     report: Quiet,
     ctrl_c: CtrlC,
     stop_at: int | None,
+    iterate: "Callable[..., Iterator[State]] | None",
 ) -> tuple["State", list[tuple[int, float]]]:
     """Run the loop; the last state, and the scale and loss of every step."""
     import texot
@@ -131,7 +138,7 @@ def _steps(
     state = None
     losses = []
     try:
-        for state in texot.iter_synthesis(exemplar, **options):
+        for state in (iterate or texot.iter_synthesis)(exemplar, **options):
             ctrl_c.keep()
             losses.append((state.scale, state.loss))
             report.step(state)
@@ -148,10 +155,16 @@ def _steps(
     return state, losses
 
 
-def _write(exemplar: "Exemplar", image: Any, path: Path, text: dict[str, str] | None = None) -> None:
+def _write(
+    exemplar: "Exemplar | Original",
+    image: Any,
+    path: Path,
+    text: dict[str, str] | None = None,
+    dpi: tuple[float, float] | None = None,
+) -> None:
     from texot.files.write import write_image
 
-    write_image(image, path, mode=exemplar.mode, text=text, icc_profile=exemplar.icc_profile)
+    write_image(image, path, mode=exemplar.mode, text=text, icc_profile=exemplar.icc_profile, dpi=dpi)
 
 
 def _plot(losses: list[tuple[int, float]], n_scales: int, path: Path) -> None:

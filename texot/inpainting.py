@@ -43,6 +43,7 @@ from texot.images.masks import (
     largest_square,
     masked_pyramid,
 )
+from texot.images.peel import peel
 from texot.images.pyramid import Periodic, upsample
 from texot.transport.measure import PatchMeasure
 
@@ -50,11 +51,14 @@ __all__ = ["inpaint", "iter_inpaint"]
 
 log = logging.getLogger("texot")
 
-LEAST_HOLE = 8  # pixels across the hole that the coarsest scale keeps
+LEAST_HOLE = 32  # pixels across the hole that the coarsest scale keeps
 LEAST_REACH = 64  # pixels, by default
 TRUST_DEPTH = 4.0  # pixels of each scale, towards the middle of a hole, over which trust falls to 1/e
 LEAST_TRUST = 0.1
 ROBUSTNESS = 0.0
+PIECE = 12  # pixels, of the first fill
+LEAST_PIECE = 4
+LEAST_PATCH = 2
 APART = 32  # pixels from which on holes are filled one by one
 
 
@@ -314,13 +318,13 @@ class _Part:
         image, known, _, periodic = self._target()
         patch = 4 if patch_size is None else patch_size
         room = min(largest_square(known, 4 * patch), *self.hole.shape)
-        if room < (patch_size or 1):
+        if room < (patch_size or LEAST_PATCH):
+            least = patch_size or LEAST_PATCH
+            smaller = f"--patch-size {room} or less, or " if room >= LEAST_PATCH else ""
             raise InputError(
-                f"not enough is left to take texture from: no {patch}x{patch} patch fits what is known near "
-                f"the hole; use {f'--patch-size {room} or less' if room else 'a larger --reach'}"
+                f"not enough is left to take texture from: no {least}x{least} patch fits what is known near the "
+                f"hole; use {smaller}a larger --reach, or --exemplar"
             )
-        if not room:
-            raise InputError("not enough is left to take texture from: nothing near the hole is known")
         patch = min(patch, room)
         holes, rooms = [self.hole], [room]
         plane = image[:1]
@@ -417,7 +421,20 @@ class _Part:
         self.shares = shares
         self._terms: dict[TermPlan, PatchTerm] = {}
         scale = stage.scale
-        return fill_smoothly(self.fixed[scale], ~self.holes[scale], periodic=self.periodic)
+        hole, (texture, usable) = self.holes[scale], self.target[scale]
+        side = min(PIECE, *hole.shape)
+        piece = largest_square(usable.cpu(), side)
+        if piece < LEAST_PIECE or largest_square(hole.cpu(), LEAST_PIECE) < LEAST_PIECE:
+            return fill_smoothly(self.fixed[scale], ~hole, periodic=self.periodic)
+        return peel(
+            self.fixed[scale],
+            hole,
+            texture,
+            usable,
+            piece,
+            share=self.shares[scale],
+            generator=self.generator,
+        )
 
     def _refine(self, stage: Stage, image: Tensor) -> Tensor:
         finer = upsample(image, self.plan.sizes[stage.scale], periodic=self.periodic)

@@ -1,0 +1,112 @@
+"""`texot inpaint`: fill holes in a photograph with its own texture."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from texot.cli.files import Outputs, check_outputs
+from texot.cli.options import (
+    FILE,
+    compute_options,
+    example,
+    expert_options,
+    output_options,
+    real,
+    report_options,
+    whole,
+)
+from texot.cli.progress import reporter
+from texot.cli.run import run, start, use_threads
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from texot.files.original import Original
+
+
+@click.command(
+    short_help="Fill holes in a photograph.", epilog=example("texot inpaint photo.png mask.png -o filled.png")
+)
+@click.argument("photo", type=FILE)
+@click.argument("mask", type=FILE, required=False)
+@output_options(required=False)
+@click.option("--invert-mask", is_flag=True, help="Fill what is black in MASK.")
+@click.option("--show-mask", metavar="FILE", type=FILE, help="Write PHOTO with what is filled in red.")
+@click.option("--source", metavar="MASK2", type=FILE, help="Take texture only from what is white there.")
+@click.option("--exemplar", metavar="IMAGE", type=FILE, help="Take texture from another image.")
+@click.option(
+    "--reach",
+    metavar="PX",
+    type=real(zero=False, high=1e6),
+    help="How far from a hole its surroundings count; default: its width, at least 64.",
+)
+@click.option(
+    "--tile",
+    type=click.Choice(["both", "x", "y", "none"]),
+    default="none",
+    show_default=True,
+    help="Axes along which PHOTO goes on at its opposite edge.",
+)
+@click.option(
+    "--seed",
+    metavar="N",
+    type=whole(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Same seed, same image; others differ.",
+)
+@click.option(
+    "--quality",
+    type=click.Choice(["draft", "normal", "high"]),
+    default="normal",
+    show_default=True,
+    help="Time spent.",
+)
+@expert_options()
+@compute_options()
+@report_options()
+def inpaint(
+    photo: Path,
+    mask: Path | None,
+    output: Path | None,
+    overwrite: bool,
+    show_mask: Path | None,
+    threads: int | None,
+    progress: str,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Fill what is white in MASK with the texture around it in PHOTO, and write OUT.
+
+    MASK has the size of PHOTO; without one, its transparent pixels are filled. All others stay as they are.
+    With --show-mask and no -o, nothing is computed.
+    """
+    if output is None and show_mask is None:
+        raise click.UsageError("Missing option '-o' / '--output'.", click.get_current_context())
+    inputs = [path for path in (photo, mask, options["source"], options["exemplar"]) if path]
+    with reporter(progress, quiet) as report:
+        free = start()
+        from texot.files.original import read_original
+        from texot.inpainting import find_hole, iter_inpaint
+
+        original = read_original(photo)
+        check_outputs([Outputs(path) for path in (output, show_mask) if path], inputs, overwrite=overwrite)
+        record = use_threads(threads, free, report)
+        if show_mask:
+            _write_preview(original, find_hole(original, mask, invert=options["invert_mask"]), show_mask)
+            report.say(f"wrote {show_mask}")
+        if output:
+            options = {**options, "mask": mask}
+            run(original, options, Outputs(output), report, record=record, iterate=iter_inpaint)
+
+
+def _write_preview(original: "Original", hole: "Tensor", path: Path) -> None:
+    """The photograph, what is filled tinted red."""
+    import torch
+
+    from texot.files.write import write_image
+
+    planes = original.pixels[:3].expand(3, -1, -1)
+    red = planes.new_tensor([1.0, 0.0, 0.0])[:, None, None]
+    write_image(torch.where(hole, 0.3 * planes + 0.7 * red, planes), path)

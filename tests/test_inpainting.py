@@ -1,0 +1,204 @@
+"""Inpainting: known pixels stay, holes take the texture around them."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from textures import clouds, noise, photograph
+from torch import Tensor
+
+import texot
+from texot.errors import InputError
+from texot.images.peel import peel
+
+QUICK = {"quality": "draft", "n_iter": 8}
+
+
+def square(height: int, width: int, top: int, left: int, side: int) -> Tensor:
+    mask = torch.zeros(height, width)
+    mask[top : top + side, left : left + side] = 1
+    return mask
+
+
+def test_known_pixels_stay_and_the_hole_is_filled() -> None:
+    image, mask = photograph(64, 80), square(64, 80, 20, 30, 24)
+    found = texot.inpaint(torch.where(mask > 0, 0.0, image), mask, **QUICK)
+    known = mask == 0
+    assert torch.equal(found.image[:, known], image[:, known])
+    assert float(found.image[:, ~known].std()) > 0.5 * float(image.std())
+    assert found.settings["job"] == "inpaint"
+    assert len(found.losses) == found.losses[-1].step * len({r.scale for r in found.losses})
+
+
+def test_what_the_hole_held_plays_no_part() -> None:
+    image, mask = photograph(48, 48), square(48, 48, 10, 12, 16)
+    a, b = (texot.inpaint(torch.where(mask > 0, value, image), mask, **QUICK).image for value in (0.0, 1.0))
+    assert torch.equal(a, b)
+
+
+def test_same_seed_same_bytes() -> None:
+    image, mask = photograph(48, 48), square(48, 48, 10, 12, 16)
+    a, b, c = (texot.inpaint(image, mask, seed=seed, **QUICK).image for seed in (3, 3, 4))
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
+
+
+def test_each_side_is_continued_by_its_own_texture() -> None:
+    top, bottom = 0.6 + 0.4 * clouds(3, 48, 96, seed=1), 0.4 * clouds(3, 48, 96, seed=2, sigma=3)
+    image, mask = torch.cat([top, bottom], 1), square(96, 96, 32, 32, 32)
+    found = texot.inpaint(image, mask, quality="draft").image
+    inside = found[:, 32:64, 32:64].mean(0)
+    assert float((inside[:12] > 0.5).float().mean()) > 0.9
+    assert float((inside[20:] < 0.5).float().mean()) > 0.9
+
+
+def test_what_is_far_away_is_not_used() -> None:
+    image = 0.3 * clouds(3, 64, 256)
+    image[:, :, 160:] += 0.6
+    found = texot.inpaint(image, square(64, 256, 20, 20, 24), reach=16, **QUICK).image
+    assert float(found[:, 20:44, 20:44].max()) < 0.5
+
+
+@pytest.mark.parametrize("name", ["gravel", "grass_gray"])
+def test_no_seam(name: str) -> None:
+    image, mask = photograph(96, 96, name), square(96, 96, 32, 32, 32)
+    found = texot.inpaint(image, mask, quality="draft").image
+    across = (found[:, :, 1:] - found[:, :, :-1]).abs().mean(0)
+    down = (found[:, 1:] - found[:, :-1]).abs().mean(0)
+    edge = torch.cat([across[32:64, [31, 63]].flatten(), down[[31, 63], 32:64].flatten()]).mean()
+    outside = torch.cat([across[32:64, :31].flatten(), down[:31, 32:64].flatten()]).mean()
+    assert 0.7 < float(edge / outside) < 1.4
+
+
+@pytest.mark.parametrize("tile", ["none", "both", "x"])
+@pytest.mark.parametrize("corner", [(0, 0), (40, 0), (40, 44)])
+def test_holes_at_the_border(corner: tuple[int, int], tile: str) -> None:
+    image, mask = clouds(3, 56, 60), square(56, 60, *corner, 16)
+    found = texot.inpaint(image, mask, tile=tile, **QUICK).image
+    assert torch.equal(found[:, mask == 0], image[:, mask == 0])
+    assert 0.5 < float(found[:, mask > 0].std() / image.std()) < 1.5
+
+
+def test_one_pixel_in_the_corner() -> None:
+    image, mask = clouds(1, 33, 31), square(33, 31, 32, 30, 1)
+    image[0, 32, 30] = 5e-3
+    found = texot.inpaint(image, mask, **QUICK).image
+    assert abs(float(found[0, 32, 30] - image[0, 32, 29])) < 0.25
+
+
+def test_holes_far_apart_are_filled_one_by_one(caplog: pytest.LogCaptureFixture) -> None:
+    image = clouds(3, 64, 160)
+    mask = square(64, 160, 8, 8, 12) + square(64, 160, 40, 130, 12)
+    states = []
+    with caplog.at_level(logging.INFO, "texot"):
+        found = texot.inpaint(torch.where(mask > 0, 0.0, image), mask, callback=states.append, **QUICK)
+    assert "2 holes" in caplog.text
+    assert [s.total_step for s in states] == list(range(1, states[0].total_steps + 1))
+    assert len(found.losses) == states[-1].total_steps
+    for part in (found.image[:, 8:20, 8:20], found.image[:, 40:52, 130:142]):
+        assert float(part.mean()) > 0.2
+    assert torch.equal(found.image[:, mask == 0], image[:, mask == 0])
+    first = states[0].image  # a state kept from the first hole shows what was there then
+    assert float(first[:, 40:52, 130:142].abs().max()) == 0
+
+
+def test_a_scratch_heals() -> None:
+    image = clouds(1, 64, 64, sigma=3)
+    mask = torch.zeros(64, 64)
+    mask[31:33, 5:60] = 1
+    found = texot.inpaint(torch.where(mask > 0, 1.0, image), mask, quality="draft").image
+    assert float((found - image)[:, mask > 0].abs().mean()) < 0.05
+
+
+def test_only_the_neighbourhood_is_computed() -> None:
+    image, mask = clouds(1, 2000, 2000), square(2000, 2000, 900, 900, 10)
+    state = next(iter(texot.iter_inpaint(image, mask, **QUICK)))
+    assert state._current.numel() < 300**2
+    assert state.image.shape == (1, 2000, 2000)
+
+
+def test_transparent_pixels_are_filled_and_opaque_then() -> None:
+    values = np.random.default_rng(0).integers(0, 256, (48, 48, 4), dtype=np.uint8)
+    values[..., 3] = 255
+    values[10:20, 10:20, 3] = 0
+    found = texot.inpaint(Image.fromarray(values), **QUICK)
+    assert found.mode == "RGBA"
+    back = np.asarray(found.to_pil())
+    known = values[..., 3] > 0
+    assert (back[known] == values[known]).all()
+    assert (back[..., 3] == 255).all()
+    assert not (back[~known][:, :3] == values[~known][:, :3]).all()
+
+
+def test_alpha_beside_a_mask_is_kept() -> None:
+    values = np.random.default_rng(0).integers(0, 256, (48, 48, 4), dtype=np.uint8)
+    values[:, :30, 3] = 255
+    mask = square(48, 48, 8, 8, 12)
+    back = np.asarray(texot.inpaint(values, mask, **QUICK).to_pil())
+    known = mask.numpy() == 0
+    assert (back[known] == values[known]).all()
+    assert (back[~known][:, 3] == 255).all()
+
+
+def test_16_bit_grey_is_kept() -> None:
+    values = np.random.default_rng(0).integers(0, 65536, (40, 40), dtype=np.uint16)
+    mask = square(40, 40, 8, 8, 12)
+    found = texot.inpaint(values, mask, **QUICK)
+    assert found.mode == "I;16"
+    known = mask.numpy() == 0
+    assert (np.asarray(found.to_pil())[known] == values[known]).all()
+
+
+def test_texture_from_a_source_mask_or_another_image() -> None:
+    image = 0.3 * clouds(3, 64, 128)
+    image[:, :, 64:] += 0.6
+    hole, source = square(64, 128, 20, 10, 24), torch.zeros(64, 128)
+    source[:, 70:] = 1
+    there = texot.inpaint(image, hole, source=source, quality="draft").image[:, 24:40, 14:30]
+    assert float(there.mean()) > 0.5
+    other = texot.inpaint(image, hole, exemplar=0.6 + 0.4 * clouds(1, 40, 50), quality="draft").image
+    assert float(other[:, 24:40, 14:30].mean()) > 0.5
+
+
+def test_masks_are_inverted_and_thresholded(caplog: pytest.LogCaptureFixture) -> None:
+    image, mask = noise(1, 40, 40), square(40, 40, 8, 8, 12)
+    a = texot.inpaint(image, mask, **QUICK).image
+    b = texot.inpaint(image, 1 - mask, invert_mask=True, **QUICK).image
+    with caplog.at_level(logging.INFO, "texot"):
+        c = texot.inpaint(image, mask * 0.2 + 0.35, **QUICK).image
+    assert torch.equal(a, b)
+    assert torch.equal(a, c)
+    assert "1600 grey pixels" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("mask", "options", "word"),
+    [
+        (None, {}, "transparent"),
+        (torch.zeros(40, 40), {}, "nothing to fill"),
+        (torch.ones(40, 40), {}, "whole image"),
+        (torch.zeros(40, 41), {}, "41x40"),
+        (square(40, 40, 1, 1, 38), {}, "not enough"),
+        (square(40, 40, 8, 8, 12), {"source": square(40, 40, 9, 9, 4)}, "source"),
+        (square(40, 40, 8, 8, 12), {"source": square(40, 40, 1, 1, 4), "exemplar": noise(1, 9, 9)}, "one of"),
+        (square(40, 40, 8, 8, 12), {"exemplar": noise(5, 20, 20)}, "5 channels"),
+        (square(40, 40, 8, 8, 12), {"reach": 0}, "reach"),
+        (square(40, 40, 8, 8, 12), {"tile": "z"}, "tile"),
+        (square(40, 40, 8, 8, 12), {"n_scales": 9}, "n-scales"),
+    ],
+)
+def test_wrong_input(mask: Tensor | None, options: dict[str, object], word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        texot.iter_inpaint(noise(3, 40, 40), mask, **options)  # type: ignore[arg-type]
+
+
+def test_the_first_fill_continues_stripes() -> None:
+    stripes = torch.arange(48).remainder(6).lt(3).float().expand(1, 48, 48)
+    hole = square(48, 48, 12, 12, 24) > 0
+    source, known = stripes, ~hole
+    found = peel(
+        torch.where(hole, 0.5, stripes), hole, source, known, 10, generator=torch.Generator().manual_seed(0)
+    )
+    assert float((found - stripes).abs().mean()) < 0.01
