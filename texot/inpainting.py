@@ -322,8 +322,8 @@ class _Part:
             least = patch_size or LEAST_PATCH
             smaller = f"--patch-size {room} or less, or " if room >= LEAST_PATCH else ""
             raise InputError(
-                f"not enough is left to take texture from: no {least}x{least} patch fits what is known near the "
-                f"hole; use {smaller}a larger --reach, or --exemplar"
+                f"not enough is left to take texture from: no {least}x{least} patch fits what is known near "
+                f"the hole; use {smaller}a larger --reach, or --exemplar"
             )
         patch = min(patch, room)
         holes, rooms = [self.hole], [room]

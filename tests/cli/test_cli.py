@@ -421,12 +421,16 @@ def test_help_ends_in_an_example_that_runs(folder: Path, path: list[str]) -> Non
     """Run as it stands, on a small image of the sample's name and a few steps."""
     Path("samples").mkdir()
     Image.open("exemplar.png").save("samples/pebbles.jpg")
+    Image.open("exemplar.png").save("photo.png")
+    mask = Image.new("L", (24, 20))
+    mask.paste(255, (8, 8, 14, 14))
+    mask.save("mask.png")
     lines = examples(path)
     assert lines[-1].split()[1 : 1 + len(path)] == path, "the example shows another command"
     for line in lines:
         program, *arguments = shlex.split(line)
         assert program == "texot"
-        brief = QUICK if arguments[0] == "synthesize" else []
+        brief = QUICK if arguments[0] in ("synthesize", "inpaint") else []
         result = call(*arguments, *brief)
         assert result.exit_code == 0, result.output
 
