@@ -37,11 +37,13 @@ from texot.files.original import Original, read_mask, read_original
 from texot.images.masks import (
     Box,
     around,
+    details,
     distance,
     fill_smoothly,
     groups,
     largest_square,
     masked_pyramid,
+    shrunk,
 )
 from texot.images.peel import peel
 from texot.images.pyramid import Periodic, upsample
@@ -59,6 +61,8 @@ ROBUSTNESS = 0.0
 PIECE = 12  # pixels, of the first fill
 LEAST_PIECE = 4
 LEAST_PATCH = 2
+LEAST_COUNT = 64  # pixels of a hole whose details can be judged
+MOST_GAIN = 1.5
 APART = 32  # pixels from which on holes are filled one by one
 
 
@@ -389,7 +393,7 @@ class _Part:
             variables=self._variables,
             patch_terms=lambda stage: [self._patch_term(term) for term in stage.terms],
             sliced_terms=lambda stage: [self._sliced_term(scale) for scale in stage.sliced],
-            put_right=None,
+            put_right=self._put_right,
             n_targets={k: min(self.plan.max_patches, h * w) for k, (h, w) in enumerate(self.plan.sizes)},
             settings=settings,
             mode=original.mode,
@@ -488,6 +492,24 @@ class _Part:
                 trust=self._trust(term.scale),
             )
         return self._terms[term]
+
+    def _put_right(self, stage: Stage, image: Tensor) -> Tensor:
+        """Give the hole's finest details the contrast of those around: averaging patches shrinks it."""
+        hole, (texture, known) = self.holes[stage.scale], self.target[stage.scale]
+        share = self.shares[stage.scale]
+        if int(hole.sum()) < LEAST_COUNT or min(texture.shape[1:]) < 8:
+            return image
+        texture = fill_smoothly(texture, known)
+        inner = shrunk(known, 2)
+        weight = inner.to(texture) if share is None else inner * share
+        wanted, have = details(texture, (False, False)), details(image, self.periodic)
+        total = weight.sum()
+        if not bool(total > 0):
+            return image
+        power = (wanted**2 * weight).sum((1, 2)) / total
+        gain = (power / (have[:, hole] ** 2).mean(1).clamp_min(1e-12)).sqrt()
+        gain = torch.where(power > 1e-9, gain.clamp(1 / MOST_GAIN, MOST_GAIN), 1.0)
+        return torch.where(hole, (image + (gain - 1)[:, None, None] * have).clamp(0, 1), image)
 
     def _trust(self, scale: int) -> Tensor:
         """Patches at the edge see what is known: it spreads inwards from them (cf. Wexler et al. 2007)."""

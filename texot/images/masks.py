@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.images.pyramid import Periodic, downsample_known, extend, upsample, wrap
+from texot.images.pyramid import Periodic, downsample, downsample_known, extend, upsample, wrap
 
 _SMOOTHINGS = 16
 _CELLS = 64  # cells in which a distance is counted, at most: beyond, it is known less finely
@@ -89,6 +89,18 @@ def fill_smoothly(image: Tensor, known: Tensor, *, periodic: Periodic = (False, 
         mean = wide[:, 1:-1, :-2] + wide[:, 1:-1, 2:] + wide[:, :-2, 1:-1] + wide[:, 2:, 1:-1]
         filled = torch.where(known, image, mean / 4)
     return filled
+
+
+def details(image: Tensor, periodic: Periodic = (False, False)) -> Tensor:
+    """What the next coarser scale of an image (C, H, W) does not hold."""
+    return image - upsample(
+        downsample(image, periodic=periodic), (image.shape[1], image.shape[2]), periodic=periodic
+    )
+
+
+def shrunk(mask: Tensor, width: int) -> Tensor:
+    """True where all of a (H, W) bool within `width` pixels is, as far as the image goes."""
+    return F.max_pool2d((~mask).float()[None], 2 * width + 1, stride=1, padding=width)[0] == 0
 
 
 def largest_square(mask: Tensor, most: int | None = None) -> int:
