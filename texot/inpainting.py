@@ -55,9 +55,10 @@ log = logging.getLogger("texot")
 
 LEAST_HOLE = 32  # pixels across the hole that the coarsest scale keeps
 LEAST_REACH = 64  # pixels, by default
-TRUST_DEPTH = 4.0  # pixels of each scale, towards the middle of a hole, over which trust falls to 1/e
+TRUST_DEPTH = 1.5  # pixels of each scale, towards the middle of a hole, over which trust falls to 1/e
 LEAST_TRUST = 0.1
-ROBUSTNESS = 0.0
+ROBUSTNESS = 0.0  # patches at a hole's edge fit worst at first, and must not give way
+SLICED_WEIGHT = 1.5
 PIECE = 12  # pixels, of the first fill
 LEAST_PIECE = 4
 LEAST_PATCH = 2
@@ -378,6 +379,7 @@ class _Part:
             entropy=entropy or 0.0,
             robustness=ROBUSTNESS,
             max_patches=effort.max_patches,
+            sliced_weight=SLICED_WEIGHT,
             n_filters=effort.n_filters,
         )
 
