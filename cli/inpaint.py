@@ -14,7 +14,7 @@ from texot.cli.options import (
     output_options,
     real,
     report_options,
-    whole,
+    result_options,
 )
 from texot.cli.progress import reporter
 from texot.cli.run import run, start, use_threads
@@ -41,28 +41,7 @@ if TYPE_CHECKING:
     type=real(zero=False, high=1e6),
     help="How far from a hole its surroundings count; default: its width, at least 64.",
 )
-@click.option(
-    "--tile",
-    type=click.Choice(["both", "x", "y", "none"]),
-    default="none",
-    show_default=True,
-    help="Axes along which PHOTO goes on at its opposite edge.",
-)
-@click.option(
-    "--seed",
-    metavar="N",
-    type=whole(0, 2**63 - 1),
-    default=0,
-    show_default=True,
-    help="Same seed, same image; others differ.",
-)
-@click.option(
-    "--quality",
-    type=click.Choice(["draft", "normal", "high"]),
-    default="normal",
-    show_default=True,
-    help="Time spent.",
-)
+@result_options(tile="none", tile_help="Axes along which PHOTO goes on at its opposite edge.")
 @expert_options()
 @compute_options()
 @report_options()

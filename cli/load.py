@@ -1,6 +1,6 @@
 """How many cores other programs keep busy: torch's threads wait for each other, and spin while they do.
 
-On two cores beside two busy processes, two threads take twice as long as one; see benchmarks/README.md.
+Beside one busy process on two cores, two threads take eight times as long as one: benchmarks/results/busy.md.
 """
 
 import os

@@ -87,6 +87,34 @@ def output_options(*, required: bool, default: str = "") -> Callable[[Command], 
     )
 
 
+def result_options(*, tile: str, tile_help: str) -> Callable[[Command], Command]:
+    """What every result has: axes that go on, a seed, the time spent on it."""
+    return _together(
+        click.option(
+            "--tile",
+            type=click.Choice(["both", "x", "y", "none"]),
+            default=tile,
+            show_default=True,
+            help=tile_help,
+        ),
+        click.option(
+            "--seed",
+            metavar="N",
+            type=whole(0, 2**63 - 1),
+            default=0,
+            show_default=True,
+            help="Same seed, same image; others differ.",
+        ),
+        click.option(
+            "--quality",
+            type=click.Choice(["draft", "normal", "high"]),
+            default="normal",
+            show_default=True,
+            help="Time spent.",
+        ),
+    )
+
+
 def expert_options() -> Callable[[Command], Command]:
     """The numbers of the algorithm; unset, preset, quality and image size choose them."""
     return _together(

@@ -14,6 +14,7 @@ from texot.cli.options import (
     output_options,
     real,
     report_options,
+    result_options,
     whole,
 )
 from texot.cli.progress import reporter
@@ -27,21 +28,7 @@ from texot.cli.run import pixel_size, read_inputs, run, start, use_threads
 @click.argument("exemplar", type=FILE)
 @output_options(required=True)
 @click.option("--size", metavar="WxH|Nx", help="256x256, or 2x the exemplar's; default: the exemplar's own.")
-@click.option(
-    "--tile",
-    type=click.Choice(["both", "x", "y", "none"]),
-    default="both",
-    show_default=True,
-    help="Axes along which copies of the result continue each other.",
-)
-@click.option(
-    "--seed",
-    metavar="N",
-    type=whole(0, 2**63 - 1),
-    default=0,
-    show_default=True,
-    help="Same seed, same image; others differ.",
-)
+@result_options(tile="both", tile_help="Axes along which copies of the result continue each other.")
 @click.option(
     "--variations",
     metavar="N",
@@ -64,13 +51,6 @@ from texot.cli.run import pixel_size, read_inputs, run, start, use_threads
     default="default",
     show_default=True,
     help="Our best, or the algorithm as published.",
-)
-@click.option(
-    "--quality",
-    type=click.Choice(["draft", "normal", "high"]),
-    default="normal",
-    show_default=True,
-    help="Time spent.",
 )
 @expert_options()
 @compute_options()

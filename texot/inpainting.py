@@ -19,7 +19,6 @@ from torch import Tensor
 
 from texot._version import __version__
 from texot.engine.isolation import own_modes, stepwise
-from texot.engine.objective import PatchTerm, SlicedTerm
 from texot.engine.optimise import Job, Pixels, State, Synthesis, optimise
 from texot.engine.options import (
     TILES,
@@ -30,9 +29,10 @@ from texot.engine.options import (
     resolve_device,
     whole,
 )
-from texot.engine.plan import BIG_FROM, EFFORT, SEARCH_DIM, Plan, Stage, TermPlan, scale_sizes
+from texot.engine.plan import EFFORT, SEARCH_DIM, Plan, Stage, TermPlan, scale_sizes, until_big
+from texot.engine.terms import Terms
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, read_exemplar
+from texot.files.exemplar import Exemplar, read_exemplar, with_channels
 from texot.files.original import Original, read_mask, read_original
 from texot.images.masks import (
     Box,
@@ -47,7 +47,6 @@ from texot.images.masks import (
 )
 from texot.images.peel import peel
 from texot.images.pyramid import Periodic, upsample
-from texot.transport.measure import PatchMeasure
 
 __all__ = ["inpaint", "iter_inpaint"]
 
@@ -225,14 +224,12 @@ def find_hole(original: Original, mask: Any = None, *, invert: bool = False) -> 
 
 
 def _fitting(exemplar: Exemplar, original: Original) -> Exemplar:
-    """Another image as source, with the photograph's channels: grey is repeated, colour averaged."""
+    """Another image as source, with the photograph's channels."""
     have, want = exemplar.pixels.shape[0], original.pixels.shape[0]
-    if have == want:
-        return exemplar
-    if 1 not in (have, want):
+    planes = with_channels(exemplar.pixels, want)
+    if planes is None:
         raise InputError(f"the exemplar has {have} channels, the image {want}: give one of the same kind")
-    planes = exemplar.pixels.expand(want, -1, -1) if have == 1 else exemplar.pixels.mean(0, keepdim=True)
-    return Exemplar(planes.contiguous(), exemplar.mask)
+    return exemplar if planes is exemplar.pixels else Exemplar(planes.contiguous(), exemplar.mask)
 
 
 def _sha256(mask: Tensor) -> str:
@@ -359,8 +356,8 @@ class _Part:
         def terms_at(scale: int) -> list[TermPlan]:
             stride = 1 if counts[scale] <= 32**2 else 2 if counts[scale] <= 64**2 else 4
             found = []
-            if rooms[scale] >= 2 * patch and (scale >= BIG_FROM - 1 or scale == len(holes) - 1):
-                until = 1.0 if scale >= BIG_FROM or scale == len(holes) - 1 else 0.6
+            until = until_big(scale, len(holes))
+            if until and rooms[scale] >= 2 * patch:
                 found.append(TermPlan(scale, 2 * patch, min(2, 2 * stride), 0.5, until))
             found.append(TermPlan(scale, patch, min(stride, patch)))
             return found
@@ -393,8 +390,8 @@ class _Part:
             start=self._start,
             refine=self._refine,
             variables=self._variables,
-            patch_terms=lambda stage: [self._patch_term(term) for term in stage.terms],
-            sliced_terms=lambda stage: [self._sliced_term(scale) for scale in stage.sliced],
+            patch_terms=lambda stage: self.terms.patches(stage),
+            sliced_terms=lambda stage: self.terms.sliced(stage),
             put_right=self._put_right,
             n_targets={k: min(self.plan.max_patches, h * w) for k, (h, w) in enumerate(self.plan.sizes)},
             settings=settings,
@@ -425,7 +422,15 @@ class _Part:
             planes = masked_pyramid(share[None].to(device), everywhere, n_scales, periodic=periodic)
             shares = [plane[0] for plane, _ in planes]
         self.shares = shares
-        self._terms: dict[TermPlan, PatchTerm] = {}
+        self.terms = Terms(
+            self.plan,
+            [*self.target],
+            self.generator,
+            self.backend,
+            shares=shares,
+            holes=self.holes,
+            trust=[self._trust(hole) for hole in self.holes],
+        )
         scale = stage.scale
         hole, (texture, usable) = self.holes[scale], self.target[scale]
         side = min(PIECE, *hole.shape)
@@ -466,35 +471,6 @@ class _Part:
             return whole
         return torch.cat([whole, torch.where(self.photograph.hole, 1.0, alpha)])
 
-    def _patch_term(self, term: TermPlan) -> PatchTerm:
-        """One term a plan, with one potential, for all stages."""
-        if term not in self._terms:
-            image, known = self.target[term.scale]
-            measure = PatchMeasure.from_image(
-                image,
-                term.patch_size,
-                known=known,
-                share=self.shares[term.scale],
-                max_patches=self.plan.max_patches,
-                search_dim=SEARCH_DIM,
-                generator=self.generator,
-            )
-            self._terms[term] = PatchTerm(
-                term.scale,
-                measure,
-                stride=term.stride,
-                weight=term.weight,
-                psi_steps=self.plan.psi_steps,
-                rate=self.plan.psi_rate_fine if term.scale < BIG_FROM else self.plan.psi_rate,
-                until=term.until,
-                robustness=self.plan.robustness,
-                entropy=self.plan.entropy,
-                backend=self.backend,
-                hole=self.holes[term.scale],
-                trust=self._trust(term.scale),
-            )
-        return self._terms[term]
-
     def _put_right(self, stage: Stage, image: Tensor) -> Tensor:
         """Give the hole's finest details the contrast of those around: averaging patches shrinks it."""
         hole, (texture, known) = self.holes[stage.scale], self.target[stage.scale]
@@ -513,25 +489,7 @@ class _Part:
         gain = torch.where(power > 1e-9, gain.clamp(1 / MOST_GAIN, MOST_GAIN), 1.0)
         return torch.where(hole, (image + (gain - 1)[:, None, None] * have).clamp(0, 1), image)
 
-    def _trust(self, scale: int) -> Tensor:
+    def _trust(self, hole: Tensor) -> Tensor:
         """Patches at the edge see what is known: it spreads inwards from them (cf. Wexler et al. 2007)."""
-        hole = self.holes[scale]
         depth = distance(~hole.cpu(), TRUST_DEPTH * 4, periodic=self.periodic)
         return torch.exp(-depth / TRUST_DEPTH).clamp_min(LEAST_TRUST).to(hole.device)
-
-    def _sliced_term(self, scale: int) -> SlicedTerm:
-        measure = next(
-            term.measure
-            for plan, term in self._terms.items()
-            if plan.scale == scale and plan.patch_size == self.plan.patch_size
-        )
-        stride = min(4, self.plan.patch_size)
-        return SlicedTerm(
-            scale,
-            measure,
-            stride,
-            self.plan.sliced_weight,
-            self.plan.n_filters,
-            self.holes[scale],
-            self._trust(scale),
-        )

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from texot._version import __version__
 from texot.engine.isolation import own_modes, stepwise
-from texot.engine.objective import PatchTerm, SlicedTerm
 from texot.engine.optimise import Job, LossRecord, Pixels, State, Synthesis, optimise
 from texot.engine.options import (
     TILES,
@@ -29,24 +28,22 @@ from texot.engine.options import (
     whole,
 )
 from texot.engine.plan import (
-    BIG_FROM,
     EFFORT,
     SEARCH_DIM,
     Plan,
     Stage,
-    TermPlan,
     default_plan,
     known_rooms,
     paper_plan,
 )
 from texot.engine.refinement import with_detail
+from texot.engine.terms import Terms
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, read_exemplar
+from texot.files.exemplar import Exemplar, read_exemplar, with_channels
 from texot.files.sizes import parse_size
 from texot.images.pyramid import Periodic, downsample_known, gaussian_pyramid, upsample
 from texot.images.quilt import first_layout
 from texot.images.statistics import Statistics
-from texot.transport.measure import PatchMeasure
 
 __all__ = ["LossRecord", "State", "Synthesis", "iter_synthesis", "synthesize"]
 
@@ -152,7 +149,7 @@ def iter_synthesis(
     }
     target_device = resolve_device(device)
     check_memory(source.pixels.shape[0], source.size, (width, height))
-    start = None if isinstance(init, str) and init == "noise" else fit_channels(read_exemplar(init), source)
+    start = None if isinstance(init, str) and init == "noise" else _start_image(read_exemplar(init), source)
     if start is not None and novelty is not None:
         raise InputError("novelty chooses a first layout, and init is one: give one of the two")
     sides = (source.size[1], source.size[0]), (height, width)
@@ -204,10 +201,10 @@ class _Texture:
         backend: str,
     ) -> None:
         self.exemplar, self.plan, self.periodic = exemplar, plan, periodic
-        self.generator, self.backend = generator, backend
+        self.generator = generator
         self.scales = exemplar_scales(exemplar, plan.n_scales, device)
+        self.terms = Terms(plan, self.scales, generator, backend)
         self.own = self._start_pyramid(start, device)
-        self._patch_terms: dict[TermPlan, PatchTerm] = {}
         self._statistics: dict[int, Statistics] = {}
 
     def job(self, settings: dict[str, Any]) -> Job:
@@ -219,8 +216,8 @@ class _Texture:
             start=self._start,
             refine=self._refine,
             variables=lambda stage, image: Pixels(image),
-            patch_terms=lambda stage: [self._patch_term(term) for term in stage.terms],
-            sliced_terms=lambda stage: [self._sliced_term(scale) for scale in stage.sliced],
+            patch_terms=self.terms.patches,
+            sliced_terms=self.terms.sliced,
             put_right=None if self.plan.published else self._put_right,
             n_targets={k: min(most, image[0].numel()) for k, (image, _) in enumerate(self.scales)},
             settings=settings,
@@ -257,31 +254,13 @@ class _Texture:
     def _refine(self, stage: Stage, image: Tensor) -> Tensor:
         size = self.plan.sizes[stage.scale]
         if self.plan.brings_detail and not self.own:
-            coarser = [t for t in self._patch_terms.values() if t.scale == stage.scale + 1]
-            term = max(coarser, key=lambda t: t.measure.patch_size)
+            term = max(self.terms.at(stage.scale + 1), key=lambda t: t.measure.patch_size)
             return with_detail(image, size, term, *self.scales[stage.scale], periodic=self.periodic)
         image = upsample(image, size, periodic=self.periodic)
         if self.own:  # what the start image has at this scale, on top of what became of the coarser ones
             coarse = upsample(self.own[stage.scale + 1], size, periodic=self.periodic)
             image = image + self.own[stage.scale] - coarse
         return image
-
-    def _patch_term(self, term: TermPlan) -> PatchTerm:
-        """One term a plan, with one potential, for all stages."""
-        if term not in self._patch_terms:
-            self._patch_terms[term] = patch_term(
-                term, self.plan, self.scales[term.scale], self.generator, self.backend
-            )
-        return self._patch_terms[term]
-
-    def _sliced_term(self, scale: int) -> SlicedTerm:
-        plan = self.plan
-        measure = next(
-            term.measure
-            for known, term in self._patch_terms.items()
-            if known.scale == scale and known.patch_size == plan.patch_size
-        )
-        return SlicedTerm(scale, measure, min(4, plan.patch_size), plan.sliced_weight, plan.n_filters)
 
     def _put_right(self, stage: Stage, image: Tensor) -> Tensor:
         if stage.scale not in self._statistics:
@@ -301,50 +280,16 @@ def exemplar_scales(
     return scales
 
 
-def fit_channels(init: Exemplar, exemplar: Exemplar) -> Tensor:
-    """A start image with the exemplar's channels: grey is repeated, colour averaged.
+def _start_image(init: Exemplar, exemplar: Exemplar) -> Tensor:
+    """A start image with the exemplar's channels.
 
     Raises:
-        InputError: neither fits.
+        InputError: it cannot have them.
     """
     have, want = init.pixels.shape[0], exemplar.pixels.shape[0]
-    if have == want:
-        return init.pixels
-    if have == 1:
-        return init.pixels.expand(want, -1, -1)
-    if want == 1:
-        return init.pixels.mean(0, keepdim=True)
-    raise InputError(f"init has {have} channels, the exemplar {want}: give a start image of the same kind")
-
-
-def patch_term(
-    term: TermPlan,
-    plan: Plan,
-    scale: tuple[Tensor, Tensor | None],
-    generator: torch.Generator,
-    backend: str,
-) -> PatchTerm:
-    """A transport term between the image and the exemplar at one scale."""
-    image, known = scale
-    measure = PatchMeasure.from_image(
-        image,
-        term.patch_size,
-        known=known,
-        max_patches=plan.max_patches,
-        uniform=plan.published,
-        search_dim=None if plan.published else SEARCH_DIM,
-        generator=generator,
-    )
-    return PatchTerm(
-        term.scale,
-        measure,
-        stride=term.stride,
-        weight=term.weight,
-        psi_steps=plan.psi_steps,
-        rate=plan.psi_rate_fine if term.scale < BIG_FROM else plan.psi_rate,
-        until=term.until,
-        robustness=plan.robustness,
-        published_step=plan.published_step,
-        entropy=plan.entropy,
-        backend=backend,
-    )
+    fitted = with_channels(init.pixels, want)
+    if fitted is None:
+        raise InputError(
+            f"init has {have} channels, the exemplar {want}: give a start image of the same kind"
+        )
+    return fitted

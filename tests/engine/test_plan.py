@@ -8,6 +8,7 @@ import torch
 from texot.engine.plan import (
     EFFORT,
     LEAST_EXEMPLAR,
+    LEAST_HALF,
     LEAST_ROOM,
     Plan,
     default_plan,
@@ -17,6 +18,7 @@ from texot.engine.plan import (
     resolve_patch_size,
     scale_sizes,
     step_work,
+    until_big,
 )
 from texot.errors import InputError
 from texot.images.pyramid import downsample, downsample_known
@@ -100,7 +102,11 @@ def test_scales_chosen_have_room_for_every_patch(
         for scale in stage.sliced:
             assert stage.scale <= scale < plan.n_scales
     coarsest = min(exemplar_side(n, plan.n_scales - 1) for n in exemplar)
-    least = LEAST_ROOM if plan.published else min(LEAST_EXEMPLAR, max(20, exemplar_side(min(exemplar), 1)))
+    least = (
+        LEAST_ROOM
+        if plan.published
+        else min(LEAST_EXEMPLAR, max(LEAST_HALF, exemplar_side(min(exemplar), 1)))
+    )
     assert coarsest >= min(least, *exemplar)
 
 
@@ -120,6 +126,12 @@ def test_layouts_start_where_features_are_visible() -> None:
         coarsest = min(exemplar_side(n, plan.n_scales - 1) for n in exemplar)
         assert LEAST_EXEMPLAR <= coarsest < 2 * LEAST_EXEMPLAR + 4
         assert min(plan.sizes[-1]) >= 24
+
+
+def test_large_patches_by_scale() -> None:
+    assert [until_big(scale, 4) for scale in range(4)] == [0.0, 0.6, 1.0, 1.0]
+    assert [until_big(scale, 2) for scale in range(2)] == [0.0, 1.0]
+    assert until_big(0, 1) == 1.0
 
 
 def test_large_patches_everywhere_but_at_the_finest_scales() -> None:

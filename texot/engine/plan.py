@@ -25,6 +25,7 @@ Size = tuple[int, int]
 LEAST_ROOM = 12  # pixels that patches have room for at the coarsest scale, in exemplar and result
 LEAST_EXEMPLAR = 48  # pixels of the exemplar's shorter side at the coarsest scale, where a layout starts
 LEAST_RESULT = 24  # the same of the result's
+LEAST_HALF = 20  # of a small exemplar's, which would have one scale only
 BIG_FROM = 2  # finest scale that has patches of twice the size throughout
 BIG_LEAST = 56  # pixels of the shorter side that they need: of fewer, a few patches would be the whole image
 EARLY = 0.6  # share of a stage's steps for which scale 1 has them too
@@ -274,6 +275,13 @@ def resolve_n_scales(
     return n
 
 
+def until_big(scale: int, n_scales: int) -> float:
+    """Share of a stage's steps in which a scale has patches of twice the size; 0 at the finest."""
+    if scale >= min(BIG_FROM, n_scales - 1):
+        return 1.0
+    return EARLY if scale == BIG_FROM - 1 else 0.0
+
+
 def default_plan(
     exemplar: Size,
     size: Size,
@@ -295,7 +303,7 @@ def default_plan(
     effort = EFFORT[quality]
     patch = resolve_patch_size(patch_size, exemplar, size, rooms)
     half = exemplar_side(min(exemplar), 1)  # small exemplars have two scales too
-    least = min(LEAST_EXEMPLAR, max(LEAST_RESULT - 4, half)), min(LEAST_RESULT, max(LEAST_ROOM, half))
+    least = min(LEAST_EXEMPLAR, max(LEAST_HALF, half)), min(LEAST_RESULT, max(LEAST_ROOM, half))
     sizes = scale_sizes(size, resolve_n_scales(n_scales, patch, exemplar, size, least=least, rooms=rooms))
     count = len(sizes)
 
@@ -304,10 +312,9 @@ def default_plan(
         pixels = height * width
         stride = 1 if pixels <= 32**2 else 2 if pixels <= 64**2 else 4
         found = []
-        big, coarsest = 2 * patch, scale == count - 1
+        big, until = 2 * patch, until_big(scale, count)
         room = min(_room(exemplar, scale, rooms), height, width)
-        if room >= big and min(height, width) >= BIG_LEAST and (coarsest or scale >= BIG_FROM - 1):
-            until = 1.0 if coarsest or scale >= BIG_FROM else EARLY
+        if until and room >= big and min(height, width) >= BIG_LEAST:
             found.append(TermPlan(scale, big, 2 if pixels <= 64**2 else 4, 0.5, until))
         found.append(TermPlan(scale, patch, min(stride, patch)))
         return found

@@ -58,6 +58,16 @@ class Exemplar:
         return self.pixels.shape[-1], self.pixels.shape[-2]
 
 
+def with_channels(pixels: Tensor, channels: int) -> Tensor | None:
+    """The image (C, H, W) with so many channels: grey repeated, colour averaged; None where neither fits."""
+    have = pixels.shape[0]
+    if have == channels:
+        return pixels
+    if have == 1:
+        return pixels.expand(channels, -1, -1)
+    return pixels.mean(0, keepdim=True) if channels == 1 else None
+
+
 def _fingerprint(pixels: Tensor, mask: Tensor | None) -> str:
     planes = np.ascontiguousarray(pixels.detach().cpu().numpy(), dtype="<f4")
     digest = hashlib.sha256("x".join(map(str, planes.shape)).encode())

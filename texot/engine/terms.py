@@ -1,0 +1,93 @@
+"""A job's terms: made once for every plan, with one potential, and kept for all stages."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from texot.engine.objective import PatchTerm, SlicedTerm
+from texot.engine.plan import BIG_FROM, SEARCH_DIM, Plan, Stage, TermPlan
+from texot.transport.measure import PatchMeasure
+
+
+class Terms:
+    """Transport from an image to what it takes its texture from, at every scale.
+
+    Args:
+        plan: tells the terms of every stage.
+        targets: image (C, h, w) and known pixels (h, w), or None for all, at every scale, finest first.
+        generator: CPU generator of the draws of target patches.
+        backend: see `texot.kernels.laguerre_cells`.
+        shares: factor of every target pixel's mass at every scale, (h, w), or None for 1.
+        holes, trust: at every scale of the image, see `PatchTerm`; None: all of it, and 1.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        targets: list[tuple[Tensor, Tensor | None]],
+        generator: torch.Generator,
+        backend: str,
+        *,
+        shares: list[Tensor | None] | None = None,
+        holes: list[Tensor] | None = None,
+        trust: list[Tensor] | None = None,
+    ) -> None:
+        self.plan, self.targets, self.generator, self.backend = plan, targets, generator, backend
+        self.shares, self.holes, self.trust = shares, holes, trust
+        self._made: dict[TermPlan, PatchTerm] = {}
+
+    def patches(self, stage: Stage) -> list[PatchTerm]:
+        """The transport terms of a stage."""
+        return [self._patch_term(term) for term in stage.terms]
+
+    def sliced(self, stage: Stage) -> list[SlicedTerm]:
+        """The sliced terms of a stage, on the measures of its finest patches."""
+        plan = self.plan
+        return [
+            SlicedTerm(
+                scale,
+                next(t.measure for t in self.at(scale) if t.measure.patch_size == plan.patch_size),
+                min(4, plan.patch_size),
+                plan.sliced_weight,
+                plan.n_filters,
+                None if self.holes is None else self.holes[scale],
+                None if self.trust is None else self.trust[scale],
+            )
+            for scale in stage.sliced
+        ]
+
+    def at(self, scale: int) -> list[PatchTerm]:
+        """The transport terms of a scale that there are by now."""
+        return [term for plan, term in self._made.items() if plan.scale == scale]
+
+    def _patch_term(self, term: TermPlan) -> PatchTerm:
+        if term not in self._made:
+            plan, scale = self.plan, term.scale
+            image, known = self.targets[scale]
+            measure = PatchMeasure.from_image(
+                image,
+                term.patch_size,
+                known=known,
+                share=None if self.shares is None else self.shares[scale],
+                max_patches=plan.max_patches,
+                uniform=plan.published,
+                search_dim=None if plan.published else SEARCH_DIM,
+                generator=self.generator,
+            )
+            self._made[term] = PatchTerm(
+                scale,
+                measure,
+                stride=term.stride,
+                weight=term.weight,
+                psi_steps=plan.psi_steps,
+                rate=plan.psi_rate_fine if scale < BIG_FROM else plan.psi_rate,
+                until=term.until,
+                robustness=plan.robustness,
+                published_step=plan.published_step,
+                entropy=plan.entropy,
+                backend=self.backend,
+                hole=None if self.holes is None else self.holes[scale],
+                trust=None if self.trust is None else self.trust[scale],
+            )
+        return self._made[term]
