@@ -91,6 +91,34 @@ def test_no_psi_steps_leave_nearest_neighbours() -> None:
         assert state.dual == pytest.approx(state.cost, rel=1e-5)
 
 
+def test_capacity_leaves_the_potentials_of_targets_that_are_not_overused() -> None:
+    """Above its capacity a target's potential falls; below, it comes back to 0 at most."""
+    image, term = noise(2, 12, 12), PatchTerm(0, target(), capacity=3.0)
+    x = extract_patches(image, 3, periodic=TORUS)
+    a = assign(x, term.measure, term.psi)
+    _, state = term(image, TORUS, generator())
+    over = a.mass > 3 * term.measure.nu * (1 + 1e-5)
+    assert bool(over.any())
+    assert bool((term.psi[over] < 0).all())
+    assert not term.psi[~over].any()
+    assert state.marginal_error == pytest.approx(float((a.mass - 3 * term.measure.nu).clamp_min(0).sum()))
+    masses = []
+    for _ in range(100):
+        masses.append(assign(x, term.measure, term.psi).mass)
+        term(image, TORUS, generator())
+    assert bool((term.psi <= 0).all())
+    settled = torch.stack(masses[20:]).mean(0)  # a constant step keeps them moving about the solution
+    assert marginal_error(settled, term.measure.nu, 3) < 0.2 * state.marginal_error
+
+
+def test_capacity_without_bound_is_nearest_neighbours() -> None:
+    term = PatchTerm(0, target(), capacity=1e6)
+    for seed in range(3):
+        _, state = term(noise(2, 12, 12, seed), TORUS, generator())
+        assert not term.psi.any()
+        assert state.dual == pytest.approx(state.cost, rel=1e-5)
+
+
 def test_published_term_takes_its_averaged_steps_first() -> None:
     image = noise(2, 12, 12)
     term = PatchTerm(0, target(), psi_steps=10, published_step=1.0)

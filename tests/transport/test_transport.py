@@ -417,6 +417,67 @@ def test_marginal_error_of_any_potential_is_a_share(entropy: float) -> None:
         assert 0 <= marginal_error(mass, measure.nu) <= 1
 
 
+# ------------------------------------------------------------------------------ partial transport
+
+
+def partial(x: Tensor, measure: PatchMeasure, capacity: float) -> float:
+    """Partial OT by linear programming: what capacity is left over goes to a source that costs nothing."""
+    b = capacity * measure.nu.double().numpy()
+    a = np.append(np.full(len(x), 1 / len(x)), b.sum() - 1)
+    costs = np.vstack([cost(x.double(), measure).double().numpy(), np.zeros(len(b))])
+    return float(ot.emd2(a, b * (a.sum() / b.sum()), costs))
+
+
+@pytest.mark.parametrize("capacity", [1.0, 1.5, 4.0, 1e3])
+def test_semi_dual_bounds_partial_transport(capacity: float) -> None:
+    x, measure = problem()
+    bound = partial(x, measure, capacity)
+    for seed in range(20):
+        psi = -draw(len(measure), seed=seed) * 10.0 ** (seed % 4 - 3)
+        assert float(semi_dual(x, measure, psi, capacity=capacity)) <= bound + 1e-9
+
+
+@pytest.mark.parametrize("capacity", [1.0, 1.5, 4.0, 1e3])
+def test_ascent_below_zero_reaches_partial_transport(capacity: float) -> None:
+    x, measure = problem()
+    psi, best, error = torch.zeros(len(measure), dtype=torch.float64), -np.inf, 1.0
+    for k in range(4000):
+        a = assign(x, measure, psi)
+        best = max(best, float(semi_dual(x, measure, psi, capacity=capacity)))
+        error = min(error, marginal_error(a.mass, measure.nu, capacity))
+        psi = (psi + (k + 1) ** -0.5 * (capacity * measure.nu - a.mass)).clamp_max(0)
+    bound = partial(x, measure, capacity)
+    assert best == pytest.approx(bound, rel=5e-3)
+    assert error < 0.1
+
+
+def test_partial_transport_lies_between_nearest_neighbours_and_all_of_the_measure() -> None:
+    x, measure = problem()
+    costs = [partial(x, measure, capacity) for capacity in (1, 1.2, 2, 5, 1e4)]
+    assert costs == sorted(costs, reverse=True)
+    assert costs[0] == pytest.approx(exact(x, measure), rel=1e-9)
+    assert costs[-1] == pytest.approx(float(cost(x, measure).min(1).values.mean()), rel=1e-9)
+
+
+def test_a_crop_is_optimal_once_the_capacity_is_the_ratio_of_patches() -> None:
+    """A result of a quarter of the exemplar need not average what it has no room for."""
+    picture = photograph(24, 24).double()
+    measure = PatchMeasure.from_image(picture, 4, uniform=True)
+    x = extract_patches(picture[:, :12, :12], 4)
+    assert partial(x, measure, len(measure) / len(x)) == pytest.approx(0, abs=1e-12)
+    assert partial(x, measure, 0.8 * len(measure) / len(x)) > 1e-3
+    assert float(semi_dual(x, measure, torch.zeros(len(measure)).double(), capacity=9)) == pytest.approx(0)
+
+
+def test_marginal_error_counts_what_exceeds_the_capacity() -> None:
+    nu = torch.tensor([0.5, 0.3, 0.2])
+    mass = torch.tensor([0.1, 0.2, 0.7])
+    assert marginal_error(mass, nu) == pytest.approx(0.5)
+    assert marginal_error(mass, nu) == pytest.approx(float((mass - nu).abs().sum() / 2))
+    assert marginal_error(mass, nu, 2) == pytest.approx(0.3)
+    assert marginal_error(mass, nu, 4) == 0
+
+
 # --------------------------------------------------------- one Dirac against two (TMLR 2023)
 
 

@@ -37,6 +37,9 @@ class PatchTerm:
         psi_steps: passes over all pairs a step; 0 keeps psi = 0 (iterated nearest neighbours).
         rate: how far a hit lowers a target's potential, as a share of the mean cost (stochastic ascent).
         until: share of a stage's steps after which the term no longer counts.
+        capacity: kappa >= 1, how many times its weight a target may be used (partial transport, see
+            `texot.transport.semi_dual`). 1: all of the measure. A quarter of a photograph cannot hold all its
+            stones, and would hold averages of them if it had to.
         robustness: exponent r >= 0 of robust averaging: a patch at squared distance d moves the image with
             weight (d + 0.1 mean d)^-r, of mean 1, so that badly matched patches give way to those that fit
             instead of averaging with them into mush (Kwatra et al. 2005, "Texture optimization for
@@ -55,6 +58,7 @@ class PatchTerm:
     rate: float = 0.1
     until: float = 1.0
     published_step: float | None = None
+    capacity: float = 1.0
     robustness: float = 0.0
     entropy: float = 0.0
     backend: str = "auto"
@@ -72,7 +76,9 @@ class PatchTerm:
         # a hit moves psi by rate * cost; with n > m, cells hold many patches and small steps suffice
         m = len(self.measure)
         hits = min(n, m * m / n)
-        self.psi = self.psi + self.rate * cost * hits * (self.measure.nu - a.mass)
+        self.psi = self.psi + self.rate * cost * hits * (self.capacity * self.measure.nu - a.mass)
+        if self.capacity > 1:
+            self.psi = self.psi.clamp_max(0)
 
     def _mean(self, distances: Tensor) -> Tensor:
         """Mean squared distance, of which robust weights move the gradient only."""
@@ -107,8 +113,8 @@ class PatchTerm:
         a = self._assign(source)
         distances = ((x - a.target) ** 2).sum(1)
         cost = distances.detach().mean()
-        dual = float(a.value.mean() + self.measure.nu @ self.psi)
-        state = TermState(dual, float(cost), marginal_error(a.mass, self.measure.nu))
+        dual = float(a.value.mean() + self.capacity * (self.measure.nu @ self.psi))
+        state = TermState(dual, float(cost), marginal_error(a.mass, self.measure.nu, self.capacity))
         if self.published_step is None and self.psi_steps:
             self._ascend(a, len(x), cost)
         if trust is not None:
@@ -123,7 +129,7 @@ class TermState:
     Attributes:
         dual: the semi-dual F(psi, x), in squared distance.
         cost: mean squared distance of the patches to their targets.
-        marginal_error: total variation between cell masses and nu on this step's patches.
+        marginal_error: share of this step's patches beyond their targets' capacity.
     """
 
     dual: float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -83,6 +85,7 @@ class Terms:
                 psi_steps=plan.psi_steps,
                 rate=plan.psi_rate_fine if scale < BIG_FROM else plan.psi_rate,
                 until=term.until,
+                capacity=self._capacity(scale),
                 robustness=plan.robustness,
                 published_step=plan.published_step,
                 entropy=plan.entropy,
@@ -91,3 +94,11 @@ class Terms:
                 trust=None if self.trust is None else self.trust[scale],
             )
         return self._made[term]
+
+    def _capacity(self, scale: int) -> float:
+        """1, or the ratio of areas to the power 1.5 where the image is smaller than what it is made of."""
+        if self.plan.published:
+            return 1.0
+        image, known = self.targets[scale]
+        area = image[0].numel() if known is None else int(known.sum())
+        return float(max(1.0, area / math.prod(self.plan.sizes[scale])) ** 1.5)

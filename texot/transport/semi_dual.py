@@ -4,6 +4,10 @@
     psi^{c,lam}(x)  = -lam log sum_j nu_j exp((psi_j - |x - y_j|^2) / lam)         (entropic c-transform)
     F(psi, x)       = mean_i psi^c(x_i) + sum_j nu_j psi_j,   OT(x, nu) = max_psi F   (semi-dual)
 
+Partial transport lets target j take any mass up to kappa nu_j, kappa >= 1 its capacity: its semi-dual has
+kappa nu in place of nu, and psi <= 0. At kappa = 1 masses that sum to 1 must be nu: the same maximum.
+(Figalli 2010, "The optimal partial transport problem"; here all of the source is moved.)
+
 Gradients by the envelope theorem (Houdard et al., TMLR 2023): dF/dpsi_j = nu_j - mass of cell j and
 dF/dx_i = 2 (x_i - y_sigma(i)) / n, where with entropy cells are soft and y_sigma is their barycentre.
 Neighbours come from `texot.kernels`, without gradient; costs are then recomputed exactly in plain torch.
@@ -125,15 +129,26 @@ def c_transform(
 
 
 def semi_dual(
-    x: Tensor, measure: PatchMeasure, psi: Tensor, *, entropy: float = 0.0, backend: str = "auto"
+    x: Tensor,
+    measure: PatchMeasure,
+    psi: Tensor,
+    *,
+    capacity: float = 1.0,
+    entropy: float = 0.0,
+    backend: str = "auto",
 ) -> Tensor:
-    """F(psi, x) = mean_i psi^c(x_i) + sum_j nu_j psi_j: a scalar, concave in psi, at most OT(x, nu).
+    """F(psi, x) = mean_i psi^c(x_i) + capacity sum_j nu_j psi_j: a scalar, concave in psi, at most OT(x, nu).
 
+    With capacity > 1 it is the semi-dual of partial transport, a lower bound of that where psi <= 0.
     Differentiable in x (n, d) and psi (m,). Args and units as in `assign`.
     """
-    return c_transform(x, measure, psi, entropy=entropy, backend=backend).mean() + measure.nu @ psi
+    value = c_transform(x, measure, psi, entropy=entropy, backend=backend).mean()
+    return value + capacity * (measure.nu @ psi)
 
 
-def marginal_error(mass: Tensor, nu: Tensor) -> float:
-    """Total variation between the cells' masses and nu, in [0, 1]: the share of mass that is misplaced."""
-    return float((mass - nu).abs().sum() / 2)
+def marginal_error(mass: Tensor, nu: Tensor, capacity: float = 1.0) -> float:
+    """The share of mass that is where it may not be, sum_j (mass_j - capacity nu_j)_+, in [0, 1].
+
+    At capacity 1 this is the total variation between the cells' masses and nu.
+    """
+    return float((mass - capacity * nu).clamp_min(0).sum())
