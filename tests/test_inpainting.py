@@ -11,7 +11,6 @@ from torch import Tensor
 
 import texot
 from texot.errors import InputError
-from texot.images.peel import peel
 
 QUICK = {"quality": "draft", "n_iter": 8}
 
@@ -101,7 +100,7 @@ def test_holes_far_apart_are_filled_one_by_one(caplog: pytest.LogCaptureFixture)
         assert float(part.mean()) > 0.2
     assert torch.equal(found.image[:, mask == 0], image[:, mask == 0])
     first = states[0].image  # a state kept from the first hole shows what was there then
-    assert float(first[:, 40:52, 130:142].abs().max()) == 0
+    assert float(first[:, 40:52, 130:142].min()) > 0.1  # smooth as yet, for whoever stops here
 
 
 def test_a_scratch_heals() -> None:
@@ -192,13 +191,3 @@ def test_masks_are_inverted_and_thresholded(caplog: pytest.LogCaptureFixture) ->
 def test_wrong_input(mask: Tensor | None, options: dict[str, object], word: str) -> None:
     with pytest.raises(InputError, match=word):
         texot.iter_inpaint(noise(3, 40, 40), mask, **options)  # type: ignore[arg-type]
-
-
-def test_the_first_fill_continues_stripes() -> None:
-    stripes = torch.arange(48).remainder(6).lt(3).float().expand(1, 48, 48)
-    hole = square(48, 48, 12, 12, 24) > 0
-    source, known = stripes, ~hole
-    found = peel(
-        torch.where(hole, 0.5, stripes), hole, source, known, 10, generator=torch.Generator().manual_seed(0)
-    )
-    assert float((found - stripes).abs().mean()) < 0.01

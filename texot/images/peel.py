@@ -11,8 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from texot.images.pyramid import Periodic, wrap
+
 _USE = 0.15  # of the variance, for a piece all of whose pixels were used once
 _NOISE = 0.02
+_FORBIDDEN = 1e3
 _MOST_VALUES = 2**25  # of all pieces together: beyond, some are left out
 
 
@@ -24,6 +27,8 @@ def peel(
     piece: int,
     *,
     share: Tensor | None = None,
+    own: tuple[int, int] | None = None,
+    periodic: Periodic = (False, False),
     generator: torch.Generator,
 ) -> Tensor:
     """The image with its hole filled by pieces of the source.
@@ -35,6 +40,9 @@ def peel(
         known: (h, w) bool; pieces hold no other pixels. Some square of `piece` must be known.
         piece: side of the pieces in pixels, at most H and W.
         share: (h, w) in [0, 1], or None: pieces where it is small cost more.
+        own: where the image's first pixel stands in the source, of which it was a part before; pieces from
+            within a quarter of their side of their own place are left out, unless there are no others.
+        periodic: axes (y, x) of the image that wrap around.
         generator: CPU generator of the draws.
 
     Returns:
@@ -59,24 +67,41 @@ def peel(
         pooled = F.avg_pool2d(share.detach().cpu()[None], piece, stride=1)[0].flatten()[index]
         near = -0.05 * (pooled / pooled.max().clamp_min(1e-12)).clamp_min(1e-6).log()
     use = torch.zeros(texture.shape[1:], dtype=torch.float32)
+    ends = [piece - 1 if wraps else 0 for wraps in periodic]
+    height, around = image.shape[1], image.shape[2]
     while not bool(filled.all()):
-        seen = F.avg_pool2d(filled.float()[None], piece, stride=1)[0]
+        seen = wrap(wrap(filled.float()[None], 1, 0, height + ends[0]), 2, 0, around + ends[1])
+        seen = F.avg_pool2d(seen, piece, stride=1)[0]
         place = torch.where(seen < 1, seen, -1.0)
         place = torch.where(place > 0.75, 1.5 - place, place)
         place = place + 0.01 * torch.rand(place.shape, generator=generator, dtype=torch.float32)
         best = int(place.argmax())
         top, left = best // place.shape[1], best % place.shape[1]
-        here = (slice(top, top + piece), slice(left, left + piece))
-        goal, mask = result[:, here[0], here[1]], filled[here]
+        y, x = (torch.arange(piece) + top) % height, (torch.arange(piece) + left) % around
+        goal, mask = result[:, y[:, None], x], filled[y[:, None], x]
         weight = mask.float().flatten()
         error = squares @ weight - 2 * (flat @ (goal * mask).flatten()) + (goal**2 * mask).sum()
         cost = error / weight.sum().clamp_min(1) / variance + near
         cost = cost + _USE * F.avg_pool2d(use[None], piece, stride=1)[0][rows, columns]
         cost = cost + _NOISE * torch.rand(len(cost), generator=generator, dtype=torch.float32)
+        if own is not None:
+            cost = cost + _FORBIDDEN * (
+                (_apart(rows, top + own[0], height if periodic[0] else None) <= piece / 4)
+                & (_apart(columns, left + own[1], around if periodic[1] else None) <= piece / 4)
+            )
         found = int(cost.argmin())
         new = windows[found].view_as(goal)
-        result[:, here[0], here[1]] = torch.where(mask, goal, new)
-        filled[here] = True
-        y, x = int(rows[found]), int(columns[found])
-        use[y : y + piece, x : x + piece] += 1
+        result[:, y[:, None], x] = torch.where(mask, goal, new)
+        filled[y[:, None], x] = True
+        row, column = int(rows[found]), int(columns[found])
+        use[row : row + piece, column : column + piece] += 1
     return result.to(image)
+
+
+def _apart(places: Tensor, place: int, period: int | None) -> Tensor:
+    """Distance of places along an axis from one of them, the short way round."""
+    gap = (places - place).abs()
+    if period is None:
+        return gap
+    gap = gap % period
+    return torch.minimum(gap, period - gap)

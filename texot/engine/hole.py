@@ -1,0 +1,301 @@
+"""One hole of an image, as a job of the loop: what it takes texture from, where it starts, what is put right.
+
+Only the hole's pixels move, and only its neighbourhood is computed. The source are the patches that touch the
+hole; the target, patches of the image that touch no unknown pixel, with weights that fall with their distance
+from it, or those of a source mask or of another image.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from texot.engine.hole_plan import hole_plan
+from texot.engine.optimise import Job, Pixels
+from texot.engine.plan import Stage
+from texot.engine.terms import Terms
+from texot.errors import InputError
+from texot.files.exemplar import Exemplar
+from texot.files.original import Original
+from texot.images.masks import (
+    Box,
+    around,
+    details,
+    distance,
+    fill_smoothly,
+    groups,
+    largest_square,
+    masked_pyramid,
+    shrunk,
+)
+from texot.images.peel import peel
+from texot.images.pyramid import Periodic, upsample
+
+log = logging.getLogger("texot")
+
+LEAST_REACH = 64  # pixels, by default
+TRUST_DEPTH = 1.5  # pixels of each scale, towards the middle of a hole, over which trust falls to 1/e
+LEAST_TRUST = 0.1
+PIECE = 12  # pixels, of the first fill
+LEAST_PIECE = 4
+LEAST_COUNT = 64  # pixels of a hole whose details can be judged
+MOST_GAIN = 1.5
+APART = 32  # pixels from which on holes are filled one by one
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """What all holes of one image share.
+
+    Attributes:
+        original: the image.
+        hole: (H, W) bool, its pixels to be filled.
+        periodic: axes (y, x) along which it wraps around.
+        device: where the work is done.
+        allowed: (H, W) bool, where texture may be taken from, or None for everywhere near.
+        other: another image to take it from, or None.
+        anew: `other` is what this image has been, so that nothing is taken from a pixel's own place.
+        reach: pixels over which what lies around a hole loses its weight, or None for the hole's width, at
+            least 64.
+    """
+
+    original: Original
+    hole: Tensor
+    periodic: Periodic
+    device: torch.device
+    allowed: Tensor | None = None
+    other: Exemplar | None = None
+    anew: bool = False
+    reach: float | None = None
+
+    @property
+    def usable(self) -> Tensor:
+        """(H, W) bool: pixels that are known and may be copied."""
+        known = ~self.hole if self.original.opaque is None else ~self.hole & self.original.opaque
+        return known if self.allowed is None else known & self.allowed
+
+
+def fill_jobs(
+    photograph: Photograph,
+    *,
+    quality: str,
+    expert: dict[str, Any],
+    backend: str,
+    settings: dict[str, Any],
+) -> Callable[[torch.Generator], list[Job]]:
+    """What the loop runs to fill an image: a job for every group of holes, one after the other.
+
+    Args:
+        photograph: the image.
+        quality, expert, backend: see `texot.iter_synthesis`.
+        settings: of the result.
+
+    Raises:
+        InputError: not enough is known near a hole.
+    """
+    fills = [
+        HoleFill(photograph, box, own, quality=quality, expert=expert, backend=backend)
+        for box, own in groups(photograph.hole, APART)
+    ]
+
+    def first() -> Tensor:
+        """The photograph, all holes but the first filled smoothly, for whoever stops before their turn."""
+        canvas = photograph.original.pixels.clone()
+        for fill in fills[1:]:
+            part = fill.box.cut(canvas)
+            smooth = fill_smoothly(part, ~fill.unknown, periodic=fill.periodic)
+            part.copy_(torch.where(fill.hole, smooth, part))
+        return canvas
+
+    if len(fills) > 1:
+        log.info("%d holes are filled one by one", len(fills))
+    return lambda generator: [
+        fill.job(generator, settings, before.filled if before else first)
+        for fill, before in zip(fills, [None, *fills[:-1]], strict=True)
+    ]
+
+
+class HoleFill:
+    """One group of holes: its neighbourhood, what it takes texture from, its plan.
+
+    Args:
+        photograph: the image.
+        box: around the holes.
+        own: (h, w) bool, their pixels in there.
+        quality, expert, backend: see `iter_inpaint`.
+    """
+
+    def __init__(
+        self,
+        photograph: Photograph,
+        box: Box,
+        own: Tensor,
+        *,
+        quality: str,
+        expert: dict[str, Any],
+        backend: str,
+    ) -> None:
+        self.photograph, self.backend = photograph, backend
+        self.periodic = photograph.periodic
+        reach = photograph.reach
+        self.reach = max(float(LEAST_REACH), float(largest_square(own))) if reach is None else reach
+        size = photograph.hole.shape[0], photograph.hole.shape[1]
+        self.box = around(box, max(16, round(2 * self.reach)), size, self.periodic)
+        hole = torch.zeros(size, dtype=torch.bool)
+        box.cut(hole).copy_(own)
+        self.hole = self.box.cut(hole).clone()
+        _, known, _, known_periodic = self._target()
+        self.plan = hole_plan(
+            self.hole,
+            known,
+            periodic=self.periodic,
+            known_periodic=known_periodic,
+            quality=quality,
+            **expert,
+        )
+
+    @property
+    def unknown(self) -> Tensor:
+        """(h, w) bool of the neighbourhood: what this job or another fills, or nobody knows."""
+        photograph = self.photograph
+        hole, opaque = self.box.cut(photograph.hole), photograph.original.opaque
+        return hole if opaque is None else hole | ~self.box.cut(opaque)
+
+    def _target(self) -> tuple[Tensor, Tensor, Tensor | None, Periodic]:
+        """Image, known pixels and their shares of mass, of what texture is taken from; what wraps there."""
+        photograph = self.photograph
+        if photograph.other is not None:
+            image, mask = photograph.other.pixels, photograph.other.mask
+            known = torch.ones(image.shape[1:], dtype=torch.bool) if mask is None else mask
+            return image, known, None, (False, False)
+        pixels, usable = photograph.original.pixels, photograph.usable
+        if photograph.allowed is not None:
+            rows, columns = usable.any(1).nonzero()[:, 0], usable.any(0).nonzero()[:, 0]
+            if not len(rows):
+                raise InputError("the source mask leaves nothing to take texture from: mark some known part")
+            where = Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+            return where.cut(pixels), where.cut(usable), None, (False, False)
+        away = distance(self.hole, 2 * self.reach, periodic=self.periodic)
+        share = torch.exp(-((away / self.reach) ** 2))
+        return self.box.cut(pixels), self.box.cut(usable), share, self.periodic
+
+    def job(
+        self, generator: torch.Generator, settings: dict[str, Any], canvas: Callable[[], Tensor] | None
+    ) -> Job:
+        """The job that the loop runs; `canvas` tells the photograph (C, H, W) when it starts."""
+        self.generator, self._begin = generator, canvas
+        original = self.photograph.original
+        return Job(
+            plan=self.plan,
+            periodic=self.periodic,
+            start=self._start,
+            refine=self._refine,
+            variables=self._variables,
+            patch_terms=lambda stage: self.terms.patches(stage),
+            sliced_terms=lambda stage: self.terms.sliced(stage),
+            put_right=self._put_right,
+            n_targets={k: min(self.plan.max_patches, h * w) for k, (h, w) in enumerate(self.plan.sizes)},
+            settings=settings,
+            mode=original.mode,
+            icc_profile=original.icc_profile,
+            dpi=original.dpi,
+            finish=self._finish,
+        )
+
+    def _start(self, stage: Stage) -> Tensor:
+        """Make everything ready; the first image: what is known, smoothly continued into the hole."""
+        photograph, device, n_scales = self.photograph, self.photograph.device, self.plan.n_scales
+        assert self._begin is not None
+        self.canvas = self._begin()
+        self._begin = None  # and let go of what it holds
+        # what others fill, or nobody, must be something meanwhile
+        smooth = fill_smoothly(self.box.cut(self.canvas), ~self.unknown, periodic=self.periodic)
+        own = masked_pyramid(smooth.to(device), ~self.hole.to(device), n_scales, periodic=self.periodic)
+        self.fixed = [image for image, _ in own]
+        self.holes = [~known for _, known in own]
+        image, known, share, periodic = self._target()
+        self.target = masked_pyramid(image.to(device), known.to(device), n_scales, periodic=periodic)
+        shares: list[Tensor | None] = [None] * n_scales
+        if share is not None:
+            everywhere = torch.ones_like(known, device=device)
+            planes = masked_pyramid(share[None].to(device), everywhere, n_scales, periodic=periodic)
+            shares = [plane[0] for plane, _ in planes]
+        self.shares = shares
+        self.terms = Terms(
+            self.plan,
+            [*self.target],
+            self.generator,
+            self.backend,
+            shares=shares,
+            holes=self.holes,
+            trust=[self._trust(hole) for hole in self.holes],
+        )
+        scale = stage.scale
+        hole, (texture, usable) = self.holes[scale], self.target[scale]
+        side = min(PIECE, *hole.shape)
+        piece = largest_square(usable.cpu(), side)
+        if piece < LEAST_PIECE or largest_square(hole.cpu(), LEAST_PIECE) < LEAST_PIECE:
+            return fill_smoothly(self.fixed[scale], ~hole, periodic=self.periodic)
+        return peel(
+            self.fixed[scale],
+            hole,
+            texture,
+            usable,
+            piece,
+            share=self.shares[scale],
+            own=(self.box.top >> scale, self.box.left >> scale) if photograph.anew else None,
+            periodic=self.periodic,
+            generator=self.generator,
+        )
+
+    def _refine(self, stage: Stage, image: Tensor) -> Tensor:
+        finer = upsample(image, self.plan.sizes[stage.scale], periodic=self.periodic)
+        return torch.where(self.holes[stage.scale], finer, self.fixed[stage.scale])
+
+    def _variables(self, stage: Stage, image: Tensor) -> Pixels:
+        self.pixels = Pixels(image, self.holes[stage.scale])
+        return self.pixels
+
+    def filled(self) -> Tensor:
+        """The whole photograph with this part as its last stage left it."""
+        return self._paste(self.pixels.image().detach().clamp(0, 1).cpu())
+
+    def _paste(self, crop: Tensor) -> Tensor:
+        whole = self.canvas.clone()
+        part = self.box.cut(whole)
+        part[:, self.hole] = crop[:, self.hole]
+        return whole
+
+    def _finish(self, crop: Tensor) -> Tensor:
+        whole, alpha = self._paste(crop), self.photograph.original.alpha
+        if alpha is None:
+            return whole
+        return torch.cat([whole, torch.where(self.photograph.hole, 1.0, alpha)])
+
+    def _put_right(self, stage: Stage, image: Tensor) -> Tensor:
+        """Give the hole's finest details the contrast of those around: averaging patches shrinks it."""
+        hole, (texture, known) = self.holes[stage.scale], self.target[stage.scale]
+        share = self.shares[stage.scale]
+        if int(hole.sum()) < LEAST_COUNT or min(texture.shape[1:]) < 8:
+            return image
+        texture = fill_smoothly(texture, known)
+        inner = shrunk(known, 2)
+        weight = inner.to(texture) if share is None else inner * share
+        wanted, have = details(texture, (False, False)), details(image, self.periodic)
+        total = weight.sum()
+        if not bool(total > 0):
+            return image
+        power = (wanted**2 * weight).sum((1, 2)) / total
+        gain = (power / (have[:, hole] ** 2).mean(1).clamp_min(1e-12)).sqrt()
+        gain = torch.where(power > 1e-9, gain.clamp(1 / MOST_GAIN, MOST_GAIN), 1.0)
+        return torch.where(hole, (image + (gain - 1)[:, None, None] * have).clamp(0, 1), image)
+
+    def _trust(self, hole: Tensor) -> Tensor:
+        """Patches at the edge see what is known: it spreads inwards from them (cf. Wexler et al. 2007)."""
+        depth = distance(~hole.cpu(), TRUST_DEPTH * 4, periodic=self.periodic)
+        return torch.exp(-depth / TRUST_DEPTH).clamp_min(LEAST_TRUST).to(hole.device)

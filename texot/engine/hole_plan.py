@@ -1,0 +1,118 @@
+"""What filling a hole does, stage by stage, from a scale at which it is a few pixels wide."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from texot.engine.plan import EFFORT, Plan, Stage, TermPlan, scale_sizes, until_big
+from texot.errors import InputError
+from texot.images.masks import largest_square, masked_pyramid
+from texot.images.pyramid import Periodic
+
+LEAST_HOLE = 32  # pixels across the hole that the coarsest scale keeps
+LEAST_PATCH = 2
+ROBUSTNESS = 0.0  # patches at a hole's edge fit worst at first, and must not give way
+SLICED_WEIGHT = 1.5
+
+
+def hole_plan(
+    hole: Tensor,
+    known: Tensor,
+    *,
+    periodic: Periodic,
+    known_periodic: Periodic,
+    quality: str = "normal",
+    n_scales: int | None = None,
+    patch_size: int | None = None,
+    n_iter: int | None = None,
+    psi_steps: int | None = None,
+    lr: float | None = None,
+    entropy: float | None = None,
+) -> Plan:
+    """The plan for a hole of an image.
+
+    Args:
+        hole: (H, W) bool, on the CPU.
+        known: (h, w) bool, on the CPU: the pixels that texture is taken from, of this or another image.
+        periodic, known_periodic: axes (y, x) that wrap around, of either.
+
+    The rest as in `texot.iter_synthesis`.
+
+    Raises:
+        InputError: a patch size or number of scales that does not fit.
+    """
+    effort = EFFORT[quality]
+    patch = 4 if patch_size is None else patch_size
+    room = min(largest_square(known, 4 * patch), *hole.shape)
+    if room < (patch_size or LEAST_PATCH):
+        least = patch_size or LEAST_PATCH
+        smaller = f"--patch-size {room} or less, or " if room >= LEAST_PATCH else ""
+        raise InputError(
+            f"not enough is left to take texture from: no {least}x{least} patch fits what is known near "
+            f"the hole; use {smaller}a larger --reach, or --exemplar"
+        )
+    patch = min(patch, room)
+    counts, rooms = _scales(hole, known, periodic, known_periodic, patch, room, n_scales)
+    sizes = scale_sizes((hole.shape[0], hole.shape[1]), len(counts))
+
+    def terms_at(scale: int) -> list[TermPlan]:
+        stride = 1 if counts[scale] <= 32**2 else 2 if counts[scale] <= 64**2 else 4
+        found = []
+        until = until_big(scale, len(counts))
+        if until and rooms[scale] >= 2 * patch:
+            found.append(TermPlan(scale, 2 * patch, min(2, 2 * stride), 0.5, until))
+        found.append(TermPlan(scale, patch, min(stride, patch)))
+        return found
+
+    stages = []
+    for scale in reversed(range(len(counts))):
+        steps = n_iter or effort.n_steps(max(counts[scale], 1), max(counts[0], 1))
+        terms = tuple(term for k in range(scale, len(counts)) for term in terms_at(k))
+        stages.append(Stage(scale, steps, terms, tuple(k for k in (scale, scale + 1) if k < len(counts))))
+    return Plan(
+        sizes,
+        tuple(stages),
+        patch,
+        lr=effort.lr if lr is None else lr,
+        psi_steps=1 if psi_steps is None else psi_steps,
+        entropy=entropy or 0.0,
+        robustness=ROBUSTNESS,
+        max_patches=effort.max_patches,
+        sliced_weight=SLICED_WEIGHT,
+        n_filters=effort.n_filters,
+    )
+
+
+def _scales(
+    hole: Tensor,
+    known: Tensor,
+    periodic: Periodic,
+    known_periodic: Periodic,
+    patch: int,
+    room: int,
+    n_scales: int | None,
+) -> tuple[list[int], list[int]]:
+    """Pixels of the hole, and the side of the largest square to take texture from, at every scale.
+
+    Raises:
+        InputError: one of the scales asked for has no patch, or no hole.
+    """
+    counts, rooms = [int(hole.sum())], [room]
+    most = 12 if n_scales is None else n_scales
+    theirs = masked_pyramid(known[None].float(), known, most, periodic=known_periodic)[1:]
+    ours = masked_pyramid(hole[None].float(), ~hole, most, periodic=periodic)[1:]
+    for (_, usable), (_, outside) in zip(theirs, ours, strict=True):
+        room = min(largest_square(usable, 4 * patch), *outside.shape)
+        across = largest_square(~outside, LEAST_HOLE)
+        if n_scales is None and (room < 2 * patch or across < LEAST_HOLE):
+            break
+        if room < patch or not across:
+            if n_scales is None:
+                break
+            raise InputError(
+                f"no {patch}x{patch} patch, or no hole, is left at scale {len(rooms) + 1}: "
+                f"use --n-scales {len(rooms)} or fewer"
+            )
+        counts.append(int((~outside).sum()))
+        rooms.append(room)
+    return counts, rooms
