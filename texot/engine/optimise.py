@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -21,6 +21,8 @@ from torch import Tensor
 from texot.engine.adam import Adam
 from texot.engine.objective import PatchTerm, SlicedTerm, evaluate
 from texot.engine.plan import Plan, Stage, step_work
+from texot.engine.progress import Log, LossRecord, Moving, Progress
+from texot.engine.variables import Pixels, Variables
 from texot.files.write import to_pil, write_image
 from texot.images.pyramid import Periodic, upsample_to
 
@@ -28,41 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
-
-class Variables(Protocol):
-    """What one stage optimises."""
-
-    tensors: list[Tensor]
-    """Leaves that Adam moves."""
-
-    def image(self) -> Tensor:
-        """The image (C, H, W) they make, differentiable in `tensors`."""
-
-    def put_right(self, correct: Callable[[Tensor], Tensor]) -> None:
-        """Take over a corrected image, as far as what is fixed allows."""
-
-
-class Pixels:
-    """The pixels of an image, all of them or those of a hole.
-
-    Args:
-        start: (C, H, W); the pixels outside the hole stay as they are here.
-        hole: (H, W) bool, or None for all.
-    """
-
-    def __init__(self, start: Tensor, hole: Tensor | None = None) -> None:
-        self._fixed, self._hole = start.detach(), hole
-        self._values = start.detach().clone().requires_grad_(True)
-        self.tensors = [self._values]
-
-    def image(self) -> Tensor:
-        """See `Variables`."""
-        return self._values if self._hole is None else torch.where(self._hole, self._values, self._fixed)
-
-    @torch.no_grad()
-    def put_right(self, correct: Callable[[Tensor], Tensor]) -> None:
-        """See `Variables`."""
-        self._values.copy_(correct(self.image()))
+__all__ = ["Job", "LossRecord", "Pixels", "Progress", "State", "Synthesis", "Variables", "optimise"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +52,8 @@ class Job:
         icc_profile: of images whose values are not sRGB, else None.
         dpi: dots per inch (x, y) that a file of the result tells, or None.
         finish: makes the result of the loop's image at full size, on the CPU; None where they are the same.
+        work: cost of a stage's step, to tell the time that is left; None: what `step_work` estimates.
+        average: replaces tensors by their means over the processes that share the work; None: there is one.
     """
 
     plan: Plan
@@ -100,22 +70,8 @@ class Job:
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
     finish: Callable[[Tensor], Tensor] | None = None
-
-
-@dataclass(frozen=True)
-class LossRecord:
-    """The loss of one step.
-
-    Attributes:
-        scale: scale of the image then, 0 = finest.
-        step: step within the stage, from 1.
-        loss: sum over the transport terms of the mean squared distance of patches to their targets; with
-            `preset="paper"` the sum of the semi-duals, as published.
-    """
-
-    scale: int
-    step: int
-    loss: float
+    work: Callable[[Stage], float] | None = None
+    average: Callable[[list[Tensor]], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -162,15 +118,6 @@ class Synthesis:
         write_image(self.image, path, mode=self.mode, text=text, icc_profile=self.icc_profile, dpi=self.dpi)
 
 
-@dataclass
-class _Log:
-    """What the states of one run share."""
-
-    losses: list[LossRecord] = field(default_factory=list)
-    marginal_errors: list[float] = field(default_factory=list)
-    timings: dict[str, float] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
 class State:
     """A synthesis after one step.
@@ -198,7 +145,12 @@ class State:
     seconds_left: float
     _current: Tensor = field(repr=False)
     _job: Job = field(repr=False)
-    _log: _Log = field(repr=False)
+    _log: Log = field(repr=False)
+    _progress: Callable[[], Progress] = field(repr=False)
+
+    def progress(self) -> Progress:
+        """What `optimise` needs to go on from here. To be asked for before the next step."""
+        return self._progress()
 
     @property
     def image(self) -> Tensor:
@@ -226,26 +178,36 @@ class State:
 
 
 def optimise(
-    prepare: Callable[[torch.Generator], Job | list[Job]], generator: torch.Generator
+    prepare: Callable[[torch.Generator], Job | list[Job]],
+    generator: torch.Generator,
+    resume: Progress | None = None,
 ) -> Generator[State, None, None]:
     """Run a job, step by step, or several one after the other that make one result.
 
     Args:
         prepare: makes the jobs, with what is slow to make; called at the first step.
         generator: CPU generator of all randomness.
+        resume: where to go on, of a run of the same job (one, whose terms are all made by `prepare`).
     """
-    begun = time.perf_counter()
+    begun = time.perf_counter() - (resume.seconds if resume else 0.0)
     made = prepare(generator)
     jobs = [made] if isinstance(made, Job) else made
-    record = _Log()
+    record = Log()
     total_steps = sum(job.plan.n_steps for job in jobs)
     work_left = sum(_work(job, stage) * stage.n_iter for job in jobs for stage in job.plan.stages)
     work_done, total_step = 0.0, 0
+    if resume:
+        record.losses, record.marginal_errors = list(resume.losses), list(resume.marginal_errors)
     while jobs:
         job = jobs.pop(0)  # and let go of what it holds, once it is done
         plan = job.plan
         image: Tensor | None = None
-        for stage in plan.stages:
+        for number, stage in enumerate(plan.stages):
+            if resume and number < resume.stage:
+                total_step += stage.n_iter
+                work_done += _work(job, stage) * stage.n_iter
+                work_left -= _work(job, stage) * stage.n_iter
+                continue
             effort, stage_begun = _work(job, stage), time.perf_counter()
             image = job.start(stage) if image is None else job.refine(stage, image)
             if total_step == 0:
@@ -256,7 +218,15 @@ def optimise(
             terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
             variables = job.variables(stage, image)
             movers = [Adam(tensor, betas=plan.betas) for tensor in variables.tensors]
-            for step in range(1, stage.n_iter + 1):
+            moving = Moving(variables, movers, terms, generator)
+            done = 0
+            if resume and number == resume.stage:
+                moving.restore(resume)
+                done = resume.step
+                total_step += done
+                work_done += done * effort
+                work_left -= done * effort
+            for step in range(done + 1, stage.n_iter + 1):
                 for slice_ in sliced:
                     slice_.weight = plan.sliced_weight if 2 * step > stage.n_iter else plan.sliced_early
                 active = [term for term in terms if step <= term.until * stage.n_iter]
@@ -264,9 +234,14 @@ def optimise(
                     variables.image(), stage.scale, active, sliced, job.periodic, generator
                 )
                 grads = torch.autograd.grad(loss, variables.tensors)
+                if job.average is not None:
+                    job.average([*grads, *(term.psi for term in active)])
                 lr = plan.lr * (_decay(step, stage.n_iter) if plan.lr_decays else 1.0)
-                for adam, tensor, grad in zip(movers, variables.tensors, grads, strict=True):
-                    adam.step(tensor, grad, lr)
+                for adam, tensor, grad, rate in zip(
+                    movers, variables.tensors, grads, variables.rates, strict=True
+                ):
+                    adam.step(tensor, grad, rate * lr)
+                variables.moved()
                 if job.put_right is not None and step in (stage.n_iter // 2, stage.n_iter):
                     # halfway, so that patches settle on the sharper image, and at the end
                     variables.put_right(partial(job.put_right, stage))
@@ -278,7 +253,7 @@ def optimise(
                 record.marginal_errors.append(figures.marginal_error)
                 seconds = time.perf_counter() - begun
                 record.timings[timing] = before + time.perf_counter() - stage_begun
-                image = variables.image().detach()
+                image = variables.current()
                 yield State(
                     scale=stage.scale,
                     n_scales=plan.n_scales,
@@ -290,14 +265,15 @@ def optimise(
                     marginal_error=figures.marginal_error,
                     seconds=seconds,
                     seconds_left=max(0.0, seconds / work_done * work_left),
-                    _current=image.clone(),
+                    _current=image,
                     _job=job,
                     _log=record,
+                    _progress=partial(moving.progress, number, step, record, seconds),
                 )
 
 
 def _work(job: Job, stage: Stage) -> float:
-    return step_work(job.plan, stage, job.n_targets)
+    return job.work(stage) if job.work else step_work(job.plan, stage, job.n_targets)
 
 
 def _decay(step: int, n_iter: int) -> float:

@@ -1,0 +1,96 @@
+"""Where a run stands between two steps, and how another run goes on from there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from texot.engine.adam import Adam
+from texot.engine.objective import PatchTerm
+from texot.engine.variables import Variables
+
+
+@dataclass(frozen=True)
+class LossRecord:
+    """The loss of one step.
+
+    Attributes:
+        scale: scale of the image then, 0 = finest.
+        step: step within the stage, from 1.
+        loss: sum over the transport terms of the mean squared distance of patches to their targets; with
+            `preset="paper"` the sum of the semi-duals, as published.
+    """
+
+    scale: int
+    step: int
+    loss: float
+
+
+@dataclass
+class Log:
+    """What the states of one run share."""
+
+    losses: list[LossRecord] = field(default_factory=list)
+    marginal_errors: list[float] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run of one job stands between two steps: with it, another goes on as if it had never stopped.
+
+    Attributes:
+        stage: index of the stage.
+        step: steps of it that are done.
+        tensors: variables, what they keep, Adam's averages and the potentials, in the loop's order.
+        random: state of the CPU generator.
+        losses: of all steps so far.
+        marginal_errors: the same.
+        seconds: spent so far.
+    """
+
+    stage: int
+    step: int
+    tensors: list[Tensor]
+    random: Tensor
+    losses: list[LossRecord]
+    marginal_errors: list[float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Moving:
+    """Everything that the steps of one stage change."""
+
+    variables: Variables
+    movers: list[Adam]
+    terms: list[PatchTerm]
+    generator: torch.Generator
+
+    def _tensors(self) -> list[Tensor]:
+        averages = [average for adam in self.movers for average in (adam.mean, adam.square)]
+        potentials = [term.psi for term in self.terms]
+        return [*self.variables.tensors, *self.variables.kept, *averages, *potentials]
+
+    def progress(self, stage: int, step: int, record: Log, seconds: float) -> Progress:
+        """A copy of it all, after a step."""
+        return Progress(
+            stage,
+            step,
+            [tensor.detach().cpu().clone() for tensor in self._tensors()],
+            self.generator.get_state(),
+            list(record.losses),
+            list(record.marginal_errors),
+            seconds,
+        )
+
+    @torch.no_grad()
+    def restore(self, progress: Progress) -> None:
+        """Put it all back."""
+        for tensor, value in zip(self._tensors(), progress.tensors, strict=True):
+            tensor.copy_(value)
+        for adam in self.movers:
+            adam.n_steps = progress.step
+        self.generator.set_state(progress.random)

