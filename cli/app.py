@@ -5,6 +5,7 @@ import click
 from texot import __version__
 from texot.cli.doctor import doctor
 from texot.cli.errors import OneLineErrors
+from texot.cli.evaluate import evaluate
 from texot.cli.inpaint import inpaint
 from texot.cli.options import example
 from texot.cli.replay import replay
@@ -24,4 +25,5 @@ def texot() -> None:
 texot.add_command(synthesize)
 texot.add_command(inpaint)
 texot.add_command(replay)
+texot.add_command(evaluate)
 texot.add_command(doctor)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from damage import OPEN, add_noise, blur, noise, rises, tint
+from damage import DAMAGES, OPEN, add_noise, blur, noise, rises, tint
 from torch import Tensor
 
 from texot import InputError, TexotError, evaluation
@@ -192,6 +192,30 @@ def test_any_size_has_features(exemplar: Tensor, size: tuple[int, int]) -> None:
         cells = evaluation.oddness_map(image, exemplar, periodic=periodic)
         assert cells.shape == (-(-size[0] // 8), -(-size[1] // 8))
         assert cells.isfinite().all()
+
+
+# ----------------------------------------------------------------------------------------------------- SIFID
+
+
+@needs_weights
+def test_sifid_of_an_image_and_itself_is_zero(exemplar: Tensor) -> None:
+    assert evaluation.sifid(exemplar, exemplar, periodic=OPEN) < 1e-6
+    grey = torch.full((3, 128, 128), float(exemplar.mean()))
+    assert evaluation.sifid(grey, exemplar, periodic=OPEN) > 1
+
+
+@needs_weights
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_sifid_grows_with_damage(exemplar: Tensor, damage: str) -> None:
+    spoil, amounts = DAMAGES[damage]
+    found = [evaluation.sifid(spoil(exemplar, a), exemplar, periodic=OPEN) for a in amounts]
+    assert rises(found), found
+
+
+@needs_weights
+def test_sifid_of_a_shifted_copy_is_small(exemplar: Tensor) -> None:
+    shifted = evaluation.sifid(exemplar.roll((40, 50), (1, 2)), exemplar)
+    assert 2 * shifted < evaluation.sifid(blur(exemplar, 1), exemplar, periodic=OPEN)
 
 
 # ----------------------------------------------------------------------------------------------- wrong input

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from conftest import SAMPLES
-from damage import OPEN, noise, rises
+from damage import OPEN, blur, drop, noise, rises
 from torch import Tensor
 
 from texot import InputError, evaluation
@@ -49,6 +49,59 @@ def test_copy_share_beyond_an_open_border(exemplar: Tensor) -> None:
     assert found.shares[2] == pytest.approx(1 - 4 / (rows * columns))
     assert found.share == pytest.approx((rows - 2) * (columns - 2) / (rows * columns))
     assert (found.offsets == torch.tensor([8, 16])[:, None, None]).all()
+
+
+def test_source_map_tells_where_pixels_come_from(exemplar: Tensor) -> None:
+    """Two pieces, each wherever it was: but for patches across their border, every pixel is found."""
+    image = exemplar.clone()
+    image[:, :, 64:] = exemplar.roll(37, 1)[:, :, 64:]
+    found = evaluation.copy_share(image, exemplar, periodic=OPEN)
+    y, x = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
+    wanted = torch.stack([torch.where(x < 64, y, y - 37), x])
+    right = (found.source_map() == wanted).all(0)
+    assert right[:, :56].all()
+    assert right[50:, 72:].all()
+    copied = found.copied_map()
+    assert copied[:, :52].all()
+    assert copied.float().mean() == pytest.approx(found.share, abs=0.05)
+
+
+def test_source_map_of_a_torus_and_of_odd_sizes(exemplar: Tensor) -> None:
+    image = exemplar.roll((37, 50), (1, 2))[:, :127, :101]
+    found = evaluation.copy_share(image, exemplar, periodic=OPEN)
+    y, x = torch.meshgrid(torch.arange(127), torch.arange(101), indexing="ij")
+    seam = ((y - 37).abs() < 14) | ((x - 50).abs() < 14)
+    wanted = torch.stack([(y - 37) % 128, (x - 50) % 128])
+    assert (found.source_map() == wanted).all(0)[~seam].all()
+    rolled = evaluation.copy_share(exemplar.roll((4, 8), (1, 2)), exemplar)
+    y, x = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
+    inside = (y > 18) & (x > 22) & (y < 126) & (x < 126)
+    assert (rolled.source_map() == torch.stack([y - 4, x - 8])).all(0)[inside].all()
+    noisy = evaluation.copy_share(noise(3, 64, 80), exemplar)
+    assert noisy.source_map().shape == (2, 64, 80)
+    assert 0 <= noisy.source_map().min() <= noisy.source_map().max() <= 127
+
+
+def test_unused_is_the_part_that_is_missing(exemplar: Tensor) -> None:
+    assert evaluation.copy_share(exemplar, exemplar, periodic=OPEN).unused == 0
+    assert evaluation.copy_share(exemplar.roll((37, 50), (1, 2)), exemplar).unused < 0.05
+    found = [
+        evaluation.copy_share(drop(exemplar, a), exemplar, periodic=OPEN).unused for a in (0, 0.25, 0.5, 0.75)
+    ]
+    assert rises(found), found
+    assert found[2] == pytest.approx(0.5, abs=0.15)
+    assert evaluation.copy_share(blur(exemplar, 1), exemplar, periodic=OPEN).unused < 0.05
+
+
+def test_diversity(photograph: Tensor) -> None:
+    rolled = photograph.roll((64, 30), (1, 2))
+    assert evaluation.diversity([photograph, photograph], periodic=OPEN) < 0.05
+    assert evaluation.diversity([photograph, rolled, photograph]) < 0.1
+    assert evaluation.diversity([noise(3, 128, 128, seed=k) for k in range(3)]) > 0.98
+    half = torch.cat([photograph[:, :, :128], photograph.flip(1)[:, :, :128]], 2)
+    pair = [photograph, photograph.flip(1), half]
+    found = [evaluation.diversity([photograph, t], periodic=OPEN) for t in (photograph, half, pair[1])]
+    assert rises(found), found
 
 
 # ---------------------------------------------------------------------------------------------------- layout
@@ -157,6 +210,7 @@ def test_repetition_is_that_of_any_roll(exemplar: Tensor) -> None:
         (lambda a: evaluation.layout_share(a, a[:1]), "3 channels, the exemplar 1"),
         (lambda a: evaluation.layout_share(a, a[:, :15]), "16 px or more: exemplar has 15"),
         (lambda a: evaluation.layout_share(a[:, :15], a), "16 px or more: image has 15"),
+        (lambda a: evaluation.diversity([a]), "two results or more"),
         (lambda a: evaluation.repetition(a[:, :31]), "32x32 px or more, not 40x31"),
         (lambda a: evaluation.repetition(a[0]), r"image: expected a tensor \(C, H, W\)"),
     ],

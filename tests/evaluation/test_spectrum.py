@@ -1,4 +1,4 @@
-"""Spectra and colour: closed forms, and what damage does to them."""
+"""Spectra and autocorrelation: closed forms, and what damage does to them."""
 
 import math
 from collections.abc import Callable
@@ -54,26 +54,31 @@ def test_spectrum_error_in_decibel(exemplar: Tensor) -> None:
     assert evaluation.spectrum_error(2 * exemplar, exemplar) == pytest.approx(20 * math.log10(2), abs=0.05)
 
 
-def test_colour_error() -> None:
-    exemplar = noise(3, 40, 50)
-    mean, deviation = evaluation.colour_error(exemplar, exemplar)
-    assert mean.shape == deviation.shape == (3,)
-    assert not mean.any()
-    assert not deviation.any()
-    factor = torch.tensor([1.1, 1.0, 0.8])[:, None, None]
-    mean, deviation = evaluation.colour_error(factor * exemplar, exemplar)
-    assert torch.allclose(mean, torch.tensor([0.1, 0.0, 0.2]), atol=1e-5)
-    assert torch.allclose(deviation, mean, atol=1e-5)
-    black = torch.zeros(1, 10, 10)
-    assert evaluation.colour_error(black + 1 / 255, black)[0].item() == pytest.approx(1)
+def test_autocorrelation_error_of_a_wave() -> None:
+    """cos(2 pi x / p) against a flat spectrum's: correlation cos(2 pi t / p) along x, 0 for noise."""
+    wave = (0.5 + 0.4 * torch.cos(2 * math.pi * torch.arange(128) / 16)).expand(1, 128, 128)
+    assert evaluation.autocorrelation_error(wave, wave) == 0
+    white = noise(1, 128, 128)
+    assert evaluation.autocorrelation_error(white, noise(1, 128, 128, seed=1)) < 0.02
+    assert evaluation.autocorrelation_error(wave, white) == pytest.approx(math.sqrt(0.5), abs=0.05)
+    assert evaluation.autocorrelation_error(wave, wave.transpose(1, 2)) == pytest.approx(1, abs=0.05)
 
 
-def test_colour_error_reacts_to_colour_most(exemplar: Tensor) -> None:
-    found = [float(evaluation.colour_error(tint(exemplar, a), exemplar)[0].max()) for a in (0, 0.1, 0.2, 0.4)]
-    assert rises(found)
-    assert float(evaluation.colour_error(blur(exemplar, 2), exemplar)[0].max()) < 0.01 < found[1]
-    contrast = [float(evaluation.colour_error(blur(exemplar, s), exemplar)[1].max()) for s in (0, 1, 2, 4)]
-    assert rises(contrast)
+def test_autocorrelation_sees_periods_most(photograph: Tensor) -> None:
+    """Waves of growing strength, whose period a radial spectrum of few rings hardly tells."""
+    wave = torch.cos(2 * math.pi * torch.arange(256) / 40)
+    found = [evaluation.autocorrelation_error(photograph + a * wave, photograph) for a in (0, 0.05, 0.1, 0.2)]
+    assert rises(found), found
+    assert found[2] > 2 * evaluation.autocorrelation_error(blur(photograph, 1), photograph)
+    assert evaluation.autocorrelation_error(tint(photograph, 0.2), photograph) < 1e-5
+    assert evaluation.autocorrelation_error(photograph.roll((60, 90), (1, 2)), photograph) < 0.12
+
+
+def test_autocorrelation_error_grows_with_noise_and_blur(exemplar: Tensor) -> None:
+    for damage in ("blur", "noise"):
+        spoil, amounts = DAMAGES[damage]
+        found = [evaluation.autocorrelation_error(spoil(exemplar, a), exemplar) for a in amounts]
+        assert rises(found), found
 
 
 @pytest.mark.parametrize(
@@ -82,6 +87,7 @@ def test_colour_error_reacts_to_colour_most(exemplar: Tensor) -> None:
         (lambda a: evaluation.radial_spectrum(a[:, :7]), "8x8 px or more, not 40x7"),
         (lambda a: evaluation.radial_spectrum(a * math.nan), "finite values"),
         (lambda a: evaluation.colour_error(a, a.numpy()), "exemplar: expected a tensor.*ndarray"),
+        (lambda a: evaluation.autocorrelation_error(a, a[:, :7]), "8 px or more, not 7"),
     ],
 )
 def test_wrong_input(call: Callable[[Tensor], object], message: str) -> None:

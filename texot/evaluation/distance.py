@@ -194,6 +194,19 @@ def multiscale_self_distance(
     return distances
 
 
+def multiscale_halves_distance(
+    exemplar: Tensor, *, patch_size: int = 4, n_scales: int = 4, n_samples: int = 2000, seed: int = 0
+) -> list[float]:
+    """`halves_distance` at every scale: what two pieces of one texture have. Args and errors as there."""
+    exemplar = check_image("exemplar", exemplar)
+    distances = []
+    for scale in range(n_scales):
+        if scale:
+            exemplar = _coarser(exemplar, scale)
+        distances.append(halves_distance(exemplar, patch_size=patch_size, n_samples=n_samples, seed=seed))
+    return distances
+
+
 def _coarser(exemplar: Tensor, scale: int) -> Tensor:
     if min(exemplar.shape[1:]) < 4:
         raise InputError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,16 +30,74 @@ class CopyShare:
         neighbours: how many neighbours `share` asks for.
         offsets: (2, rows, columns) int64, position (y, x) of every grid patch's nearest exemplar patch minus
             its own position, in pixels.
+        agreeing: (rows, columns) int64, grid neighbours of each patch that have its offset.
+        patch_size, stride: of the patches and their grid, in pixels.
+        sizes: (H, W) of the image and (h, w) of the exemplar.
     """
 
     shares: tuple[float, float, float, float]
     neighbours: int
     offsets: Tensor
+    agreeing: Tensor
+    patch_size: int
+    stride: int
+    sizes: tuple[tuple[int, int], tuple[int, int]]
 
     @property
     def share(self) -> float:
         """The share for `neighbours` neighbours."""
         return self.shares[self.neighbours - 1]
+
+    @property
+    def unused(self) -> float:
+        """Share of the exemplar's pixels that lie in no patch that the image took: parts it forgot.
+
+        The mass of the target patches never chosen, counted in pixels, since n patches that are taken at
+        random from n leave out a third even where nothing is missing. 0 for a shifted or blurred copy.
+        """
+        height, width = self.sizes[1]
+        taken = torch.zeros(1, height - self.patch_size + 1, width - self.patch_size + 1)
+        y, x = self._sources()
+        taken[0, y, x] = 1
+        margin = self.patch_size - 1
+        covered = F.max_pool2d(F.pad(taken, [margin] * 4), self.patch_size, stride=1)
+        return float((covered == 0).float().mean())
+
+    def source_map(self) -> Tensor:
+        """Where each pixel comes from: position (y, x) in the exemplar, (2, H, W) int64.
+
+        That of the grid patch whose middle is nearest; positions of pixels that end up beyond the exemplar's
+        border are moved to it.
+        """
+        return self._spread(self.offsets, move=True)
+
+    def copied_map(self) -> Tensor:
+        """Where the image is a coherent copy, as `share` counts it, (H, W) bool."""
+        return self._spread((self.agreeing >= self.neighbours)[None].long(), move=False)[0] > 0
+
+    def _sources(self) -> Tensor:
+        """(2, rows, columns), positions of the patches taken."""
+        rows, columns = self.agreeing.shape
+        grid = torch.stack(torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij"))
+        return self.offsets + grid * self.stride
+
+    def _spread(self, values: Tensor, *, move: bool) -> Tensor:
+        """Values of the grid at every pixel; with `move`, offsets added to its position."""
+        index, own = [], []
+        for n, count in zip(self.sizes[0], self.agreeing.shape, strict=True):
+            t = torch.arange(n)
+            wraps = count * self.stride >= n  # an open axis has fewer patches than cover it
+            middle = (t - (self.patch_size - self.stride) // 2).div(self.stride, rounding_mode="floor")
+            cell = middle % count if wraps else middle.clamp(0, count - 1)
+            index.append(cell)
+            # the last patches of an axis that wraps reach over to its first pixels
+            own.append(torch.where(t < cell * self.stride, t + n, t) if wraps else t)
+        found = values[:, index[0][:, None], index[1]]
+        if not move:
+            return found
+        height, width = self.sizes[1]
+        y, x = found[0] + own[0][:, None], found[1] + own[1]
+        return torch.stack([y.clamp(0, height - 1), x.clamp(0, width - 1)])
 
 
 def copy_share(
@@ -95,7 +155,8 @@ def copy_share(
     offsets = torch.stack([cells // y.shape[2], cells % y.shape[2]]) - own
     same = _equal_neighbours(offsets, (height, width), periodic)
     one, two, three, four = (float((same >= k).float().mean()) for k in (1, 2, 3, 4))
-    return CopyShare((one, two, three, four), neighbours, offsets)
+    sizes = (height, width), (exemplar.shape[1], exemplar.shape[2])
+    return CopyShare((one, two, three, four), neighbours, offsets, same, patch_size, stride, sizes)
 
 
 def layout_share(image: Tensor, exemplar: Tensor, *, periodic: Periodic = TORUS) -> float:
@@ -150,6 +211,31 @@ def layout_share(image: Tensor, exemplar: Tensor, *, periodic: Periodic = TORUS)
     near = sum(count.roll((a, b), (0, 1)) for a in (-1, 0, 1) for b in (-1, 0, 1))
     reachable = math.prod(targets[k] / period[k] for k in (0, 1) if periodic[k])
     return min(1.0, float(torch.as_tensor(near).max()) / (rows * columns * reachable))
+
+
+def diversity(images: Sequence[Tensor], *, periodic: Periodic = TORUS) -> float:
+    """How different several results of one exemplar are from each other, in their layouts.
+
+    1 less the mean over all pairs of `layout_share`: 0 for the same image again, rolled or not, about .9 and
+    more for new layouts. (SinGAN's figure, the deviation of each pixel over the results, is as large for one
+    image rolled as for new ones.)
+
+    Args:
+        images: two or more (C, H, W).
+        periodic: axes (y, x) along which they wrap around.
+
+    Returns:
+        In [0, 1].
+
+    Raises:
+        InputError: fewer than two images, or as `layout_share`.
+
+    Source: pairwise diversity of samples, cf. Rott Shaham et al. 2019, "SinGAN" (arXiv 1905.01164).
+    """
+    if len(images) < 2:
+        raise InputError("diversity compares two results or more")
+    shares = [layout_share(a, b, periodic=periodic) for a, b in itertools.combinations(images, 2)]
+    return 1 - sum(shares) / len(shares)
 
 
 def principal_filters(image: Tensor, size: int, n_axes: int = 64, n_patches: int = 16384) -> Tensor:

@@ -1,4 +1,4 @@
-"""Sharpness and colour: radial power spectra and channel moments of two images."""
+"""Sharpness and structure: radial power spectra, lattices and autocorrelation of two images."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor
 
 from texot.errors import InputError
 from texot.evaluation.inputs import check_image, check_pair
+from texot.images.autocorrelation import autocorrelation
 
-_ONE_STEP = 1 / 255  # of an 8-bit file
-_ROUNDING_POWER = _ONE_STEP**2 / 12  # variance of rounding to 8 bits
+_ROUNDING_POWER = 1 / 255**2 / 12  # variance of rounding to 8 bits
 
 
 def radial_spectrum(image: Tensor, n_bands: int = 24) -> Tensor:
@@ -120,26 +120,32 @@ def _lattice(image: Tensor, periods: tuple[int, ...]) -> list[float]:
     return found
 
 
-def colour_error(image: Tensor, exemplar: Tensor) -> tuple[Tensor, Tensor]:
-    """Relative errors of every channel's mean and standard deviation.
+def autocorrelation_error(image: Tensor, exemplar: Tensor) -> float:
+    """How much the correlation of neighbours, rows and motifs at a distance differs from the exemplar's.
 
-    |mean(image) - mean(exemplar)| / mean(exemplar), and the same of deviations; denominators are at least one
-    step of an 8-bit file.
+    Root mean square over all lags t with |t_y|, |t_x| up to a quarter of the shortest side of both images of
+    r_image(t) - r_exemplar(t), where r is the correlation coefficient of the image with itself moved by t,
+    channels added up, nothing wrapped. It sees lost periods and turned grain, which a radial spectrum
+    averages away, and stays small for blur of fine detail. 0.4 s for 512x512.
 
     Args:
-        image, exemplar: (C, H, W), of any sizes.
+        image, exemplar: (C, H, W), of any sizes of 8x8 pixels or more.
 
     Returns:
-        Two tensors (C,), without unit: 0.02 is 2%.
+        Units of correlation, in [0, 2]; 0 for an image and itself. Two halves of one photograph have .02 to
+        .1.
 
     Raises:
-        InputError: images that cannot be compared.
+        InputError: images that cannot be compared, or too small.
 
-    Source: first and second moments; cf. Reinhard et al. 2001, "Color transfer between images".
+    Source: autocorrelation as a texture statistic, Portilla & Simoncelli 2000, "A parametric texture model
+        based on joint statistics of complex wavelet coefficients".
     """
     image, exemplar = check_pair(image, exemplar)
-    own, wanted = (torch.std_mean(t.flatten(1).double(), dim=1, correction=0) for t in (image, exemplar))
-    deviation, mean = (
-        ((a - b).abs() / b.clamp_min(_ONE_STEP)).float() for a, b in zip(own, wanted, strict=True)
-    )
-    return mean, deviation
+    side = min(*image.shape[1:], *exemplar.shape[1:])
+    if side < 8:
+        raise InputError(f"an autocorrelation needs sides of 8 px or more, not {side}")
+    reach = side // 4
+    lags = torch.arange(-reach, reach + 1)
+    own, wanted = (autocorrelation(t)[lags[:, None], lags] for t in (image, exemplar))
+    return float(((own - wanted) ** 2).mean().sqrt())

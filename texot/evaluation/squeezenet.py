@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError, TexotError, one_line
+from texot.evaluation.network import Network
 
 STRIDES = {"conv1": 2, "fire2": 4, "fire3": 4, "fire4": 8, "fire5": 8, "fire6": 16, "fire7": 16}
 """The layers, in order, and the pixels between their cells."""
@@ -63,6 +64,17 @@ def squeezenet_features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Ten
         if name in _POOL_AFTER:
             x = F.max_pool2d(x, 3, 2)
     return found
+
+
+SQUEEZENET = Network(
+    "SqueezeNet 1.1",
+    squeezenet_features,
+    STRIDES,
+    gram_layers=("conv1", "fire3", "fire5", "fire7"),
+    odd_layer="fire5",
+    frechet_layer="fire3",
+)
+"""The network of the metrics unless another is given; fire7 feels padding 64 pixels away."""
 
 
 def _fire(x: Tensor, weights: Weights, name: str) -> Tensor:

@@ -1,0 +1,267 @@
+"""`texot evaluate`: how good results are, in figures, as a table, JSON or a page."""
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from texot.cli.options import FILE, example, whole
+from texot.cli.progress import reporter
+from texot.cli.run import start, use_threads
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from texot.evaluation import Measurement
+    from texot.evaluation.network import Network
+    from texot.files.exemplar import Exemplar
+    from texot.images.pyramid import Periodic
+
+_NEEDS = {"ot": "POT", "ndf": "ndf"}
+_REPORT_NEEDS = {**_NEEDS, "jinja2": "Jinja2", "matplotlib": "matplotlib"}
+_WIDEST = 16  # characters of a column's heading
+
+
+@dataclass(frozen=True)
+class _Result:
+    """One result: its file, pixels, the axes along which it wraps, and what its PNG tells of its making."""
+
+    path: Path
+    pixels: "Tensor"
+    tile: str
+    settings: dict[str, Any]
+
+    @property
+    def periodic(self) -> "Periodic":
+        from texot.engine.options import TILES
+
+        return TILES[self.tile]
+
+
+@click.command(
+    short_help="Measure how good textures are.",
+    epilog=example(
+        "texot synthesize samples/pebbles.jpg -o pebbles.png --size 256x256",
+        "texot evaluate samples/pebbles.jpg pebbles.png --report report.html",
+    ),
+)
+@click.argument("exemplar", type=FILE)
+@click.argument("results", metavar="RESULT...", nargs=-1, required=True, type=FILE)
+@click.option(
+    "--reference",
+    metavar="REST",
+    type=FILE,
+    help="Part of the same photograph that is not in EXEMPLAR: 1 is as close as the two are to each other.",
+)
+@click.option(
+    "--tile",
+    type=click.Choice(["auto", "both", "x", "y", "none"]),
+    default="auto",
+    show_default=True,
+    help="Axes along which the results wrap around; auto: what texot's own PNGs tell, none for others.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a result, each on a line.")
+@click.option(
+    "--report", "page", metavar="FILE", type=FILE, help="Write an HTML page with pictures and maps."
+)
+@click.option("--compare/--no-compare", default=True, help="Measure a shifted and a blurred EXEMPLAR too.")
+@click.option("--semi-dual", is_flag=True, help="Measure the transport of all coarse patches too: minutes.")
+@click.option("--vgg-weights", metavar="FILE", type=FILE, help="VGG-19's weights, for the deep figures.")
+@click.option(
+    "--n-samples",
+    metavar="N",
+    type=whole(1, 20_000),
+    default=2000,
+    show_default=True,
+    help="Patches of an exact distance; its time grows with their square and more.",
+)
+@click.option(
+    "--seed", metavar="N", type=whole(0, 2**63 - 1), default=0, help="Of the patches that are drawn."
+)
+@click.option(
+    "--threads",
+    metavar="N",
+    type=whole(1, 4096),
+    help="CPU threads; default: torch's, fewer on a busy machine.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print figures and errors only.")
+def evaluate(
+    exemplar: Path,
+    results: tuple[Path, ...],
+    reference: Path | None,
+    tile: str,
+    as_json: bool,
+    page: Path | None,
+    compare: bool,
+    semi_dual: bool,
+    vgg_weights: Path | None,
+    n_samples: int,
+    seed: int,
+    threads: int | None,
+    quiet: bool,
+) -> None:
+    """Compare each RESULT with EXEMPLAR: distance, sharpness, oddness, copies, seams.
+
+    No figure stands alone: beside the results stand a shifted and a mildly blurred copy of the exemplar,
+    which win some figures and are no new texture. Relative figures are 1 where a result is as close as REST
+    is to EXEMPLAR, or without REST as close as the exemplar's halves are to each other.
+    """
+    _check_installed(_REPORT_NEEDS if page else _NEEDS)
+    with reporter("bar", quiet) as report:
+        free = start()
+        from texot.evaluation import Yardstick, vgg19
+        from texot.evaluation.squeezenet import SQUEEZENET
+
+        source = _read_opaque(exemplar)
+        found = [_read_result(path, source, tile) for path in dict.fromkeys(results)]
+        rest = _like(_read_opaque(reference), source, reference) if reference else None
+        if page:
+            _check_page(page, [exemplar, *results])
+        network: Network = vgg19(vgg_weights) if vgg_weights else SQUEEZENET
+        use_threads(threads, free, report)
+        yardstick = Yardstick(
+            source.pixels, rest, network=network, seed=seed, n_samples=n_samples, semi_dual=semi_dual
+        )
+        measured = []
+        for k, result in enumerate(found, 1):
+            report.say(f"measuring {result.path} ({k} of {len(found)})")
+            others = [other.pixels for other in found if other is not result]
+            measured.append(yardstick.measure(result.pixels, periodic=result.periodic, others=others))
+        if compare:
+            report.say("measuring copies of the exemplar, to compare with")
+        beside = yardstick.comparisons() if compare else {}
+    columns = {name: measurement for name, (_, measurement) in beside.items()}
+    if as_json:
+        for result, one in zip(found, measured, strict=True):
+            click.echo(json.dumps(_as_json(exemplar, reference, result, one, columns, network.name)))
+    else:
+        click.echo(_table([result.path for result in found], measured, columns))
+
+
+def _as_json(
+    exemplar: Path,
+    reference: Path | None,
+    result: _Result,
+    measurement: "Measurement",
+    columns: "dict[str, Measurement]",
+    network: str,
+) -> dict[str, Any]:
+    """The object of one result: its figures flat, those of what it is compared with under `compare`."""
+    return {
+        "result": str(result.path),
+        "exemplar": str(exemplar),
+        "reference": str(reference) if reference else None,
+        "network": network,
+        "tile": result.tile,
+        **measurement.figures,
+        "missing": measurement.missing,
+        "compare": {name: column.figures for name, column in columns.items()},
+    }
+
+
+def _table(paths: list[Path], measured: "list[Measurement]", columns: "dict[str, Measurement]") -> str:
+    """Figures as rows, results and what they are compared with as columns, the best result starred."""
+    from texot.evaluation import FIGURES
+    from texot.evaluation.meanings import best, text
+
+    headings = ["", *(_short(path) for path in paths), *columns]
+    rows = [headings]
+    every = [*measured, *columns.values()]
+    for name, figure in FIGURES.items():
+        if not any(name in one.figures for one in measured):
+            continue
+        stars = best(figure, [one.figures.get(name) for one in measured]) if len(measured) > 1 else set()
+        cells = [
+            text(figure, one.figures.get(name)) + ("*" if k in stars else "") for k, one in enumerate(every)
+        ]
+        goal = f" ({figure.goal:g})" if figure.goal else ""
+        rows.append([figure.title + goal, *cells])
+    widths = [max(len(row[k]) for row in rows) for k in range(len(headings))]
+    lines = [
+        "  ".join(
+            [f"{row[0]:<{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    ]
+    notes = ["", "In brackets: as good as it gets; less is no better there. Else 0 is best."]
+    if len(measured) > 1:
+        notes.append("*: the best result of the row.")
+    reasons = {
+        f"{FIGURES[n].title}: {why}" for one in measured for n, why in one.missing.items() if n in FIGURES
+    }
+    return "\n".join([*(line.rstrip() for line in lines), *notes, *sorted(reasons)])
+
+
+def _short(path: Path) -> str:
+    return path.stem if len(path.stem) <= _WIDEST else "…" + path.stem[1 - _WIDEST :]
+
+
+def _check_installed(needs: dict[str, str]) -> None:
+    missing = [package for module, package in needs.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise click.ClickException(
+            f"texot evaluate needs {', '.join(missing)}: pip install 'texot[evaluate]'"
+        )
+
+
+def _check_page(page: Path, inputs: list[Path]) -> None:
+    """Refuse a page that cannot be written, before the work."""
+    from texot.errors import OutputError
+    from texot.files.write import check_output
+
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise click.BadParameter(f"{page} does not end in .html.", param_hint="'--report'")
+    if page.resolve() in {path.resolve() for path in inputs}:
+        raise click.UsageError(f"{page} would be used twice.", click.get_current_context())
+    if page.is_dir():
+        raise OutputError(f"cannot write '{page}': it is a directory; name a file")
+    check_output(page.with_name("report.png"))  # the folder
+
+
+def _read_opaque(path: Path) -> "Exemplar":
+    """An image without transparent pixels.
+
+    Raises:
+        InputError: it has some.
+    """
+    from texot.errors import InputError
+    from texot.files.exemplar import read_exemplar
+
+    image = read_exemplar(path)
+    if image.mask is not None:
+        raise InputError(
+            f"{path}: has transparent pixels, which no figure allows for: cut out an opaque part"
+        )
+    return image
+
+
+def _like(image: "Exemplar", exemplar: "Exemplar", path: Path | None) -> "Tensor":
+    """An image's pixels with the exemplar's channels."""
+    from texot.errors import InputError
+    from texot.files.exemplar import with_channels
+
+    pixels = with_channels(image.pixels, exemplar.pixels.shape[0])
+    if pixels is None:
+        raise InputError(
+            f"{path}: has {image.pixels.shape[0]} channels, the exemplar {exemplar.pixels.shape[0]}: "
+            "compare images of one kind"
+        )
+    return pixels
+
+
+def _read_result(path: Path, exemplar: "Exemplar", tile: str) -> _Result:
+    from texot.cli.record import unpack
+    from texot.engine.options import TILES
+    from texot.errors import InputError
+
+    pixels = _like(_read_opaque(path), exemplar, path)
+    try:
+        settings = unpack(path)
+    except InputError:  # not texot's own PNG
+        settings = {}
+    if tile == "auto":
+        tile = str(settings.get("tile"))
+    return _Result(path, pixels, tile if tile in TILES else "none", settings)

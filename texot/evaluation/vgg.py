@@ -1,0 +1,95 @@
+"""VGG-19 up to relu5_1, with the weights of a file that the user has; none comes with texot.
+
+The network is Simonyan & Zisserman 2015, "Very deep convolutional networks" (arXiv 1409.1556), as torchvision
+has it: RGB in [0, 1] less ImageNet's mean, over its deviation. The file is torchvision's state dict
+(`vgg19-dcbb9e9d.pth`), or the same tensors as safetensors; nothing in it is ever run.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.errors import InputError, one_line
+from texot.evaluation.network import Network
+
+_BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (1, 512))  # convolutions and channels; pooled after each
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+Weights = dict[str, tuple[Tensor, Tensor]]
+
+
+def vgg19(path: str | os.PathLike[str]) -> Network:
+    """VGG-19 with the weights of a file, for `deep_gram`, `oddness` and `sifid`.
+
+    Gram matrices are those of relu1_1, 2_1, 3_1, 4_1 and 5_1 (Gatys, Ecker & Bethge 2015).
+
+    Args:
+        path: a state dict with `features.0.weight` and so on: safetensors where the name ends so, else as
+            `torch.save` writes it, read with weights_only: no code in it is run.
+
+    Raises:
+        InputError: no such file, not a file of weights, or not VGG-19's.
+    """
+    weights = _read(Path(path))
+
+    def features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        return _run(image, layers, weights)
+
+    first = tuple(f"relu{block}_1" for block in range(1, len(_BLOCKS) + 1))
+    strides = {name: 2 ** (int(name[4]) - 1) for name in weights}
+    return Network("VGG-19", features, strides, first, odd_layer="relu4_1", frechet_layer="relu3_1")
+
+
+def _run(image: Tensor, layers: tuple[str, ...], weights: Weights) -> dict[str, Tensor]:
+    if image.shape[0] not in (1, 3):
+        raise InputError(f"deep features need 1 or 3 channels (grey or RGB), not {image.shape[0]}")
+    mean, deviation = (image.new_tensor(t)[:, None, None] for t in (_MEAN, _DEVIATION))
+    x = (image.expand(3, -1, -1) - mean) / deviation
+    found: dict[str, Tensor] = {}
+    for name, (kernel, bias) in weights.items():
+        if name[4] != "1" and name.endswith("_1"):
+            x = F.max_pool2d(x, 2, 2)
+        x = F.conv2d(x[None], kernel, bias, padding=1)[0].relu()
+        if name in layers:
+            found[name] = x
+        if len(found) == len(layers):
+            break
+    return found
+
+
+def _read(path: Path) -> Weights:
+    """Kernels (out, in, 3, 3) and biases (out,) by layer, in order."""
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            stored = load_file(path)
+        else:
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except ImportError as error:
+        raise InputError("safetensors are read with safetensors: pip install 'texot[evaluate]'") from error
+    except Exception as error:  # whatever a damaged or hostile file makes its reader raise
+        reason = one_line(error)[:90]
+        raise InputError(f"{path}: expected a file of weights and nothing else ({reason})") from error
+    weights: Weights = {}
+    index, before = 0, 3
+    for block, (count, channels) in enumerate(_BLOCKS, start=1):
+        for k in range(1, count + 1):
+            pair = []
+            for part, shape in (("weight", (channels, before, 3, 3)), ("bias", (channels,))):
+                key = f"features.{index}.{part}"
+                tensor = stored.get(key) if isinstance(stored, dict) else None
+                if not isinstance(tensor, Tensor) or tuple(tensor.shape) != shape:
+                    raise InputError(f"{path}: not VGG-19's weights: expected {key} of shape {shape}")
+                pair.append(tensor.detach().float())
+            weights[f"relu{block}_{k}"] = (pair[0], pair[1])
+            index, before = index + 2, channels  # a ReLU follows each
+        index += 1  # the pool
+    return weights
