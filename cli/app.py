@@ -6,10 +6,13 @@ from texot import __version__
 from texot.cli.doctor import doctor
 from texot.cli.errors import OneLineErrors
 from texot.cli.evaluate import evaluate
+from texot.cli.info import info
 from texot.cli.inpaint import inpaint
 from texot.cli.options import example
 from texot.cli.replay import replay
+from texot.cli.sample import sample
 from texot.cli.synthesize import synthesize
+from texot.cli.train import train
 
 
 @click.group(
@@ -24,6 +27,9 @@ def texot() -> None:
 
 texot.add_command(synthesize)
 texot.add_command(inpaint)
+texot.add_command(train)
+texot.add_command(sample)
+texot.add_command(info)
 texot.add_command(replay)
 texot.add_command(evaluate)
 texot.add_command(doctor)

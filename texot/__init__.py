@@ -14,11 +14,14 @@ from texot._version import __version__
 from texot.errors import DeviceError, InputError, OutputError, TexotError
 
 if TYPE_CHECKING:
+    from texot.generator.sampling import Generator
+    from texot.generator.training import train
     from texot.inpainting import inpaint, iter_inpaint
     from texot.synthesis import LossRecord, State, Synthesis, iter_synthesis, synthesize
 
 __all__ = [
     "DeviceError",
+    "Generator",
     "InputError",
     "LossRecord",
     "OutputError",
@@ -30,10 +33,12 @@ __all__ = [
     "iter_inpaint",
     "iter_synthesis",
     "synthesize",
+    "train",
 ]
 
 # public name -> module that defines it, imported when the name is first asked for
 _LAZY = {
+    "Generator": "texot.generator.sampling",
     "LossRecord": "texot.synthesis",
     "State": "texot.synthesis",
     "Synthesis": "texot.synthesis",
@@ -41,6 +46,7 @@ _LAZY = {
     "iter_inpaint": "texot.inpainting",
     "iter_synthesis": "texot.synthesis",
     "synthesize": "texot.synthesis",
+    "train": "texot.generator.training",
 }
 
 

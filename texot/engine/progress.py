@@ -10,6 +10,7 @@ from torch import Tensor
 from texot.engine.adam import Adam
 from texot.engine.objective import PatchTerm
 from texot.engine.variables import Variables
+from texot.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,16 @@ class Moving:
 
     @torch.no_grad()
     def restore(self, progress: Progress) -> None:
-        """Put it all back."""
-        for tensor, value in zip(self._tensors(), progress.tensors, strict=True):
+        """Put it all back.
+
+        Raises:
+            InputError: it is not of this job.
+        """
+        tensors = self._tensors()
+        shapes = [(tensor.shape, tensor.dtype) for tensor in tensors]
+        if shapes != [(tensor.shape, tensor.dtype) for tensor in progress.tensors]:
+            raise InputError("the checkpoint does not fit these options: train anew")
+        for tensor, value in zip(tensors, progress.tensors, strict=True):
             tensor.copy_(value)
         for adam in self.movers:
             adam.n_steps = progress.step

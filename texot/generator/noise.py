@@ -8,6 +8,8 @@ hash add up to a nearly normal value (the sum of four uniform ones: kurtosis 2.7
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -50,14 +52,14 @@ def plane_noise(
 
 def _keys(seed: int, stream: int, channels: int, positions: Tensor) -> Tensor:
     """(channels, n) int32: well mixed bits of every position, for every channel."""
-    base = _mixed(_mixed(np.array([seed], dtype=np.uint64)) + _U64(stream))
+    base = _mixed(_mixed(np.array([seed], np.uint64)) + np.array([stream], np.uint64))
     lanes = _mixed(base + np.arange(channels, dtype=_U64))
     at = positions.cpu().numpy().astype(np.int64).view(_U64)
     bits = (_mixed(_mixed(at)[None] ^ lanes[:, None]) >> _U64(32)).astype(np.uint32)
     return torch.from_numpy(bits.view(np.int32))
 
 
-def _mixed(z: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def _mixed(z: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
     """SplitMix64's output function of every number."""
     with np.errstate(over="ignore"):
         z = z + _U64(0x9E3779B97F4A7C15)

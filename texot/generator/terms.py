@@ -20,6 +20,7 @@ from texot.transport.measure import PatchMeasure
 from texot.transport.sliced import sliced_distance, systematic_sample
 
 _FLOOR = 1e-3  # of a whitened axis' variance, as a share of their mean
+_WHITE = 0.1  # weight of a whitened filter: with 1, early training has no aim but to be rid of its noise
 _MARGIN = 16  # pixels around an image that the network sees and the term does not
 _LEAST_DEVIATION = 0.2  # of a deep channel, as a share of their mean
 _N_DIRECTIONS = 48
@@ -34,14 +35,16 @@ class WhitenedTerm(SlicedTerm):
 
     Attributes:
         share: factor of the weight that the loop sets.
+        last: the value that was found last.
     """
 
     share: float = 1.0
+    last: float = field(init=False, default=0.0)
     whitening: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         centred = self.measure.y - self.measure.centre
-        self._variance = float(self.measure.nu @ (centred**2).sum(1))
+        self.variance = float(self.measure.nu @ (centred**2).sum(1))
         values, vectors = torch.linalg.eigh((centred * self.measure.nu[:, None]).T @ centred)
         floor = (_FLOOR * values.mean()).clamp_min(1e-12)
         self.whitening = vectors * torch.maximum(values, floor).rsqrt()  # (d, d)
@@ -57,9 +60,11 @@ class WhitenedTerm(SlicedTerm):
         plain = torch.randn(d, self.n_filters - half, generator=generator, dtype=torch.float32)
         plain = F.normalize(plain, dim=0) * d**0.5
         white = torch.randn(d, half, generator=generator, dtype=torch.float32).to(image)
-        white = self.whitening @ F.normalize(white, dim=0) * self._variance**0.5
+        white = _relative(x, y, self.whitening @ white) * (_WHITE * self.variance) ** 0.5
         filters = torch.cat([plain.to(image), white], 1)
-        return self.weight * self.share * sliced_distance(x, y, filters)
+        value = self.weight * self.share * sliced_distance(x, y, filters)
+        self.last = float(value.detach())
+        return value
 
 
 @dataclass
@@ -74,7 +79,7 @@ class DeepTerm(SlicedTerm):
         scales: (channels,) their deviations.
         weights: of the network.
         unit: squared patch distance that a relative distance of 1 counts as.
-        share: see `WhitenedTerm`.
+        share, last: see `WhitenedTerm`.
     """
 
     layers: dict[str, PatchMeasure] = field(default_factory=dict)
@@ -82,6 +87,7 @@ class DeepTerm(SlicedTerm):
     weights: Weights = field(default_factory=dict)
     unit: float = 1.0
     share: float = 1.0
+    last: float = field(init=False, default=0.0)
 
     @classmethod
     def of(
@@ -142,7 +148,15 @@ class DeepTerm(SlicedTerm):
             shift = float(torch.rand((), generator=generator, dtype=torch.float32))
             y = measure.y[systematic_sample(measure.nu, len(x), shift)]
             directions = torch.randn(x.shape[1], _N_DIRECTIONS, generator=generator, dtype=torch.float32)
-            directions = F.normalize(directions, dim=0).to(image)
-            spread = (y @ directions).std(0).clamp_min(1e-3)
-            total = total + sliced_distance(x, y, directions / spread)
-        return self.weight * self.share * self.unit * total / len(self.layers)
+            directions = directions.to(image)
+            total = total + sliced_distance(x, y, _relative(x, y, directions))
+        value = self.weight * self.share * self.unit * total / len(self.layers)
+        self.last = float(value.detach())
+        return value
+
+
+@torch.no_grad()
+def _relative(x: Tensor, y: Tensor, filters: Tensor) -> Tensor:
+    """Filters on which x and y have variance 1 on average: what has far too much cannot outweigh the rest."""
+    variance = ((x @ filters).var(0) + (y @ filters).var(0)) / 2
+    return filters * variance.clamp_min(1e-12).rsqrt()

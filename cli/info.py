@@ -1,0 +1,44 @@
+"""`texot info`: what a model file says of itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from texot.cli.options import FILE, example
+from texot.cli.run import start
+
+
+@click.command(short_help="Show what a model file holds.", epilog=example("texot info pebbles.safetensors"))
+@click.argument("model", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+def info(model: Path, as_json: bool) -> None:
+    """Show how MODEL, a file of 'texot train', was made: exemplar, options, loss, network, licence."""
+    start()
+    report = describe(model)
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    width = max(map(len, report))
+    for topic, finding in report.items():
+        shown = finding if isinstance(finding, str) else json.dumps(finding)
+        click.echo(f"{topic:<{width}}  {' '.join(shown.split())}")
+
+
+def describe(model: Path) -> dict[str, Any]:
+    """A finding for each topic."""
+    from dataclasses import asdict
+
+    from texot.generator.model_file import VERSION, load_model
+
+    loaded = load_model(model)
+    network = loaded.network
+    return {
+        "format": VERSION,
+        "license": loaded.license,
+        "weights": sum(parameter.numel() for parameter in network.parameters()),
+        **{f"network_{key}": value for key, value in asdict(network.architecture).items()},
+        "icc_profile": None if loaded.icc_profile is None else len(loaded.icc_profile),
+        **loaded.facts,
+    }

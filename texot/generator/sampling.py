@@ -1,0 +1,177 @@
+"""A trained texture: any window of its plane, or a torus of any size, tile by tile."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from texot.engine.isolation import own_modes
+from texot.engine.optimise import Synthesis
+from texot.engine.options import TILES, check_choice, check_memory, resolve_device, whole
+from texot.errors import InputError
+from texot.files.sizes import parse_size
+from texot.generator.model_file import Model, load_model, save_model
+from texot.generator.network import TextureNetwork
+
+TILE = 512
+"""Side of the tiles that large images are made of: their memory bounds that of any sample."""
+_FARTHEST = 2**40
+
+
+class Generator:
+    """A texture, learned by `texot.train`.
+
+    Args:
+        network: its weights.
+        facts: how it was made, plain JSON values; "mode" and "exemplar_size" are needed.
+        license: a line about the exemplar's or the model's licence.
+        icc_profile: of textures whose values are not sRGB, else None.
+
+    Attributes:
+        network: a `torch.nn.Module`, usable by itself.
+        facts, license, icc_profile: as given.
+
+    Example:
+        >>> generator = Generator.load("pebbles.safetensors")  # doctest: +SKIP
+        >>> generator.sample("1024x512", seed=7).save("new.png")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        network: TextureNetwork,
+        facts: dict[str, Any],
+        *,
+        license: str | None = None,
+        icc_profile: bytes | None = None,
+    ) -> None:
+        self.network, self.facts, self.license, self.icc_profile = network, facts, license, icc_profile
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, device: str | torch.device = "cpu") -> Generator:
+        """Read a model file.
+
+        Args:
+            path: of a file that `save` or `texot train` wrote.
+            device: where it samples: "auto", "cpu", "cuda" or "cuda:i".
+
+        Raises:
+            InputError: not a model of texot that this version reads.
+            DeviceError: no such device.
+        """
+        place = resolve_device(device)
+        model = load_model(path)
+        return cls(model.network.to(place), model.facts, license=model.license, icc_profile=model.icc_profile)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model, whole or not at all.
+
+        Raises:
+            OutputError: it cannot be written there.
+        """
+        save_model(Model(self.network, self.facts, self.license, self.icc_profile), path)
+
+    @property
+    def mode(self) -> str:
+        """How a sample is written, see `texot.files.exemplar.Exemplar`."""
+        return str(self.facts["mode"])
+
+    @property
+    def exemplar_size(self) -> tuple[int, int]:
+        """(width, height) of the exemplar."""
+        try:
+            width, height = self.facts["exemplar_size"]
+            return max(1, int(width)), max(1, int(height))
+        except (KeyError, TypeError, ValueError):
+            return 256, 256
+
+    def sample(
+        self,
+        size: str | int | tuple[int, int] | None = None,
+        *,
+        seed: int = 0,
+        at: tuple[int, int] = (0, 0),
+        tile: str = "both",
+    ) -> Synthesis:
+        """A sample of the texture.
+
+        Args:
+            size: (width, height), "WxH", a factor "2x" of the exemplar's, or None for its size.
+            seed: 0 <= seed < 2**63; each is another plane of the texture.
+            at: (x, y) of the sample's first pixel on the plane.
+            tile: axes along which the result's opposite edges continue each other, "both", "x", "y" or
+                "none": the plane repeats there after the sample's size.
+
+        Returns:
+            The image, with no losses. Overlapping windows of one seed agree where `tile` is "none".
+
+        Raises:
+            InputError: an option that cannot be used.
+        """
+        begun = time.perf_counter()
+        width, height = parse_size(size, self.exemplar_size)
+        check_memory(self.network.architecture.colours, (1, 1), (width, height))
+        image = torch.empty(self.network.architecture.colours, height, width, dtype=torch.float32)
+        for top, left, part in self.tiles((width, height), seed=seed, at=at, tile=tile):
+            image[:, top : top + part.shape[1], left : left + part.shape[2]] = part
+        settings = {"job": "sample", "seed": seed, "at": list(at), "size": [width, height], "tile": tile}
+        timings = {"total": time.perf_counter() - begun}
+        return Synthesis(image, [], [], timings, settings, self.mode, self.icc_profile)
+
+    def tiles(
+        self,
+        size: str | int | tuple[int, int] | None = None,
+        *,
+        seed: int = 0,
+        at: tuple[int, int] = (0, 0),
+        tile: str = "both",
+        side: int = TILE,
+    ) -> Iterator[tuple[int, int, Tensor]]:
+        """A sample in tiles, row by row: no more memory than one of them takes.
+
+        Arguments as in `sample`, checked at once; `side`: of the square tiles, in pixels.
+
+        Yields:
+            (top, left, tile), its place in the sample and its pixels (C, h, w) in [0, 1] on the CPU.
+        """
+        width, height = parse_size(size, self.exemplar_size)
+        check_choice("tile", tile, tuple(TILES))
+        seed = whole("seed", seed, 0, 2**63 - 1)
+        x, y = check_place(at)
+        side = whole("side", side, 1)
+        wraps = TILES[tile]
+        periods = height if wraps[0] else None, width if wraps[1] else None
+        return self._tiles(seed, (y, x), (height, width), periods, side)
+
+    def _tiles(
+        self,
+        seed: int,
+        at: tuple[int, int],
+        size: tuple[int, int],
+        periods: tuple[int | None, int | None],
+        side: int,
+    ) -> Iterator[tuple[int, int, Tensor]]:
+        for top in range(0, size[0], side):
+            for left in range(0, size[1], side):
+                part = min(side, size[0] - top), min(side, size[1] - left)
+                with own_modes(), torch.no_grad():
+                    image = self.network.sample(seed, (at[0] + top, at[1] + left), part, periods=periods)
+                    image = image.clamp_(0, 1).cpu()
+                yield top, left, image
+
+
+def check_place(at: Sequence[int]) -> tuple[int, int]:
+    """The place of a window on the plane, as plain ints (x, y).
+
+    Raises:
+        InputError: not two whole numbers of at most 2**40.
+    """
+    try:
+        x, y = at
+    except (TypeError, ValueError) as error:
+        raise InputError(f"at must be (x, y), two whole numbers, not {at!r}") from error
+    return whole("at's x", x, -_FARTHEST, _FARTHEST), whole("at's y", y, -_FARTHEST, _FARTHEST)

