@@ -15,7 +15,7 @@ from texot.cli.run import start, use_threads
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from texot.evaluation import Measurement
+    from texot.evaluation import Measurement, Yardstick
     from texot.evaluation.network import Network
     from texot.files.exemplar import Exemplar
     from texot.images.pyramid import Periodic
@@ -134,6 +134,8 @@ def evaluate(
             report.say("measuring copies of the exemplar, to compare with")
         beside = yardstick.comparisons() if compare else {}
     columns = {name: measurement for name, (_, measurement) in beside.items()}
+    if page:
+        _write_page(page, exemplar, yardstick, found, measured, beside)
     if as_json:
         for result, one in zip(found, measured, strict=True):
             click.echo(json.dumps(_as_json(exemplar, reference, result, one, columns, network.name)))
@@ -197,6 +199,29 @@ def _table(paths: list[Path], measured: "list[Measurement]", columns: "dict[str,
 
 def _short(path: Path) -> str:
     return path.stem if len(path.stem) <= _WIDEST else "…" + path.stem[1 - _WIDEST :]
+
+
+def _write_page(
+    page: Path,
+    exemplar: Path,
+    yardstick: "Yardstick",
+    found: list[_Result],
+    measured: "list[Measurement]",
+    beside: "dict[str, tuple[Tensor, Measurement]]",
+) -> None:
+    from texot.evaluation.report import Entry, write_report
+
+    entries = []
+    for name, result, one in zip(_names([r.path for r in found]), found, measured, strict=True):
+        losses = result.settings.get("losses")
+        curve = [v for v in losses if isinstance(v, float)] if isinstance(losses, list) else []
+        entries.append(Entry(name, result.pixels, one, result.settings, curve))
+    write_report(page, yardstick, entries, beside, name=exemplar.name)
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """Each file's name, or its whole path where two have one name."""
+    return [p.name if [q.name for q in paths].count(p.name) == 1 else str(p) for p in paths]
 
 
 def _check_installed(needs: dict[str, str]) -> None:

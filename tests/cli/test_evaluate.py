@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import QUICK, call, one_line, process
-from PIL import Image
+from command_line import QUICK, call, one_line, process, text
+from PIL import Image, PngImagePlugin
 
 from texot.evaluation import FIGURES
 
@@ -123,6 +123,24 @@ def test_grey_and_colour_are_compared(folder: Path) -> None:
     assert "oddness: oddness needs an exemplar" in table
 
 
+def test_report(folder: Path) -> None:
+    """Of a PNG of texot's own the settings are shown, and losses where it holds them."""
+    assert call("synthesize", "exemplar.png", "-o", "made.png", *QUICK).exit_code == 0
+    done = call("evaluate", *FEW, "exemplar.png", "made.png", "--report", "page.html", "--no-compare")
+    assert done.exit_code == 0, done.stderr
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert "exemplar.png: 1 result<" in page
+    assert "made.png: last loss " in page
+    assert "<dt>quality</dt><dd>draft</dd>" in page
+    assert "Loss of every step" not in page
+    settings = json.loads(text(Path("made.png"))["texot"])
+    info = PngImagePlugin.PngInfo()
+    info.add_text("texot", json.dumps({**settings, "losses": [3.0, 2.0, 1.5]}))
+    Image.open("made.png").save("again.png", pnginfo=info)
+    assert call("evaluate", *FEW, "exemplar.png", "again.png", "--report", "page.html").exit_code == 0
+    assert "Loss of every step" in Path("page.html").read_text(encoding="utf-8")
+
+
 def test_vgg_weights_are_used_or_refused(folder: Path) -> None:
     Path("vgg.pth").write_bytes(b"\x80\x04.")
     done = call("evaluate", *FEW, "exemplar.png", "rolled.png", "--vgg-weights", "vgg.pth")
@@ -150,6 +168,9 @@ def test_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) 
         (["exemplar.png", "rolled.png", "--vgg-weights", "missing.pth"], 1, "no such file"),
         (["exemplar.png", "rolled.png", "--tile", "z"], 2, "--tile"),
         (["exemplar.png", "rolled.png", "--seed", "x"], 2, "--seed"),
+        (["exemplar.png", "rolled.png", "--report", "page.txt"], 2, "--report"),
+        (["exemplar.png", "rolled.png", "--report", "no/page.html"], 1, "no such folder"),
+        (["exemplar.png", "rolled.png", "--report", "folder.html"], 1, "directory"),
     ],
 )
 def test_errors(folder: Path, arguments: list[str], code: int, word: str) -> None:
@@ -157,6 +178,7 @@ def test_errors(folder: Path, arguments: list[str], code: int, word: str) -> Non
     image = Image.open("rolled.png").convert("RGBA")
     image.putpixel((3, 3), (0, 0, 0, 0))
     image.save("clear.png")
+    Path("folder.html").mkdir()
     done = call("evaluate", *FEW, *arguments)
     assert done.exit_code == code, done.stderr
     assert word in one_line(done)
