@@ -6,6 +6,7 @@ from texot import __version__
 from texot.cli.doctor import doctor
 from texot.cli.errors import OneLineErrors
 from texot.cli.evaluate import evaluate
+from texot.cli.export import export
 from texot.cli.info import info
 from texot.cli.inpaint import inpaint
 from texot.cli.options import example
@@ -30,6 +31,7 @@ texot.add_command(inpaint)
 texot.add_command(train)
 texot.add_command(sample)
 texot.add_command(info)
+texot.add_command(export)
 texot.add_command(replay)
 texot.add_command(evaluate)
 texot.add_command(doctor)

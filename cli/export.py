@@ -1,0 +1,40 @@
+"""`texot export`: a learned texture for other programs."""
+
+from pathlib import Path
+
+import click
+
+from texot.cli.options import FILE, example
+from texot.cli.run import start
+
+
+@click.command(
+    short_help="Write a model as ONNX.", epilog=example("texot export pebbles.safetensors -o pebbles.onnx")
+)
+@click.argument("model", type=FILE)
+@click.option("-o", "--output", metavar="OUT", type=FILE, required=True, help="File to write: .onnx.")
+@click.option(
+    "--overwrite/--no-overwrite",
+    default=True,
+    show_default=True,
+    help="Whether a file that exists is replaced.",
+)
+def export(model: Path, output: Path, overwrite: bool) -> None:
+    """Write MODEL, a file of 'texot train', as an ONNX network: noise in, image out, any size.
+
+    Needs the extra texot[onnx].
+    """
+    start()
+    from texot.errors import OutputError
+    from texot.files.stream import check_writable
+    from texot.generator.export import export_onnx
+    from texot.generator.sampling import Generator
+
+    if output.suffix.lower() != ".onnx":
+        raise OutputError(f"expected an output file ending in .onnx, got {str(output)!r}")
+    check_writable(output)
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists and --no-overwrite protects it: choose another name")
+    generator = Generator.load(model)
+    export_onnx(generator, output)
+    click.echo(f"texot: wrote {output}", err=True)

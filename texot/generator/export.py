@@ -1,0 +1,92 @@
+"""A generator for other programs: ONNX, noise in, image out.
+
+The graph makes a window of the plane whose first pixel is (0, 0). Its height and width are dynamic: they
+follow from the noise, one input a scale, each as many pixels as `noise_shapes` tells.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import os
+import warnings
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from texot._version import __version__
+from texot.errors import TexotError
+from texot.files.write import write_whole
+from texot.generator.network import TextureNetwork, Window
+from texot.generator.sampling import Generator
+
+_OPSET = 18
+
+
+def noise_shapes(network: TextureNetwork, size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    """The shapes (1, channels, h, w) of the noise for an image of (height, width), finest first."""
+    rows, columns = network.window((0, 0), size)
+    return [
+        (1, network.architecture.noise_channels(scale), len(row.positions), len(column.positions))
+        for scale, (row, column) in enumerate(zip(rows, columns, strict=True))
+    ]
+
+
+class _Whole(nn.Module):
+    """The network on one window, whose cuts are the same for all sizes: its first pixel decides."""
+
+    def __init__(self, network: TextureNetwork, window: Window) -> None:
+        super().__init__()
+        self.network, self.window = network, window
+
+    def forward(self, *noise: Tensor) -> Tensor:
+        """(1, C, height, width) in [0, 1]."""
+        image: Tensor = self.network(list(noise), self.window)
+        return image.clamp(0, 1)
+
+
+def export_onnx(generator: Generator, path: str | os.PathLike[str]) -> None:
+    """Write the network as an ONNX file, whole or not at all.
+
+    Inputs are `noise_0` (finest) to `noise_k`, standard normal, of `noise_shapes`; the output `image` is
+    (1, C, height, width) in [0, 1]. The metadata tells the model's facts as JSON under "texot".
+
+    Raises:
+        TexotError: the package `onnx` is not installed.
+        OutputError: the file cannot be written there.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise TexotError("export needs the package onnx: pip install 'texot[onnx]'") from error
+    size = (48, 56)
+    network = generator.network.cpu()
+    window = network.window((0, 0), size)
+    names = [f"noise_{scale}" for scale in range(network.architecture.n_scales)]
+    axes: dict[str, Any] = {name: {2: f"height_{name}", 3: f"width_{name}"} for name in names}
+    buffer = io.BytesIO()
+    # tracing is all that is needed here; torch before 2.5 knows nothing else
+    old: dict[str, Any] = (
+        {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
+    )
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # of torch's exporter, for torch's developers
+        torch.onnx.export(
+            _Whole(network, window),
+            tuple(network.noise(0, window)),
+            cast(Any, buffer),
+            input_names=names,
+            output_names=["image"],
+            dynamic_axes={**axes, "image": {2: "height", 3: "width"}},
+            opset_version=_OPSET,
+            **old,
+        )
+    model = onnx.load_from_string(buffer.getvalue())
+    about = {**generator.facts, "texot": __version__, "license": generator.license}
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "texot", json.dumps(about, sort_keys=True)
+    model.producer_name, model.producer_version = "texot", __version__
+    onnx.checker.check_model(model)
+    write_whole(path, model.SerializeToString())
