@@ -106,3 +106,13 @@ def test_a_coarser_window_is_the_coarser_part_of_the_network() -> None:
         parameter.zero_()
     assert torch.equal(before, net.sample(4, (2, 3), (9, 9), scale=2))
     assert net.sample(4, (0, 0), (8, 8), scale=1).shape == (3, 8, 8)
+
+
+def test_moments_are_matched() -> None:
+    net = network()
+    net.contrast.mul_(0.02)
+    mean, deviation = torch.tensor([0.3, 0.5, 0.6]), torch.tensor([0.05, 0.1, 0.02])
+    net.match_moments(mean, deviation)
+    image = net.sample(77, (1000, 0), (300, 300)).flatten(1)
+    torch.testing.assert_close(image.mean(1), mean, atol=0.01, rtol=0)
+    torch.testing.assert_close(image.std(1), deviation, atol=0, rtol=0.1)

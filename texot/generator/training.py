@@ -37,6 +37,7 @@ from texot.generator.sampling import Generator
 from texot.generator.terms import DeepTerm, WhitenedTerm
 from texot.images.patches import extract_patches
 from texot.images.pyramid import downsample_known, upsample
+from texot.images.statistics import channel_moments
 from texot.transport.semi_dual import semi_dual
 from texot.transport.solvers import solve
 
@@ -331,6 +332,9 @@ class Trainer:
             "total_steps": state.total_steps,
         }
         network = self.averaged()
+        mean, deviation = channel_moments(source.pixels, source.mask)
+        if state.scale == 0:
+            network.match_moments(mean.flatten(), deviation.flatten())
         if with_gap and state.scale == 0:
             facts["dual_gap"] = self.dual_gap(network)
         return Generator(network, facts, icc_profile=source.icc_profile)
