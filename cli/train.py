@@ -1,5 +1,6 @@
 """`texot train`: learn a texture once, to make as much of it as anyone wants."""
 
+import os
 import re
 import signal
 import threading
@@ -120,31 +121,38 @@ def train(
 
     Ctrl-C writes a checkpoint, from which --resume goes on.
     """
-    with reporter(progress, quiet) as report:
+    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+    with reporter(progress, quiet or not first) as report:
         free = start()
         from texot.files.exemplar import read_exemplar
         from texot.generator.checkpoint import load_checkpoint, save_checkpoint
+        from texot.generator.processes import Processes
         from texot.generator.training import Trainer
 
         source = read_exemplar(exemplar)
         aside = _check_names(exemplar, output, overwrite)
         use_threads(threads, free, report)
         before = load_checkpoint(aside) if resume else None
-        trainer = Trainer(source, resume=before, **options)
-        journal = TrainingLog(log_dir, preview_every, len(trainer.losses))
+        processes = Processes.from_environment(options["device"])
+        trainer = Trainer(source, resume=before, processes=processes, **options)
+        journal = TrainingLog(log_dir if first else None, preview_every, len(trainer.losses))
         report.start(version=__version__, output=output, seed=options["seed"], size=source.size)
         with CtrlC() as ctrl_c, _Term(ctrl_c) as term:
             for state in trainer:
                 ctrl_c.keep()
                 report.step(state)
                 journal.step(trainer, state)
-                if ctrl_c.pressed:
-                    save_checkpoint(trainer.checkpoint(), aside)
+                if processes.any(ctrl_c.pressed):
+                    if first:
+                        save_checkpoint(trainer.checkpoint(), aside)
                     raise _interrupted(trainer, aside, term.came)
-                if state.total_step % checkpoint_every == 0:
+                if first and state.total_step % checkpoint_every == 0:
                     save_checkpoint(trainer.checkpoint(), aside)
             ctrl_c.ignore()
             journal.end()
+            processes.leave()
+            if not first:
+                return
             generator = trainer.generator()
             generator.license = license_
             generator.save(output)

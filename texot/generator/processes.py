@@ -1,0 +1,88 @@
+"""Several processes that train one network: `torchrun --nproc-per-node N -m texot train ...`.
+
+Every process draws its own noise; gradients of weights and potentials are averaged over all
+(torch.distributed: gloo on CPUs, nccl on GPUs). What decides how long to train is agreed upon at every step.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from texot.errors import DeviceError, one_line
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes of one training.
+
+    Attributes:
+        rank: this one, from 0.
+        count: of them.
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    @classmethod
+    def from_environment(cls, device: str) -> Processes:
+        """What torchrun has started: itself, or one process alone.
+
+        Args:
+            device: of the training: CUDA devices speak nccl.
+
+        Raises:
+            DeviceError: the processes do not find each other.
+        """
+        if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+            return cls()
+        cuda = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+        try:
+            if cuda:
+                torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+            dist.init_process_group("nccl" if cuda else "gloo")
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise DeviceError(f"the processes do not find each other: {one_line(error)}") from error
+        return cls(dist.get_rank(), dist.get_world_size())
+
+    @torch.no_grad()
+    def average(self, tensors: list[Tensor]) -> None:
+        """Replace tensors by their means over the processes."""
+        flat = torch.cat([tensor.detach().flatten() for tensor in tensors])
+        dist.all_reduce(flat)
+        flat /= self.count
+        means = torch.split(flat, [tensor.numel() for tensor in tensors])
+        for tensor, mean in zip(tensors, means, strict=True):
+            tensor.copy_(mean.view_as(tensor))
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is so in any process: all of them must ask."""
+        return flag if self.count == 1 else bool(self._reduced([float(flag)], dist.ReduceOp.MAX)[0])
+
+    def least(self, numbers: tuple[int, ...]) -> tuple[int, ...]:
+        """The smallest of each number over the processes."""
+        if self.count == 1:
+            return numbers
+        return tuple(int(n) for n in self._reduced([float(n) for n in numbers], dist.ReduceOp.MIN))
+
+    def generator(self, seed: int) -> torch.Generator | None:
+        """This process's own source of noise; None for the first, which goes on with what it has."""
+        if not self.rank:
+            return None
+        return torch.Generator().manual_seed((seed * 1_000_003 + self.rank) % 2**63)
+
+    def leave(self) -> None:
+        """Let go of the others."""
+        if self.count > 1:
+            dist.destroy_process_group()
+
+    def _reduced(self, values: list[float], operation: dist.ReduceOp.RedOpType) -> list[float]:
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        tensor = torch.tensor(values, dtype=torch.float64, device=device)
+        dist.all_reduce(tensor, operation)
+        found: list[float] = tensor.tolist()
+        return found
