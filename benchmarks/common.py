@@ -143,7 +143,12 @@ def run_texot(*arguments: object, threads: int | None = None) -> Measured:
     Raises:
         click.ClickException: it fails; with what it said.
     """
-    command = [sys.executable, "-m", "texot", *map(str, arguments)]
+    return run_module("texot", *arguments, threads=threads)
+
+
+def run_module(module: str, *arguments: object, threads: int | None = None) -> Measured:
+    """`run_texot` for any module that takes --threads."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
     if threads:
         command += ["--threads", str(threads)]
     with tempfile.TemporaryFile() as said:
