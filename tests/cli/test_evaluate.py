@@ -2,15 +2,18 @@
 
 import importlib.util
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import QUICK, call, one_line, process, text
+from command_line import QUICK, call, environment, one_line, process, text
 from PIL import Image, PngImagePlugin
 
 from texot.evaluation import FIGURES
 
+ROOT = Path(__file__).parents[2]
 FEW = ["--n-samples", "200"]
 
 pytestmark = pytest.mark.skipif(
@@ -183,3 +186,27 @@ def test_errors(folder: Path, arguments: list[str], code: int, word: str) -> Non
     assert done.exit_code == code, done.stderr
     assert word in one_line(done)
     assert done.stdout == ""
+
+
+@pytest.mark.skipif(not (ROOT / "docs").exists(), reason="not a checkout")
+def test_every_name_is_documented() -> None:
+    """docs/evaluate.md tells what the JSON's names mean, in the words of the report."""
+    page = (ROOT / "docs" / "evaluate.md").read_text(encoding="utf-8")
+    for name, figure in FIGURES.items():
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+        assert f"| {figure.title} | {figure.goal:g}" in row
+        assert row.endswith(f"| {figure.meaning} |")
+    for name in ("distance_by_scale", "missing", "compare", "network", "tile", "reference"):
+        assert f"`{name}`" in page
+
+
+def test_only_evaluate_needs_its_extra(folder: Path) -> None:
+    """Neither other commands nor the metrics' modules import what draws pages or solves exactly."""
+    script = (
+        "import sys, texot, texot.synthesis, texot.evaluation, texot.cli.app\n"
+        "print({'matplotlib', 'jinja2', 'ot', 'safetensors', 'ndf'} & {m.split('.')[0] for m in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=environment(), capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "set()", done.stderr

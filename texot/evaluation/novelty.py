@@ -116,7 +116,8 @@ def copy_share(
     all positions q of the exemplar, by Euclidean distance in the 64 first principal axes of the exemplar's
     patches. Its offset is q - p modulo the size of the image. A patch counts as copied where at least
     `neighbours` of its 4 grid neighbours have exactly its offset. A rolled or cropped exemplar gives about 1,
-    noise about 0. A texture that repeats, like bricks, is coherent with itself: that is no copying.
+    noise about 0. A texture that repeats, like bricks, is coherent with itself: that is no copying. 3.5 s for
+    512x512; its time grows with the product of the areas.
 
     Args:
         image: (C, H, W).
@@ -170,7 +171,8 @@ def layout_share(image: Tensor, exemplar: Tensor, *, periodic: Periodic = TORUS)
 
     One toroidal shift gives 1, two of equal area about 0.5, noise about 0.01. The exemplar may also be
     another result: two seeds that came to the same layout give 1. What counts is where things are, not
-    whether details agree; a regular texture, like bricks, shares its layout with any shift by a period.
+    whether details agree; a regular texture, like bricks, shares its layout with any shift by a period. 0.1 s
+    for 512x512.
 
     Args:
         image: (C, H, W).

@@ -36,7 +36,7 @@ def repetition(image: Tensor, *, periodic: Periodic = TORUS) -> float:
     quarter pasted over another gives 0.42 to 0.5 (patches across its edge do not match), a 2x2 tiling 1. Of
     the samples, photographs as they were taken have less than 0.02; grass_gray, with retouched places, 0.2;
     four that were made seamless by blending them with their own half shift over 0.9. Bricks, weaves and other
-    regular textures may repeat too (rug 0.6): compare with the exemplar's own.
+    regular textures may repeat too (rug 0.6): compare with the exemplar's own. 2 s for 512x512.
 
     Args:
         image: (C, H, W), each side at least 32 pixels.

@@ -11,6 +11,7 @@ from texot.errors import InputError
 from texot.evaluation.inputs import check_image, check_pair
 from texot.images.autocorrelation import autocorrelation
 
+_MIDDLE = 1024  # pixels a side that an autocorrelation is taken of
 _ROUNDING_POWER = 1 / 255**2 / 12  # variance of rounding to 8 bits
 
 
@@ -19,7 +20,7 @@ def radial_spectrum(image: Tensor, n_bands: int = 24) -> Tensor:
 
     The luminance is the mean over channels. Its mean is removed and a periodic Hann window applied, so that
     images that tile compare with images that do not. The power of rounding to 8 bits (1/255)^2 / 12 is added:
-    below it nothing is seen, and an exemplar without high frequencies stays finite.
+    below it nothing is seen, and an exemplar without high frequencies stays finite. 0.02 s for 512x512.
 
     `texot.statistics.band_power`, which the synthesis corrects with, is not used: its rings end at the corner
     of the spectrum, and no number of them puts an edge on the Nyquist frequency.
@@ -75,7 +76,7 @@ def lattice_error(image: Tensor, exemplar: Tensor, periods: tuple[int, ...] = (2
     Optimisation on grids of patches may leave a lattice with the grid's period, which a radial average hides:
     its power sits around the frequencies (1/p, 0), (0, 1/p) and (1/p, 1/p). It is compared with the power a
     little further in and out on the same lines, so that neither sharpness nor a seam, which spreads along
-    them, is taken for one.
+    them, is taken for one. 0.04 s for 512x512.
 
     Args:
         image, exemplar: (C, H, W) of at least 32x32 pixels.
@@ -126,7 +127,8 @@ def autocorrelation_error(image: Tensor, exemplar: Tensor) -> float:
     Root mean square over all lags t with |t_y|, |t_x| up to a quarter of the shortest side of both images of
     r_image(t) - r_exemplar(t), where r is the correlation coefficient of the image with itself moved by t,
     channels added up, nothing wrapped. It sees lost periods and turned grain, which a radial spectrum
-    averages away, and stays small for blur of fine detail. 0.4 s for 512x512.
+    averages away, and stays small for blur of fine detail. Of larger images the middle 1024x1024 pixels are
+    looked at. 0.8 s for 512x512.
 
     Args:
         image, exemplar: (C, H, W), of any sizes of 8x8 pixels or more.
@@ -141,7 +143,7 @@ def autocorrelation_error(image: Tensor, exemplar: Tensor) -> float:
     Source: autocorrelation as a texture statistic, Portilla & Simoncelli 2000, "A parametric texture model
         based on joint statistics of complex wavelet coefficients".
     """
-    image, exemplar = check_pair(image, exemplar)
+    image, exemplar = (_middle(t) for t in check_pair(image, exemplar))
     side = min(*image.shape[1:], *exemplar.shape[1:])
     if side < 8:
         raise InputError(f"an autocorrelation needs sides of 8 px or more, not {side}")
@@ -149,3 +151,10 @@ def autocorrelation_error(image: Tensor, exemplar: Tensor) -> float:
     lags = torch.arange(-reach, reach + 1)
     own, wanted = (autocorrelation(t)[lags[:, None], lags] for t in (image, exemplar))
     return float(((own - wanted) ** 2).mean().sqrt())
+
+
+def _middle(image: Tensor) -> Tensor:
+    for axis in (1, 2):
+        n = image.shape[axis]
+        image = image.narrow(axis, max(0, n - _MIDDLE) // 2, min(n, _MIDDLE))
+    return image

@@ -8,6 +8,7 @@ blurred one others, and `Yardstick.comparisons` tells what they get.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ from texot.images.pyramid import Periodic, downsample, downsample_known
 _TINY = 1e-12
 _MOST_SCALES = 4
 _SEMI_DUAL_SIDE = 96
+_MOST_PAIRS = (
+    2**40
+)  # of pixels: 1024x1024 both, a minute; copies of larger images are looked for at half size
 
 Value = float | list[float] | None
 
@@ -124,7 +128,10 @@ class Yardstick:
             return [float(mean.max()), float(deviation.max())]
 
         def copies() -> list[Value]:
-            found["copies"] = copy = copy_share(image, exemplar, periodic=periodic)
+            a, b = image, exemplar
+            while math.prod(a.shape[1:]) * math.prod(b.shape[1:]) > _MOST_PAIRS:
+                a, b = downsample(a, periodic=periodic), downsample_known(b)[0]
+            found["copies"] = copy = copy_share(a, b, periodic=periodic)
             return [copy.share, copy.unused]
 
         def odd() -> list[Value]:
