@@ -73,6 +73,8 @@ def changed(path: Path, **about: Any) -> bytes:
                 ("inner", True, "inner"),
                 ("colours", 2, ""),
                 ("more", 1, "architecture"),
+                ("published", 1, "network"),
+                ("published", True, "tensors"),
             )
         ],
     ],

@@ -112,7 +112,14 @@ def test_moments_are_matched() -> None:
     net = network()
     net.contrast.mul_(0.02)
     mean, deviation = torch.tensor([0.3, 0.5, 0.6]), torch.tensor([0.05, 0.1, 0.02])
-    net.match_moments(mean, deviation)
+    net.match_moments(mean, deviation, n_iter=5)
     image = net.sample(77, (1000, 0), (300, 300)).flatten(1)
     torch.testing.assert_close(image.mean(1), mean, atol=0.01, rtol=0)
     torch.testing.assert_close(image.std(1), deviation, atol=0, rtol=0.1)
+
+
+def test_uniform_noise() -> None:
+    noise = plane_noise(3, 0, 2, torch.arange(200), torch.arange(200), uniform=True)
+    assert 0 <= float(noise.min()) < float(noise.max()) < 1
+    torch.testing.assert_close(noise.mean((1, 2)), torch.full((2,), 0.5), atol=0.01, rtol=0)
+    torch.testing.assert_close(noise.var((1, 2)), torch.full((2,), 1 / 12), atol=0.002, rtol=0)

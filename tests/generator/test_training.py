@@ -226,6 +226,36 @@ def test_wrong_options() -> None:
         Trainer(clouds(1, 7, 9))
 
 
+def test_the_published_network(tmp_path: Path) -> None:
+    """Trained jointly on windows; resumed bit-identically; samples are windows of one plane all the same."""
+    options: dict[str, Any] = {
+        "preset": "paper",
+        "steps": 6,
+        "n_scales": 3,
+        "backend": "tiled",
+        "device": "cpu",
+    }
+    trainer = Trainer(clouds(1, 40, 40), **options)
+    whole = trained(trainer)
+    first = Trainer(clouds(1, 40, 40), **options)
+    trained(first, 3)
+    save_checkpoint(first.checkpoint(), tmp_path / "c")
+    assert equal(
+        whole, trained(Trainer(clouds(1, 40, 40), resume=load_checkpoint(tmp_path / "c"), **options))
+    )
+    generator = trainer.generator()
+    generator.save(tmp_path / "m.safetensors")
+    again = texot.Generator.load(tmp_path / "m.safetensors")
+    assert again.facts["preset"] == "paper"
+    image = again.sample((50, 40), seed=2, tile="none").image
+    assert torch.equal(image, generator.sample((50, 40), seed=2, tile="none").image)
+    part = again.sample((13, 9), seed=2, at=(21, 17), tile="none").image
+    torch.testing.assert_close(part, image[:, 17:26, 21:34], atol=1 / 255, rtol=0)
+    tile = again.sample((37, 21), seed=2).image
+    moved = again.sample((37, 21), seed=2, at=(9, 4)).image
+    torch.testing.assert_close(tile.roll((-4, -9), (1, 2)), moved, atol=1 / 255, rtol=0)
+
+
 # deep features
 
 

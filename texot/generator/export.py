@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from texot._version import __version__
 from texot.errors import TexotError
 from texot.files.write import write_whole
-from texot.generator.network import TextureNetwork, Window
+from texot.generator.network import PlaneNetwork, Window
 from texot.generator.sampling import Generator
 
 _OPSET = 18
 
 
-def noise_shapes(network: TextureNetwork, size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+def noise_shapes(network: PlaneNetwork, size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
     """The shapes (1, channels, h, w) of the noise for an image of (height, width), finest first."""
     rows, columns = network.window((0, 0), size)
     return [
@@ -37,7 +37,7 @@ def noise_shapes(network: TextureNetwork, size: tuple[int, int]) -> list[tuple[i
 class _Whole(nn.Module):
     """The network on one window, whose cuts are the same for all sizes: its first pixel decides."""
 
-    def __init__(self, network: TextureNetwork, window: Window) -> None:
+    def __init__(self, network: PlaneNetwork, window: Window) -> None:
         super().__init__()
         self.network, self.window = network, window
 

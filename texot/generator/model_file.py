@@ -19,12 +19,14 @@ from torch import Tensor
 
 from texot.errors import InputError, one_line
 from texot.files.write import write_whole
-from texot.generator.network import Architecture, TextureNetwork
+from texot.generator.network import Architecture, PlaneNetwork, TextureNetwork
+from texot.generator.published import PublishedNetwork
 
 FORMAT = "texot-generator"
 VERSION = 1
 _MOST_BYTES = 2**28
 _MOST = {"colours": 32, "widths": 1024, "fresh": 64, "inner": 64, "blocks": 8}
+_LEAST = {"inner": 0}
 _MOST_SCALES = 12
 
 
@@ -39,7 +41,7 @@ class Model:
         icc_profile: of textures whose values are not sRGB, else None.
     """
 
-    network: TextureNetwork
+    network: PlaneNetwork
     facts: dict[str, Any]
     license: str | None = None
     icc_profile: bytes | None = None
@@ -81,7 +83,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
             raise InputError(
                 f"its version is {about.get('version')!r} and this texot reads {VERSION}: update texot"
             )
-        network = TextureNetwork(_architecture(about.get("architecture")))
+        network = build_network(_architecture(about.get("architecture")))
         _fill(network, tensors)
         facts, license_, icc = about.get("facts"), about.get("license"), about.get("icc_profile")
         if not isinstance(facts, dict) or not isinstance(license_, str | None):
@@ -97,6 +99,12 @@ def load_model(path: str | os.PathLike[str]) -> Model:
             f"{name!r} is no model of texot ({one_line(error)}): expected a file that 'texot train' wrote"
         ) from error
     return Model(network.requires_grad_(False).eval(), facts, license_, profile)
+
+
+def build_network(architecture: Architecture, generator: torch.Generator | None = None) -> PlaneNetwork:
+    """A fresh network of an architecture, its first weights from a CPU generator."""
+    kind = PublishedNetwork if architecture.published else TextureNetwork
+    return kind(architecture, generator)
 
 
 def pack(tensors: dict[str, Tensor], about: dict[str, Any]) -> bytes:
@@ -149,7 +157,7 @@ def read_file(name: str) -> bytes:
     return data
 
 
-def _tensors(network: TextureNetwork) -> dict[str, Tensor]:
+def _tensors(network: PlaneNetwork) -> dict[str, Tensor]:
     return cast("dict[str, Tensor]", network.state_dict())
 
 
@@ -159,17 +167,20 @@ def _architecture(stored: object) -> Architecture:
     Raises:
         InputError: it is none.
     """
-    if not isinstance(stored, dict) or set(stored) != set(_MOST):
+    if not isinstance(stored, dict) or set(stored) != {*_MOST, "published"}:
         raise InputError("its architecture is damaged")
-    values: dict[str, Any] = {}
+    if not isinstance(stored["published"], bool):
+        raise InputError("its architecture's network is none of texot's")
+    values: dict[str, Any] = {"published": stored["published"]}
     for key, most in _MOST.items():
         value = stored[key]
         single = key in ("colours", "inner")
         entries = [value] if single else value
         if not isinstance(entries, list) or not 1 <= len(entries) <= _MOST_SCALES:
             raise InputError(f"its architecture's {key} are damaged")
-        if not all(type(n) is int and 1 <= n <= most for n in entries):
-            raise InputError(f"its architecture's {key} are not from 1 to {most}")
+        least = _LEAST.get(key, 1)
+        if not all(type(n) is int and least <= n <= most for n in entries):
+            raise InputError(f"its architecture's {key} are not from {least} to {most}")
         values[key] = value if single else tuple(entries)
     if not len(values["widths"]) == len(values["fresh"]) == len(values["blocks"]):
         raise InputError("its architecture's scales do not agree")
@@ -177,7 +188,7 @@ def _architecture(stored: object) -> Architecture:
 
 
 @torch.no_grad()
-def _fill(network: TextureNetwork, tensors: dict[str, Tensor]) -> None:
+def _fill(network: PlaneNetwork, tensors: dict[str, Tensor]) -> None:
     """Give the network its tensors.
 
     Raises:
@@ -190,6 +201,8 @@ def _fill(network: TextureNetwork, tensors: dict[str, Tensor]) -> None:
         found = tensors[name]
         if found.dtype != tensor.dtype or found.shape != tensor.shape:
             raise InputError(f"{name} is {tuple(found.shape)} of {found.dtype}, not {tuple(tensor.shape)}")
+        if name.endswith("running_var") and bool((found < 0).any()):
+            raise InputError(f"{name} holds negative variances")
         if not bool(found.isfinite().all()):
             raise InputError(f"{name} holds NaN or infinite values")
         tensor.copy_(found)

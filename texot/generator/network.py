@@ -42,6 +42,7 @@ class Architecture:
         fresh: noise channels joined to the features at every scale.
         inner: noise channels inside every convolution layer.
         blocks: blocks at every scale.
+        published: whether it is the network of the paper, see `texot.generator.published`.
     """
 
     colours: int
@@ -49,6 +50,7 @@ class Architecture:
     fresh: tuple[int, ...] = (4, 4, 4, 8)
     inner: int = 4
     blocks: tuple[int, ...] = (1, 1, 1, 2)
+    published: bool = False
 
     @property
     def n_scales(self) -> int:
@@ -58,7 +60,7 @@ class Architecture:
     @property
     def margins(self) -> tuple[int, ...]:
         """Pixels beyond a window that each scale's convolutions look at, finest first."""
-        return tuple(2 * n for n in self.blocks)
+        return tuple((4 if self.published else 2) * n for n in self.blocks)
 
     def noise_channels(self, scale: int) -> int:
         """Noise values a pixel of a scale."""
@@ -88,14 +90,88 @@ class Block(nn.Module):
         """Features (1, c, h - 4, w - 4) of x (1, c', h, w), with noise (1, 2 inner, h, w)."""
         first, second = noise.chunk(2, 1)
         # in place, an eighth faster; no result that a gradient needs is lost
-        y = self.first(_norm(x)).add_(self.noise[0](_inside(first, 1)))
-        y = self.second(_norm(F.leaky_relu_(y, _SLOPE))).add_(self.noise[1](_inside(second, 2)))
+        y = self.first(_norm(x)).add_(self.noise[0](inside(first, 1)))
+        y = self.second(_norm(F.leaky_relu_(y, _SLOPE))).add_(self.noise[1](inside(second, 2)))
         y = F.leaky_relu_(y, _SLOPE)
-        found: Tensor = self.skip(_inside(x, 2)).add_(y).mul_(math.sqrt(0.5))
+        found: Tensor = self.skip(inside(x, 2)).add_(y).mul_(math.sqrt(0.5))
         return found
 
 
-class TextureNetwork(nn.Module):
+class PlaneNetwork(nn.Module):
+    """What every network of a texture can do: make any window of an infinite plane, or of a torus."""
+
+    architecture: Architecture
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
+
+    def scale_of(self, name: str) -> int:
+        """The scale that a parameter belongs to."""
+        raise NotImplementedError
+
+    def match_moments(self, mean: Tensor, deviation: Tensor, *, side: int = 256) -> None:
+        """Give the texture these channel means and deviations (C,), where the network has a way to.
+
+        Measured on a sample of side x side pixels.
+        """
+
+    def window(
+        self,
+        at: tuple[int, int],
+        size: tuple[int, int],
+        *,
+        scale: int = 0,
+        periods: tuple[int | None, int | None] = (None, None),
+    ) -> Window:
+        """What `noise` and `forward` need to know of a window.
+
+        Args:
+            at: (y, x) of its first pixel.
+            size: (height, width).
+            scale: the scale it is a window of, 0 = finest.
+            periods: pixels (y, x) of that scale after which the texture repeats, or None.
+        """
+        margins = self.architecture.margins[scale:]
+        y, x = (
+            spans(first, first + length, margins, period)
+            for first, length, period in zip(at, size, periods, strict=True)
+        )
+        return y, x
+
+    def noise(self, seed: int, window: Window) -> list[Tensor]:
+        """The noise (1, channels, h, w) of a window at each of its scales, finest first."""
+        first = self.architecture.n_scales - len(window[0])
+        return [
+            plane_noise(
+                seed,
+                first + k,
+                self.architecture.noise_channels(first + k),
+                rows.positions,
+                columns.positions,
+                self.device,
+                uniform=self.architecture.published,
+            )[None]
+            for k, (rows, columns) in enumerate(zip(*window, strict=True))
+        ]
+
+    def sample(
+        self,
+        seed: int,
+        at: tuple[int, int],
+        size: tuple[int, int],
+        *,
+        scale: int = 0,
+        periods: tuple[int | None, int | None] = (None, None),
+    ) -> Tensor:
+        """A window (C, height, width) of the texture of a seed; arguments as in `window`."""
+        window = self.window(at, size, scale=scale, periods=periods)
+        image: Tensor = self(self.noise(seed, window), window)[0]
+        return image
+
+
+class TextureNetwork(PlaneNetwork):
     """A texture as a network; usable by itself: see `forward`.
 
     Args:
@@ -137,43 +213,9 @@ class TextureNetwork(nn.Module):
                 for layer in module.noise:
                     cast(nn.Conv2d, layer).weight.mul_(0.3)
 
-    def window(
-        self,
-        at: tuple[int, int],
-        size: tuple[int, int],
-        *,
-        scale: int = 0,
-        periods: tuple[int | None, int | None] = (None, None),
-    ) -> Window:
-        """What `noise` and `forward` need to know of a window.
-
-        Args:
-            at: (y, x) of its first pixel.
-            size: (height, width).
-            scale: the scale it is a window of, 0 = finest.
-            periods: pixels (y, x) of that scale after which the texture repeats, or None.
-        """
-        margins = self.architecture.margins[scale:]
-        y, x = (
-            spans(first, first + length, margins, period)
-            for first, length, period in zip(at, size, periods, strict=True)
-        )
-        return y, x
-
-    def noise(self, seed: int, window: Window) -> list[Tensor]:
-        """The noise (1, channels, h, w) of a window at each of its scales, finest first."""
-        first = self.architecture.n_scales - len(window[0])
-        return [
-            plane_noise(
-                seed,
-                first + k,
-                self.architecture.noise_channels(first + k),
-                rows.positions,
-                columns.positions,
-                self.mean.device,
-            )[None]
-            for k, (rows, columns) in enumerate(zip(*window, strict=True))
-        ]
+    def scale_of(self, name: str) -> int:
+        """See `PlaneNetwork`: names are scales.0.first.weight, colours.3.bias."""
+        return int(name.split(".")[1])
 
     def forward(self, noise: list[Tensor], window: Window) -> Tensor:
         """The image (1, C, h, w) of a window; values are not clipped to [0, 1].
@@ -192,25 +234,25 @@ class TextureNetwork(nn.Module):
             fresh, inner = noise[k][:, : a.fresh[scale]], noise[k][:, a.fresh[scale] :]
             if features is not None:
                 features = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
-                features = _cut(features, rows.features, columns.features, fresh.shape[2:])
+                features = cut(features, rows.features, columns.features, fresh.shape[2:])
                 features = torch.cat([features, fresh], 1)
             else:
                 features = fresh
             for number, block in enumerate(cast("Iterable[Block]", self.scales[scale])):
                 mine = inner[:, 2 * number * a.inner : 2 * (number + 1) * a.inner]
-                features = block(features, _inside(mine, 2 * number))
+                features = block(features, inside(mine, 2 * number))
             detail = F.conv2d(self.colours[scale](features), self.contrast[scale][:, :, None, None])
             if image is None:
                 image = detail + self.mean[:, None, None]
             else:
                 image = F.interpolate(image, scale_factor=2, mode="bicubic", align_corners=False)
-                image = detail + _cut(image, rows.colours, columns.colours, detail.shape[2:])
+                image = detail + cut(image, rows.colours, columns.colours, detail.shape[2:])
         assert image is not None
         return image
 
     @torch.no_grad()
-    def match_moments(self, mean: Tensor, deviation: Tensor, *, side: int = 256, n_iter: int = 3) -> None:
-        """Give the texture these channel means and deviations, exactly where nothing is clipped to [0, 1].
+    def match_moments(self, mean: Tensor, deviation: Tensor, *, side: int = 256, n_iter: int = 2) -> None:
+        """Give the texture these channel moments, exactly where nothing is clipped to [0, 1].
 
         The image is linear in `mean` and in the rows of `contrast`: both are scaled, measured on one sample.
 
@@ -226,32 +268,18 @@ class TextureNetwork(nn.Module):
             self.mean.copy_((self.mean - own_mean) * gain + mean)
             self.contrast.mul_(gain[:, None])
 
-    def sample(
-        self,
-        seed: int,
-        at: tuple[int, int],
-        size: tuple[int, int],
-        *,
-        scale: int = 0,
-        periods: tuple[int | None, int | None] = (None, None),
-    ) -> Tensor:
-        """A window (C, height, width) of the texture of a seed; arguments as in `window`."""
-        window = self.window(at, size, scale=scale, periods=periods)
-        image: Tensor = self(self.noise(seed, window), window)[0]
-        return image
-
 
 def _norm(x: Tensor) -> Tensor:
     """Every pixel's channels divided by their root mean square."""
     return x * torch.rsqrt((x * x).mean(1, keepdim=True) + _EPS)
 
 
-def _inside(x: Tensor, margin: int) -> Tensor:
+def inside(x: Tensor, margin: int) -> Tensor:
     """Without the outer pixels."""
     return x[:, :, margin : x.shape[2] - margin, margin : x.shape[3] - margin] if margin else x
 
 
-def _cut(x: Tensor, rows: int | Tensor | None, columns: int | Tensor | None, size: tuple[int, ...]) -> Tensor:
+def cut(x: Tensor, rows: int | Tensor | None, columns: int | Tensor | None, size: tuple[int, ...]) -> Tensor:
     """`size` rows and columns of x (1, c, h, w), see `Span.features`."""
     for axis, (index, length) in enumerate(zip((rows, columns), size, strict=True), 2):
         assert index is not None

@@ -21,7 +21,14 @@ _U64 = np.uint64
 
 
 def plane_noise(
-    seed: int, scale: int, channels: int, rows: Tensor, columns: Tensor, device: torch.device | None = None
+    seed: int,
+    scale: int,
+    channels: int,
+    rows: Tensor,
+    columns: Tensor,
+    device: torch.device | None = None,
+    *,
+    uniform: bool = False,
 ) -> Tensor:
     """Noise of mean 0 and variance 1 at some rows and columns of the plane.
 
@@ -31,6 +38,7 @@ def plane_noise(
         channels: number of independent values a position.
         rows, columns: (h,) and (w,) int64 positions, any sign; repeated ones have the same noise again.
         device: of the result; None: the CPU.
+        uniform: even in [0, 1) instead.
 
     Returns:
         (channels, h, w) float32, in [-3.46, 3.46].
@@ -45,8 +53,13 @@ def plane_noise(
         h ^= (h >> 13) & 0x7FFFF
         h *= 0xC2B2AE35 - 2**32
         h ^= (h >> 16) & 0xFFFF
+        if uniform:
+            plane.copy_((h >> 8) & 0xFFFFFF)
+            continue
         pairs = (h & 0xFF00FF) + ((h >> 8) & 0xFF00FF)
         plane.copy_((pairs & 0xFFFF) + (pairs >> 16))
+    if uniform:
+        return noise.mul_(2**-24)
     return noise.sub_(_MEAN).mul_(1 / _DEVIATION)
 
 

@@ -7,11 +7,12 @@ wide: pixels are few there, and structure needs to be seen as a whole.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from texot.engine.plan import Plan, Size, Stage, TermPlan, exemplar_side, scale_sizes
+from texot.engine.plan import Plan, Size, Stage, TermPlan, exemplar_side, paper_plan, scale_sizes
 from texot.errors import InputError
 from texot.generator.network import Architecture
+from texot.generator.published import published_architecture
 
 STEPS = 1400
 _SHARES = {0: 600, 1: 350, 2: 250, 3: 200}  # of the steps, by scale
@@ -30,15 +31,17 @@ class Training:
     Attributes:
         plan: stages and numbers for the loop; its sizes bound those of the fields.
         architecture: of the network.
-        fields: (height, width) of the torus that each stage's network fills, at full resolution.
+        fields: (height, width) of what each stage's network fills, at full resolution.
+        wraps: whether that is a torus, or a window of the plane.
     """
 
     plan: Plan
     architecture: Architecture
     fields: tuple[Size, ...]
+    wraps: bool = True
 
     def size(self, stage: Stage) -> Size:
-        """The torus of a stage at its own scale."""
+        """What a stage's network fills, at the stage's scale."""
         height, width = self.fields[self.plan.stages.index(stage)]
         return height >> stage.scale, width >> stage.scale
 
@@ -49,7 +52,7 @@ def plan_training(
     *,
     n_scales: int | None = None,
     steps: int | None = None,
-    lr: float = 4e-3,
+    lr: float | None = None,
     entropy: float = 0.0,
     rooms: tuple[int, ...] | None = None,
 ) -> Training:
@@ -60,7 +63,7 @@ def plan_training(
         colours: its channels.
         n_scales: scales of the network, or None for up to 4.
         steps: of all stages together, or None.
-        lr: Adam's step.
+        lr: Adam's step, or None.
         entropy: see `Plan`.
         rooms: see `texot.engine.plan.known_rooms`.
 
@@ -114,7 +117,7 @@ def plan_training(
         scale_sizes(largest, n_scales),
         tuple(stages),
         PATCH,
-        lr=lr,
+        lr=4e-3 if lr is None else lr,
         psi_steps=1,
         psi_rate=0.1,
         psi_rate_fine=0.1,
@@ -136,3 +139,29 @@ def plan_training(
 
 def _multiple(length: float, unit: int) -> int:
     return max(unit, round(length / unit) * unit)
+
+
+def plan_published(
+    exemplar: Size,
+    colours: int,
+    *,
+    n_scales: int | None = None,
+    steps: int | None = None,
+    lr: float | None = None,
+    entropy: float = 0.0,
+    rooms: tuple[int, ...] | None = None,
+) -> Training:
+    """Algorithm 2 as published (arXiv 2007.03408): 5 scales jointly, 5000 steps, 10 ascent steps each.
+
+    Every step makes one window of the exemplar's size. Args and errors as in `plan_training`.
+    """
+    plan = paper_plan(exemplar, exemplar, rooms=rooms, n_scales=n_scales, n_iter=steps or 5000, lr=lr)
+    if n_scales is None:
+        count = len(plan.sizes)
+        if exemplar_side(min(exemplar), count) >= PATCH and (rooms is None or len(rooms) > count):
+            plan = paper_plan(
+                exemplar, exemplar, rooms=rooms, n_scales=count + 1, n_iter=steps or 5000, lr=lr
+            )
+    plan = replace(plan, entropy=entropy)
+    architecture = published_architecture(colours, plan.n_scales)
+    return Training(plan, architecture, (exemplar,), wraps=False)

