@@ -109,94 +109,17 @@ class Yardstick:
             InputError: other channels than the exemplar's.
             TexotError: POT or the network's weights are not installed.
         """
-        image, exemplar = check_pair(image, self.exemplar)
-        target = exemplar if self.reference is None else self.reference
+        result = _Result(self, check_pair(image, self.exemplar)[0], periodic, others)
         figures: dict[str, Value] = {}
         missing: dict[str, str] = {}
-        found: dict[str, CopyShare | Tensor] = {}
-        sampled = {"seed": self.seed, "n_samples": self.n_samples}
-
-        def distance() -> list[Value]:
-            own = multiscale_patch_distance(
-                image, target, n_scales=self.n_scales, periodic=periodic, **sampled
-            )
-            scales = [a / max(b, _TINY) for a, b in zip(own, self._by_scale, strict=True)]
-            return [statistics.fmean(scales), scales]
-
-        def colour() -> list[Value]:
-            mean, deviation = colour_error(image, exemplar)
-            return [float(mean.max()), float(deviation.max())]
-
-        def copies() -> list[Value]:
-            a, b = image, exemplar
-            while math.prod(a.shape[1:]) * math.prod(b.shape[1:]) > _MOST_PAIRS:
-                a, b = downsample(a, periodic=periodic), downsample_known(b)[0]
-            found["copies"] = copy = copy_share(a, b, periodic=periodic)
-            return [copy.share, copy.unused]
-
-        def odd() -> list[Value]:
-            found["odd"] = where = oddness_map(image, exemplar, periodic=periodic, network=self.network)
-            return [float(where.quantile(0.95))]
-
-        def eight() -> list[Value]:
-            between = patch_distance(image, exemplar, periodic=periodic, **sampled)
-            # `excess_distance`, whose other parts are known or the exemplar's
-            excess = between - (self_distance(image, **sampled) + self._own_eight) / 2
-            if self.reference is not None:
-                between = patch_distance(image, target, periodic=periodic, **sampled)
-            return [between / self._eight, excess / self._halves]
-
-        def sliced() -> list[Value]:
-            return [sliced_distance(image, target, seed=self.seed, periodic=periodic) / self._sliced]
-
-        def deep(metric: Callable[..., float], own: str) -> Callable[[], list[Value]]:
-            def measured() -> list[Value]:
-                value = metric(image, exemplar, periodic=periodic, network=self.network)
-                return [value / self._deep[own]]
-
-            return measured
-
-        def shared() -> list[Value]:
-            return [max(layout_share(image, other, periodic=periodic) for other in others)]
-
-        tasks: list[tuple[tuple[str, ...], Callable[[], list[Value]]]] = [
-            (("distance", "distance_by_scale"), distance),
-            (("distance_8x8", "excess_8x8"), eight),
-            (("semi_dual",), lambda: [self._dual(image, target, periodic) / self._own_dual]),
-            (("sliced",), sliced),
-            (("spectrum_db",), lambda: [spectrum_error(image, exemplar)]),
-            (("lattice_db",), lambda: [lattice_error(image, exemplar)]),
-            (("autocorrelation",), lambda: [autocorrelation_error(image, exemplar)]),
-            (("mean_error", "deviation_error"), colour),
-            (("histogram",), lambda: [histogram_distance(image, exemplar)]),
-            (("gram",), deep(deep_gram, "gram")),
-            (("sifid",), deep(sifid, "sifid")),
-            (("oddness",), odd),
-            (("layout_share",), lambda: [layout_share(image, exemplar, periodic=periodic)]),
-            (("copied", "unused"), copies),
-            (("repetition",), lambda: [repetition(image, periodic=periodic)]),
-            (("shared_layout",), shared),
-            (("diversity",), lambda: [diversity([image, *others], periodic=periodic)]),
-            (("seam",), lambda: [seam_score(image)]),
-        ]
-        if not self.semi_dual:
-            tasks = [task for task in tasks if task[0] != ("semi_dual",)]
-        if not others:
-            tasks = [task for task in tasks if task[0][0] not in ("shared_layout", "diversity")]
-        for names, task in tasks:
+        for names, task in result.tasks():
             try:
                 values = task()
             except InputError as error:  # too small, no colour, ...: the other figures stand
-                values = [None] * len(names)
+                values = (None,) * len(names)
                 missing |= dict.fromkeys(names, str(error))
             figures |= dict(zip(names, values, strict=True))
-        copied, where = found.get("copies"), found.get("odd")
-        return Measurement(
-            figures,
-            missing,
-            copied if isinstance(copied, CopyShare) else None,
-            where if isinstance(where, Tensor) else None,
-        )
+        return Measurement(figures, missing, result.copies, result.odd)
 
     def comparisons(self) -> dict[str, tuple[Tensor, Measurement]]:
         """Images that are no new texture, and their figures: what to read every figure against.
@@ -227,38 +150,58 @@ class Yardstick:
             side, count = (side - 4) // 2 + 1, count + 1
         return count
 
+    @property
+    def target(self) -> Tensor:
+        """What distances are taken to: the reference, else the exemplar."""
+        return self.exemplar if self.reference is None else self.reference
+
+    @property
+    def sampled(self) -> dict[str, int]:
+        """Options of every distance between samples."""
+        return {"seed": self.seed, "n_samples": self.n_samples}
+
+    # What real texture scores, which figures are relative to.
+
     @cached_property
-    def _by_scale(self) -> list[float]:
-        options = {"n_scales": self.n_scales, "seed": self.seed, "n_samples": self.n_samples}
+    def own_by_scale(self) -> list[float]:
+        """Of 4x4 patches, a scale."""
         if self.reference is None:
-            return multiscale_halves_distance(self.exemplar, **options)
-        return multiscale_patch_distance(self.exemplar, self.reference, periodic=OPEN, **options)
+            return multiscale_halves_distance(self.exemplar, n_scales=self.n_scales, **self.sampled)
+        return multiscale_patch_distance(
+            self.exemplar, self.reference, n_scales=self.n_scales, periodic=OPEN, **self.sampled
+        )
 
     @cached_property
-    def _halves(self) -> float:
-        return max(_TINY, halves_distance(self.exemplar, seed=self.seed, n_samples=self.n_samples))
+    def own_halves(self) -> float:
+        """Of 8x8 patches, between the exemplar's halves."""
+        return max(_TINY, halves_distance(self.exemplar, **self.sampled))
 
     @cached_property
-    def _own_eight(self) -> float:
-        return self_distance(self.exemplar, seed=self.seed, n_samples=self.n_samples)
+    def self_eight(self) -> float:
+        """Of 8x8 patches, between two samples of the exemplar: the floor of any distance to it."""
+        return self_distance(self.exemplar, **self.sampled)
 
     @cached_property
-    def _eight(self) -> float:
+    def own_eight(self) -> float:
+        """Of 8x8 patches."""
         if self.reference is None:
-            return self._halves
-        sampled = {"seed": self.seed, "n_samples": self.n_samples}
-        return max(_TINY, patch_distance(self.exemplar, self.reference, periodic=OPEN, **sampled))
+            return self.own_halves
+        return max(_TINY, patch_distance(self.exemplar, self.reference, periodic=OPEN, **self.sampled))
 
     @cached_property
-    def _sliced(self) -> float:
+    def own_sliced(self) -> float:
+        """The sliced distance of 8x8 patches."""
         return self._real(lambda a, b: sliced_distance(a, b, seed=self.seed, periodic=OPEN))
 
     @cached_property
-    def _own_dual(self) -> float:
-        return self._real(lambda a, b: self._dual(a, b, OPEN))
+    def own_dual(self) -> float:
+        """The semi-dual of all coarse patches."""
+        return self._real(lambda a, b: self.dual(a, b, OPEN))
 
     @cached_property
-    def _deep(self) -> dict[str, float]:
+    def own_deep(self) -> dict[str, float]:
+        """The deep Gram distance and the single-image Frechet distance."""
+
         def compare(metric: Callable[..., float]) -> float:
             def of(a: Tensor, b: Tensor) -> float:
                 return metric(b, a, periodic=OPEN, network=self.network)
@@ -278,7 +221,7 @@ class Yardstick:
             found.append(metric(parts[0], parts[1]))
         return max(_TINY, statistics.fmean(found))
 
-    def _dual(self, image: Tensor, target: Tensor, periodic: Periodic) -> float:
+    def dual(self, image: Tensor, target: Tensor, periodic: Periodic) -> float:
         """Mean of the semi-dual's values over two scales, the finer of at most 96 pixels a side."""
         side = max(self.exemplar.shape[1:])
         while side > _SEMI_DUAL_SIDE:
@@ -290,6 +233,88 @@ class Yardstick:
                 image, target = downsample(image, periodic=periodic), downsample_known(target)[0]
             values.append(semi_dual_distance(image, target, periodic=periodic).value)
         return statistics.fmean(values)
+
+
+class _Result:
+    """One result under a yardstick; a method a figure, or a few that come together."""
+
+    def __init__(self, own: Yardstick, image: Tensor, periodic: Periodic, others: Sequence[Tensor]) -> None:
+        self.own, self.image, self.periodic, self.others = own, image, periodic, others
+        self.copies: CopyShare | None = None
+        self.odd: Tensor | None = None
+
+    def tasks(self) -> list[tuple[tuple[str, ...], Callable[[], Sequence[Value]]]]:
+        """The names of figures, and what measures them, in the order to show them."""
+        image, exemplar, periodic = self.image, self.own.exemplar, self.periodic
+        tasks: list[tuple[tuple[str, ...], Callable[[], Sequence[Value]]]] = [
+            (("distance", "distance_by_scale"), self.distance),
+            (("distance_8x8", "excess_8x8"), self.eight),
+            (("sliced",), self.sliced),
+            (("spectrum_db",), lambda: (spectrum_error(image, exemplar),)),
+            (("lattice_db",), lambda: (lattice_error(image, exemplar),)),
+            (("autocorrelation",), lambda: (autocorrelation_error(image, exemplar),)),
+            (("mean_error", "deviation_error"), self.moments),
+            (("histogram",), lambda: (histogram_distance(image, exemplar),)),
+            (("gram",), lambda: (self.deep(deep_gram) / self.own.own_deep["gram"],)),
+            (("sifid",), lambda: (self.deep(sifid) / self.own.own_deep["sifid"],)),
+            (("oddness",), self.oddness),
+            (("layout_share",), lambda: (layout_share(image, exemplar, periodic=periodic),)),
+            (("copied", "unused"), self.copied),
+            (("repetition",), lambda: (repetition(image, periodic=periodic),)),
+        ]
+        if self.own.semi_dual:
+            tasks.insert(2, (("semi_dual",), self.semi_dual))
+        if self.others:
+            tasks.append((("shared_layout",), self.shared_layout))
+            tasks.append((("diversity",), lambda: (diversity([image, *self.others], periodic=periodic),)))
+        tasks.append((("seam",), lambda: (seam_score(image),)))
+        return tasks
+
+    def distance(self) -> tuple[Value, Value]:
+        own = self.own
+        found = multiscale_patch_distance(
+            self.image, own.target, n_scales=own.n_scales, periodic=self.periodic, **own.sampled
+        )
+        scales = [a / max(b, _TINY) for a, b in zip(found, own.own_by_scale, strict=True)]
+        return statistics.fmean(scales), scales
+
+    def eight(self) -> tuple[Value, Value]:
+        own, periodic = self.own, self.periodic
+        between = patch_distance(self.image, own.exemplar, periodic=periodic, **own.sampled)
+        # `excess_distance`, whose last part is the exemplar's own
+        excess = between - (self_distance(self.image, **own.sampled) + own.self_eight) / 2
+        if own.reference is not None:
+            between = patch_distance(self.image, own.reference, periodic=periodic, **own.sampled)
+        return between / own.own_eight, excess / own.own_halves
+
+    def semi_dual(self) -> tuple[Value]:
+        return (self.own.dual(self.image, self.own.target, self.periodic) / self.own.own_dual,)
+
+    def sliced(self) -> tuple[Value]:
+        found = sliced_distance(self.image, self.own.target, seed=self.own.seed, periodic=self.periodic)
+        return (found / self.own.own_sliced,)
+
+    def moments(self) -> tuple[Value, Value]:
+        mean, deviation = colour_error(self.image, self.own.exemplar)
+        return float(mean.max()), float(deviation.max())
+
+    def deep(self, metric: Callable[..., float]) -> float:
+        return metric(self.image, self.own.exemplar, periodic=self.periodic, network=self.own.network)
+
+    def oddness(self) -> tuple[Value]:
+        own = self.own
+        self.odd = oddness_map(self.image, own.exemplar, periodic=self.periodic, network=own.network)
+        return (float(self.odd.quantile(0.95)),)
+
+    def copied(self) -> tuple[Value, Value]:
+        image, exemplar = self.image, self.own.exemplar
+        while math.prod(image.shape[1:]) * math.prod(exemplar.shape[1:]) > _MOST_PAIRS:
+            image, exemplar = downsample(image, periodic=self.periodic), downsample_known(exemplar)[0]
+        self.copies = copy_share(image, exemplar, periodic=self.periodic)
+        return self.copies.share, self.copies.unused
+
+    def shared_layout(self) -> tuple[Value]:
+        return (max(layout_share(self.image, other, periodic=self.periodic) for other in self.others),)
 
 
 def blurred(image: Tensor, sigma: float = 1.0) -> Tensor:
