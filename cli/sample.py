@@ -35,7 +35,7 @@ def place(value: str) -> tuple[int, int]:
 @click.command(
     short_help="Make images of a learned texture.",
     epilog=example(
-        "texot sample pebbles.safetensors -o big.png --size 4096x2048 --seed 7",
+        "texot sample pebbles.safetensors -o big.png --size 2048x1024 --seed 7",
         "texot sample pebbles.safetensors -o part.png --tile none --at 4096,0 --size 512x512",
     ),
 )

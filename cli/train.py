@@ -40,10 +40,7 @@ def duration(value: str) -> float:
 
 @click.command(
     short_help="Learn a texture, to sample any size of it.",
-    epilog=example(
-        "texot train samples/pebbles.jpg -o pebbles.safetensors",
-        "texot sample pebbles.safetensors -o big.png --size 2048x1024",
-    ),
+    epilog=example("texot train samples/pebbles.jpg -o pebbles.safetensors"),
 )
 @click.argument("exemplar", type=FILE)
 @click.option(

@@ -14,6 +14,7 @@ from typing import Any
 import click
 import numpy as np
 import pytest
+import torch
 from command_line import QUICK, call, environment, pixels, process, text
 from PIL import Image
 
@@ -21,6 +22,8 @@ from texot.cli.app import texot as command
 from texot.cli.interrupt import CtrlC
 from texot.cli.plot import draw_losses
 from texot.cli.progress import reporter
+from texot.generator.network import Architecture, TextureNetwork
+from texot.generator.sampling import Generator
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals work otherwise there")
 
@@ -425,12 +428,15 @@ def test_help_ends_in_an_example_that_runs(folder: Path, path: list[str]) -> Non
     mask = Image.new("L", (24, 20))
     mask.paste(255, (8, 8, 14, 14))
     mask.save("mask.png")
+    network = TextureNetwork(Architecture(3, (2, 2), (1, 1), 1, (1, 1)), torch.Generator().manual_seed(0))
+    Generator(network, {"mode": "RGB", "exemplar_size": [24, 20]}).save("pebbles.safetensors")
     lines = examples(path)
     assert lines[-1].split()[1 : 1 + len(path)] == path, "the example shows another command"
     for line in lines:
         program, *arguments = shlex.split(line)
         assert program == "texot"
         brief = QUICK if arguments[0] in ("synthesize", "inpaint") else []
+        brief = ["--steps", "4", "--features", "none"] if arguments[0] == "train" else brief
         result = call(*arguments, *brief)
         assert result.exit_code == 0, result.output
 
