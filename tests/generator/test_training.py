@@ -1,9 +1,11 @@
 """Training: the same loop, resumed or shared; what a sample owes to its exemplar."""
 
 import logging
+import math
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -209,6 +211,25 @@ def test_dual_gap() -> None:
     assert generator.facts["dual_gap"] == pytest.approx(trainer.dual_gap(generator.network))
 
 
+def test_early_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only towards the end of the finest stage, where sliced distances no longer fall, and if asked for."""
+    monkeypatch.setattr("texot.generator.training._SETTLED_STEPS", 3)
+
+    def steps(values: Callable[[int], float], early_stop: bool = True) -> int:
+        trainer = Trainer(clouds(1, 32, 32), steps=40, early_stop=early_stop, **TINY)
+        monkeypatch.setattr(
+            "texot.generator.targets.TrainingTerms.sliced_value", lambda terms: values(len(trainer.losses))
+        )
+        trained(trainer)
+        assert trainer.state is not None
+        return trainer.state.total_step
+
+    last = Trainer(clouds(1, 32, 32), steps=40, **TINY).plan_steps[-1]
+    assert steps(lambda n: 1.0) == 40 - last + math.ceil(0.75 * last)
+    assert steps(lambda n: 1.0, early_stop=False) == 40
+    assert steps(lambda n: 0.9**n) == 40
+
+
 def test_wrong_options() -> None:
     exemplar = clouds(1, 32, 32)
     for options, word in (
@@ -219,6 +240,7 @@ def test_wrong_options() -> None:
         ({"n_scales": 9}, "--n-scales"),
         ({"features": "nothing"}, "efficientnet-lite0"),
         ({"backend": "magic"}, "back end"),
+        ({"preset": "best"}, "preset"),
     ):
         with pytest.raises(InputError, match=word):
             Trainer(exemplar, **options)
