@@ -59,7 +59,7 @@ def duration(value: str) -> float:
     show_default=True,
     help="Our best, or network and schedule as published (slow).",
 )
-@click.option("--steps", metavar="N", type=whole(1, 10**7), help="Training steps in all; default: 1400.")
+@click.option("--steps", metavar="N", type=whole(1, 10**7), help="Training steps in all; default: 2100.")
 @click.option(
     "--time-limit", metavar="TIME", type=duration, help="Train at most this long (90s, 10m, 1h): fewer steps."
 )

@@ -167,7 +167,10 @@ class PlaneNetwork(nn.Module):
     ) -> Tensor:
         """A window (C, height, width) of the texture of a seed; arguments as in `window`."""
         window = self.window(at, size, scale=scale, periods=periods)
-        image: Tensor = self(self.noise(seed, window), window)[0]
+        noise = self.noise(seed, window)
+        if not torch.is_grad_enabled():  # an eighth faster; training would differ in its last digits
+            noise = [part.contiguous(memory_format=torch.channels_last) for part in noise]
+        image: Tensor = self(noise, window)[0].contiguous()
         return image
 
 

@@ -14,8 +14,8 @@ from texot.errors import InputError
 from texot.generator.network import Architecture
 from texot.generator.published import published_architecture
 
-STEPS = 1400
-_SHARES = {0: 600, 1: 350, 2: 250, 3: 200}  # of the steps, by scale
+STEPS = 2100
+_SHARES = {0: 600, 1: 400, 2: 500, 3: 600}  # of the steps, by scale: coarse ones cost little and decide most
 _FIELDS = {0: (1, 1), 1: (1.5, 1.5), 2: (2, 2)}  # of a side, by scale; coarser: two of them side by side
 _WIDTHS = (16, 24, 32, 32)
 _STRIDES = (4, 2, 2, 1)  # of patch grids: about a thousand patches a scale

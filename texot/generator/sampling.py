@@ -18,7 +18,7 @@ from texot.files.sizes import parse_size
 from texot.generator.model_file import Model, load_model, save_model
 from texot.generator.network import PlaneNetwork
 
-TILE = 512
+TILE = 256
 """Side of the tiles that large images are made of: their memory bounds that of any sample."""
 _FARTHEST = 2**40
 
@@ -49,7 +49,8 @@ class Generator:
         license: str | None = None,
         icc_profile: bytes | None = None,
     ) -> None:
-        self.network, self.facts, self.license, self.icc_profile = network, facts, license, icc_profile
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.facts, self.license, self.icc_profile = facts, license, icc_profile
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str | torch.device = "cpu") -> Generator:

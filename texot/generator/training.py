@@ -57,7 +57,7 @@ class Trainer:
     Args:
         exemplar: path, PIL image, NumPy array or tensor, see `texot.synthesize`.
         preset: "default", or "paper" for the published network and schedule, without deep features.
-        steps: of all stages together; None: 1400, or as published 5000.
+        steps: of all stages together; None: 2100, or as published 5000.
         time_limit: seconds within which training ends; steps become fewer as far as needed. The same seed
             then gives the same bytes only where the same number of steps fits.
         seed: of all randomness, 0 <= seed < 2**63.
