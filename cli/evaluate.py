@@ -232,7 +232,7 @@ def _write_page(
     entries = []
     for name, result, one in zip(_names([r.path for r in found]), found, measured, strict=True):
         losses = result.settings.get("losses")
-        curve = [v for v in losses if isinstance(v, float)] if isinstance(losses, list) else []
+        curve = [float(v) for v in losses if isinstance(v, int | float)] if isinstance(losses, list) else []
         entries.append(Entry(name, result.pixels, one, result.settings, curve))
     write_report(page, yardstick, entries, beside, name=exemplar.name)
 
