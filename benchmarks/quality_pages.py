@@ -136,7 +136,7 @@ def draw_blind(
     if not rows:
         raise click.UsageError("--blind compares two methods or more: give --method twice.")
     sheet = results / f"quality_blind_{label}_{size}.jpg"
-    pictures.sheet(["exemplar", "left", "right"], rows, sheet)
+    pictures.sheet(["exemplar", "left", "right"], rows, sheet, max_bytes=4_000_000)
     with sheet.with_name(f"{sheet.stem}_key.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([["pair", "sample", "left", "right"], *key])
 
