@@ -326,6 +326,26 @@ def test_the_deep_term_prefers_the_texture_to_others(weights: Any) -> None:
     assert same < 0.3 * value(shuffled.view_as(exemplar))
 
 
+def test_deep_features_of_large_and_masked_exemplars(weights: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen in parts, the same cells are found; those near unknown pixels are left out."""
+    image = photograph(128, 96)
+    whole = DeepTerm.of(image, None, weights, unit=1.0, share=1.0)
+    monkeypatch.setattr("texot.generator.terms._PART", 64)
+    parts = DeepTerm.of(image, None, weights, unit=1.0, share=1.0)
+    assert whole is not None
+    assert parts is not None
+    for name in ("stem", "e1", "e2"):  # others see zeros beyond the margin
+        one, other = (term.layers[name].y * term.scales[name] for term in (whole, parts))
+        assert len(one) == len(other) == 128 * 96 // STRIDES[name] ** 2
+        torch.testing.assert_close(one.sort(0).values, other.sort(0).values, atol=0.3, rtol=0)
+    known = torch.ones(128, 96, dtype=torch.bool)
+    known[:, 48:] = False
+    half = DeepTerm.of(torch.where(known, image, 1.0), known, weights, unit=1.0, share=1.0)
+    assert half is not None
+    assert len(half.layers["stem"]) == 64 * 23
+    assert DeepTerm.of(image, torch.zeros(128, 96, dtype=torch.bool), weights, unit=1.0, share=1.0) is None
+
+
 def test_missing_and_wrong_weights(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
     (tmp_path / "w").write_bytes(b"no weights")
     with pytest.raises(texot.TexotError, match="EfficientNet-Lite0"):

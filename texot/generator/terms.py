@@ -22,6 +22,9 @@ from texot.transport.sliced import sliced_distance, systematic_sample
 _FLOOR = 1e-3  # of a whitened axis' variance, as a share of their mean
 _WHITE = 0.1  # weight of a whitened filter: with 1, early training has no aim but to be rid of its noise
 _MARGIN = 16  # pixels around an image that the network sees and the term does not
+_PART = 512  # side of the parts of an exemplar that the network sees at a time
+_MOST_CELLS = 65536  # of an exemplar, in the finest layer
+_LEAST_CELLS = 8
 _LEAST_DEVIATION = 0.2  # of a deep channel, as a share of their mean
 _N_DIRECTIONS = 48
 
@@ -98,24 +101,11 @@ class DeepTerm(SlicedTerm):
         None where the exemplar is too small or has too few known pixels for the network.
         """
         weights = {name: (kernel.to(exemplar), bias.to(exemplar)) for name, (kernel, bias) in weights.items()}
-        layers, scales = {}, {}
         if min(exemplar.shape[1:]) <= _MARGIN:
             return None
-        usable = torch.ones_like(exemplar[0]) if known is None else known.to(exemplar)
-        image = torch.where(usable > 0, exemplar, 0.5)
-        beyond = [(-n) % _MARGIN for n in image.shape[1:]]
-        pad = (_MARGIN, _MARGIN + beyond[1], _MARGIN, _MARGIN + beyond[0])
-        image = F.pad(image[None], pad, mode="reflect" if min(image.shape[1:]) > 31 else "replicate")[0]
-        for name, found in deep_features(image, weights).items():
-            stride = STRIDES[name]
-            first, (rows, columns) = _MARGIN // stride, (n // stride for n in usable.shape)
-            cells = found[:, first : first + rows, first : first + columns].flatten(1).T  # (n, c)
-            if known is not None:  # cells that see no unknown pixel nearby
-                clear = -F.max_pool2d(-usable[None, None], 2 * stride + 1, 1, stride)[0, 0]
-                at = clear[: rows * stride, : columns * stride]
-                clear = -F.max_pool2d(-at[None, None], stride)[0, 0]
-                cells = cells[clear.flatten() > 0]
-            if len(cells) < 8:
+        layers, scales = {}, {}
+        for name, cells in _exemplar_cells(exemplar, known, weights).items():
+            if len(cells) < _LEAST_CELLS:
                 continue
             deviation = cells.std(0)
             scale = torch.maximum(deviation, _LEAST_DEVIATION * deviation.mean()).clamp_min(1e-6)
@@ -153,6 +143,38 @@ class DeepTerm(SlicedTerm):
         value = self.weight * self.share * self.unit * total / len(self.layers)
         self.last = float(value.detach())
         return value
+
+
+@torch.no_grad()
+def _exemplar_cells(exemplar: Tensor, known: Tensor | None, weights: Weights) -> dict[str, Tensor]:
+    """Every layer's cells (n, c) of an exemplar, mirrored at its borders, without those near unknown pixels.
+
+    Part by part; of large exemplars, cells at even distances.
+    """
+    usable = torch.ones_like(exemplar[0]) if known is None else known.to(exemplar)
+    height, width = usable.shape
+    down, across = ((-n) % _MARGIN for n in (height, width))
+    pad = (_MARGIN, _MARGIN + across, _MARGIN, _MARGIN + down)
+    mode = "reflect" if min(height, width) > 2 * _MARGIN - 1 else "replicate"
+    image = F.pad(torch.where(usable > 0, exemplar, 0.5)[None], pad, mode=mode)[0]
+    found: dict[str, list[Tensor]] = {name: [] for name in STRIDES}
+    for top in range(0, height, _PART):
+        for left in range(0, width, _PART):
+            part = image[:, top : top + _PART + 2 * _MARGIN, left : left + _PART + 2 * _MARGIN]
+            for name, features in deep_features(part, weights).items():
+                stride = STRIDES[name]
+                first = _MARGIN // stride
+                rows, columns = min(_PART, height - top) // stride, min(_PART, width - left) // stride
+                cells = features[:, first : first + rows, first : first + columns].flatten(1).T
+                if known is not None:
+                    # 0 within a cell of an unknown pixel: no cell that has one, or whose neighbour has one
+                    clear = -F.max_pool2d(-usable[None, None], 2 * stride + 1, 1, stride)[0, 0]
+                    clear = clear[top : top + rows * stride, left : left + columns * stride]
+                    clear = -F.max_pool2d(-clear[None, None], stride)[0, 0]
+                    cells = cells[clear.flatten() > 0]
+                found[name].append(cells)
+    every = max(1, -(-height * width // (_MOST_CELLS * STRIDES["stem"] ** 2)))
+    return {name: torch.cat(parts)[::every] for name, parts in found.items()}
 
 
 @torch.no_grad()
