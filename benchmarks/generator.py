@@ -119,9 +119,8 @@ def measure(method: str, exemplar: Tensor, folder: Path, seed: int, threads: int
 @click.option("--side", type=int, default=128, show_default=True, help="Pixels of the exemplar's sides.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=int)
-@click.option(
-    "--keep", type=click.Path(path_type=Path), help="Folder for pictures, looked at, not committed."
-)
+@click.option("--keep", type=click.Path(path_type=Path), help="Folder for all pictures as they are.")
+@click.option("--picture", is_flag=True, help="Only put what --keep has kept side by side in results/.")
 @click.option("--speed", is_flag=True, help="Measure sampling instead.")
 def main(
     samples: tuple[str, ...],
@@ -130,9 +129,13 @@ def main(
     seed: int,
     threads: int | None,
     keep: Path | None,
+    picture: bool,
     speed: bool,
 ) -> None:
     """Fill results/generator.csv and write its page."""
+    if picture:
+        draw(chosen(samples), side, keep or Path())
+        return
     warn_if_busy()
     if speed:
         measure_speed(threads)
@@ -166,6 +169,19 @@ def main(
     ]
     title = f"The generator on {side}x{side} px exemplars"
     write_page(RESULTS / f"generator_{side}.md", title, where, [*markdown(headings, lines), "", LEGEND])
+
+
+def draw(samples: list[str], side: int, folder: Path) -> None:
+    """A row a sample: the exemplar, Algorithm 1's texture, the generator's twice, side by side."""
+    sheet = Image.new("RGB", (side * 7 + 16, len(samples) * (2 * side + 8) - 8), "white")
+    for row, sample in enumerate(samples):
+        names = [f"{sample}-{side}", *(f"{sample}-{side}-{m.replace(' ', '_')}" for m in METHODS[:2])]
+        left = 0
+        for name, gap in zip([*names, names[-1]], (8, 8, 0, 0), strict=True):
+            with Image.open(folder / f"{name}.png") as image:
+                sheet.paste(image.convert("RGB"), (left, row * (2 * side + 8)))
+                left += image.width + gap
+    sheet.save(RESULTS / f"generator_{side}.jpg", quality=88)
 
 
 def measure_speed(threads: int | None) -> None:
