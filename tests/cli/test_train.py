@@ -90,6 +90,33 @@ def test_stdout(folder: Path, model: Path) -> None:
     assert Path("piped.png").read_bytes() == Path("file.png").read_bytes()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_interrupted_samples_leave_nothing(folder: Path, model: Path) -> None:
+    command = [sys.executable, "-m", "texot", "sample", str(model), "-o", "big.png", "--size", "16384x16384"]
+    child = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
+    while not list(folder.glob(".texot-*")):
+        assert child.poll() is None, child.communicate()[1]
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert errors.count("\n") == 1
+    assert [path.name for path in folder.iterdir()] == ["photo.png"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes")
+def test_a_reader_that_leaves(folder: Path, model: Path) -> None:
+    command = [sys.executable, "-m", "texot", "sample", str(model), "-o", "-", "--size", "2000x2000", "-q"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment(), stdout=pipe, stderr=pipe) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.read(8) == b"\x89PNG\r\n\x1a\n"
+        child.stdout.close()
+        assert child.stderr.read() == b""  # as other programs of a pipe: it was the reader's wish
+        assert child.wait(timeout=60) == 1
+
+
 def test_info(model: Path) -> None:
     done = call("info", model, "--json")
     assert done.exit_code == 0, done.stderr
