@@ -137,6 +137,8 @@ def train(
         aside = _check_names(exemplar, output, overwrite)
         use_threads(threads, free, report)
         before = load_checkpoint(aside) if resume else None
+        if aside.exists() and not resume:
+            report.say(f"training anew: {aside} will be replaced (--resume would go on from it)")
         processes = Processes.from_environment(options["device"])
         trainer = Trainer(source, resume=before, processes=processes, **options)
         journal = TrainingLog(log_dir if first else None, preview_every, len(trainer.losses))

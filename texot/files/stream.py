@@ -89,7 +89,7 @@ def stream_png(
         stream.write(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc_profile)))
     for key, value in (text or {}).items():
         stream.write(_chunk(b"tEXt", key.encode("latin-1") + b"\0" + value.encode("ascii")))
-    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 15, 9, zlib.Z_RLE)  # half the time, no larger
     above: Block | None = None
     for block in _levels(blocks, size, mode):
         rows = block.astype(block.dtype.newbyteorder(">"), copy=False).view(np.uint8)

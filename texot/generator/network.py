@@ -1,6 +1,6 @@
 """The generator: noise at every scale in, image out, from the coarsest scale to the finest.
 
-    h_k = block(up(h_k+1), noise_k)               u_k = up(u_k+1) + A_k (1x1 convolution of h_k)
+    h_k = block(up(1x1 convolution of h_k+1), noise_k)      u_k = up(u_k+1) + A_k (1x1 convolution of h_k)
 
 A block is two 3x3 convolutions, each after a norm over the channels of a pixel and before noise and a leaky
 ReLU, beside a 1x1 skip. A_k is the square root of the covariance of the exemplar's detail at that scale, so
@@ -61,6 +61,10 @@ class Architecture:
     def margins(self) -> tuple[int, ...]:
         """Pixels beyond a window that each scale's convolutions look at, finest first."""
         return tuple((4 if self.published else 2) * n for n in self.blocks)
+
+    def carried(self, scale: int) -> int:
+        """Channels of the coarser scale's features that are enlarged: fewer, for the speed of the finest."""
+        return max(1, 3 * self.widths[scale] // 4)
 
     def noise_channels(self, scale: int) -> int:
         """Noise values a pixel of a scale."""
@@ -187,8 +191,11 @@ class TextureNetwork(PlaneNetwork):
         self.architecture = a = architecture
         self.scales = nn.ModuleList()
         self.colours = nn.ModuleList()
+        self.carry = nn.ModuleList(
+            nn.Conv2d(coarse, a.carried(scale), 1) for scale, coarse in enumerate(a.widths[1:])
+        )
         for scale, width in enumerate(a.widths):
-            before = a.widths[scale + 1] if scale + 1 < a.n_scales else 0
+            before = a.carried(scale) if scale + 1 < a.n_scales else 0
             widths = [before + a.fresh[scale], *([width] * a.blocks[scale])]
             self.scales.append(nn.ModuleList(Block(w_in, w_out, a.inner) for w_in, w_out in pairwise(widths)))
             self.colours.append(nn.Conv2d(width, a.colours, 1))
@@ -236,7 +243,8 @@ class TextureNetwork(PlaneNetwork):
             rows, columns = window[0][k], window[1][k]
             fresh, inner = noise[k][:, : a.fresh[scale]], noise[k][:, a.fresh[scale] :]
             if features is not None:
-                features = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+                carried = self.carry[scale](features)
+                features = F.interpolate(carried, scale_factor=2, mode="bilinear", align_corners=False)
                 features = cut(features, rows.features, columns.features, fresh.shape[2:])
                 features = torch.cat([features, fresh], 1)
             else:
