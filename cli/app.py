@@ -13,6 +13,7 @@ from texot.cli.options import example
 from texot.cli.replay import replay
 from texot.cli.sample import sample
 from texot.cli.synthesize import synthesize
+from texot.cli.tile import tile
 from texot.cli.train import train
 
 
@@ -28,6 +29,7 @@ def texot() -> None:
 
 texot.add_command(synthesize)
 texot.add_command(inpaint)
+texot.add_command(tile)
 texot.add_command(train)
 texot.add_command(sample)
 texot.add_command(info)

@@ -52,6 +52,12 @@ def plan_outputs(
     ]
 
 
+def make_folder(image: Path, count: int) -> None:
+    """Make the folder that several numbered images go to, if it alone is missing."""
+    if count > 1 and not image.parent.exists() and image.parent.parent.is_dir():
+        image.parent.mkdir(exist_ok=True)
+
+
 def check_outputs(plan: Sequence[Outputs], inputs: Iterable[Path], *, overwrite: bool) -> None:
     """Refuse outputs that cannot be written, that --no-overwrite protects or that are also an input.
 

@@ -21,7 +21,7 @@ from texot.cli.record import pack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from texot import State
+    from texot import State, Synthesis
     from texot.files.exemplar import Exemplar
     from texot.files.original import Original
 
@@ -69,7 +69,7 @@ def read_inputs(exemplar: Path, init: str) -> tuple["Exemplar", "Exemplar | str"
     return read_exemplar(exemplar), init if init == "noise" else read_exemplar(init)
 
 
-def pixel_size(size: str | None, exemplar: "Exemplar") -> tuple[int, int]:
+def pixel_size(size: str | None, exemplar: "Exemplar | Original") -> tuple[int, int]:
     """Width and height that --size asks for.
 
     Raises:
@@ -81,6 +81,13 @@ def pixel_size(size: str | None, exemplar: "Exemplar") -> tuple[int, int]:
         return parse_size(size, exemplar.size)
 
 
+def again(result: "Synthesis") -> "Original":
+    """A result as what the next one is made from."""
+    from texot.files.original import Original
+
+    return Original.of(result.image, result.mode, result.icc_profile, result.dpi)
+
+
 def run(
     exemplar: "Exemplar | Original",
     options: dict[str, Any],
@@ -90,7 +97,7 @@ def run(
     record: dict[str, Any],
     stop_at: int | None = None,
     iterate: "Callable[..., Iterator[State]] | None" = None,
-) -> None:
+) -> "Synthesis":
     """Make one image, show how it goes, write it.
 
     Args:
@@ -101,6 +108,9 @@ def run(
         record: what the file remembers beside the library's own settings.
         stop_at: step to stop at, to replay an image that Ctrl-C ended.
         iterate: the library's iterator of states; None: `texot.iter_synthesis`.
+
+    Returns:
+        What was written.
 
     Raises:
         Interrupted: Ctrl-C; what there was by then is written.
@@ -121,6 +131,7 @@ def run(
     if ctrl_c.pressed:
         progress = f"step {state.total_step} of {state.total_steps}"
         raise Interrupted(f"interrupted: {outputs.image} holds the image after {progress}")
+    return result
 
 
 def _steps(

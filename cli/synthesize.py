@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from texot.cli.files import check_outputs, plan_outputs
+from texot.cli.files import check_outputs, make_folder, plan_outputs
 from texot.cli.options import (
     FILE,
     compute_options,
@@ -18,7 +18,9 @@ from texot.cli.options import (
     whole,
 )
 from texot.cli.progress import reporter
-from texot.cli.run import pixel_size, read_inputs, run, start, use_threads
+from texot.cli.run import again, pixel_size, read_inputs, run, start, use_threads
+
+_FIRST_ONLY = ("tile", "size", "init", "preset", "novelty")  # of the tile that others share the border of
 
 
 @click.command(
@@ -36,6 +38,7 @@ from texot.cli.run import pixel_size, read_inputs, run, start, use_threads
     default=1,
     help="Make N images, of seeds SEED, SEED+1, ...; OUT holds {i} or {i:03} for their number.",
 )
+@click.option("--share-border", is_flag=True, help="Variations have one border: tiles that fit in any order.")
 @click.option(
     "--novelty",
     metavar="X",
@@ -67,6 +70,7 @@ def synthesize(
     size: str | None,
     seed: int,
     variations: int,
+    share_border: bool,
     init: str,
     threads: int | None,
     loss_plot: Path | None,
@@ -80,12 +84,26 @@ def synthesize(
 
     Ctrl-C keeps the image as far as it got. 'texot replay' makes a PNG of ours again.
     """
+    if share_border and options["tile"] == "none":
+        raise click.UsageError("--share-border is for results that tile: leave out --tile none.")
+    if share_border and options["preset"] == "paper":
+        raise click.UsageError("--share-border is not part of --preset paper.")
     plan = plan_outputs(output, loss_plot, frames, save_every, variations)
     with reporter(progress, quiet) as report:
         free = start()
+        from texot.tiling import iter_variation
+
         source, options["init"] = read_inputs(exemplar, init)
         options["size"] = pixel_size(size, source)
+        make_folder(output, variations)
         check_outputs(plan, [exemplar, Path(init)], overwrite=overwrite)
         record = use_threads(threads, free, report)
+        first = None
         for number, outputs in enumerate(plan):
-            run(source, {**options, "seed": seed + number}, outputs, report, record=record)
+            if first and share_border:
+                given = {name: value for name, value in options.items() if name not in _FIRST_ONLY}
+                given.update(axes=options["tile"], seed=seed + number)
+                run(again(first), given, outputs, report, record=record, iterate=iter_variation)
+            else:
+                made = run(source, {**options, "seed": seed + number}, outputs, report, record=record)
+                first = first or made

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from texot.generator.training import train
     from texot.inpainting import inpaint, iter_inpaint
     from texot.synthesis import LossRecord, State, Synthesis, iter_synthesis, synthesize
+    from texot.tiling import iter_tileable, iter_variation, make_tileable, make_variation
 
 __all__ = [
     "DeviceError",
@@ -32,6 +33,10 @@ __all__ = [
     "inpaint",
     "iter_inpaint",
     "iter_synthesis",
+    "iter_tileable",
+    "iter_variation",
+    "make_tileable",
+    "make_variation",
     "synthesize",
     "train",
 ]
@@ -45,6 +50,10 @@ _LAZY = {
     "inpaint": "texot.inpainting",
     "iter_inpaint": "texot.inpainting",
     "iter_synthesis": "texot.synthesis",
+    "iter_tileable": "texot.tiling",
+    "iter_variation": "texot.tiling",
+    "make_tileable": "texot.tiling",
+    "make_variation": "texot.tiling",
     "synthesize": "texot.synthesis",
     "train": "texot.generator.training",
 }

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from texot.engine.hole_plan import hole_plan
 from texot.engine.optimise import Job, Pixels
 from texot.engine.plan import Stage
+from texot.engine.refinement import with_detail
 from texot.engine.terms import Terms
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar
@@ -34,18 +36,24 @@ from texot.images.masks import (
     shrunk,
 )
 from texot.images.peel import peel
-from texot.images.pyramid import Periodic, upsample
+from texot.images.pyramid import Periodic, extend, upsample
 
 log = logging.getLogger("texot")
 
 LEAST_REACH = 64  # pixels, by default
 TRUST_DEPTH = 1.5  # pixels of each scale, towards the middle of a hole, over which trust falls to 1/e
 LEAST_TRUST = 0.1
-PIECE = 12  # pixels, of the first fill
+PIECE = 12  # pixels, of the first fill, at least
+PIECE_SHARE = 1 / 4
 LEAST_PIECE = 4
+FEATHER = 4.0  # pixels from a hole's edge, at every scale, where a first fill from the edge has no detail
+JOIN = (1, 3)  # pixels of the coarsest scale around what was laid anew that move too: before, and at last
 LEAST_COUNT = 64  # pixels of a hole whose details can be judged
 MOST_GAIN = 1.5
 APART = 32  # pixels from which on holes are filled one by one
+
+Lay = Callable[[int, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+"""Makes a first fill: see `Photograph.lay`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +67,9 @@ class Photograph:
         device: where the work is done.
         allowed: (H, W) bool, where texture may be taken from, or None for everywhere near.
         other: another image to take it from, or None.
-        anew: `other` is what this image has been, so that nothing is taken from a pixel's own place.
+        lay: makes the first fill from a scale, the texture (C, h, w) there, its known pixels (h, w) and a
+            generator: an image of that scale's size, and (H, W) bool, which of its pixels are new; only those
+            and what is next to them is a hole then. None: it is laid from the hole's edge inwards.
         reach: pixels over which what lies around a hole loses its weight, or None for the hole's width, at
             least 64.
     """
@@ -70,7 +80,7 @@ class Photograph:
     device: torch.device
     allowed: Tensor | None = None
     other: Exemplar | None = None
-    anew: bool = False
+    lay: Lay | None = None
     reach: float | None = None
 
     @property
@@ -98,9 +108,11 @@ def fill_jobs(
     Raises:
         InputError: not enough is known near a hole.
     """
+    height, width = photograph.hole.shape
+    whole = [(Box(0, height, 0, width), photograph.hole)]
     fills = [
         HoleFill(photograph, box, own, quality=quality, expert=expert, backend=backend)
-        for box, own in groups(photograph.hole, APART)
+        for box, own in (groups(photograph.hole, APART) if photograph.lay is None else whole)
     ]
 
     def first() -> Tensor:
@@ -156,6 +168,7 @@ class HoleFill:
             periodic=self.periodic,
             known_periodic=known_periodic,
             quality=quality,
+            laid=photograph.lay is not None,
             **expert,
         )
 
@@ -213,11 +226,6 @@ class HoleFill:
         assert self._begin is not None
         self.canvas = self._begin()
         self._begin = None  # and let go of what it holds
-        # what others fill, or nobody, must be something meanwhile
-        smooth = fill_smoothly(self.box.cut(self.canvas), ~self.unknown, periodic=self.periodic)
-        own = masked_pyramid(smooth.to(device), ~self.hole.to(device), n_scales, periodic=self.periodic)
-        self.fixed = [image for image, _ in own]
-        self.holes = [~known for _, known in own]
         image, known, share, periodic = self._target()
         self.target = masked_pyramid(image.to(device), known.to(device), n_scales, periodic=periodic)
         shares: list[Tensor | None] = [None] * n_scales
@@ -226,6 +234,17 @@ class HoleFill:
             planes = masked_pyramid(share[None].to(device), everywhere, n_scales, periodic=periodic)
             shares = [plane[0] for plane, _ in planes]
         self.shares = shares
+        canvas, laid, hole = self.box.cut(self.canvas), None, self.hole
+        if photograph.lay is None:  # what others fill, or nobody, must be something meanwhile
+            canvas = fill_smoothly(canvas, ~self.unknown, periodic=self.periodic)
+        else:
+            laid, new = photograph.lay(stage.scale, *self.target[-1], self.generator)
+            hole = self.hole & self._near(new.cpu(), stage.scale, JOIN[0])
+            self.hole = self.hole & self._near(new.cpu(), stage.scale, JOIN[1])
+        own = masked_pyramid(canvas.to(device), ~hole.to(device), n_scales, periodic=self.periodic)
+        self.fixed = [image for image, _ in own]
+        self.fresh = [~known for _, known in own]
+        self.holes = [self.hole.to(device), *self.fresh[1:]]
         self.terms = Terms(
             self.plan,
             [*self.target],
@@ -235,9 +254,21 @@ class HoleFill:
             holes=self.holes,
             trust=[self._trust(hole) for hole in self.holes],
         )
-        scale = stage.scale
+        if laid is not None:
+            return torch.where(self.holes[stage.scale], laid, self.fixed[stage.scale])
+        return self._first_fill(stage.scale)
+
+    def _near(self, new: Tensor, scale: int, within: int) -> Tensor:
+        """(h, w) bool at full size: the pixels of a scale (H, W) bool and those within so many of them."""
+        wide = extend(new[None].float(), (within, within), self.periodic)
+        wide = F.max_pool2d(wide, 2 * within + 1, stride=1)[0] > 0
+        fine = wide.repeat_interleave(2**scale, 0).repeat_interleave(2**scale, 1)
+        return fine[: self.hole.shape[0], : self.hole.shape[1]]
+
+    def _first_fill(self, scale: int) -> Tensor:
+        """The image at a scale with its hole filled by pieces of the texture, from its edge inwards."""
         hole, (texture, usable) = self.holes[scale], self.target[scale]
-        side = min(PIECE, *hole.shape)
+        side = min(max(PIECE, round(PIECE_SHARE * min(texture.shape[1:]))), *hole.shape)
         piece = largest_square(usable.cpu(), side)
         if piece < LEAST_PIECE or largest_square(hole.cpu(), LEAST_PIECE) < LEAST_PIECE:
             return fill_smoothly(self.fixed[scale], ~hole, periodic=self.periodic)
@@ -248,14 +279,20 @@ class HoleFill:
             usable,
             piece,
             share=self.shares[scale],
-            own=(self.box.top >> scale, self.box.left >> scale) if photograph.anew else None,
             periodic=self.periodic,
             generator=self.generator,
         )
 
     def _refine(self, stage: Stage, image: Tensor) -> Tensor:
-        finer = upsample(image, self.plan.sizes[stage.scale], periodic=self.periodic)
-        return torch.where(self.holes[stage.scale], finer, self.fixed[stage.scale])
+        term = max(self.terms.at(stage.scale + 1), key=lambda t: t.measure.patch_size)
+        size, target = self.plan.sizes[stage.scale], self.target[stage.scale]
+        finer = with_detail(image, size, term, *target, periodic=self.periodic, inset=0)
+        hole, fixed = self.fresh[stage.scale], self.fixed[stage.scale]
+        if self.photograph.lay is None:
+            smooth = upsample(image, size, periodic=self.periodic)
+            depth = distance(~hole.cpu(), FEATHER, periodic=self.periodic).to(finer)
+            finer = torch.lerp(smooth, finer, (depth / FEATHER).clamp(0, 1))
+        return torch.where(hole, finer.clamp(0, 1), fixed)
 
     def _variables(self, stage: Stage, image: Tensor) -> Pixels:
         self.pixels = Pixels(image, self.holes[stage.scale])

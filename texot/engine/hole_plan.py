@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from texot.engine.plan import EFFORT, Plan, Stage, TermPlan, scale_sizes, until_big
+from texot.engine.plan import EFFORT, FINEST, LEAST_EXEMPLAR, Plan, Stage, TermPlan, scale_sizes, until_big
 from texot.errors import InputError
 from texot.images.masks import largest_square, masked_pyramid
 from texot.images.pyramid import Periodic
 
-LEAST_HOLE = 32  # pixels across the hole that the coarsest scale keeps
+LEAST_HOLE = 8  # pixels across the hole that the coarsest scale keeps
 LEAST_PATCH = 2
-ROBUSTNESS = 0.0  # patches at a hole's edge fit worst at first, and must not give way
+COARSEST = 0.5  # share of the usual steps, where the first fill is good
+LAID_ROBUSTNESS = 0.6
 SLICED_WEIGHT = 1.5
 
 
@@ -21,6 +22,7 @@ def hole_plan(
     *,
     periodic: Periodic,
     known_periodic: Periodic,
+    laid: bool = False,
     quality: str = "normal",
     n_scales: int | None = None,
     patch_size: int | None = None,
@@ -35,6 +37,8 @@ def hole_plan(
         hole: (H, W) bool, on the CPU.
         known: (h, w) bool, on the CPU: the pixels that texture is taken from, of this or another image.
         periodic, known_periodic: axes (y, x) that wrap around, of either.
+        laid: whether the first fill is good. Else averaging is not robust: patches at the hole's edge fit
+            worst at first, and must not give way.
 
     The rest as in `texot.iter_synthesis`.
 
@@ -60,13 +64,17 @@ def hole_plan(
         found = []
         until = until_big(scale, len(counts))
         if until and rooms[scale] >= 2 * patch:
-            found.append(TermPlan(scale, 2 * patch, min(2, 2 * stride), 0.5, until))
+            found.append(TermPlan(scale, 2 * patch, 4 if counts[scale] > 64**2 else 2, 0.5, until))
         found.append(TermPlan(scale, patch, min(stride, patch)))
         return found
 
     stages = []
     for scale in reversed(range(len(counts))):
-        steps = n_iter or effort.n_steps(max(counts[scale], 1), max(counts[0], 1))
+        steps = effort.n_steps(max(counts[scale], 1), max(counts[0], 1))
+        share = FINEST if scale == 0 < len(counts) - 1 else 1.0
+        if laid and scale == len(counts) - 1 > 0:  # it joins soon, and then drifts away from what is known
+            share = COARSEST
+        steps = n_iter or max(1, round(share * steps))
         terms = tuple(term for k in range(scale, len(counts)) for term in terms_at(k))
         stages.append(Stage(scale, steps, terms, tuple(k for k in (scale, scale + 1) if k < len(counts))))
     return Plan(
@@ -76,7 +84,7 @@ def hole_plan(
         lr=effort.lr if lr is None else lr,
         psi_steps=1 if psi_steps is None else psi_steps,
         entropy=entropy or 0.0,
-        robustness=ROBUSTNESS,
+        robustness=LAID_ROBUSTNESS if laid else 0.0,
         max_patches=effort.max_patches,
         sliced_weight=SLICED_WEIGHT,
         n_filters=effort.n_filters,
@@ -104,7 +112,8 @@ def _scales(
     for (_, usable), (_, outside) in zip(theirs, ours, strict=True):
         room = min(largest_square(usable, 4 * patch), *outside.shape)
         across = largest_square(~outside, LEAST_HOLE)
-        if n_scales is None and (room < 2 * patch or across < LEAST_HOLE):
+        small = min(usable.shape) < LEAST_EXEMPLAR or across < LEAST_HOLE
+        if n_scales is None and (room < 2 * patch or small):
             break
         if room < patch or not across:
             if n_scales is None:

@@ -24,6 +24,7 @@ def with_detail(
     known: Tensor | None,
     *,
     periodic: Periodic,
+    inset: int = 1,
 ) -> Tensor:
     """The next finer scale of an image: pixels of the exemplar's finer scale, from where its patches match.
 
@@ -37,6 +38,8 @@ def with_detail(
         exemplar: (C, H', W'), the exemplar at the finer scale.
         known: (H', W') bool, or None; unknown pixels are replaced by the enlarged image.
         periodic: axes (y, x) of the result that wrap around.
+        inset: fine pixels by which the exemplar's coarse grid begins later than the result's: 1 where it was
+            made by `downsample_known`, 0 by `downsample_masked`.
 
     Returns:
         (C, H, W).
@@ -73,8 +76,8 @@ def with_detail(
         cost = ((x - a.target) ** 2).sum(1)
         tile = tiles[0][:, None] * len(index[1]) + tiles[1]  # (H, W)
         here = cost[tile]
-        # a coarse pixel k of the exemplar lies at its fine coordinate 2 k + 3/2, of the image at 2 k + 1/2
-        at = 2 * positions[a.cells].T + 1
+        # a coarse pixel k of the image lies at its fine coordinate 2 k + 1/2, of the exemplar `inset` later
+        at = 2 * positions[a.cells].T + inset
         places = torch.stack([at[0][tile] + inside[0][:, None], at[1][tile] + inside[1]])
         better = here < best
         best, source = torch.where(better, here, best), torch.where(better, places, source)

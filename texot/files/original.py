@@ -46,6 +46,16 @@ class Original:
     dpi: tuple[float, float] | None
     sha256: str
 
+    @classmethod
+    def of(
+        cls, image: Tensor, mode: str, icc_profile: bytes | None, dpi: tuple[float, float] | None
+    ) -> Original:
+        """An image as texot made it, (C, H, W) with the alpha that `mode` tells of."""
+        alpha = image[-1:] if mode in ("LA", "RGBA") else None
+        pixels = image if alpha is None else image[:-1]
+        opaque = None if alpha is None or bool((alpha == 1).all()) else alpha[0] == 1
+        return cls(pixels, opaque, alpha, mode, icc_profile, dpi, Exemplar(pixels, opaque).sha256)
+
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""

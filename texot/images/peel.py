@@ -15,7 +15,6 @@ from texot.images.pyramid import Periodic, wrap
 
 _USE = 0.15  # of the variance, for a piece all of whose pixels were used once
 _NOISE = 0.02
-_FORBIDDEN = 1e3
 _MOST_VALUES = 2**25  # of all pieces together: beyond, some are left out
 
 
@@ -27,7 +26,6 @@ def peel(
     piece: int,
     *,
     share: Tensor | None = None,
-    own: tuple[int, int] | None = None,
     periodic: Periodic = (False, False),
     generator: torch.Generator,
 ) -> Tensor:
@@ -40,8 +38,6 @@ def peel(
         known: (h, w) bool; pieces hold no other pixels. Some square of `piece` must be known.
         piece: side of the pieces in pixels, at most H and W.
         share: (h, w) in [0, 1], or None: pieces where it is small cost more.
-        own: where the image's first pixel stands in the source, of which it was a part before; pieces from
-            within a quarter of their side of their own place are left out, unless there are no others.
         periodic: axes (y, x) of the image that wrap around.
         generator: CPU generator of the draws.
 
@@ -84,11 +80,6 @@ def peel(
         cost = error / weight.sum().clamp_min(1) / variance + near
         cost = cost + _USE * F.avg_pool2d(use[None], piece, stride=1)[0][rows, columns]
         cost = cost + _NOISE * torch.rand(len(cost), generator=generator, dtype=torch.float32)
-        if own is not None:
-            cost = cost + _FORBIDDEN * (
-                (_apart(rows, top + own[0], height if periodic[0] else None) <= piece / 4)
-                & (_apart(columns, left + own[1], around if periodic[1] else None) <= piece / 4)
-            )
         found = int(cost.argmin())
         new = windows[found].view_as(goal)
         result[:, y[:, None], x] = torch.where(mask, goal, new)
@@ -96,12 +87,3 @@ def peel(
         row, column = int(rows[found]), int(columns[found])
         use[row : row + piece, column : column + piece] += 1
     return result.to(image)
-
-
-def _apart(places: Tensor, place: int, period: int | None) -> Tensor:
-    """Distance of places along an axis from one of them, the short way round."""
-    gap = (places - place).abs()
-    if period is None:
-        return gap
-    gap = gap % period
-    return torch.minimum(gap, period - gap)

@@ -14,7 +14,9 @@ is new from the start, while every piece of it is whole.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Container
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,12 +49,11 @@ class _Axis:
         index = torch.arange(start, start + piece)
         return index % self.length if self.wraps else index
 
-    def overlaps(self, index: int, piece: int) -> tuple[int, int]:
-        """Pixels that a piece shares with the one before, and with the first again after the wrapped edge."""
-        first, last = self.starts[0], self.starts[-1]
-        before = self.starts[index - 1] + piece - self.starts[index] if index else 0
-        closes = self.wraps and index and index == len(self.starts) - 1
-        return before, max(0, last + piece - self.length - first) if closes else 0
+    def overlap(self, index: int, piece: int) -> int:
+        """Pixels that a piece shares with the next, which may be the first again."""
+        after = index + 1
+        step = self.starts[after % len(self.starts)] + self.length * (after // len(self.starts))
+        return max(0, self.starts[index] + piece - step)
 
     def place(self, index: int) -> int:
         """The same piece's index in the grid, where it wraps around."""
@@ -140,13 +141,7 @@ def quilt(
         (C, H, W), of the exemplar's pixels, on its device.
     """
     piece = min(piece, *exemplar.shape[1:], *size)
-    source = exemplar.cpu() if known is None else _filled(exemplar.cpu(), known.cpu())
-    unknown = (
-        torch.zeros(source.shape[1:], dtype=torch.float32)
-        if known is None
-        else (~known.cpu()).to(torch.float32)
-    )
-    sheet = _Sheet(source, unknown, piece, size, periodic, regular)
+    sheet = _Sheet.of(exemplar, known, piece, size, periodic, regular)
     n_pieces = len(sheet.rows.starts) * len(sheet.columns.starts)
     attempts = [sheet.lay(generator) for _ in range(max(1, min(_ATTEMPTS, _MOST_PIECES // n_pieces)))]
     result = min(attempts, key=lambda attempt: attempt[1] + sheet.imbalance(attempt[0]))[0]
@@ -155,6 +150,70 @@ def quilt(
             shift = int(torch.randint(0, size[axis - 1], (), generator=generator))
             result = result.roll(shift, axis)
     return result.to(exemplar)
+
+
+def requilt(
+    image: Tensor,
+    exemplar: Tensor,
+    piece: int,
+    *,
+    inside: bool,
+    known: Tensor | None = None,
+    regular: float = 0,
+    periodic: Periodic = (True, True),
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """An image on the torus, of which some pieces are laid anew, joined to the others by cuts.
+
+    Args:
+        image: (C, H, W).
+        exemplar: (C, h, w) that the new pieces are from: the image itself, near enough, as it is not to go on
+            from a kept piece to a new one.
+        piece: side of the pieces in pixels, at most that of exemplar and image.
+        inside: which are new. False: those across the edges where copies of the image meet, half a piece
+            on either side; True: all but those.
+        known, regular, generator: see `quilt`.
+        periodic: axes (y, x) along which copies of the image meet, one at least.
+
+    Returns:
+        (C, H, W), and (H, W) bool: the pixels that are new.
+    """
+    piece = min(piece, *exemplar.shape[1:], *image.shape[1:])
+    size = (image.shape[1], image.shape[2])
+    sheet = _Sheet.of(exemplar, known, piece, size, periodic, regular)
+    half = [piece // 2 if wraps else 0 for wraps in periodic]
+    turned = image.cpu().roll(half, (1, 2))  # the first row and column of pieces is in the middle of the join
+    across = {
+        (i, j)
+        for i in range(len(sheet.rows.starts))
+        for j in range(len(sheet.columns.starts))
+        if (periodic[0] and i == 0) or (periodic[1] and j == 0)
+    }
+    attempts = [sheet.lay(generator, _Kept(turned, across, inside, half)) for _ in range(_ATTEMPTS)]
+    result = min(attempts, key=lambda attempt: attempt[1] + sheet.imbalance(attempt[0]))[0]
+    new = (result != turned).any(0)
+    back = [-n for n in half]
+    return result.roll(back, (1, 2)).to(image), new.roll(back, (0, 1)).to(image.device)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Pieces that are there already.
+
+    Attributes:
+        image: (C, H, W), the result as it is.
+        across: places in the grid that are at the join.
+        inside: whether all others are free, or they.
+        shift: rows and columns by which the image's pixels lie later than those of the exemplar.
+    """
+
+    image: Tensor
+    across: set[tuple[int, int]]
+    inside: bool
+    shift: list[int]
+
+    def __contains__(self, place: tuple[int, int]) -> bool:
+        return (place in self.across) == self.inside
 
 
 class _Sheet:
@@ -180,17 +239,41 @@ class _Sheet:
         self.rows, self.columns = (_axis(n, piece, overlap, w) for n, w in zip(size, periodic, strict=True))
         self.fair = max(1.0, size[0] * size[1] / (source.shape[1] * source.shape[2]))  # mean use in the end
 
-    def lay(self, generator: torch.Generator) -> tuple[Tensor, float]:
-        """One layout, and the mean overlap error of its pieces."""
+    @classmethod
+    def of(
+        cls,
+        exemplar: Tensor,
+        known: Tensor | None,
+        piece: int,
+        size: tuple[int, int],
+        periodic: Periodic,
+        regular: float,
+    ) -> _Sheet:
+        """See `quilt` for the arguments."""
+        source = exemplar.cpu() if known is None else _filled(exemplar.cpu(), known.cpu())
+        unknown = torch.zeros(source.shape[1:]) if known is None else (~known.cpu()).float()
+        return cls(source, unknown, piece, size, periodic, regular)
+
+    def lay(self, generator: torch.Generator, kept: _Kept | None = None) -> tuple[Tensor, float]:
+        """One layout, and the mean overlap error of its pieces; of those not kept, if some are."""
         piece = self.piece
         result = torch.zeros(self.source.shape[0], *self.size, dtype=torch.float32)
         filled = torch.zeros(self.size, dtype=torch.float32)
         use = torch.zeros(self.source.shape[1:], dtype=torch.float32)
         laid: dict[tuple[int, int], tuple[int, int]] = {}  # place in the grid -> position in the exemplar
-        total = 0.0
+        if kept is not None:
+            for i, top in enumerate(self.rows.starts):
+                for j, left in enumerate(self.columns.starts):
+                    if (i, j) in kept:
+                        y, x = self.rows.indices(top, piece), self.columns.indices(left, piece)
+                        result[:, y[:, None], x], filled[y[:, None], x] = kept.image[:, y[:, None], x], 1
+                        laid[i, j] = top - kept.shift[0], left - kept.shift[1]
+        total, count = 0.0, 0
         for i, top in enumerate(self.rows.starts):
             y = self.rows.indices(top, piece)
             for j, left in enumerate(self.columns.starts):
+                if (i, j) in laid:
+                    continue
                 x = self.columns.indices(left, piece)
                 mask = filled[y[:, None], x]
                 goal = result[:, y[:, None], x]
@@ -206,13 +289,15 @@ class _Sheet:
                     cost = cost + _USE / self.fair * used
                 best = int(cost.argmin())
                 total += float(error[best])
-                laid[i, j] = sy, sx = int(self.at[0, best]), int(self.at[1, best])
+                sy, sx = int(self.at[0, best]), int(self.at[1, best])
                 use[sy : sy + piece, sx : sx + piece] += 1
                 new = self.windows[best].view_as(goal)
-                old = self._kept((mask * (goal - new) ** 2).sum(0), i, j)
+                old = self._kept((mask * (goal - new) ** 2).sum(0), (i, j), laid)
                 result[:, y[:, None], x] = torch.where(old, goal, new)
                 filled[y[:, None], x] = 1
-        return result, total / len(laid)
+                laid[i, j] = sy, sx
+                count += 1
+        return result, total / max(1, count)
 
     def imbalance(self, result: Tensor) -> float:
         """How far its values are from the exemplar's: 1-D Wasserstein distance over deviation, a mean."""
@@ -224,16 +309,23 @@ class _Sheet:
         deviation = self.source.flatten(1).std(1, correction=0).clamp_min(1e-4)
         return float(((a - b).abs().mean(0) / deviation).mean())
 
-    def _kept(self, error: Tensor, i: int, j: int) -> Tensor:
+    def _kept(self, error: Tensor, here: tuple[int, int], laid: Container[tuple[int, int]]) -> Tensor:
         """Where a piece leaves what is there: beyond the cuts of least error through its overlaps, (p, p)."""
         planes = error.numpy()
         kept = np.zeros(planes.shape, bool)
-        for axis, index, turn in ((self.rows, i, np.transpose), (self.columns, j, np.asarray)):
-            before, after = axis.overlaps(index, self.piece)
-            for width, flip in ((before, 1), (after, -1)):
-                if width:
-                    strip = turn(planes)[:, ::flip][:, :width]
-                    turn(kept)[:, ::flip][:, :width] |= np.arange(width) < least_cut(strip)[:, None]
+        turns: list[tuple[_Axis, Callable[..., Any]]] = [
+            (self.rows, np.transpose),
+            (self.columns, np.asarray),
+        ]
+        for a, (axis, turn) in enumerate(turns):
+            for step, flip in ((-1, 1), (1, -1)):
+                place = axis.place(here[a] + step)
+                there = (place, here[1]) if a == 0 else (here[0], place)
+                if there in laid:
+                    width = axis.overlap(place if step < 0 else here[a], self.piece)
+                    if width:
+                        strip = turn(planes)[:, ::flip][:, :width]
+                        turn(kept)[:, ::flip][:, :width] |= np.arange(width) < least_cut(strip)[:, None]
         return torch.from_numpy(kept)
 
     def _nearby(self, laid: dict[tuple[int, int], tuple[int, int]], here: tuple[int, int]) -> Tensor:

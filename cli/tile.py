@@ -1,0 +1,127 @@
+"""`texot tile`: make a photograph tile, or a set of tiles that fit beside each other."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from texot.cli.files import Outputs, check_outputs, make_folder, plan_outputs
+from texot.cli.options import (
+    FILE,
+    compute_options,
+    example,
+    expert_options,
+    output_options,
+    report_options,
+    result_options,
+    whole,
+)
+from texot.cli.progress import Quiet, reporter
+from texot.cli.run import again, pixel_size, run, start, use_threads
+
+if TYPE_CHECKING:
+    from texot import Synthesis
+    from texot.files.original import Original
+
+
+@click.command(
+    short_help="Make a photograph tile, or a set of tiles.",
+    epilog=example(
+        "texot tile photo.png -o seamless.png",
+        "texot tile photo.png -o set/{i}.png --set 4 --layout example.png",
+    ),
+)
+@click.argument("photo", type=FILE)
+@output_options(required=True)
+@click.option(
+    "--band",
+    metavar="PX",
+    type=whole(2),
+    help="Width of what is made anew where copies meet; default: a quarter of the shorter side.",
+)
+@click.option("--flatten", is_flag=True, help="Make brightness and colour level first.")
+@click.option(
+    "--set",
+    "count",
+    metavar="N",
+    type=whole(1, 10_000),
+    default=1,
+    help="Make N tiles of the same borders, in any order beside each other; OUT holds {i} or {i:03}.",
+)
+@click.option(
+    "--frame",
+    metavar="PX",
+    type=whole(1),
+    help="Border that the tiles of a set share; default: a 32nd of the shorter side.",
+)
+@click.option("--layout", metavar="FILE", type=FILE, help="Draw an example of the set, laid out at random.")
+@click.option("--size", metavar="WxH", help="Size of that example; default: 4 x 3 tiles.")
+@result_options(tile="both", tile_help="Axes along which copies continue each other.")
+@expert_options()
+@compute_options()
+@report_options()
+def tile(
+    photo: Path,
+    output: Path,
+    overwrite: bool,
+    band: int | None,
+    flatten: bool,
+    count: int,
+    frame: int | None,
+    layout: Path | None,
+    size: str | None,
+    tile: str,
+    seed: int,
+    threads: int | None,
+    progress: str,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Make PHOTO tile: only bands along its edges are made anew, everything else stays as it is.
+
+    With --set, the first tile is the photograph and the others have its borders and new insides.
+    """
+    if size and not layout:
+        raise click.UsageError("--size is that of --layout: give --layout FILE as well.")
+    plan = plan_outputs(output, None, None, None, count)
+    with reporter(progress, quiet) as report:
+        free = start()
+        from texot.files.original import read_original
+        from texot.tiling import iter_tileable, iter_variation
+
+        original = read_original(photo)
+        wanted = None
+        if layout:
+            width, height = original.size
+            wanted = pixel_size(size or f"{4 * width}x{3 * height}", original)
+        make_folder(output, count)
+        check_outputs([*plan, *([Outputs(layout)] if layout else [])], [photo], overwrite=overwrite)
+        record = use_threads(threads, free, report)
+        first = {**options, "band": band, "flatten": flatten, "tile": tile, "seed": seed}
+        tiles = [run(original, first, plan[0], report, record=record, iterate=iter_tileable)]
+        _tell_seams(original, tiles[0], tile, report)
+        for number, outputs in enumerate(plan[1:], start=1):
+            more = {**options, "frame": frame, "axes": tile, "seed": seed + number}
+            tiles.append(run(again(tiles[0]), more, outputs, report, record=record, iterate=iter_variation))
+        if layout and wanted:
+            draw_layout(tiles, layout, wanted, seed)
+            report.say(f"wrote {layout}")
+
+
+def draw_layout(tiles: "list[Synthesis]", path: Path, size: tuple[int, int], seed: int) -> None:
+    """Write an example of a set."""
+    from texot.files.write import write_image
+    from texot.tiling import lay_out
+
+    image = lay_out([tile.image for tile in tiles], size, seed=seed)
+    write_image(image, path, mode=tiles[0].mode, icc_profile=tiles[0].icc_profile)
+
+
+def _tell_seams(original: "Original", result: "Synthesis", tile: str, report: Quiet) -> None:
+    """Say how visible the edge is where copies meet, before and after."""
+    from texot.engine.options import TILES
+    from texot.images.seams import worst_seam
+
+    colours = original.pixels.shape[0]
+    before, after = (worst_seam(i[:colours], TILES[tile]) for i in (original.pixels, result.image))
+    report.say(f"seam where copies meet: {before:.2f} before, {after:.2f} now (1: none)")

@@ -1,0 +1,113 @@
+"""Photographs made to tile, and sets of tiles that fit in any order."""
+
+import pytest
+import torch
+from textures import clouds, photograph
+
+import texot
+from texot.errors import InputError
+from texot.images.seams import seam_scores, worst_seam
+from texot.tiling import lay_out
+
+QUICK = {"quality": "draft", "n_iter": 8}
+
+
+@pytest.mark.parametrize("name", ["pebbles", "grass_gray"])
+def test_the_seam_goes_and_the_rest_stays(name: str) -> None:
+    image = photograph(128, 112, name)
+    found = texot.make_tileable(image, band=32, quality="draft").image
+    assert torch.equal(found[:, 16:-16, 16:-16], image[:, 16:-16, 16:-16])
+    before, after = worst_seam(image, (True, True)), worst_seam(found, (True, True), ([16, 112], [16, 96]))
+    assert after < max(1.6, 0.5 * before)
+    assert after < before
+
+
+@pytest.mark.parametrize("tile", ["x", "y"])
+def test_one_axis(tile: str) -> None:
+    image = 0.8 * clouds(3, 96, 80) + 0.2 * torch.linspace(0, 1, 80) * torch.linspace(0, 1, 96)[:, None]
+    found = texot.make_tileable(image, band=24, tile=tile, quality="draft").image
+    wraps = (tile == "y", tile == "x")
+    assert worst_seam(found, wraps) < worst_seam(image, wraps)
+    middle = (slice(None), slice(None), slice(12, -12)) if tile == "x" else (slice(None), slice(12, -12))
+    assert torch.equal(found[middle], image[middle])
+
+
+def test_same_seed_same_bytes_and_settings() -> None:
+    image = photograph(64, 64)
+    a, b, c = (texot.make_tileable(image, seed=seed, **QUICK) for seed in (3, 3, 4))
+    assert torch.equal(a.image, b.image)
+    assert not torch.equal(a.image, c.image)
+    assert (a.settings["job"], a.settings["band"]) == ("tile", 16)
+
+
+def test_flatten_takes_the_slope_away() -> None:
+    slope = torch.linspace(0.2, 0.8, 64)
+    image = (0.6 * clouds(1, 64, 64, sigma=2) + 0.4) * slope
+    found = texot.make_tileable(image, flatten=True, **QUICK).image
+    left, right = found[:, :, 8:28].mean(), found[:, :, 36:56].mean()
+    assert abs(float(left - right)) < 0.3 * abs(float(image[:, :, 8:28].mean() - image[:, :, 36:56].mean()))
+
+
+def test_alpha_and_mode_are_kept() -> None:
+    image = torch.cat([photograph(64, 64), torch.ones(1, 64, 64)])
+    found = texot.make_tileable(image.movedim(0, -1).numpy(), **QUICK)
+    assert found.mode == "RGBA"
+    assert torch.equal(found.image[3], torch.ones(64, 64))
+
+
+def test_every_tile_continues_every_other() -> None:
+    first = texot.make_tileable(photograph(96, 96), quality="draft")
+    tiles = [first, *(texot.make_variation(first, seed=seed, quality="draft") for seed in (1, 2))]
+    frame = tiles[1].settings["frame"]
+    inside = slice(frame, -frame)
+    for other in tiles[1:]:
+        same = (other.image == first.image).all(0)
+        assert bool(same[:frame].all() and same[-frame:].all())
+        assert bool(same[:, :frame].all() and same[:, -frame:].all())
+        assert float((other.image - first.image)[:, inside, inside].abs().mean()) > 0.02
+    assert not torch.equal(tiles[1].image, tiles[2].image)
+    own = seam_scores(first.image, 2, [0])[0]
+    for a in tiles:
+        for b in tiles:  # b on the right of a, and below it: the join is in the middle
+            for axis in (2, 1):
+                pair = torch.cat([a.image, b.image], axis)
+                assert seam_scores(pair, axis, [96])[0] < max(1.5, 1.3 * own)
+
+
+def test_variations_of_what_was_synthesised() -> None:
+    first = texot.synthesize(clouds(3, 48, 48), "48x40", **QUICK)
+    found = texot.make_variation(first, frame=6, **QUICK)
+    assert found.image.shape == (3, 40, 48)
+    assert torch.equal(found.image[:, :6], first.image[:, :6])
+    assert found.mode == first.mode
+
+
+def test_lay_out() -> None:
+    tiles = [torch.full((1, 4, 6), float(i)) for i in range(4)]
+    found = lay_out(tiles, (27, 10), seed=1)
+    assert found.shape == (1, 10, 27)
+    cells = found[0, ::4, ::6]
+    assert bool((cells[1:] != cells[:-1]).all())
+    assert bool((cells[:, 1:] != cells[:, :-1]).all())
+    assert torch.equal(found, lay_out(tiles, (27, 10), seed=1))
+    assert torch.equal(lay_out(tiles[:1], (6, 8)), torch.zeros(1, 8, 6))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"tile": "none"}, "tile must be one of both, x, y"),
+        ({"band": 61}, "band must be a whole number from 2 to 56"),
+        ({"band": "wide"}, "band must be a whole number"),
+        ({"quality": "best"}, "quality must be one of"),
+        ({"patch_size": 80}, "not enough is left to take texture from|patch"),
+    ],
+)
+def test_wrong_options(options: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        texot.make_tileable(clouds(1, 64, 64), **options)
+
+
+def test_images_too_small() -> None:
+    with pytest.raises(InputError, match="12x40 px: it takes 16 px"):
+        texot.make_tileable(clouds(1, 40, 12))

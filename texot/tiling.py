@@ -1,0 +1,336 @@
+"""Photographs made to tile, and sets of tiles that fit beside each other in any order.
+
+Both are holes of an image on the torus: of a photograph, the bands along its opposite edges; of a tile's
+variation, all but a frame that the two share. Every other pixel stays as it is. The first fill is the image
+itself up to cuts of least error, and pieces of it beyond; see `texot.inpainting` for the rest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from texot._version import __version__
+from texot.engine.hole import Lay, Photograph, fill_jobs
+from texot.engine.isolation import own_modes, stepwise
+from texot.engine.optimise import State, Synthesis, optimise
+from texot.engine.options import TILES, check_backend, check_choice, expert_numbers, resolve_device, whole
+from texot.engine.plan import EFFORT, NOVELTY, SEARCH_DIM
+from texot.errors import InputError
+from texot.files.exemplar import Exemplar
+from texot.files.original import Original, read_original
+from texot.images.autocorrelation import regularity
+from texot.images.lighting import level
+from texot.images.pyramid import Periodic, gaussian_pyramid
+from texot.images.quilt import piece_side, requilt
+
+__all__ = ["iter_tileable", "iter_variation", "lay_out", "make_tileable", "make_variation"]
+
+log = logging.getLogger("texot")
+
+BAND = 1 / 4  # of the shorter side, by default
+LEAST_BAND, MOST_BAND = 16, 256
+FRAME = 1 / 32
+LEAST_FRAME, MOST_FRAME = 4, 32
+LEAST_SIDE = 16
+
+
+def make_tileable(
+    image: Any, *, callback: Callable[[State], object] | None = None, **options: Any
+) -> Synthesis:
+    """Make a photograph tile: only bands along its edges are made anew.
+
+    Args:
+        image: path, PIL image, NumPy array (H, W[, C]) or torch tensor (C, H, W), as in `texot.synthesize`.
+        callback: called with a `State` after every step.
+        **options: see `iter_tileable`, which also tells the errors.
+
+    Returns:
+        The photograph in its own size, mode and colour profile. The same seed, device, versions and options
+        give the same bytes.
+
+    Example:
+        >>> import torch
+        >>> ramp = torch.linspace(0, 1, 48).expand(1, 48, 48)
+        >>> result = make_tileable(ramp, band=12, quality="draft")
+        >>> bool((result.image[:, 6:-6, 6:-6] == ramp[:, 6:-6, 6:-6]).all())
+        True
+    """
+    return _last(iter_tileable(image, **options), callback)
+
+
+@own_modes()
+def iter_tileable(
+    image: Any,
+    *,
+    band: int | None = None,
+    flatten: bool = False,
+    tile: str = "both",
+    quality: str = "normal",
+    seed: int = 0,
+    n_scales: int | None = None,
+    patch_size: int | None = None,
+    n_iter: int | None = None,
+    psi_steps: int | None = None,
+    lr: float | None = None,
+    entropy: float | None = None,
+    backend: str = "auto",
+    device: str | torch.device = "auto",
+) -> Iterator[State]:
+    """Make a photograph tile step by step.
+
+    Arguments are checked at once, not at the first step.
+
+    Args:
+        image: see `make_tileable`.
+        band: width in pixels of what is made anew where two copies meet, half of it on each side; None: a
+            quarter of the shorter side, at most 256.
+        flatten: make brightness and colour level first (see `texot.images.lighting.level`): a slope would
+            repeat as stripes. Changes all pixels.
+        tile: axes along which copies continue each other: "both", "x" or "y".
+        quality, seed, n_scales, patch_size, n_iter, psi_steps, lr, entropy, backend, device: see
+            `texot.iter_synthesis`.
+
+    Raises:
+        InputError: an image or option that cannot be used.
+        DeviceError: a device or back end that was asked for is not there.
+    """
+    original = read_original(image)
+    periodic, sides = _axes(tile, original)
+    most = min(sides) - 8
+    if band is None:
+        band = round(min(max(LEAST_BAND, BAND * min(sides)), MOST_BAND, most))
+    band = whole("band", band, 2, most) // 2 * 2
+    if flatten:
+        original = dataclasses.replace(original, pixels=level(original.pixels, original.opaque))
+
+    def lay(scale: int, texture: Tensor, known: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The photograph up to cuts through the bands, and pieces of it across the join."""
+        return _relay(texture, texture, max(4, band >> scale), known, periodic, generator, inside=False)
+
+    return _fill(
+        original,
+        ~_inside(original, band // 2, periodic),
+        periodic,
+        lay,
+        {"job": "tile", "band": band, "flatten": bool(flatten), "tile": tile},
+        quality=quality,
+        seed=seed,
+        expert=expert_numbers(
+            n_scales=n_scales,
+            patch_size=patch_size,
+            n_iter=n_iter,
+            psi_steps=psi_steps,
+            lr=lr,
+            entropy=entropy,
+        ),
+        backend=backend,
+        device=device,
+    )
+
+
+def make_variation(
+    tile: Any, *, callback: Callable[[State], object] | None = None, **options: Any
+) -> Synthesis:
+    """Another tile with the same borders: it fits beside the first one, and beside its other variations.
+
+    Args:
+        tile: what `synthesize` or `make_tileable` returned, or an image that tiles, as in `texot.synthesize`.
+        callback: called with a `State` after every step.
+        **options: see `iter_variation`, which also tells the errors.
+
+    Returns:
+        An image of the tile's size, mode and profile, made of the tile's own texture.
+    """
+    return _last(iter_variation(tile, **options), callback)
+
+
+@own_modes()
+def iter_variation(
+    tile: Any,
+    *,
+    frame: int | None = None,
+    axes: str = "both",
+    quality: str = "normal",
+    seed: int = 0,
+    n_scales: int | None = None,
+    patch_size: int | None = None,
+    n_iter: int | None = None,
+    psi_steps: int | None = None,
+    lr: float | None = None,
+    entropy: float | None = None,
+    backend: str = "auto",
+    device: str | torch.device = "auto",
+) -> Iterator[State]:
+    """Make another tile with the same borders step by step.
+
+    Args:
+        tile: see `make_variation`.
+        frame: pixels along every border that stay; None: a 32nd of the shorter side, from 4 to 32.
+        axes: those along which the tile tiles: "both", "x" or "y".
+        quality, seed, n_scales, patch_size, n_iter, psi_steps, lr, entropy, backend, device: see
+            `texot.iter_synthesis`. Give every variation a seed of its own.
+
+    Raises:
+        InputError: an image or option that cannot be used.
+        DeviceError: a device or back end that was asked for is not there.
+    """
+    original = _original(tile)
+    periodic, sides = _axes(axes, original)
+    most = (min(sides) - 8) // 2
+    if frame is None:
+        frame = round(min(max(LEAST_FRAME, FRAME * min(sides)), MOST_FRAME, most))
+    frame = whole("frame", frame, 1, most)
+
+    def lay(scale: int, texture: Tensor, known: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The tile's frame, and a quilt of its pieces inside."""
+        image = gaussian_pyramid(original.pixels.to(texture), scale + 1, periodic=periodic)[scale]
+        piece = piece_side(min(texture.shape[1:]), NOVELTY)
+        return _relay(image, texture, piece, known, periodic, generator, inside=True)
+
+    return _fill(
+        original,
+        _inside(original, frame, periodic),
+        periodic,
+        lay,
+        {"job": "variation", "frame": frame, "axes": axes},
+        quality=quality,
+        seed=seed,
+        expert=expert_numbers(
+            n_scales=n_scales,
+            patch_size=patch_size,
+            n_iter=n_iter,
+            psi_steps=psi_steps,
+            lr=lr,
+            entropy=entropy,
+        ),
+        backend=backend,
+        device=device,
+    )
+
+
+def lay_out(tiles: list[Tensor], size: tuple[int, int], *, seed: int = 0) -> Tensor:
+    """An example of a set: tiles side by side at random, none beside itself where there are enough.
+
+    Args:
+        tiles: images (C, h, w) of one size.
+        size: (width, height) of the picture in pixels; tiles at its right and lower edge are cut off.
+        seed: of the draws.
+
+    Returns:
+        (C, height, width).
+    """
+    height, width = tiles[0].shape[1:]
+    rows, columns = -(-size[1] // height), -(-size[0] // width)
+    generator = torch.Generator().manual_seed(seed)
+    chosen: dict[tuple[int, int], int] = {}
+    lines = []
+    for row in range(rows):
+        for column in range(columns):
+            taken = {chosen.get((row - 1, column)), chosen.get((row, column - 1))}
+            free = [i for i in range(len(tiles)) if i not in taken] or list(range(len(tiles)))
+            chosen[row, column] = free[int(torch.randint(len(free), (), generator=generator))]
+        lines.append(torch.cat([tiles[chosen[row, column]] for column in range(columns)], 2))
+    return torch.cat(lines, 1)[:, : size[1], : size[0]]
+
+
+def _last(states: Iterator[State], callback: Callable[[State], object] | None) -> Synthesis:
+    state = None
+    for state in states:
+        if callback is not None:
+            callback(state)
+    assert state is not None
+    return state.result()
+
+
+def _original(tile: Any) -> Original:
+    """A tile, as it was made or as an image."""
+    if not isinstance(tile, Synthesis):
+        return read_original(tile)
+    return Original.of(tile.image, tile.mode, tile.icc_profile, tile.dpi)
+
+
+def _axes(tile: str, original: Original) -> tuple[Periodic, list[int]]:
+    """The axes (y, x) that are to wrap around, and the sides in pixels of those.
+
+    Raises:
+        InputError: none, or an image too small.
+    """
+    check_choice("tile", tile, ("both", "x", "y"))
+    width, height = original.size
+    if min(width, height) < LEAST_SIDE:
+        raise InputError(f"the image is {width}x{height} px: it takes {LEAST_SIDE} px a side to make it tile")
+    return TILES[tile], [n for n, wraps in zip((height, width), TILES[tile], strict=True) if wraps]
+
+
+def _relay(
+    image: Tensor,
+    texture: Tensor,
+    piece: int,
+    known: Tensor,
+    periodic: Periodic,
+    generator: torch.Generator,
+    *,
+    inside: bool,
+) -> tuple[Tensor, Tensor]:
+    return requilt(
+        image,
+        texture,
+        piece,
+        inside=inside,
+        known=known,
+        regular=regularity(texture, known),
+        periodic=periodic,
+        generator=generator,
+    )
+
+
+def _inside(original: Original, margin: int, periodic: Periodic) -> Tensor:
+    """(H, W) bool: the pixels at least `margin` from the edges that copies meet at."""
+    inside = torch.ones(original.pixels.shape[1:], dtype=torch.bool)
+    if periodic[0]:
+        inside[:margin], inside[-margin:] = False, False
+    if periodic[1]:
+        inside[:, :margin], inside[:, -margin:] = False, False
+    return inside
+
+
+def _fill(
+    original: Original,
+    hole: Tensor,
+    periodic: Periodic,
+    lay: Lay,
+    settings: dict[str, Any],
+    *,
+    quality: str,
+    seed: int,
+    expert: dict[str, Any],
+    backend: str,
+    device: str | torch.device,
+) -> Iterator[State]:
+    """Fill a hole on the torus with the image's own texture."""
+    check_choice("quality", quality, tuple(EFFORT))
+    seed = whole("seed", seed, 0, 2**63 - 1)
+    target_device = resolve_device(device)
+    check_backend(backend, target_device, int(hole.sum()), SEARCH_DIM)
+    texture = Exemplar(original.pixels, original.opaque)  # all of it is known, as far as it does not wrap
+    photograph = Photograph(original, hole, periodic, target_device, other=texture, lay=lay)
+    settings = {
+        "texot": __version__,
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
+        "quality": quality,
+        "seed": seed,
+        **expert,
+        "backend": backend,
+        "device": str(target_device),
+        "image_sha256": original.sha256,
+        **settings,
+    }
+    prepare = fill_jobs(photograph, quality=quality, expert=expert, backend=backend, settings=settings)
+    return stepwise(optimise(prepare, torch.Generator().manual_seed(seed)))
