@@ -33,7 +33,7 @@ from benchmarks.common import (
     stamp,
     warn_if_busy,
 )
-from benchmarks.quality_pages import COMPARED, FIGURES, KEY, METHODS, QUALITIES, image_path
+from benchmarks.quality_pages import COMPARED, FIGURES, KEY, METHODS, QUALITIES, REPEATING, image_path
 from texot import evaluation
 from texot.evaluation import Yardstick
 from texot.evaluation.inputs import OPEN, TORUS
@@ -41,8 +41,6 @@ from texot.evaluation.yardstick import blurred
 from texot.files.exemplar import read_exemplar
 from texot.files.write import write_image
 from texot.images.pyramid import Periodic
-
-REPEATING = ("granite_blue", "rust", "stonewall", "wood_planks")  # hold copies of themselves
 
 
 def pieces(name: str, crop: int) -> tuple[Tensor, Tensor | None]:

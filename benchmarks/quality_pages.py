@@ -21,6 +21,8 @@ from texot.files.write import to_pil
 QUALITIES = ("draft", "normal", "high")
 COMPARED = ("shifted", "blurred", "unseen")
 METHODS = (*QUALITIES, *baselines.METHODS, *COMPARED)
+REPEATING = ("granite_blue", "rust", "stonewall", "wood_planks")  # hold copies of themselves
+RELATIVE = ("distance", "distance_8x8", "sliced", "gram", "sifid")  # to what real texture has
 REGULAR = ("brick_old", "rug", "wood_planks")  # shifts of themselves by their own period
 KEY = ("sample", "crop", "size", "method", "seed")
 SHOWN = (  # in the Markdown tables: figure, heading, digits
@@ -49,7 +51,8 @@ LEGEND = """\
 Figures as `texot evaluate` and `texot.evaluation.FIGURES` define them; lower is better, but 1 is enough
 where relative to real texture. 4x4, 8x8, sliced, deep Gram, SIFID: 1 is what real texture has, as far as
 the exemplar is from a disjoint crop of its photograph; where there is no such crop (four samples hold
-copies of themselves), as far as its halves are from each other. Oddness: relative to the exemplar's own
+copies of themselves), as far as its halves are from each other, which share those copies and so ask too
+much: means and worst leave these samples out of relative figures. Oddness: relative to the exemplar's own
 parts. Layout: share of the coarse layout that is one shift of the exemplar; seeds: the same between the
 results of two seeds (regular patterns are shifts of themselves: means leave them out). Copied: share of
 12x12 patches with the same offset as 2 neighbours. Forgotten: share of the exemplar's pixels nothing was
@@ -166,10 +169,12 @@ def section(label: str, size: str, rows: list[Row], results: Path) -> list[str]:
 
 
 def summary(rows: list[Row], of: Callable[[list[float]], float]) -> list[str]:
-    """The figures shown, over the rows that have them; layouts of regular patterns do not count."""
+    """The figures shown, over the rows that have them; what means nothing for a sample does not count."""
     cells = []
     for name, _, digits in SHOWN:
-        skip = REGULAR if len({row["sample"] for row in rows}) > 1 and name.endswith("_share") else ()
+        skip: tuple[str, ...] = ()
+        if len({row["sample"] for row in rows}) > 1:
+            skip = REGULAR if name.endswith("_share") else REPEATING if name in RELATIVE else ()
         found = [float(row[name]) for row in rows if row[name] and row["sample"] not in skip]
         cells.append(f"{of(found):.{digits}f}" if found else "")
     return cells
