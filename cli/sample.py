@@ -117,6 +117,7 @@ def sample(
         for name in names:
             _check(name, model, overwrite)
         use_threads(threads, free, report)
+        window["workers"] = share_cores(generator)
         for number, name in enumerate(names):
             begun = time.perf_counter()
             report.start(version=__version__, output=name, seed=seed + number, size=window["size"])
@@ -158,6 +159,8 @@ def _check(name: str, model: Path, overwrite: bool) -> None:
 
 def _write(generator: "Generator", name: str, window: dict[str, Any]) -> None:
     """One image, row-block by row-block where its format can."""
+    import torch
+
     from texot.files.stream import STREAMED, stream_png, write_rows
     from texot.files.write import write_image
 
@@ -184,7 +187,19 @@ def _write(generator: "Generator", name: str, window: dict[str, Any]) -> None:
             row_blocks(generator, window), name, size=(width, height), mode=mode, text=text, icc_profile=icc
         )
     else:
-        write_image(generator.sample(**window).image, name, mode=mode, icc_profile=icc)
+        image = torch.cat(list(row_blocks(generator, window)), 1)
+        write_image(image, name, mode=mode, icc_profile=icc)
+
+
+def share_cores(generator: "Generator") -> int:
+    """Threads that make tiles beside each other, of one torch thread each; a GPU needs one of them only."""
+    import torch
+
+    if generator.network.device.type != "cpu":
+        return 1
+    workers = torch.get_num_threads()
+    torch.set_num_threads(1)
+    return workers
 
 
 def row_blocks(generator: "Generator", window: dict[str, Any]) -> "Iterator[Tensor]":

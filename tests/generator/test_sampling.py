@@ -32,6 +32,15 @@ def test_tiles_agree_with_the_whole(generator: Generator, tile: str, side: int) 
     torch.testing.assert_close(made, whole, atol=1 / 255, rtol=0)
 
 
+def test_workers_make_the_same_tiles_in_the_same_order(generator: Generator) -> None:
+    options = {"size": (90, 70), "seed": 3, "side": 32}
+    alone, together = (list(generator.tiles(**options, workers=n)) for n in (1, 3))  # type: ignore[arg-type]
+    assert [tile[:2] for tile in alone] == [tile[:2] for tile in together]
+    assert all(torch.equal(a[2], b[2]) for a, b in zip(alone, together, strict=True))
+    first = next(generator.tiles((200, 200), side=16, workers=2))  # left early: nothing waits for the rest
+    assert first[:2] == (0, 0)
+
+
 def test_windows_of_the_plane_overlap(generator: Generator) -> None:
     left = generator.sample((60, 40), at=(0, 0), tile="none").image
     right = generator.sample((60, 40), at=(35, 10), tile="none").image
