@@ -9,6 +9,7 @@ from texot.cli.evaluate import evaluate
 from texot.cli.export import export
 from texot.cli.info import info
 from texot.cli.inpaint import inpaint
+from texot.cli.interpolate import interpolate
 from texot.cli.options import example
 from texot.cli.replay import replay
 from texot.cli.sample import sample
@@ -30,6 +31,7 @@ def texot() -> None:
 texot.add_command(synthesize)
 texot.add_command(inpaint)
 texot.add_command(tile)
+texot.add_command(interpolate)
 texot.add_command(train)
 texot.add_command(sample)
 texot.add_command(info)

@@ -1,7 +1,7 @@
 """Which files a command writes, and whether it may: checked before the work starts, not after it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,14 +52,27 @@ def plan_outputs(
     ]
 
 
+def is_numbered(name: Path) -> bool:
+    """Whether a name has {i} in it."""
+    return re.search(_COUNTER, str(name)) is not None
+
+
 def make_folder(image: Path, count: int) -> None:
     """Make the folder that several numbered images go to, if it alone is missing."""
     if count > 1 and not image.parent.exists() and image.parent.parent.is_dir():
         image.parent.mkdir(exist_ok=True)
 
 
-def check_outputs(plan: Sequence[Outputs], inputs: Iterable[Path], *, overwrite: bool) -> None:
+def check_outputs(
+    plan: Sequence[Outputs],
+    inputs: Iterable[Path],
+    *,
+    overwrite: bool,
+    check: Callable[[Path], None] | None = None,
+) -> None:
     """Refuse outputs that cannot be written, that --no-overwrite protects or that are also an input.
+
+    `check` refuses a file by its kind and place; None: `texot.files.write.check_output`.
 
     Raises:
         OutputError: cannot be written, or exists and must not be replaced.
@@ -72,7 +85,7 @@ def check_outputs(plan: Sequence[Outputs], inputs: Iterable[Path], *, overwrite:
         if path.resolve() in seen:
             raise _usage(f"{path} would be used twice: every input and output needs a name of its own.")
         seen.add(path.resolve())
-        check_output(path)
+        (check or check_output)(path)
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists and --no-overwrite protects it: choose another name")
     for folder in [outputs.frames for outputs in plan if outputs.frames]:

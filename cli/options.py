@@ -87,14 +87,14 @@ def output_options(*, required: bool, default: str = "") -> Callable[[Command], 
     )
 
 
-def result_options(*, tile: str, tile_help: str) -> Callable[[Command], Command]:
+def result_options(*, tile: str | None, tile_help: str) -> Callable[[Command], Command]:
     """What every result has: axes that go on, a seed, the time spent on it."""
     return _together(
         click.option(
             "--tile",
             type=click.Choice(["both", "x", "y", "none"]),
             default=tile,
-            show_default=True,
+            show_default=tile is not None,
             help=tile_help,
         ),
         click.option(

@@ -89,7 +89,7 @@ def again(result: "Synthesis") -> "Original":
 
 
 def run(
-    exemplar: "Exemplar | Original",
+    exemplar: "Exemplar | Original | list[Exemplar]",
     options: dict[str, Any],
     outputs: Outputs,
     report: Quiet,
@@ -101,7 +101,8 @@ def run(
     """Make one image, show how it goes, write it.
 
     Args:
-        exemplar: what it should look like; of a photograph to be filled, the photograph.
+        exemplar: what it should look like; of a photograph to be filled, the photograph; several, if it is
+            between them.
         options: arguments of `iterate`.
         outputs: files to write.
         report: shows how it goes.
@@ -116,15 +117,15 @@ def run(
         Interrupted: Ctrl-C; what there was by then is written.
         TexotError: see `texot.synthesize` and `texot.files.write.write_image`.
     """
-    size = options.get("size", exemplar.size)
+    size = options["size"] if isinstance(exemplar, list) else options.get("size", exemplar.size)
     report.start(version=__version__, output=outputs.image, seed=options["seed"], size=size)
     with CtrlC() as ctrl_c:
-        state, losses = _steps(exemplar, options, outputs, report, ctrl_c, stop_at, iterate)
+        state, losses = steps(exemplar, options, outputs, report, ctrl_c, stop_at=stop_at, iterate=iterate)
         ctrl_c.ignore()  # the loop is over: another press must not cost the file
         result = state.result()
         settings = {**result.settings, **record}
         settings["loss"] = state.loss if math.isfinite(state.loss) else None
-        _write(exemplar, result.image, outputs.image, pack(settings), result.dpi)
+        _write(result, outputs.image, pack(settings))
         if outputs.loss_plot:
             _plot(losses, state.n_scales, outputs.loss_plot)
     report.done(output=outputs.image, loss=state.loss, seconds=state.seconds, interrupted=ctrl_c.pressed)
@@ -134,16 +135,17 @@ def run(
     return result
 
 
-def _steps(
-    exemplar: "Exemplar | Original",
+def steps(
+    exemplar: "Exemplar | Original | list[Exemplar]",
     options: dict[str, Any],
     outputs: Outputs,
     report: Quiet,
     ctrl_c: CtrlC,
-    stop_at: int | None,
-    iterate: "Callable[..., Iterator[State]] | None",
+    *,
+    stop_at: int | None = None,
+    iterate: "Callable[..., Iterator[State]] | None" = None,
 ) -> tuple["State", list[tuple[int, float]]]:
-    """Run the loop; the last state, and the scale and loss of every step."""
+    """Run the loop, see `run`: the last state, and the scale and loss of every step."""
     import texot
 
     state = None
@@ -156,7 +158,7 @@ def _steps(
             if outputs.frames and outputs.save_every and state.total_step % outputs.save_every == 0:
                 number = state.total_step // outputs.save_every
                 outputs.frames.mkdir(exist_ok=True)
-                _write(exemplar, state.image, outputs.frames / f"{number:06}.png")
+                _write(state.result(), outputs.frames / f"{number:06}.png")
             if ctrl_c.pressed or state.total_step == stop_at:
                 break
     except KeyboardInterrupt:
@@ -166,16 +168,12 @@ def _steps(
     return state, losses
 
 
-def _write(
-    exemplar: "Exemplar | Original",
-    image: Any,
-    path: Path,
-    text: dict[str, str] | None = None,
-    dpi: tuple[float, float] | None = None,
-) -> None:
+def _write(result: "Synthesis", path: Path, text: dict[str, str] | None = None) -> None:
     from texot.files.write import write_image
 
-    write_image(image, path, mode=exemplar.mode, text=text, icc_profile=exemplar.icc_profile, dpi=dpi)
+    write_image(
+        result.image, path, mode=result.mode, text=text, icc_profile=result.icc_profile, dpi=result.dpi
+    )
 
 
 def _plot(losses: list[tuple[int, float]], n_scales: int, path: Path) -> None:

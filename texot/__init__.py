@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from texot.generator.sampling import Generator
     from texot.generator.training import train
     from texot.inpainting import inpaint, iter_inpaint
+    from texot.interpolation import interpolate, iter_interpolation
     from texot.synthesis import LossRecord, State, Synthesis, iter_synthesis, synthesize
     from texot.tiling import iter_tileable, iter_variation, make_tileable, make_variation
 
@@ -31,7 +32,9 @@ __all__ = [
     "TexotError",
     "__version__",
     "inpaint",
+    "interpolate",
     "iter_inpaint",
+    "iter_interpolation",
     "iter_synthesis",
     "iter_tileable",
     "iter_variation",
@@ -49,6 +52,8 @@ _LAZY = {
     "Synthesis": "texot.synthesis",
     "inpaint": "texot.inpainting",
     "iter_inpaint": "texot.inpainting",
+    "interpolate": "texot.interpolation",
+    "iter_interpolation": "texot.interpolation",
     "iter_synthesis": "texot.synthesis",
     "iter_tileable": "texot.tiling",
     "iter_variation": "texot.tiling",

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from texot._version import __version__
@@ -37,11 +36,12 @@ from texot.engine.plan import (
     paper_plan,
 )
 from texot.engine.refinement import with_detail
+from texot.engine.scales import exemplar_scales, start_pyramid
 from texot.engine.terms import Terms
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar, with_channels
 from texot.files.sizes import parse_size
-from texot.images.pyramid import Periodic, downsample_known, gaussian_pyramid, upsample
+from texot.images.pyramid import Periodic, upsample
 from texot.images.quilt import first_layout
 from texot.images.statistics import Statistics
 
@@ -204,7 +204,7 @@ class _Texture:
         self.generator = generator
         self.scales = exemplar_scales(exemplar, plan.n_scales, device)
         self.terms = Terms(plan, self.scales, generator, backend)
-        self.own = self._start_pyramid(start, device)
+        self.own = start_pyramid(start, plan, periodic, device)
         self._statistics: dict[int, Statistics] = {}
 
     def job(self, settings: dict[str, Any]) -> Job:
@@ -224,14 +224,6 @@ class _Texture:
             mode=self.exemplar.mode,
             icc_profile=self.exemplar.icc_profile,
         )
-
-    def _start_pyramid(self, start: Tensor | None, device: torch.device) -> list[Tensor]:
-        """The start image, stretched to the result's size, at every scale; empty where there is none."""
-        if start is None:
-            return []
-        full = F.interpolate(start[None], size=self.plan.sizes[0], mode="bicubic", antialias=True)[0]
-        first = self.plan.stages[0].scale
-        return gaussian_pyramid(full.clamp(0, 1).to(device), first + 1, periodic=self.periodic)
 
     def _start(self, stage: Stage) -> Tensor:
         """A layout of the exemplar's at the first stage's scale, or as published noise in [0, 1]."""
@@ -267,17 +259,6 @@ class _Texture:
             self._statistics[stage.scale] = Statistics.of(*self.scales[stage.scale])
         statistics = self._statistics[stage.scale]
         return statistics.clip(statistics.calibrate(image, periodic=self.periodic))
-
-
-def exemplar_scales(
-    exemplar: Exemplar, n_scales: int, device: torch.device
-) -> list[tuple[Tensor, Tensor | None]]:
-    """The exemplar and its known pixels at every scale, finest first."""
-    image = exemplar.pixels.to(device)
-    scales = [(image, None if exemplar.mask is None else exemplar.mask.to(device))]
-    for _ in range(1, n_scales):
-        scales.append(downsample_known(*scales[-1]))
-    return scales
 
 
 def _start_image(init: Exemplar, exemplar: Exemplar) -> Tensor:

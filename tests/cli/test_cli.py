@@ -435,7 +435,7 @@ def test_help_ends_in_an_example_that_runs(folder: Path, path: list[str]) -> Non
     for line in lines:
         program, *arguments = shlex.split(line)
         assert program == "texot"
-        brief = QUICK if arguments[0] in ("synthesize", "inpaint", "tile") else []
+        brief = QUICK if arguments[0] in ("synthesize", "inpaint", "tile", "interpolate") else []
         brief = ["--steps", "4", "--features", "none"] if arguments[0] == "train" else brief
         result = call(*arguments, *brief)
         assert result.exit_code == 0, result.output

@@ -5,6 +5,7 @@ import torch
 from textures import clouds, noise, photograph
 from torch import Tensor
 
+from texot.images.mixing import LocalMixture, mixed
 from texot.images.pyramid import Periodic, extend
 from texot.images.statistics import N_BANDS, Statistics, band_power, channel_moments, match_moments
 
@@ -198,3 +199,38 @@ def test_an_open_axis_is_filtered_as_if_its_border_went_on() -> None:
     inside = far[:, 48:-48, 48:-48]
     mean, deviation = channel_moments(result)
     assert torch.allclose(match_moments(inside, mean, deviation), result, atol=0.02)
+
+
+def test_between_two_textures_amplitudes_are_averaged() -> None:
+    two = [Statistics.of(noise(3, 64, 64, seed=k) * (k + 1) / 2) for k in (0, 1)]
+    between = mixed(two, [0.25, 0.75])
+    assert torch.allclose(between.mean, 0.25 * two[0].mean + 0.75 * two[1].mean)
+    assert between.power is not None
+    assert two[0].power is not None
+    assert two[1].power is not None
+    wanted = (0.25 * two[0].power.sqrt() + 0.75 * two[1].power.sqrt()) ** 2
+    assert torch.allclose(between.power, wanted)
+    assert torch.allclose(mixed(two, [0.0, 1.0]).power, two[1].power)  # type: ignore[arg-type]
+
+
+def test_weights_that_vary_but_do_not_are_those_that_do_not() -> None:
+    two = [Statistics.of(noise(1, 64, 64, seed=1)), Statistics.of(0.5 * clouds(1, 64, 64, seed=2))]
+    image = 0.7 * clouds(1, 64, 64, seed=3) + 0.1
+    maps = torch.tensor([0.3, 0.7])[:, None, None].expand(2, 64, 64)
+    everywhere = mixed(two, [0.3, 0.7])
+    plain = everywhere.clip(everywhere.calibrate(image))
+    local = LocalMixture(two, maps).calibrate(image, periodic=(True, True))
+    assert float((plain - local).abs().mean()) < 0.02 * float(image.std())
+
+
+def test_moments_follow_the_map() -> None:
+    two = [Statistics.of(0.2 + 0.1 * noise(3, 64, 64)), Statistics.of(0.4 + 0.6 * noise(3, 64, 64))]
+    ramp = torch.linspace(0, 1, 96).expand(64, 96)
+    found = LocalMixture(two, torch.stack([1 - ramp, ramp])).calibrate(
+        noise(3, 64, 96, seed=4), periodic=(True, False)
+    )
+    for part, t in ((found[:, :, :16], 8 / 96), (found[:, :, 40:56], 0.5), (found[:, :, -16:], 88 / 96)):
+        for axis in ("mean", "deviation"):
+            wanted = (1 - t) * getattr(two[0], axis) + t * getattr(two[1], axis)
+            have = part.mean((1, 2)) if axis == "mean" else part.std((1, 2), correction=0)
+            assert torch.allclose(have, wanted.flatten(), atol=0.03)

@@ -48,6 +48,8 @@ class PatchTerm:
         published_step: if set, use averaged ascent with this constant step instead.
         hole: (H, W) bool at this scale: only patches that touch it count; None: all.
         trust: (H, W) at this scale: patches move the image with their mean trust, made 1 on average; None: 1.
+        part: (H, W) in [0, 1] at this scale, of the measure in what the image takes from several: a patch
+            counts with its mean part, in the objective and for the potential; None: 1.
     """
 
     scale: int
@@ -64,13 +66,14 @@ class PatchTerm:
     backend: str = "auto"
     hole: Tensor | None = None
     trust: Tensor | None = None
+    part: Tensor | None = None
     psi: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self.psi = torch.zeros_like(self.measure.nu)
 
-    def _assign(self, x: Tensor) -> Assignment:
-        return assign(x, self.measure, self.psi, entropy=self.entropy, backend=self.backend)
+    def _assign(self, x: Tensor, weights: Tensor | None) -> Assignment:
+        return assign(x, self.measure, self.psi, weights=weights, entropy=self.entropy, backend=self.backend)
 
     def _ascend(self, a: Assignment, n: int, cost: Tensor) -> None:
         # a hit moves psi by rate * cost; with n > m, cells hold many patches and small steps suffice
@@ -92,8 +95,9 @@ class PatchTerm:
         self, image: Tensor, periodic: Periodic, generator: torch.Generator
     ) -> tuple[Tensor, TermState]:
         """The weighted semi-dual of an image scale (C, H, W), differentiable; moves psi on the way."""
-        x, trust = _sources(
-            image, self.measure.patch_size, self.stride, self.hole, self.trust, periodic, generator
+        size = self.measure.patch_size
+        x, (trust, part) = _sources(
+            image, size, self.stride, self.hole, (self.trust, self.part), periodic, generator
         )
         source = x.detach()
         if self.published_step is not None:
@@ -108,17 +112,19 @@ class PatchTerm:
             )
         else:
             for _ in range(self.psi_steps - 1):
-                a = self._assign(source)
-                self._ascend(a, len(x), ((source - a.target) ** 2).sum(1).mean())
-        a = self._assign(source)
+                a = self._assign(source, part)
+                self._ascend(a, len(x), _mean(((source - a.target) ** 2).sum(1), part))
+        a = self._assign(source, part)
         distances = ((x - a.target) ** 2).sum(1)
-        cost = distances.detach().mean()
-        dual = float(a.value.mean() + self.capacity * (self.measure.nu @ self.psi))
+        cost = _mean(distances.detach(), part)
+        dual = float(_mean(a.value, part) + self.capacity * (self.measure.nu @ self.psi))
         state = TermState(dual, float(cost), marginal_error(a.mass, self.measure.nu, self.capacity))
         if self.published_step is None and self.psi_steps:
             self._ascend(a, len(x), cost)
         if trust is not None:
-            distances = distances * trust
+            distances = distances * (trust / trust.mean())
+        if part is not None:
+            distances = distances * part
         return self.weight * self._mean(distances), state
 
 
@@ -151,7 +157,8 @@ class SlicedTerm:
         stride: grid of the image's patches.
         weight: factor in the objective, for the mean over filters times d.
         n_filters: patch filters a step.
-        hole, trust: see `PatchTerm`.
+        hole, trust, part: see `PatchTerm`.
+        factor: a second factor, which stays through a stage.
     """
 
     scale: int
@@ -161,14 +168,18 @@ class SlicedTerm:
     n_filters: int = 16
     hole: Tensor | None = None
     trust: Tensor | None = None
+    part: Tensor | None = None
+    factor: float = 1.0
 
     def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
         """The weighted sliced distance of an image scale (C, H, W), differentiable."""
         size = self.measure.patch_size
         channels, d = image.shape[0], self.measure.y.shape[1]
-        x, trust = _sources(image, size, self.stride, self.hole, self.trust, periodic, generator)
+        x, (trust, part) = _sources(
+            image, size, self.stride, self.hole, (self.trust, self.part), periodic, generator
+        )
         if trust is not None:  # scales the gradient only
-            x = x.detach() + trust[:, None] * (x - x.detach())
+            x = x.detach() + (trust / trust.mean())[:, None] * (x - x.detach())
         filters = torch.randn(d, self.n_filters, generator=generator, dtype=torch.float32)
         filters = filters - filters.mean(0)
         filters = filters / filters.norm(dim=0).clamp_min(1e-12)
@@ -178,8 +189,17 @@ class SlicedTerm:
         colours[:, pixel] = directions / directions.norm(dim=0).clamp_min(1e-12)
         shift = float(torch.rand((), generator=generator, dtype=torch.float32))
         y = self.measure.y[systematic_sample(self.measure.nu, len(x), shift)]
+        weight = self.weight * self.factor
+        if part is not None:  # as many patches, drawn by it: the gradient counts those twice that come twice
+            x = x[systematic_sample(part.clamp_min(1e-9), len(x), 1 - shift)]
+            weight *= float(part.mean())
         filters, colours = filters.to(image), colours.flatten(0, 1).to(image)
-        return self.weight * (d * sliced_distance(x, y, filters) + channels * sliced_distance(x, y, colours))
+        return weight * (d * sliced_distance(x, y, filters) + channels * sliced_distance(x, y, colours))
+
+
+def _mean(values: Tensor, part: Tensor | None) -> Tensor:
+    """Their mean, each counted with its part."""
+    return values.mean() if part is None else (part * values).sum() / part.sum().clamp_min(1e-12)
 
 
 def _sources(
@@ -187,24 +207,23 @@ def _sources(
     size: int,
     stride: int,
     hole: Tensor | None,
-    trust: Tensor | None,
+    planes: tuple[Tensor | None, ...],
     periodic: Periodic,
     generator: torch.Generator,
-) -> tuple[Tensor, Tensor | None]:
-    """Patches on a grid moved at random, (n, d): all, or those that touch the hole; and their trust (n,)."""
+) -> tuple[Tensor, list[Tensor | None]]:
+    """Patches on a grid moved at random, (n, d), all or those at the hole, and means of planes in them."""
     offset = random_offset((image.shape[1], image.shape[2]), size, stride, periodic, generator)
-    planes = [plane[None].to(image) for plane in (trust, hole) if plane is not None]
-    x = extract_patches(torch.cat([image, *planes]), size, stride=stride, offset=offset, periodic=periodic)
+    there = [plane[None].to(image) for plane in (*planes, hole) if plane is not None]
+    x = extract_patches(torch.cat([image, *there]), size, stride=stride, offset=offset, periodic=periodic)
     area = size * size
     if hole is not None:
         touches = x[:, -area:].detach().amax(1) > 0
         if stride > 1 and not bool(touches.any()):  # a pixel at an open border, which this grid leaves out
-            return _sources(image, size, 1, hole, trust, periodic, generator)
+            return _sources(image, size, 1, hole, planes, periodic, generator)
         x = x[touches, :-area]
-    if trust is None:
-        return x, None
-    weights = x[:, -area:].detach().mean(1)
-    return x[:, :-area], weights / weights.mean()
+    d = area * image.shape[0]
+    means = iter(x[:, d:].detach().reshape(len(x), -1, area).mean(2).T)
+    return x[:, :d], [None if plane is None else next(means) for plane in planes]
 
 
 @dataclass(frozen=True)

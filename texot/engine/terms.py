@@ -22,6 +22,8 @@ class Terms:
         backend: see `texot.kernels.laguerre_cells`.
         shares: factor of every target pixel's mass at every scale, (h, w), or None for 1.
         holes, trust: at every scale of the image, see `PatchTerm`; None: all of it, and 1.
+        weight: factor of all terms.
+        parts: at every scale of the image, see `PatchTerm.part`; None: 1.
     """
 
     def __init__(
@@ -34,9 +36,12 @@ class Terms:
         shares: list[Tensor | None] | None = None,
         holes: list[Tensor] | None = None,
         trust: list[Tensor] | None = None,
+        weight: float = 1.0,
+        parts: list[Tensor] | None = None,
     ) -> None:
         self.plan, self.targets, self.generator, self.backend = plan, targets, generator, backend
         self.shares, self.holes, self.trust = shares, holes, trust
+        self.weight, self.parts = weight, parts
         self._made: dict[TermPlan, PatchTerm] = {}
 
     def patches(self, stage: Stage) -> list[PatchTerm]:
@@ -55,6 +60,8 @@ class Terms:
                 plan.n_filters,
                 None if self.holes is None else self.holes[scale],
                 None if self.trust is None else self.trust[scale],
+                None if self.parts is None else self.parts[scale],
+                self.weight,
             )
             for scale in stage.sliced
         ]
@@ -81,7 +88,7 @@ class Terms:
                 scale,
                 measure,
                 stride=term.stride,
-                weight=term.weight,
+                weight=term.weight * self.weight,
                 psi_steps=plan.psi_steps,
                 rate=plan.psi_rate_fine if scale < BIG_FROM else plan.psi_rate,
                 until=term.until,
@@ -92,6 +99,7 @@ class Terms:
                 backend=self.backend,
                 hole=None if self.holes is None else self.holes[scale],
                 trust=None if self.trust is None else self.trust[scale],
+                part=None if self.parts is None else self.parts[scale],
             )
         return self._made[term]
 
@@ -101,4 +109,5 @@ class Terms:
             return 1.0
         image, known = self.targets[scale]
         area = image[0].numel() if known is None else int(known.sum())
-        return float(max(1.0, area / math.prod(self.plan.sizes[scale])) ** 1.5)
+        share = 1.0 if self.parts is None else float(self.parts[scale].mean())
+        return float(max(1.0, area / max(1.0, share * math.prod(self.plan.sizes[scale]))) ** 1.5)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from texot.errors import OutputError, one_line
-from texot.files.write import _check_target, check_output, to_pil
+from texot.files.write import check_output, check_target, to_pil
 
 STREAMED = (".png", ".tif", ".tiff")
 """Suffixes of formats that can be written this way."""
@@ -69,7 +69,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     Raises:
         OutputError: see `texot.files.write.check_output`.
     """
-    _check_target(os.fsdecode(path))
+    check_target(os.fsdecode(path))
 
 
 def stream_png(

@@ -81,7 +81,7 @@ def check_output(path: str | os.PathLike[str]) -> None:
     """
     name = os.fsdecode(path)
     _output_format(name)
-    _check_target(name)
+    check_target(name)
 
 
 def _output_format(name: str) -> str:
@@ -92,7 +92,7 @@ def _output_format(name: str) -> str:
     return _WRITERS[suffix]
 
 
-def _check_target(name: str) -> str:
+def check_target(name: str) -> str:
     """The file that will really be replaced: links are followed, as opening would."""
     effective = os.access in os.supports_effective_ids
     try:
@@ -150,7 +150,7 @@ def write_image(
     """
     name = os.fsdecode(path)
     kind = _output_format(name)
-    target = _check_target(name)
+    target = check_target(name)
     if mode == "I;16" and kind not in _DEEP_FORMATS:
         log.debug("%s holds 8 bits a channel: 16-bit grey is written as L", kind)
         mode = "L"
@@ -207,7 +207,7 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         OutputError: It cannot be written.
     """
     name = os.fsdecode(path)
-    _replace(_check_target(name), data, name)
+    _replace(check_target(name), data, name)
 
 
 def _replace(target: str, data: bytes, name: str) -> None:

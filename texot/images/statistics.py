@@ -42,7 +42,9 @@ def match_moments(image: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
     return (image - own_mean) * gain + mean
 
 
-def band_power(image: Tensor, *, n_bands: int = N_BANDS) -> tuple[Tensor, Tensor]:
+def band_power(
+    image: Tensor, *, n_bands: int = N_BANDS, window: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Mean power in rings of equal width from frequency 0 to the corner of the spectrum, over channels.
 
     The image is multiplied by a periodic Hann window after its mean is removed, so that images that do not
@@ -50,16 +52,18 @@ def band_power(image: Tensor, *, n_bands: int = N_BANDS) -> tuple[Tensor, Tensor
 
     Args:
         image: (C, H, W).
+        n_bands: number of rings.
+        window: (H, W), a second factor, or None.
 
     Returns:
         (n_bands,) power per pixel, and (n_bands,) the number of frequencies in each ring (0: ring empty).
     """
     height, width = image.shape[1:]
     w_y, w_x = (torch.hann_window(n, dtype=torch.float32, device=image.device) for n in (height, width))
-    window = w_y[:, None] * w_x
-    centred = (image - image.mean((1, 2), keepdim=True)) * window
+    hann = w_y[:, None] * w_x if window is None else w_y[:, None] * w_x * window
+    centred = (image - image.mean((1, 2), keepdim=True)) * hann
     power = torch.stack([torch.fft.rfft2(c).abs() ** 2 for c in centred]).sum(0)
-    power = (power / (window**2).sum().clamp_min(1e-12)).cpu()  # sums below in a fixed order
+    power = (power / (hann**2).sum().clamp_min(1e-12)).cpu()  # sums below in a fixed order
     ring = (_radius(height, width, power) / _NYQUIST_CORNER * n_bands).long().clamp_max(n_bands - 1)
     fold = torch.full_like(power, 2.0)  # rfft keeps one of each conjugate pair
     fold[:, 0] = 1
@@ -116,16 +120,7 @@ class Statistics:
         """
         if self.power is not None and min(image.shape[1:]) >= 32:
             gain = self._gain(image, max_gain_db)
-            margins = tuple(0 if wraps else _MARGIN for wraps in periodic)
-            padded = extend(image, (_MARGIN, _MARGIN), periodic)  # an open axis must not wrap
-            rows, columns = (
-                slice(_MARGIN - m, padded.shape[a] - _MARGIN + m)
-                for a, m in zip((1, 2), margins, strict=True)
-            )
-            filtered = _filter(padded[:, rows, columns], gain, lowest)
-            height, width = image.shape[1:]
-            top, left = margins
-            image = filtered[:, top : top + height, left : left + width]
+            image = filter_bands(image, gain, lowest, periodic)
         return match_moments(image, self.mean, self.deviation)
 
     @torch.no_grad()
@@ -141,6 +136,24 @@ class Statistics:
         power, count = band_power(image)
         gain = 10 * torch.log10((self.power + 1e-12) / (power + 1e-12))
         return torch.where(count > 0, gain.clamp(-max_gain_db, max_gain_db), torch.zeros_like(gain))
+
+
+def filter_bands(image: Tensor, gain: Tensor, lowest: float, periodic: Periodic) -> Tensor:
+    """An image (C, H, W) with its rings amplified by a gain in dB (N_BANDS,), from a frequency on.
+
+    Args:
+        image, gain: see there.
+        lowest: cycles per pixel; the gain fades in over the octave below.
+        periodic: axes (y, x) that wrap around; the others are extended by their border pixels.
+    """
+    margins = tuple(0 if wraps else _MARGIN for wraps in periodic)
+    padded = extend(image, (_MARGIN, _MARGIN), periodic)  # an open axis must not wrap
+    rows, columns = (
+        slice(_MARGIN - m, padded.shape[a] - _MARGIN + m) for a, m in zip((1, 2), margins, strict=True)
+    )
+    filtered = _filter(padded[:, rows, columns], gain, lowest)
+    top, left = margins
+    return filtered[:, top : top + image.shape[1], left : left + image.shape[2]]
 
 
 def _filter(image: Tensor, gain: Tensor, lowest: float) -> Tensor:

@@ -1,0 +1,172 @@
+"""`texot interpolate`: textures between several exemplars."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from texot.cli.errors import Interrupted
+from texot.cli.files import Outputs, check_outputs, is_numbered, make_folder, plan_outputs
+from texot.cli.interrupt import CtrlC
+from texot.cli.options import (
+    FILE,
+    compute_options,
+    example,
+    expert_options,
+    output_options,
+    real,
+    report_options,
+    result_options,
+    whole,
+)
+from texot.cli.progress import Quiet, reporter
+from texot.cli.run import pixel_size, run, start, steps, use_threads
+
+if TYPE_CHECKING:
+    from texot import Synthesis
+    from texot.files.exemplar import Exemplar
+
+
+def weights(value: str) -> list[float]:
+    """Parser of numbers from 0 between commas."""
+    return [real(zero=True)(part.strip()) for part in str(value).split(",")]
+
+
+@click.command(
+    short_help="Make textures between several images.",
+    epilog=example(
+        "texot interpolate samples/pebbles.jpg photo.png -o mix.png --weights 0.5,0.5",
+        "texot interpolate samples/pebbles.jpg photo.png -o frames/{i:03}.png --frames 9",
+        "texot interpolate samples/pebbles.jpg photo.png -o gradient.png --map horizontal --size 1024x256",
+    ),
+)
+@click.argument("exemplars", type=FILE, nargs=-1, required=True, metavar="IMAGE IMAGE...")
+@output_options(required=True, default=" With --frames also GIF; holds {i} for one file a frame.")
+@click.option(
+    "--weights", metavar="X,X,...", type=weights, help="How much of each image; default: equal parts."
+)
+@click.option(
+    "--map",
+    "map_",
+    metavar="horizontal|vertical|radial|IMAGE",
+    help="Weights that vary: from the first image on one side to the last, or black to white of an IMAGE.",
+)
+@click.option(
+    "--frames",
+    metavar="N",
+    type=whole(2, 10_000),
+    help="N images from the first exemplar to the last, each from the one before; or a moving picture.",
+)
+@click.option("--sheet", metavar="FILE", type=FILE, help="Write the frames side by side as well.")
+@click.option("--size", metavar="WxH|Nx", help="256x256, or 2x the largest image's; default: that one's.")
+@result_options(tile=None, tile_help="Axes along which the result tiles; default: both, not along a map.")
+@click.option(
+    "--novelty",
+    metavar="X",
+    type=real(zero=True, high=1),
+    help="0 keeps an image's layout and makes it tile, 1 keeps least of it; default: 0.5.",
+)
+@expert_options()
+@compute_options()
+@report_options()
+def interpolate(
+    exemplars: tuple[Path, ...],
+    output: Path,
+    overwrite: bool,
+    weights: list[float] | None,
+    map_: str | None,
+    frames: int | None,
+    sheet: Path | None,
+    size: str | None,
+    threads: int | None,
+    progress: str,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Make a texture between two or more images: their features change shape, size and colour together."""
+    if len(exemplars) < 2:
+        raise click.UsageError("it takes two images or more to be between them.")
+    if weights and map_:
+        raise click.UsageError("--weights and --map both say how much of each: give one of the two.")
+    if frames and (weights or map_):
+        raise click.UsageError("--frames goes from the first image to the last: leave out --weights, --map.")
+    if sheet and not frames:
+        raise click.UsageError("--sheet shows frames: give --frames N as well.")
+    numbered = bool(frames) and is_numbered(output)
+    plan = plan_outputs(output, None, None, None, frames or 1) if numbered else [Outputs(output)]
+    inputs = [*exemplars, *([Path(map_)] if map_ and map_ not in _MAPS else [])]
+    with reporter(progress, quiet) as report:
+        free = start()
+        from texot.files.animation import check_animation
+        from texot.files.exemplar import read_exemplar
+        from texot.interpolation import iter_interpolation
+
+        sources = [read_exemplar(path) for path in exemplars]
+        largest = max(sources, key=lambda e: (e.size[0] * e.size[1], e.size))
+        options["size"] = pixel_size(size, largest)
+        make_folder(output, len(plan))
+        sheets = [Outputs(sheet)] if sheet else []
+        kind = check_animation if frames and not numbered else None
+        check_outputs(plan, inputs, overwrite=overwrite, check=kind)
+        check_outputs(sheets, [*inputs, *(outputs.image for outputs in plan)], overwrite=overwrite)
+        record = use_threads(threads, free, report)
+        if not frames:
+            options.update(weights=weights, map=map_)
+            run(sources, options, plan[0], report, record=record, iterate=iter_interpolation)
+            return
+        made = _sequence(sources, frames, options, plan if numbered else None, report, record)
+        if not numbered:
+            _animate(made, output, report)
+        if sheet:
+            _draw_sheet(made, sheet, report)
+        if len(made) < frames:
+            raise Interrupted(f"interrupted: {len(made)} of {frames} frames are done")
+
+
+_MAPS = ("horizontal", "vertical", "radial")
+
+
+def _sequence(
+    sources: "list[Exemplar]",
+    frames: int,
+    options: dict[str, Any],
+    plan: list[Outputs] | None,
+    report: Quiet,
+    record: dict[str, Any],
+) -> "list[Synthesis]":
+    """The frames, each started from the one before and written if there is a plan; fewer after Ctrl-C."""
+    from texot.interpolation import interpolation_path, iter_interpolation
+
+    made: list[Synthesis] = []
+    for number, weights in enumerate(interpolation_path(len(sources), frames)):
+        given = {**options, "weights": weights}
+        if made:
+            given.update(init=made[-1].image, novelty=None)
+        if plan is not None:
+            made.append(run(sources, given, plan[number], report, record=record, iterate=iter_interpolation))
+            continue
+        report.start(output=f"frame {number + 1}", seed=given["seed"], size=given["size"])
+        with CtrlC() as ctrl_c:
+            state, _ = steps(sources, given, Outputs(Path()), report, ctrl_c, iterate=iter_interpolation)
+        if ctrl_c.pressed:
+            break
+        made.append(state.result())
+        report.close()
+    return made
+
+
+def _animate(made: "list[Synthesis]", output: Path, report: Quiet) -> None:
+    from texot.files.animation import write_animation
+
+    if made:
+        write_animation([result.image for result in made], output)
+        report.say(f"wrote {output} ({len(made)} frames)")
+
+
+def _draw_sheet(made: "list[Synthesis]", sheet: Path, report: Quiet) -> None:
+    from texot.files.animation import contact_sheet
+    from texot.files.write import write_image
+
+    if made:
+        write_image(contact_sheet([result.image for result in made]), sheet, mode=made[0].mode)
+        report.say(f"wrote {sheet}")

@@ -1,0 +1,87 @@
+"""Statistics between those of several textures: moments and spectra of a mixture, the same all over or not.
+
+The Wasserstein barycentre of stationary Gaussian textures is one too: means and amplitudes (square roots of
+power) are averaged by weight (Xia, Ferradans, Peyre & Aujol 2014, "Synthesizing and mixing stationary
+Gaussian texture models"). Where weights vary over the image, statistics are measured under each texture's
+weight as window, and corrections are blended by weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from texot.images.pyramid import Periodic
+from texot.images.statistics import Statistics, band_power, filter_bands
+
+_MOST_GAIN = 3.0  # dB
+_LOWEST = 1 / 16  # cycles per pixel: coarser scales hold what is below
+
+
+def mixed(statistics: Sequence[Statistics], weights: Sequence[float]) -> Statistics:
+    """Statistics of the mixture of textures by weights (sum 1)."""
+    powers = [s.power for s in statistics]
+    return Statistics(
+        sum_of(weights, [s.mean for s in statistics]),
+        sum_of(weights, [s.deviation for s in statistics]),
+        None
+        if any(p is None for p in powers)
+        else sum_of(weights, [p.sqrt() for p in powers if p is not None]) ** 2,
+    )
+
+
+def sum_of(weights: Sequence[float] | Tensor, values: Sequence[Tensor]) -> Tensor:
+    """Their weighted sum."""
+    return torch.stack([w * v for w, v in zip(weights, values, strict=True)]).sum(0)
+
+
+class LocalMixture:
+    """Statistics that vary over an image with the weights of several textures.
+
+    Args:
+        statistics: of every texture at the image's scale.
+        maps: (K, H, W), their weights at every pixel, sum 1.
+    """
+
+    def __init__(self, statistics: Sequence[Statistics], maps: Tensor) -> None:
+        self.statistics, self.maps = statistics, maps
+        self.mass = maps.sum((1, 2)).clamp_min(1e-9)
+        self.mean = sum_of(maps[:, None], [s.mean for s in statistics])  # (C, H, W)
+        self.deviation = sum_of(maps[:, None], [s.deviation for s in statistics])
+
+    @torch.no_grad()
+    def calibrate(self, image: Tensor, *, periodic: Periodic) -> Tensor:
+        """The image (C, H, W) with these spectra and moments, see `Statistics.calibrate`."""
+        powers = [s.power for s in self.statistics]
+        if min(image.shape[1:]) >= 32 and all(p is not None for p in powers):
+            amplitudes = torch.stack([p.sqrt() for p in powers if p is not None])  # (K, bands)
+            residual = image - self.mean
+            result = torch.zeros_like(image)
+            for window in self.maps:
+                if not bool((window > 1e-3).any()):
+                    continue
+                # what a mixture with these weights has under this window, on average
+                both = torch.einsum("hw,ihw,jhw->ij", window, self.maps, self.maps) / window.sum()
+                wanted = torch.einsum("ij,ib,jb->b", both, amplitudes, amplitudes)
+                power, count = band_power(residual, window=window.sqrt())
+                gain = 10 * torch.log10((wanted + 1e-12) / (power + 1e-12))
+                gain = torch.where(count > 0, gain.clamp(-_MOST_GAIN, _MOST_GAIN), 0.0)
+                result += window * filter_bands(image, gain, _LOWEST, periodic)
+            image = result
+        return self.clip(image)
+
+    @torch.no_grad()
+    def clip(self, image: Tensor, *, n_iter: int = 4) -> Tensor:
+        """The image in [0, 1] with these moments: what is cut off moves them, less each time."""
+        for _ in range(n_iter):
+            residual = image.clamp(0, 1) - self.mean
+            off = (self.maps[:, None] * residual).sum((2, 3)) / self.mass[:, None]  # (K, C)
+            residual = residual - sum_of(self.maps[:, None], list(off[:, :, None, None]))
+            have = (self.maps[:, None] * residual**2).sum((2, 3)) / self.mass[:, None]
+            want = (self.maps[:, None] * self.deviation**2).sum((2, 3)) / self.mass[:, None]
+            gain = torch.where(have > 1e-12, (want / have.clamp_min(1e-12)).sqrt(), 0.0)
+            residual = residual * sum_of(self.maps[:, None], list(gain[:, :, None, None]))
+            image = self.mean + residual
+        return image.clamp(0, 1)
