@@ -118,10 +118,10 @@ def draw_layout(tiles: "list[Synthesis]", path: Path, size: tuple[int, int], see
 
 
 def _tell_seams(original: "Original", result: "Synthesis", tile: str, report: Quiet) -> None:
-    """Say how visible the edge is where copies meet, before and after."""
+    """Say how visible the edges are where copies meet, before and after."""
     from texot.engine.options import TILES
-    from texot.images.seams import worst_seam
+    from texot.evaluation import seam_score
 
-    colours = original.pixels.shape[0]
-    before, after = (worst_seam(i[:colours], TILES[tile]) for i in (original.pixels, result.image))
+    images = original.pixels, result.image[: len(original.pixels)]
+    before, after = (seam_score(image, periodic=TILES[tile]) for image in images)
     report.say(f"seam where copies meet: {before:.2f} before, {after:.2f} now (1: none)")
