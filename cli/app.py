@@ -3,6 +3,7 @@
 import click
 
 from texot import __version__
+from texot.cli.desktop import desktop
 from texot.cli.doctor import doctor
 from texot.cli.errors import OneLineErrors
 from texot.cli.evaluate import evaluate
@@ -38,4 +39,5 @@ texot.add_command(info)
 texot.add_command(export)
 texot.add_command(replay)
 texot.add_command(evaluate)
+texot.add_command(desktop)
 texot.add_command(doctor)

@@ -1,0 +1,64 @@
+"""`texot desktop`: the window."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from texot.cli.options import FILE, example
+from texot.errors import OutputError, TexotError
+
+
+@click.command(
+    short_help="Open the window.",
+    epilog=example("texot desktop samples/pebbles.jpg"),
+)
+@click.argument("image", type=FILE, required=False)
+@click.option(
+    "--screenshot",
+    metavar="FILE.png",
+    type=FILE,
+    help="Make a texture of IMAGE, write a picture of the window, and exit.",
+)
+@click.option(
+    "--quality",
+    type=click.Choice(["draft", "normal", "high"]),
+    default="normal",
+    show_default=True,
+    help="Time spent on that texture.",
+)
+def desktop(image: Path | None, screenshot: Path | None, quality: str) -> None:
+    """Open a window to make textures by eye, with the image IMAGE if there is one."""
+    if screenshot is not None and image is None:
+        raise click.UsageError("--screenshot shows a texture of IMAGE: give one.")
+    if screenshot is not None and screenshot.suffix.lower() != ".png":
+        raise click.UsageError(f"--screenshot writes a PNG: {screenshot} must end in .png.")
+    _check_display(screenshot is not None)
+    try:
+        from texot.desktop.app import run
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith(("PySide6", "shiboken6")):
+            raise
+        raise click.ClickException("the window needs Qt: pip install 'texot[desktop]'") from error
+    except ImportError as error:
+        raise click.ClickException(f"Qt lacks a library of the system: {error}") from error
+    failure = run(
+        str(image) if image else None, screenshot=str(screenshot) if screenshot else None, quality=quality
+    )
+    if failure:
+        raise (OutputError if "cannot write" in failure else TexotError)(failure)
+
+
+def _check_display(hidden: bool) -> None:
+    """Without a display Qt ends the process; a screenshot needs none.
+
+    Raises:
+        click.ClickException: there is none.
+    """
+    told = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if not sys.platform.startswith("linux") or any(os.environ.get(name) for name in told):
+        return
+    if not hidden:
+        raise click.ClickException("no display: start it from a desktop session, or use --screenshot")
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"

@@ -1,0 +1,74 @@
+"""A real window on Qt's offscreen platform, its worker a real process; no mocked library."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from texot.desktop.window import Window
+
+
+@pytest.fixture(scope="session")
+def application() -> "QApplication":
+    """One for all tests: Qt allows no second."""
+    from PySide6.QtWidgets import QApplication
+
+    found = QApplication.instance() or QApplication([])
+    assert isinstance(found, QApplication)
+    return found
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """An exemplar, 40x36."""
+    values = np.random.default_rng(1).integers(0, 256, (36, 40, 3), np.uint8)
+    path = tmp_path / "noise.png"
+    Image.fromarray(values).save(path)
+    return path
+
+
+@pytest.fixture
+def window(
+    application: "QApplication", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> "Iterator[Window]":
+    """A window as a user meets it the first time; 1024x700."""
+    from PySide6.QtCore import QSettings
+    from PySide6.QtTest import QTest
+
+    from texot.desktop.window import Window
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    made = Window(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+    made.resize(1024, 700)
+    made.show()
+    assert QTest.qWaitForWindowExposed(made)
+    wrong: list[BaseException] = []  # what is raised below Qt comes to nobody else
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: wrong.append(error))
+    yield made
+    if wrong:
+        raise wrong[0]
+    for result in made.view.history.results:
+        result.saved = "not asked about"
+    made.close()
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    """Let the window work until something is so."""
+    from PySide6.QtTest import QTest
+
+    def wait(condition: Callable[[], object], seconds: float = 30) -> None:
+        late = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < late, "waited in vain"
+            QTest.qWait(10)
+
+    return wait

@@ -1,0 +1,264 @@
+"""The window through clicks, keys and drops."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import needs_qt  # noqa: F401
+import pytest
+from command_line import environment, one_line, process, text
+from PIL import Image
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
+
+from texot.desktop.window import Window
+
+Until = Callable[[Callable[[], object]], None]
+LEFT = Qt.MouseButton.LeftButton
+
+
+def click(widget: QWidget) -> None:
+    assert widget.isVisible()
+    assert widget.isEnabled()
+    QTest.mouseClick(widget, LEFT)
+
+
+def opened(window: Window, image: Path, until: Until) -> None:
+    window.open(str(image))
+    until(lambda: window.image == str(image))
+
+
+def done(window: Window, count: int) -> Callable[[], bool]:
+    return lambda: len(window.view.history.results) == count and window.running is None
+
+
+def draft(window: Window, until: Until) -> None:
+    count = len(window.view.history.results)
+    click(window.view.draft)
+    until(done(window, count + 1))
+
+
+def slow(window: Window) -> None:
+    """Settings that take long."""
+    window.tabs[0].common.size.setText("256x256")  # type: ignore[attr-defined]
+    window.tabs[0].common.quality.setCurrentText("high")  # type: ignore[attr-defined]
+
+
+def test_open_draft_save_and_copy_as_command(
+    window: Window, image: Path, until: Until, tmp_path: Path
+) -> None:
+    assert not window.view.save.isEnabled()
+    opened(window, image, until)
+    assert window.windowTitle().startswith("noise.png")
+    seed = window.tabs[0].common.seed  # type: ignore[attr-defined]
+    seed.setFocus()
+    seed.selectAll()
+    QTest.keyClicks(seed, "7")
+    draft(window, until)
+    assert window.result is not None
+    assert window.view.canvas.after.size() == window.view.canvas.before.size()
+    window.save(str(tmp_path / "out.png"))
+    until(lambda: (tmp_path / "out.png").exists())
+    assert json.loads(text(tmp_path / "out.png")["texot"])["seed"] == 7
+    until(lambda: window.result.saved)
+    click(window.view.command)
+    line = QGuiApplication.clipboard().text()
+    assert line.startswith(f"texot synthesize {image} -o {tmp_path / 'out.png'} ")
+    (tmp_path / "out.png").rename(tmp_path / "window.png")
+    words = [*line.split()[1:], "--quiet", "--threads", "1"]
+    assert process(*words, cwd=tmp_path).returncode == 0
+    with Image.open(tmp_path / "window.png") as ours, Image.open(tmp_path / "out.png") as theirs:
+        assert ours.tobytes() == theirs.tobytes()
+
+
+def test_save_dialog_and_other_formats(
+    window: Window, image: Path, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(window, image, until)
+    draft(window, until)
+    target = tmp_path / "out.jpg"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    QTest.keyClick(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    until(target.exists)
+    with Image.open(target) as written:
+        assert written.size == (40, 36)
+    window.save(str(tmp_path / "no" / "out.png"))
+    until(lambda: "no such folder" in window.view.failure)
+
+
+def test_errors_in_the_library_s_words(window: Window, image: Path, until: Until, tmp_path: Path) -> None:
+    click(window.view.make)
+    assert window.view.failure == "open an image first"
+    (tmp_path / "bad.png").write_bytes(image.read_bytes()[:50])
+    window.open(str(tmp_path / "bad.png"))
+    until(lambda: "bad.png" in window.view.failure)
+    opened(window, image, until)
+    size = window.tabs[0].common.size  # type: ignore[attr-defined]
+    QTest.keyClicks(size, "nonsense")
+    click(window.view.make)
+    until(lambda: "size 'nonsense' not understood" in window.view.message.text())
+    assert window.running is None
+
+
+def test_stop_keeps_the_best_so_far(window: Window, image: Path, until: Until) -> None:
+    opened(window, image, until)
+    slow(window)
+    click(window.view.make)
+    until(lambda: window.view.progress.value() > 0)
+    begun = time.monotonic()
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    until(done(window, 1))
+    assert time.monotonic() - begun < 5
+    assert "stopped at step" in window.view.message.text()
+    assert window.result is not None
+    assert "stopped_at" in window.result.settings
+    assert window.result.image.width() == 256
+
+
+def test_variations_history_and_final(window: Window, image: Path, until: Until) -> None:
+    opened(window, image, until)
+    window.tabs[0].variations.setValue(2)  # type: ignore[attr-defined]
+    click(window.view.draft)
+    until(done(window, 2))
+    first, second = window.view.history.results
+    assert [r.job.options["seed"] for r in (first, second)] == [0, 1]
+    assert first.image != second.image
+    history = window.view.history
+    place = history.visualItemRect(history.item(0)).center()
+    QTest.mouseClick(history.viewport(), LEFT, pos=place)
+    QTest.mouseDClick(history.viewport(), LEFT, pos=place)
+    assert window.result is first
+    click(window.view.final)
+    until(done(window, 3))
+    assert history.results[2].job.options == {**first.job.options, "quality": "normal"}
+
+
+def test_drop_paste_and_recent(window: Window, image: Path, until: Until) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(image))])
+    action, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(300, 300), action, data, LEFT, none)
+    QApplication.sendEvent(window, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(window, QDropEvent(QPointF(300, 300), action, data, LEFT, none))
+    until(lambda: window.image == str(image))
+    assert window.recent() == [str(image)]
+    QGuiApplication.clipboard().setImage(QImage(str(image)).copy(0, 0, 20, 20))
+    QTest.keyClick(window, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    until(lambda: "pasted" in window.image)
+    assert window.view.canvas.before.width() == 20
+    assert window.recent() == [str(image)]
+
+
+def test_zoom_pan_split_and_repeat(window: Window, image: Path, until: Until) -> None:
+    opened(window, image, until)
+    draft(window, until)
+    canvas, view = window.view.canvas, window.view
+    click(view.actual)
+    assert canvas.zoom == 1
+    place = QPointF(100, 120)
+    pixel = canvas.to_picture(place)
+    none = Qt.KeyboardModifier.NoModifier
+    turn = QWheelEvent(
+        place,
+        canvas.mapToGlobal(place),
+        QPoint(),
+        QPoint(0, 240),
+        Qt.MouseButton.NoButton,
+        none,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(canvas, turn)
+    assert canvas.zoom > 1.5
+    assert (canvas.to_picture(place) - pixel).manhattanLength() < 1e-6
+    QTest.mousePress(canvas, LEFT, pos=QPoint(100, 120))
+    QTest.mouseMove(canvas, QPoint(150, 120))
+    QTest.mouseRelease(canvas, LEFT, pos=QPoint(150, 120))
+    assert (canvas.from_picture(pixel) - QPointF(150, 120)).manhattanLength() < 1e-6
+    click(view.fit)
+    one = canvas.grab().toImage()
+    click(view.repeated)
+    nine = canvas.grab().toImage()
+    assert one != nine
+    click(view.split)
+    before = canvas.grab().toImage()
+    middle = QPoint(canvas.width() // 2, 50)
+    QTest.mousePress(canvas, LEFT, pos=middle)
+    QTest.mouseMove(canvas, QPoint(40, 50))
+    QTest.mouseRelease(canvas, LEFT, pos=QPoint(40, 50))
+    assert canvas.grab().toImage() != before
+
+
+def test_a_crash_of_the_worker_leaves_the_window(window: Window, image: Path, until: Until) -> None:
+    opened(window, image, until)
+    draft(window, until)
+    slow(window)
+    click(window.view.make)
+    until(lambda: window.view.progress.value() > 0)
+    os.kill(window.link.process_id, signal.SIGKILL)
+    until(lambda: "the worker crashed" in window.view.failure)
+    assert len(window.view.history.results) == 1
+    window.tabs[0].common.size.setText("")  # type: ignore[attr-defined]
+    draft(window, until)
+
+
+def test_close_while_working_asks_and_ends_the_worker(window: Window, image: Path, until: Until) -> None:
+    opened(window, image, until)
+    draft(window, until)
+    slow(window)
+    click(window.view.make)
+    until(lambda: window.view.progress.value() > 0)
+    worker = window.link.process_id
+
+    def answer(button: QMessageBox.StandardButton) -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        QTest.mouseClick(box.button(button), LEFT)
+
+    QTimer.singleShot(100, lambda: answer(QMessageBox.StandardButton.Cancel))
+    assert not window.close()
+    assert window.isVisible()
+    QTimer.singleShot(100, lambda: answer(QMessageBox.StandardButton.Discard))
+    assert window.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+    assert not Path(window.session).exists()
+
+
+def test_screenshot_in_a_real_process(image: Path, tmp_path: Path) -> None:
+    words = ["desktop", image, "--screenshot", "shot.png", "--quality", "draft"]
+    done = process(*words, cwd=tmp_path, XDG_CONFIG_HOME=str(tmp_path), QT_QPA_PLATFORM="offscreen")
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "shot.png") as picture:
+        assert picture.width >= 1000
+        assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 100
+    done = process(*words[:1], "no.png", *words[2:], cwd=tmp_path, XDG_CONFIG_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "no such file" in one_line(done)
+
+
+def test_without_qt_one_line_says_what_to_install(tmp_path: Path) -> None:
+    script = "import sys; sys.modules['PySide6'] = None; from texot.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "desktop"],
+        env=environment(QT_QPA_PLATFORM="offscreen"),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "pip install 'texot[desktop]'" in one_line(done)
+
+
+def test_the_window_loads_no_torch() -> None:
+    script = "import sys, texot.desktop.app; sys.exit(bool({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", script], env=environment(), check=True)

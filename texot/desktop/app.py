@@ -1,0 +1,77 @@
+"""`texot desktop`: the application around the window."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from importlib.resources import files
+
+from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtGui import QIcon, QPixmap
+from PySide6.QtWidgets import QApplication
+
+from texot.desktop.window import Window
+
+
+def run(image: str | None, *, screenshot: str | None = None, quality: str = "normal") -> str | None:
+    """Show the window until it is closed.
+
+    Args:
+        image: to open, or None.
+        screenshot: PNG to write of the window once a texture is made of the image; then it closes.
+        quality: of that texture.
+
+    Returns:
+        What went wrong, or None.
+    """
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    app.setApplicationName("texot")
+    app.setOrganizationName("texot")
+    app.setDesktopFileName("texot")
+    app.setWindowIcon(icon())
+    window = Window(QSettings())
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    wake = QTimer()  # Python sees signals only while it runs
+    wake.timeout.connect(lambda: None)
+    wake.start(200)
+    if screenshot is not None:
+        return _screenshot(app, window, image or "", screenshot, quality)
+    window.show()
+    if image is not None:
+        window.open(image)
+    app.exec()
+    return None
+
+
+def icon() -> QIcon:
+    """The program's picture."""
+    pixmap = QPixmap()
+    pixmap.loadFromData((files("texot.desktop") / "data" / "texot.png").read_bytes())
+    return QIcon(pixmap)
+
+
+def _screenshot(app: QApplication, window: Window, image: str, file: str, quality: str) -> str | None:
+    """Make a texture and a picture of the window; returns what went wrong."""
+    failed: list[str] = []
+
+    def idle() -> None:
+        if window.view.failure:
+            failed.append(window.view.failure)
+        elif window.result is None:
+            window.make(quality)
+            return
+        elif not window.result.saved:
+            window.result.saved = file
+            picture = window.new_file("screenshot")
+            window.grab().save(picture)
+            window.copy_file(picture, file, lambda header, image: None)
+            return
+        window.idle.disconnect(idle)
+        window.close()
+
+    window.idle.connect(idle)
+    window.show()
+    window.open(image)
+    app.exec()
+    return failed[0] if failed else None

@@ -1,0 +1,282 @@
+"""Exemplar and result, beside each other or with a split between them; zoom, pan, and a mask to paint."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from texot.desktop.mask import Mask
+
+LEAST_ZOOM, MOST_ZOOM = 1 / 64, 64.0
+_STEP = 1.25
+_GAP = 6  # pixels between two panes
+_GRIP = 6  # pixels around the split that take hold of it
+_SHARP = 2.0  # zoom from which pixels are shown as squares
+
+
+class Canvas(QWidget):
+    """Two pictures at one zoom.
+
+    Attributes:
+        zoomed: the zoom changed; 1 is one picture pixel a screen pixel.
+    """
+
+    zoomed = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Exemplar and result")
+        self.before, self.after = QImage(), QImage()
+        self.split, self.repeated = False, False
+        self.zoom, self.centre = 1.0, QPointF(0, 0)  # centre: from a picture's middle to its pane's
+        self.painting: Mask | None = None
+        self.brush, self.erasing = 24, False
+        self._divider, self._fits = 0.5, True
+        self._held = ""  # what the mouse drags: "", "pan", "split" or "paint"
+        self._last = QPointF()
+        self._pointer: QPointF | None = None
+
+    def sizeHint(self) -> QSize:
+        """Room for two small pictures."""
+        return QSize(640, 420)
+
+    def show_before(self, image: QImage) -> None:
+        """Show another exemplar; the result goes."""
+        self.before, self.after = image, QImage()
+        self.fit()
+
+    def show_after(self, image: QImage) -> None:
+        """Show another result, as it is made."""
+        another = image.size() != self.after.size()
+        self.after = image
+        if another and self._fits:
+            self.fit()
+        self.update()
+
+    def set_split(self, on: bool) -> None:
+        """The two over each other, with a split to drag, or side by side."""
+        self.split = on
+        self.fit() if self._fits else self.update()
+
+    def set_repeated(self, on: bool) -> None:
+        """Show the result 3x3, as tiles."""
+        self.repeated = on
+        self.fit() if self._fits else self.update()
+
+    def set_mask(self, mask: Mask | None) -> None:
+        """Paint on this mask; None: the mouse pans."""
+        if self.painting is not None:
+            self.painting.changed.disconnect(self.update)
+        self.painting = mask
+        if mask is not None:
+            mask.changed.connect(self.update)
+        self.setCursor(Qt.CursorShape.CrossCursor if mask else Qt.CursorShape.ArrowCursor)
+        self.update()
+
+    def fit(self) -> None:
+        """Everything in view."""
+        size = self.before.size().expandedTo(self.after.size() * (3 if self.repeated else 1))
+        pane = self._panes()[0]
+        self.centre, self._fits = QPointF(0, 0), True
+        if not size.isEmpty() and pane.width() > 8 and pane.height() > 8:
+            room = min((pane.width() - 8) / size.width(), (pane.height() - 8) / size.height())
+            self._set_zoom(min(room, 16.0))
+        self.update()
+
+    def actual_size(self) -> None:
+        """One picture pixel a screen pixel."""
+        self.zoom_at(1 / self.zoom, None)
+
+    def zoom_in(self) -> None:
+        """Larger, about the middle."""
+        self.zoom_at(_STEP, None)
+
+    def zoom_out(self) -> None:
+        """Smaller, about the middle."""
+        self.zoom_at(1 / _STEP, None)
+
+    def zoom_at(self, factor: float, place: QPointF | None) -> None:
+        """Zoom so that what is at a place of the widget stays there."""
+        pane = self._pane_at(place) if place is not None else self._panes()[0]
+        off = QPointF(0, 0) if place is None else place - QRectF(pane).center()
+        before = self.zoom
+        self._set_zoom(before * factor)
+        self.centre += off * (1 / before - 1 / self.zoom)
+        self._fits = False
+        self.update()
+
+    def _set_zoom(self, zoom: float) -> None:
+        self.zoom = min(max(zoom, LEAST_ZOOM), MOST_ZOOM)
+        self.zoomed.emit(self.zoom)
+
+    def _panes(self) -> list[QRect]:
+        """Where pictures are drawn: the whole widget, or its halves."""
+        if self.split or self.after.isNull():
+            return [self.rect()]
+        half = (self.width() - _GAP) // 2
+        return [QRect(0, 0, half, self.height()), QRect(self.width() - half, 0, half, self.height())]
+
+    def _pane_at(self, place: QPointF) -> QRect:
+        return next((p for p in self._panes() if QRectF(p).contains(place)), self._panes()[0])
+
+    def _target(self, image: QImage, pane: QRect) -> QRectF:
+        """Where an image lies in the widget."""
+        middle = QRectF(pane).center() - self.centre * self.zoom
+        width, height = image.width() * self.zoom, image.height() * self.zoom
+        return QRectF(middle.x() - width / 2, middle.y() - height / 2, width, height)
+
+    def to_picture(self, place: QPointF) -> QPointF:
+        """The exemplar's pixel at a place of the widget."""
+        target = self._target(self.before, self._panes()[0])
+        return (place - target.topLeft()) / self.zoom
+
+    def from_picture(self, pixel: QPointF) -> QPointF:
+        """The place of the exemplar's pixel in the widget."""
+        return self._target(self.before, self._panes()[0]).topLeft() + pixel * self.zoom
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), self.palette().base().color().darker(108))
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.zoom < _SHARP)
+        if self.before.isNull() and self.after.isNull():
+            text = "Open an image (Ctrl+O), drop one here, or paste one (Ctrl+V)"
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, text)
+            return
+        panes = self._panes()
+        if len(panes) == 1 and not self.after.isNull():
+            x = round(self._divider * self.width())
+            self._draw_before(painter, panes[0], QRect(0, 0, x, self.height()))
+            self._draw_after(painter, panes[0], QRect(x, 0, self.width() - x, self.height()))
+            painter.setClipping(False)
+            painter.setPen(QPen(self.palette().highlight().color(), 2))
+            painter.drawLine(x, 0, x, self.height())
+        else:
+            self._draw_before(painter, panes[0], panes[0])
+            if len(panes) == 2:
+                self._draw_after(painter, panes[1], panes[1])
+                painter.setClipping(False)
+                painter.fillRect(panes[0].right() + 1, 0, _GAP, self.height(), self.palette().window())
+        if self.painting is not None and self._pointer is not None and self._held in ("", "paint"):
+            painter.setClipRect(panes[0])
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            radius = self.brush * self.zoom / 2
+            for colour, width in ((Qt.GlobalColor.black, 3), (Qt.GlobalColor.white, 1)):
+                painter.setPen(QPen(QColor(colour), width))
+                painter.drawEllipse(self._pointer, radius, radius)
+
+    def _draw_before(self, painter: QPainter, pane: QRect, clip: QRect) -> None:
+        painter.setClipRect(clip)
+        target = self._target(self.before, pane)
+        self._draw(painter, target, self.before)
+        if self.painting is not None and self.painting.size == self.before.size():
+            painter.drawImage(target, self.painting.overlay())
+
+    def _draw_after(self, painter: QPainter, pane: QRect, clip: QRect) -> None:
+        painter.setClipRect(clip)
+        target = self._target(self.after, pane)
+        if not self.repeated:
+            self._draw(painter, target, self.after)
+            return
+        tile = QPixmap.fromImage(self.after)
+        for row in (-1, 0, 1):
+            for column in (-1, 0, 1):
+                place = target.translated(column * target.width(), row * target.height())
+                painter.drawPixmap(place, tile, QRectF(tile.rect()))
+
+    @staticmethod
+    def _draw(painter: QPainter, target: QRectF, image: QImage) -> None:
+        if image.hasAlphaChannel():
+            painter.fillRect(target, QColor(200, 200, 200))
+            painter.fillRect(target, Qt.BrushStyle.Dense4Pattern)
+        painter.drawImage(target, image)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep everything in view, if it was."""
+        if self._fits:
+            self.fit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom about the pointer."""
+        turns = event.angleDelta().y() / 120
+        if turns:
+            self.zoom_at(_STEP**turns, event.position())
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Arrows pan."""
+        steps = {
+            Qt.Key.Key_Left: QPointF(-1, 0),
+            Qt.Key.Key_Right: QPointF(1, 0),
+            Qt.Key.Key_Up: QPointF(0, -1),
+            Qt.Key.Key_Down: QPointF(0, 1),
+        }
+        step = steps.get(Qt.Key(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+            return
+        self.centre += step * (32 / self.zoom)
+        self._fits = False
+        self.update()
+
+    def _on_split(self, place: QPointF) -> bool:
+        shown = self.split and not self.after.isNull()
+        return shown and abs(place.x() - self._divider * self.width()) <= _GRIP
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Take hold of the split, paint, or pan."""
+        place = self._last = event.position()
+        left = event.button() == Qt.MouseButton.LeftButton
+        on_exemplar = QRectF(self._panes()[0]).contains(place)
+        if left and self._on_split(place):
+            self._held = "split"
+        elif left and self.painting is not None and on_exemplar:
+            self._held = "paint"
+            pixel = self.to_picture(place)
+            self.painting.begin()
+            self.painting.stroke(pixel, pixel, self.brush, self.erasing)
+        else:
+            self._held = "pan"
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Go on with what was taken hold of."""
+        place, self._pointer = event.position(), event.position()
+        if self._held == "split":
+            self._divider = min(max(place.x() / self.width(), 0.0), 1.0)
+        elif self._held == "paint" and self.painting is not None:
+            begin, end = self.to_picture(self._last), self.to_picture(place)
+            self.painting.stroke(begin, end, self.brush, self.erasing)
+        elif self._held == "pan":
+            self.centre -= (place - self._last) / self.zoom
+            self._fits = False
+        elif self.painting is None:
+            grip = self._on_split(place)
+            self.setCursor(Qt.CursorShape.SplitHCursor if grip else Qt.CursorShape.ArrowCursor)
+        self._last = place
+        self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Let go."""
+        if self._held == "paint" and self.painting is not None:
+            self.painting.end()
+        self._held = ""
+
+    def leaveEvent(self, event: object) -> None:
+        """No brush where there is no pointer."""
+        self._pointer = None
+        self.update()

@@ -1,0 +1,122 @@
+"""Controls that tabs share: each says what it does in the words of `--help`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSlider,
+    QSpinBox,
+    QWidget,
+)
+
+MOST_SEED = 2**31 - 1  # what a spin box holds
+TIPS = {
+    "size": "256x256, or 2x the exemplar's; empty: the exemplar's own",
+    "tile": "Axes along which copies of the result continue each other",
+    "quality": "Time spent",
+    "seed": "Same seed, same image; others differ",
+    "novelty": "0 keeps the exemplar's layout and makes it tile, 1 keeps least of it",
+}
+
+
+def choice(words: list[str], value: str, tip: str) -> QComboBox:
+    """One of several words."""
+    box = QComboBox()
+    box.addItems(words)
+    box.setCurrentText(value)
+    box.setToolTip(tip)
+    return box
+
+
+def number(low: int, high: int, value: int, tip: str, suffix: str = "") -> QSpinBox:
+    """A whole number."""
+    box = QSpinBox()
+    box.setRange(low, high)
+    box.setValue(value)
+    box.setToolTip(tip)
+    box.setSuffix(suffix)
+    return box
+
+
+def line(placeholder: str, tip: str) -> QLineEdit:
+    """A line of text."""
+    edit = QLineEdit()
+    edit.setPlaceholderText(placeholder)
+    edit.setToolTip(tip)
+    edit.setClearButtonEnabled(True)
+    return edit
+
+
+def button(text: str, tip: str, action: Callable[[], object], *, checkable: bool = False) -> QPushButton:
+    """A button."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    made.setCheckable(checkable)
+    made.clicked.connect(lambda: action())
+    return made
+
+
+def row(*widgets: QWidget) -> QWidget:
+    """Widgets beside each other."""
+    holder = QWidget()
+    layout = QHBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return holder
+
+
+class Share(QWidget):
+    """A number in [0, 1], by a slider that shows it."""
+
+    def __init__(self, value: float, tip: str) -> None:
+        super().__init__()
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, 100)
+        self.slider.setPageStep(10)
+        self.slider.setValue(round(100 * value))
+        self.slider.setToolTip(tip)
+        self._label = QLabel()
+        self._label.setMinimumWidth(self._label.fontMetrics().horizontalAdvance("0.00 "))
+        layout.addWidget(self.slider)
+        layout.addWidget(self._label)
+        self.slider.valueChanged.connect(lambda: self._label.setText(f"{self.value:.2f}"))
+        self._label.setText(f"{self.value:.2f}")
+        self.setFocusProxy(self.slider)
+
+    @property
+    def value(self) -> float:
+        """As shown."""
+        return self.slider.value() / 100
+
+
+class Common:
+    """Size, tile, quality and seed: what every result has.
+
+    Args:
+        form: gets their rows.
+        tiles: words for the axes.
+        tile: the one chosen.
+        size: whether the result has a size of its own.
+    """
+
+    def __init__(self, form: QFormLayout, tiles: list[str], tile: str, *, size: bool) -> None:
+        self.size = line("as the exemplar", TIPS["size"])
+        if size:
+            form.addRow("&Size", self.size)
+        self.tile = choice(tiles, tile, TIPS["tile"])
+        form.addRow("&Tile", self.tile)
+        self.quality = choice(["draft", "normal", "high"], "normal", TIPS["quality"])
+        form.addRow("&Quality", self.quality)
+        self.seed = number(0, MOST_SEED, 0, TIPS["seed"])
+        form.addRow("S&eed", self.seed)

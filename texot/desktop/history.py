@@ -1,0 +1,86 @@
+"""This session's results as a strip of thumbnails; a double click brings one back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem, QWidget
+
+from texot.desktop.commands import Job
+
+_SIDE = 64
+
+
+@dataclass
+class Result:
+    """A picture that was made.
+
+    Attributes:
+        job: what made it.
+        image: as shown.
+        before: what it was made from, as shown.
+        file: the session's file of it, with its settings.
+        settings: as in that file.
+        saved: the user's file, or empty.
+    """
+
+    job: Job
+    image: QImage
+    before: QImage
+    file: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    saved: str = ""
+
+
+class History(QListWidget):
+    """The strip.
+
+    Attributes:
+        chosen: a result to bring back.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.results: list[Result] = []
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setWrapping(False)
+        self.setMovement(QListView.Movement.Static)
+        self.setIconSize(QSize(_SIDE, _SIDE))
+        self.setSpacing(2)
+        self.setFixedHeight(_SIDE + 44)
+        self.setAccessibleName("Results of this session")
+        self.setToolTip("Results of this session: double-click brings one back")
+        self.itemActivated.connect(self._bring)
+        self.itemDoubleClicked.connect(self._bring)
+
+    def add(self, result: Result) -> None:
+        """One more, at the right."""
+        self.results.append(result)
+        options = result.job.options
+        item = QListWidgetItem(
+            QIcon(_thumbnail(result.image)), f"{options.get('seed', 0)} {options.get('quality', '')}"
+        )
+        item.setToolTip(self.tip(result))
+        self.addItem(item)
+        self.setCurrentItem(item)
+        self.scrollToItem(item)
+
+    @staticmethod
+    def tip(result: Result) -> str:
+        """A result's settings in a line."""
+        given = [f"{k} {v}" for k, v in result.job.options.items() if v is not None and v is not False]
+        return f"{result.job.command}: {result.image.width()}x{result.image.height()}, {', '.join(given)}"
+
+    def _bring(self, item: QListWidgetItem) -> None:
+        self.chosen.emit(self.results[self.row(item)])
+
+
+def _thumbnail(image: QImage) -> QPixmap:
+    keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+    return QPixmap.fromImage(image).scaled(QSize(_SIDE, _SIDE), keep, smooth)

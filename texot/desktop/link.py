@@ -1,0 +1,97 @@
+"""The window's end of the wire: a worker process, started when needed and again after a crash."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QObject, QProcess, Signal
+from PySide6.QtGui import QImage
+
+from texot.desktop.wire import Unpacker, pack
+
+_FORMATS = {
+    1: QImage.Format.Format_Grayscale8,
+    3: QImage.Format.Format_RGB888,
+    4: QImage.Format.Format_RGBA8888,
+}
+
+
+class Link(QObject):
+    """Sends requests to the worker and tells its events.
+
+    Attributes:
+        told: (header, QImage), see `texot.desktop.worker`; a null image where none came.
+        broken: the worker ended by itself; the text says how.
+    """
+
+    told = Signal(object, object)
+    broken = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._number = 0
+        self._process: QProcess | None = None
+        self._frames = Unpacker()
+
+    def start(self) -> None:
+        """Start the worker, if there is none: it loads torch meanwhile."""
+        if self._process is not None:
+            return
+        process = QProcess(self)
+        process.setProcessChannelMode(QProcess.ProcessChannelMode.ForwardedErrorChannel)
+        process.readyReadStandardOutput.connect(self._read)
+        process.finished.connect(self._ended)
+        process.errorOccurred.connect(self._failed)
+        self._process, self._frames = process, Unpacker()
+        process.start(sys.executable, ["-m", "texot.desktop.worker"])
+
+    def ask(self, do: str, **facts: Any) -> int:
+        """Send a request; returns its id."""
+        self.start()
+        self._number += 1
+        self._write({"do": do, "id": self._number, **facts})
+        return self._number
+
+    def stop(self, number: int) -> None:
+        """End a run after its current step."""
+        if self._process is not None:
+            self._write({"do": "stop", "id": number})
+
+    def close(self) -> None:
+        """End the worker now."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.waitForFinished(3000)
+
+    @property
+    def process_id(self) -> int:
+        """Of the worker; 0 without one."""
+        return 0 if self._process is None else int(self._process.processId())
+
+    def _write(self, header: dict[str, Any]) -> None:
+        assert self._process is not None
+        self._process.write(QByteArray(pack(header)))
+
+    def _read(self) -> None:
+        if self._process is None:
+            return
+        for header, blob in self._frames.feed(bytes(self._process.readAllStandardOutput().data())):
+            image = QImage()
+            if blob:
+                (width, height), channels = header["size"], header["channels"]
+                image = QImage(blob, width, height, width * channels, _FORMATS[channels]).copy()
+            self.told.emit(header, image)
+
+    def _ended(self, code: int, status: QProcess.ExitStatus) -> None:
+        if self._process is None:
+            return  # closed by us
+        self._process = None
+        how = "crashed" if status == QProcess.ExitStatus.CrashExit else f"ended with code {code}"
+        self.broken.emit(f"the worker {how}; the window and all results are still here: try again")
+
+    def _failed(self, error: QProcess.ProcessError) -> None:
+        if self._process is not None and error == QProcess.ProcessError.FailedToStart:
+            self._process = None
+            self.broken.emit(f"the worker does not start: {sys.executable} -m texot.desktop.worker")

@@ -1,0 +1,123 @@
+"""A mask that is painted: white is filled."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QPainter, QPen
+
+_MOST_UNDO = 50
+_TINT = QColor(255, 40, 40, 150)
+
+
+class Mask(QObject):
+    """White where it is painted, with undo.
+
+    Attributes:
+        changed: it looks different now.
+        image: 8-bit grey, 0 or 255.
+    """
+
+    changed = Signal()
+
+    def __init__(self, size: QSize, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.image = QImage(size, QImage.Format.Format_Grayscale8)
+        self.image.fill(0)
+        self._undo: list[QImage] = []
+        self._redo: list[QImage] = []
+        self._overlay: QImage | None = None
+
+    @property
+    def size(self) -> QSize:
+        """Of the image that it belongs to."""
+        return self.image.size()
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is something to take back."""
+        return bool(self._undo)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether something was taken back."""
+        return bool(self._redo)
+
+    def is_empty(self) -> bool:
+        """Whether nothing is painted."""
+        return not any(bytes(self.image.constBits()))
+
+    def begin(self) -> None:
+        """Before a change that undo takes back as one."""
+        self._undo = [*self._undo, self.image.copy()][-_MOST_UNDO:]
+        self._redo = []
+
+    def end(self) -> None:
+        """After a change."""
+        self._touch()
+
+    def stroke(self, begin: QPointF, end: QPointF, width: float, erase: bool) -> None:
+        """Paint a round line, or erase along it, in the image's pixels."""
+        painter = QPainter(self.image)
+        colour = QColor(0, 0, 0) if erase else QColor(255, 255, 255)
+        if width <= 1:
+            painter.fillRect(int(end.x()), int(end.y()), 1, 1, colour)
+        elif begin == end:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colour)
+            painter.drawEllipse(end, width / 2, width / 2)
+        else:
+            cap, join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
+            painter.setPen(QPen(colour, width, Qt.PenStyle.SolidLine, cap, join))
+            painter.drawLine(begin, end)
+        painter.end()
+        self._touch()
+
+    def invert(self) -> None:
+        """Black becomes white."""
+        self.begin()
+        self.image.invertPixels()
+        self._touch()
+
+    def clear(self) -> None:
+        """Nothing painted."""
+        self.begin()
+        self.image.fill(0)
+        self._touch()
+
+    def replace(self, image: QImage) -> None:
+        """Take another mask of the same size."""
+        self.begin()
+        self.image = image.convertToFormat(QImage.Format.Format_Grayscale8)
+        self._touch()
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        if self._undo:
+            self._redo.append(self.image)
+            self.image = self._undo.pop()
+            self._touch()
+
+    def redo(self) -> None:
+        """Make the change again that was taken back."""
+        if self._redo:
+            self._undo.append(self.image)
+            self.image = self._redo.pop()
+            self._touch()
+
+    def overlay(self) -> QImage:
+        """The mask as a red veil."""
+        if self._overlay is None:
+            alpha = QImage(self.image)
+            alpha.reinterpretAsFormat(QImage.Format.Format_Alpha8)
+            veil = QImage(self.size, QImage.Format.Format_ARGB32_Premultiplied)
+            veil.fill(_TINT)
+            painter = QPainter(veil)
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
+            painter.drawImage(0, 0, alpha)
+            painter.end()
+            self._overlay = veil
+        return self._overlay
+
+    def _touch(self) -> None:
+        self._overlay = None
+        self.changed.emit()

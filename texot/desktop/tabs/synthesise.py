@@ -1,0 +1,39 @@
+"""Synthesise: a new texture from one exemplar, as `texot synthesize`."""
+
+from __future__ import annotations
+
+from texot.desktop.commands import Job
+from texot.desktop.controls import TIPS, Common, Share, number
+from texot.desktop.tabs.tab import Tab
+
+
+class SynthesiseTab(Tab):
+    """Its settings."""
+
+    title = "Synthesise"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.common = Common(self.form, ["both", "x", "y", "none"], "both", size=True)
+        self.novelty = Share(0.5, TIPS["novelty"])
+        self.form.addRow("&Novelty", self.novelty)
+        tip = "Make N images, of seeds SEED, SEED+1, ...; they appear in the strip below"
+        self.variations = number(1, 99, 1, tip)
+        self.form.addRow("&Variations", self.variations)
+
+    @property
+    def quality(self) -> str:
+        """As chosen."""
+        return self.common.quality.currentText()
+
+    def jobs(self, folder: str) -> list[Job]:
+        """One a variation."""
+        image, common = self.need_image(), self.common
+        options = {
+            "size": common.size.text().strip() or None,
+            "tile": common.tile.currentText(),
+            "quality": self.quality,
+            "novelty": self.novelty.value,
+        }
+        seeds = range(common.seed.value(), common.seed.value() + self.variations.value())
+        return [Job("synthesize", {"image": image}, {**options, "seed": seed}) for seed in seeds]

@@ -1,0 +1,62 @@
+"""What every tab is to the window."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtWidgets import QFormLayout, QWidget
+
+from texot.desktop.commands import Job
+from texot.desktop.mask import Mask
+from texot.errors import InputError
+
+
+class Tab(QWidget):
+    """A form whose settings become jobs.
+
+    Attributes:
+        title: on the tab.
+        painting: the mask that is painted, or None where nothing is.
+        wanted: the tab asks the window for a run by itself, at a quality.
+        mask_changed: `painting` is another one.
+    """
+
+    title = ""
+    wanted = Signal(str)
+    mask_changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.form = QFormLayout(self)
+        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.painting: Mask | None = None
+        self.image = ""
+
+    @property
+    def quality(self) -> str:
+        """As chosen."""
+        return "normal"
+
+    def opened(self, path: str, size: QSize) -> None:
+        """Another image is open."""
+        self.image = path
+
+    def jobs(self, folder: str) -> list[Job]:
+        """What to make by the settings, in this order.
+
+        Args:
+            folder: of the session, for files that belong to a job.
+
+        Raises:
+            InputError: something is missing.
+        """
+        raise NotImplementedError
+
+    def need_image(self) -> str:
+        """The open image.
+
+        Raises:
+            InputError: there is none.
+        """
+        if not self.image:
+            raise InputError("open an image first")
+        return self.image

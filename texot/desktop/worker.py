@@ -1,0 +1,219 @@
+"""The worker: a process that runs the library for the window, `python -m texot.desktop.worker`.
+
+It reads requests from stdin and writes events to stdout, frames of `texot.desktop.wire`; it ends when stdin
+does. A request is {"do": "open" | "mask" | "run" | "save", "id": n, ...}; {"do": "stop", "id": n} ends a run
+after its current step, and what there is by then is its result. Every request is answered once more by an
+event of its id: "opened", "mask", "done", "saved" or "error"; runs send "state" events meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import queue
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from texot.desktop.wire import Unpacker, pack
+from texot.errors import TexotError, one_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from texot import State, Synthesis
+
+_PREVIEW_SECONDS = 0.1  # at least, between two pictures of a run
+_PREVIEW_SHARE = 4  # of the time, one part goes into pictures
+MEMORY_ADVICE = "out of memory: ask for a smaller size"
+REQUESTS = ("open", "mask", "run", "save")
+
+
+class Worker:
+    """Answers requests, one after the other.
+
+    Args:
+        send: takes the bytes of each event.
+    """
+
+    def __init__(self, send: Any) -> None:
+        self._send = send
+        self.inbox: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.stopped: set[int] = set()
+
+    def take(self, request: dict[str, Any]) -> None:
+        """A request from the reading thread."""
+        if request["do"] == "stop":
+            self.stopped.add(request["id"])
+        else:
+            self.inbox.put(request)
+
+    def tell(self, event: str, number: int, blob: bytes = b"", **facts: Any) -> None:
+        """Send an event."""
+        self._send(pack({"event": event, "id": number, **facts}, blob))
+
+    def serve(self) -> None:
+        """Answer for ever."""
+        import texot.synthesis  # noqa: F401  # and torch
+
+        self.tell("ready", 0)
+        while True:
+            request = self.inbox.get()
+            try:
+                getattr(self, f"do_{request['do']}")(request)
+            except Exception as error:  # the outermost frame: every failure is shown in the window
+                self.tell("error", request["id"], text=_words(error))
+
+    def do_open(self, request: dict[str, Any]) -> None:
+        """Show an image as the library reads it."""
+        import torch
+
+        from texot.files.exemplar import read_exemplar
+
+        source = read_exemplar(request["path"])
+        pixels = source.pixels
+        if source.mask is not None and pixels.shape[0] <= 3:
+            pixels = torch.cat([pixels, source.mask[None].to(pixels)])
+        picture, size, channels = as_bytes(pixels)
+        self.tell("opened", request["id"], picture, path=request["path"], size=size, channels=channels)
+
+    def do_mask(self, request: dict[str, Any]) -> None:
+        """Show a mask as the library reads it."""
+        from texot.files.original import read_mask
+
+        mask = read_mask(request["path"], tuple(request["size"]))
+        picture, size, channels = as_bytes(mask.float()[None])
+        self.tell("mask", request["id"], picture, path=request["path"], size=size, channels=channels)
+
+    def do_save(self, request: dict[str, Any]) -> None:
+        """Write a session file under the user's name, in the format that it asks for."""
+        from texot.files.original import read_original
+        from texot.files.write import check_output, write_image, write_whole
+
+        source, path = Path(request["file"]), request["path"]
+        check_output(path)
+        if path.lower().endswith(".png"):
+            write_whole(path, source.read_bytes())
+        else:
+            found = read_original(source)
+            image = found.pixels
+            if found.alpha is not None:
+                import torch
+
+                image = torch.cat([image, found.alpha])
+            write_image(image, path, mode=found.mode, icc_profile=found.icc_profile, dpi=found.dpi)
+        self.tell("saved", request["id"], path=path, file=request["file"])
+
+    def do_run(self, request: dict[str, Any]) -> None:
+        """Run a job; its result becomes the session file `request["file"]`."""
+        from texot.desktop.jobs import states
+
+        number = request["id"]
+        state = None
+        shown, cost = -math.inf, 0.0
+        for state in states(request["job"], request["inputs"], request["options"]):
+            begun = time.perf_counter()
+            wanted = begun - shown > max(_PREVIEW_SECONDS, _PREVIEW_SHARE * cost)
+            self._tell_state(number, state, with_picture=wanted)
+            if wanted:
+                shown = time.perf_counter()
+                cost = shown - begun
+            if number in self.stopped:
+                break
+        assert state is not None
+        result = state.result()
+        settings = write_result(result, request["file"])
+        picture, size, channels = as_bytes(result.image)
+        self.tell(
+            "done",
+            number,
+            picture,
+            size=size,
+            channels=channels,
+            file=request["file"],
+            settings=settings,
+            seconds=state.seconds,
+            stopped=state.total_step < state.total_steps,
+            step=state.total_step,
+            steps=state.total_steps,
+        )
+
+    def _tell_state(self, number: int, state: State, *, with_picture: bool) -> None:
+        facts: dict[str, Any] = {
+            "step": state.total_step,
+            "steps": state.total_steps,
+            "seconds_left": state.seconds_left if math.isfinite(state.seconds_left) else None,
+            "loss": state.loss if math.isfinite(state.loss) else None,
+        }
+        picture = b""
+        if with_picture:
+            picture, facts["size"], facts["channels"] = as_bytes(state.image)
+        self.tell("state", number, picture, **facts)
+
+
+def write_result(result: Synthesis, file: str) -> dict[str, Any]:
+    """Write a PNG that remembers its settings, as the command line does; returns them."""
+    from texot.files.write import write_image
+
+    loss = result.settings.get("loss")
+    settings = {**result.settings, "loss": loss if loss is not None and math.isfinite(loss) else None}
+    text = {"texot": json.dumps(settings, sort_keys=True)}
+    write_image(
+        result.image, file, mode=result.mode, text=text, icc_profile=result.icc_profile, dpi=result.dpi
+    )
+    return settings
+
+
+def as_bytes(image: Tensor) -> tuple[bytes, list[int], int]:
+    """A picture (C, H, W) as bytes of 1, 3 or 4 channels, with its size; maps beyond 4 are left out."""
+    from texot.files.write import to_pil
+
+    picture = to_pil(image if image.shape[0] <= 4 else image[:3])
+    if picture.mode == "LA":
+        picture = picture.convert("RGBA")
+    return picture.tobytes(), list(picture.size), len(picture.getbands())
+
+
+def _words(error: Exception) -> str:
+    """What the user reads about an error, on one line."""
+    if isinstance(error, TexotError):
+        return one_line(error)
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return MEMORY_ADVICE
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return f"this is a bug in texot, please report it: {type(error).__name__}: {one_line(error)}"
+
+
+def main() -> None:
+    """Serve over stdin and stdout; whatever else prints goes to stderr."""
+    out = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    if hasattr(os, "nice"):
+        os.nice(5)  # the window goes first
+
+    def send(data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[out.write(view) or 0 :]
+        except OSError:
+            os._exit(0)  # the window is gone
+
+    worker = Worker(send)
+
+    def read() -> None:
+        frames = Unpacker()
+        while data := os.read(0, 1 << 16):
+            for header, _ in frames.feed(data):
+                worker.take(header)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    worker.serve()
+
+
+if __name__ == "__main__":
+    main()
