@@ -12,7 +12,7 @@ from texot.errors import OutputError, TexotError
 
 @click.command(
     short_help="Open the window.",
-    epilog=example("texot desktop samples/pebbles.jpg"),
+    epilog=example("texot desktop samples/pebbles.jpg --screenshot window.png --quality draft"),
 )
 @click.argument("image", type=FILE, required=False)
 @click.option(

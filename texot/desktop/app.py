@@ -31,16 +31,19 @@ def run(image: str | None, *, screenshot: str | None = None, quality: str = "nor
     app.setDesktopFileName("texot")
     app.setWindowIcon(icon())
     window = Window(QSettings())
-    signal.signal(signal.SIGINT, lambda *_: window.close())
+    before = signal.signal(signal.SIGINT, lambda *_: window.close())
     wake = QTimer()  # Python sees signals only while it runs
     wake.timeout.connect(lambda: None)
     wake.start(200)
-    if screenshot is not None:
-        return _screenshot(app, window, image or "", screenshot, quality)
-    window.show()
-    if image is not None:
-        window.open(image)
-    app.exec()
+    try:
+        if screenshot is not None:
+            return _screenshot(app, window, image or "", screenshot, quality)
+        window.show()
+        if image is not None:
+            window.open(image)
+        app.exec()
+    finally:
+        signal.signal(signal.SIGINT, before)
     return None
 
 
