@@ -16,7 +16,9 @@ from texot.desktop.commands import Job
 from texot.desktop.history import Result
 from texot.desktop.layout import Layout
 from texot.desktop.link import Link
+from texot.desktop.masks import Masks
 from texot.desktop.menus import add_menus
+from texot.desktop.tabs.fill import FillTab
 from texot.desktop.tabs.synthesise import SynthesiseTab
 from texot.desktop.tabs.tab import Tab
 from texot.errors import TexotError
@@ -47,10 +49,12 @@ class Window(QMainWindow):
         self.running: tuple[int, Job, QImage] | None = None
         self._asked: dict[int, Any] = {}  # requests that are no runs -> what to do after them
         self._files = 0
-        self.tabs: list[Tab] = [SynthesiseTab()]
+        fill = FillTab()
+        self.tabs: list[Tab] = [SynthesiseTab(), fill]
         self.view = Layout(self, self.tabs)
         self.setCentralWidget(self.view)
         self.menus = add_menus(self)
+        self.masks = Masks(self, fill)
         self.setAcceptDrops(True)
         self.setMinimumSize(760, 520)
         self.resize(1200, 800)
@@ -84,7 +88,7 @@ class Window(QMainWindow):
     def open(self, path: str) -> None:
         """Open an image, once the worker has read it."""
         self.say(f"reading {path} ...")
-        self._asked[self.link.ask("open", path=path)] = self._opened
+        self.ask("open", self._opened, path=path)
 
     def _opened(self, header: dict[str, Any], image: QImage) -> None:
         path = header["path"]
@@ -268,7 +272,11 @@ class Window(QMainWindow):
 
     def copy_file(self, file: str, path: str, then: Any) -> None:
         """Write a file of the session under a name of the user's, through the library."""
-        self._asked[self.link.ask("save", file=file, path=path)] = then
+        self.ask("save", then, file=file, path=path)
+
+    def ask(self, do: str, then: Any, **facts: Any) -> None:
+        """Ask the worker for something that is no run; `then` gets its answer."""
+        self._asked[self.link.ask(do, **facts)] = then
 
     def copy_command(self) -> None:
         """The command that makes the result as shown, to the clipboard."""

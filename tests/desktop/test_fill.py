@@ -1,0 +1,145 @@
+"""Inpaint and Tile: a mask is painted with the mouse, taken back, kept in files, filled."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import needs_qt  # noqa: F401
+import numpy as np
+import pytest
+from command_line import process
+from PIL import Image
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from texot.desktop.tabs.fill import TILE, FillTab
+from texot.desktop.window import Window
+
+Until = Callable[[Callable[[], object]], None]
+LEFT, CONTROL = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier
+
+
+def click(widget: QWidget) -> None:
+    assert widget.isVisible()
+    assert widget.isEnabled()
+    QTest.mouseClick(widget, LEFT)
+
+
+@pytest.fixture
+def tab(window: Window, image: Path, until: Until) -> FillTab:
+    """The tab in front, a photo of 40x36 open."""
+    found = window.tabs[1]
+    assert isinstance(found, FillTab)
+    window.view.tabs.setCurrentIndex(1)
+    window.open(str(image))
+    until(lambda: window.image == str(image))
+    return found
+
+
+def paint(window: Window, *pixels: tuple[int, int]) -> None:
+    """A stroke through these pixels of the photo."""
+    canvas = window.view.canvas
+    places = [canvas.from_picture(QPointF(x + 0.5, y + 0.5)).toPoint() for x, y in pixels]
+    QTest.mousePress(canvas, LEFT, pos=places[0])
+    for place in places[1:]:
+        QTest.mouseMove(canvas, place)
+    QTest.mouseRelease(canvas, LEFT, pos=places[-1])
+
+
+def painted(window: Window) -> np.ndarray:
+    """Where the mask is white."""
+    assert window.view.canvas.painting is not None
+    mask: QImage = window.view.canvas.painting.image
+    rows = np.frombuffer(bytes(mask.constBits()), np.uint8).reshape(mask.height(), mask.bytesPerLine())
+    return rows[:, : mask.width()] == 255
+
+
+def test_paint_erase_invert_undo_redo(window: Window, tab: FillTab) -> None:
+    tab.brush.setValue(6)
+    paint(window, (10, 10), (20, 10))
+    first = painted(window)
+    assert first[10, 10:21].all()
+    assert 60 < first.sum() < 120
+    QTest.keyClick(window, Qt.Key.Key_E)
+    assert tab.erase.isChecked()
+    paint(window, (20, 10))
+    second = painted(window)
+    assert not second[10, 20]
+    assert second[10, 10]
+    click(tab.invert)
+    assert (painted(window) == ~second).all()
+    QTest.keyClick(window, Qt.Key.Key_Z, CONTROL)
+    QTest.keyClick(window, Qt.Key.Key_Z, CONTROL)
+    assert (painted(window) == first).all()
+    click(tab.undo)
+    assert not painted(window).any()
+    assert not tab.undo.isEnabled()
+    click(tab.redo)
+    assert (painted(window) == first).all()
+    QTest.keyClick(window, Qt.Key.Key_BracketRight)
+    assert tab.brush.value() == 7
+
+
+def test_fill_what_is_painted(
+    window: Window, tab: FillTab, image: Path, until: Until, tmp_path: Path
+) -> None:
+    click(window.view.draft)
+    assert "nothing is painted" in window.view.failure
+    tab.brush.setValue(9)
+    paint(window, (16, 16), (22, 18))
+    hole = painted(window)
+    before = window.view.canvas.grab().toImage()
+    click(window.view.draft)
+    until(lambda: window.result is not None)
+    assert window.view.canvas.grab().toImage() != before
+    window.save(str(tmp_path / "out.png"))
+    until(lambda: window.result.saved)
+    old, new = (np.asarray(Image.open(path)) for path in (image, tmp_path / "out.png"))
+    assert (old[~hole] == new[~hole]).all()
+    assert not (old[hole] == new[hole]).all()
+    window.masks.save(str(tmp_path / "mask.png"))
+    until(lambda: "mask.png" in window.view.message.text())
+    click(window.view.draft)
+    until(lambda: len(window.view.history.results) == 2 and window.running is None)
+    click(window.view.command)
+    words = QGuiApplication.clipboard().text().split()
+    assert words[:4] == ["texot", "inpaint", str(image), str(tmp_path / "mask.png")]
+    words[words.index("-o") + 1] = "again.png"
+    assert process(*words[1:], "--quiet", "--threads", 1, cwd=tmp_path).returncode == 0
+    assert (np.asarray(Image.open(tmp_path / "again.png")) == new).all()
+
+
+def test_masks_in_files(
+    window: Window, tab: FillTab, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.zeros((36, 40), np.uint8)
+    values[4:9, 20:30] = 255
+    Image.fromarray(values).save(tmp_path / "mask.png")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "mask.png"), ""))
+    click(tab.load)
+    until(lambda: painted(window).any())
+    assert (painted(window) == (values == 255)).all()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "copy"), ""))
+    click(tab.save)
+    until(lambda: (tmp_path / "copy.png").exists())
+    assert (np.asarray(Image.open(tmp_path / "copy.png")) == values).all()
+    Image.new("L", (9, 9)).save(tmp_path / "small.png")
+    window.masks.load(str(tmp_path / "small.png"))
+    until(lambda: "9x9 px" in window.view.failure)
+
+
+def test_make_the_photo_tile(window: Window, tab: FillTab, until: Until) -> None:
+    tab.what.setCurrentText(TILE)
+    assert not tab.brush.isVisible()
+    assert window.view.canvas.painting is None
+    tab.band.setValue(8)
+    click(window.view.draft)
+    until(lambda: window.result is not None)
+    assert window.result.settings["job"] == "tile"
+    assert window.result.settings["band"] == 8
+
+
+def test_a_press_beside_the_photo_paints_nothing(window: Window, tab: FillTab) -> None:
+    QTest.mouseClick(window.view.canvas, LEFT, pos=QPoint(1, 1))
+    assert not painted(window).any()

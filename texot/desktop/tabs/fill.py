@@ -1,0 +1,189 @@
+"""Inpaint and Tile: fill what is painted, as `texot inpaint`, or make the photo tile, as `texot tile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
+
+from texot.desktop.commands import Job
+from texot.desktop.controls import Common, button, choice, number, row
+from texot.desktop.mask import Mask
+from texot.desktop.tabs.tab import Tab
+from texot.errors import InputError
+
+FILL, TILE = "fill what is painted", "make the photo tile"
+
+
+class FillTab(Tab):
+    """Its settings, and the brush.
+
+    Attributes:
+        brush_changed: width in pixels, and whether it erases.
+        ask_load, ask_save: a file is wanted for the mask.
+    """
+
+    title = "Inpaint, Tile"
+    brush_changed = Signal(int, bool)
+    ask_load = Signal()
+    ask_save = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._size = QSize()
+        self._mask: Mask | None = None
+        self.saved: tuple[bytes, str] | None = (
+            None  # what the mask was when it was saved or loaded, and where
+        )
+        self.what = choice([FILL, TILE], FILL, "What is made of the photo")
+        self.form.addRow("&What", self.what)
+        self.common = Common(self.form, ["none", "x", "y", "both"], "none", size=False)
+        self._fill, self._tile = QWidget(), QWidget()
+        self._build_fill()
+        self._build_tile()
+        self.form.addRow(self._fill)
+        self.form.addRow(self._tile)
+        self.what.currentTextChanged.connect(lambda _: self._chosen())
+        self._chosen()
+
+    def _build_fill(self) -> None:
+        layout = QVBoxLayout(self._fill)
+        layout.setContentsMargins(0, 0, 0, 0)
+        brush = QWidget()
+        form = QFormLayout(brush)
+        form.setContentsMargins(0, 0, 0, 0)
+        tip = "Width of the brush; [ and ] make it smaller and larger"
+        self.brush = number(1, 2000, 24, tip, " px")
+        form.addRow("&Brush", self.brush)
+        self.reach = number(0, 1_000_000, 0, "How far from a hole its surroundings count", " px")
+        self.reach.setSpecialValueText("its width, at least 64")
+        form.addRow("&Reach", self.reach)
+        layout.addWidget(brush)
+        tip = "Paint black: take away what is painted (E)"
+        self.erase = button("Erase", tip, self._brush_changed, checkable=True)
+        self.invert = button("Invert", "Painted and not painted change places (Ctrl+I)", self._invert)
+        self.clear = button("Clear", "Nothing painted", self._clear)
+        layout.addWidget(row(self.erase, self.invert, self.clear))
+        self.undo = button("Undo", "Take the last stroke back (Ctrl+Z)", self._undo)
+        self.redo = button("Redo", "Make the stroke again (Ctrl+Shift+Z)", self._redo)
+        layout.addWidget(row(self.undo, self.redo))
+        self.load = button("Load mask...", "White is filled; of the photo's size", self.ask_load.emit)
+        self.save = button("Save mask...", "Write the mask: white is filled", self.ask_save.emit)
+        layout.addWidget(row(self.load, self.save))
+        self.brush.valueChanged.connect(lambda _: self._brush_changed())
+
+    def _build_tile(self) -> None:
+        form = QFormLayout(self._tile)
+        form.setContentsMargins(0, 0, 0, 0)
+        tip = "Width of what is made anew where copies meet; default: a quarter of the shorter side"
+        self.band = number(0, 100_000, 0, tip, " px")
+        self.band.setSpecialValueText("a quarter of the shorter side")
+        form.addRow("&Band", self.band)
+        self.flatten = QCheckBox("&Flatten")
+        self.flatten.setToolTip("Make brightness and colour level first")
+        form.addRow(self.flatten)
+
+    @property
+    def quality(self) -> str:
+        """As chosen."""
+        return self.common.quality.currentText()
+
+    @property
+    def fills(self) -> bool:
+        """Whether what is painted is filled, not the borders."""
+        return self.what.currentText() == FILL
+
+    def opened(self, path: str, size: QSize) -> None:
+        """A new mask; the old one stays where the image has its size."""
+        super().opened(path, size)
+        if size != self._size:
+            self._size, self._mask, self.saved = size, Mask(size, self), None
+            self._mask.changed.connect(self._refresh)
+            self.brush.setValue(max(3, min(size.width(), size.height()) // 12))
+        self._chosen()
+
+    def loaded(self, image: QImage, path: str) -> None:
+        """The mask of a file."""
+        if self._mask is not None:
+            self._mask.replace(image)
+            self.was_saved(path)
+
+    def was_saved(self, path: str) -> None:
+        """The mask is in this file now."""
+        if self._mask is not None:
+            self.saved = bytes(self._mask.image.constBits()), path
+
+    def jobs(self, folder: str) -> list[Job]:
+        """One."""
+        image = self.need_image()
+        options = {
+            "tile": self.common.tile.currentText(),
+            "quality": self.quality,
+            "seed": self.common.seed.value(),
+        }
+        if not self.fills:
+            if options["tile"] == "none":
+                options["tile"] = "both"
+            band = self.band.value() or None
+            return [
+                Job("tile", {"image": image}, {**options, "band": band, "flatten": self.flatten.isChecked()})
+            ]
+        assert self._mask is not None
+        if self._mask.is_empty():
+            raise InputError("nothing is painted: paint on the photo what is to be filled, or load a mask")
+        bits = bytes(self._mask.image.constBits())
+        if self.saved is not None and self.saved[0] == bits:
+            name = self.saved[1]
+        else:
+            name = f"{Path(image).stem}-mask.png"
+        file = self.keep_mask(folder)
+        inputs = {"image": image, "mask": file}
+        return [Job("inpaint", inputs, {**options, "reach": self.reach.value() or None}, {file: name})]
+
+    def keep_mask(self, folder: str) -> str:
+        """The mask as a new file of the session."""
+        assert self._mask is not None
+        number = len(list(Path(folder).glob("mask-*.png")))
+        file = str(Path(folder) / f"mask-{number}.png")
+        self._mask.image.save(file)
+        return file
+
+    def _chosen(self) -> None:
+        self._fill.setVisible(self.fills)
+        self._tile.setVisible(not self.fills)
+        self.painting = self._mask if self.fills else None
+        self._refresh()
+        self.mask_changed.emit()
+
+    def _refresh(self) -> None:
+        mask = self._mask
+        for control in (self.invert, self.clear, self.load, self.save):
+            control.setEnabled(mask is not None)
+        self.undo.setEnabled(mask is not None and mask.can_undo)
+        self.redo.setEnabled(mask is not None and mask.can_redo)
+
+    def _brush_changed(self) -> None:
+        self.brush_changed.emit(self.brush.value(), self.erase.isChecked())
+
+    def _invert(self) -> None:
+        if self._mask is not None:
+            self._mask.invert()
+
+    def _clear(self) -> None:
+        if self._mask is not None:
+            self._mask.clear()
+
+    def _undo(self) -> None:
+        if self._mask is not None:
+            self._mask.undo()
+
+    def _redo(self) -> None:
+        if self._mask is not None:
+            self._mask.redo()
+
+    def resize_brush(self, larger: bool) -> None:
+        """A step larger or smaller."""
+        width = self.brush.value()
+        self.brush.setValue(max(width + 1, width * 5 // 4) if larger else min(width - 1, width * 4 // 5))
