@@ -184,7 +184,7 @@ def tiles(results: Path) -> None:
         "",
         *markdown(["sample", "seam before", "seam after", "s"], rows),
         "",
-        f"A set of four (gravel): worst seam of all {len(pairs)} pairs, side by side and one above the other,",
+        f"A set of four (gravel): worst seam of all {len(pairs)} pairs, beside and above each other,",
         f"{max(pairs):.2f}; of the first with itself {seam_score(first.image):.2f}.",
         "",
         "![before and after](tile.jpg)",
