@@ -63,9 +63,10 @@ class History(QListWidget):
         """One more, at the right."""
         self.results.append(result)
         options = result.job.options
-        item = QListWidgetItem(
-            QIcon(_thumbnail(result.image)), f"{options.get('seed', 0)} {options.get('quality', '')}"
-        )
+        icon, thumbnail = QIcon(), _thumbnail(result.image)
+        for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+            icon.addPixmap(thumbnail, mode)  # Qt would tint the selected one
+        item = QListWidgetItem(icon, f"{options.get('seed', 0)} {options.get('quality', '')}")
         item.setToolTip(self.tip(result))
         self.addItem(item)
         self.setCurrentItem(item)

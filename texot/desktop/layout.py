@@ -90,6 +90,10 @@ class Layout(QWidget):
         self.fit = button("Fit", "Everything in view (Ctrl+0)", canvas.fit)
         self.actual = button("1:1", "One picture pixel a screen pixel (Ctrl+1)", canvas.actual_size)
         zoom = QLabel("100 %")
+        zoom.setMinimumWidth(zoom.fontMetrics().horizontalAdvance("6400 %"))
+        for small in (self.split, self.repeated, self.fit, self.actual):
+            small.setMinimumWidth(0)
+            small.setFixedWidth(small.fontMetrics().horizontalAdvance(small.text()) + 24)
         canvas.zoomed.connect(lambda value: zoom.setText(f"{100 * value:.0f} %"))
         final = "The result as shown again: same seed, the quality chosen at the left (Ctrl+M)"
         self.final = button("Make it final", final, window.make_final)

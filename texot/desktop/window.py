@@ -18,7 +18,9 @@ from texot.desktop.layout import Layout
 from texot.desktop.link import Link
 from texot.desktop.masks import Masks
 from texot.desktop.menus import add_menus
+from texot.desktop.mixing import Mixing
 from texot.desktop.tabs.fill import FillTab
+from texot.desktop.tabs.interpolate import InterpolateTab
 from texot.desktop.tabs.synthesise import SynthesiseTab
 from texot.desktop.tabs.tab import Tab
 from texot.errors import TexotError
@@ -49,12 +51,12 @@ class Window(QMainWindow):
         self.running: tuple[int, Job, QImage] | None = None
         self._asked: dict[int, Any] = {}  # requests that are no runs -> what to do after them
         self._files = 0
-        fill = FillTab()
-        self.tabs: list[Tab] = [SynthesiseTab(), fill]
+        fill, interpolate = FillTab(), InterpolateTab()
+        self.tabs: list[Tab] = [SynthesiseTab(), fill, interpolate]
         self.view = Layout(self, self.tabs)
         self.setCentralWidget(self.view)
         self.menus = add_menus(self)
-        self.masks = Masks(self, fill)
+        self.masks, self.mixing = Masks(self, fill), Mixing(self, interpolate)
         self.setAcceptDrops(True)
         self.setMinimumSize(760, 520)
         self.resize(1200, 800)

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from texot.cli.load import free_cores, look
 from texot.desktop.wire import Unpacker, pack
 from texot.errors import TexotError, one_line
 
@@ -56,8 +57,10 @@ class Worker:
 
     def serve(self) -> None:
         """Answer for ever."""
+        before = look()
         import texot.synthesis  # noqa: F401  # and torch
 
+        _use_threads(free_cores(before, look()))
         self.tell("ready", 0)
         while True:
             request = self.inbox.get()
@@ -153,6 +156,14 @@ class Worker:
         self.tell("state", number, picture, **facts)
 
 
+def _use_threads(free: int | None) -> None:
+    """As many threads as there are free cores, where that is known: torch's wait for each other."""
+    import torch
+
+    if free is not None and free < torch.get_num_threads():
+        torch.set_num_threads(free)
+
+
 def write_result(result: Synthesis, file: str) -> dict[str, Any]:
     """Write a PNG that remembers its settings, as the command line does; returns them."""
     from texot.files.write import write_image
@@ -191,8 +202,6 @@ def main() -> None:
     """Serve over stdin and stdout; whatever else prints goes to stderr."""
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    if hasattr(os, "nice"):
-        os.nice(5)  # the window goes first
 
     def send(data: bytes) -> None:
         view = memoryview(data)

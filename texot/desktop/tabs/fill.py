@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QWidget
 
 from texot.desktop.commands import Job
 from texot.desktop.controls import Common, button, choice, number, row
@@ -40,50 +40,45 @@ class FillTab(Tab):
         self.what = choice([FILL, TILE], FILL, "What is made of the photo")
         self.form.addRow("&What", self.what)
         self.common = Common(self.form, ["none", "x", "y", "both"], "none", size=False)
-        self._fill, self._tile = QWidget(), QWidget()
+        self._of_fill: list[QWidget] = []
+        self._of_tile: list[QWidget] = []
         self._build_fill()
         self._build_tile()
-        self.form.addRow(self._fill)
-        self.form.addRow(self._tile)
         self.what.currentTextChanged.connect(lambda _: self._chosen())
         self._chosen()
 
     def _build_fill(self) -> None:
-        layout = QVBoxLayout(self._fill)
-        layout.setContentsMargins(0, 0, 0, 0)
-        brush = QWidget()
-        form = QFormLayout(brush)
-        form.setContentsMargins(0, 0, 0, 0)
         tip = "Width of the brush; [ and ] make it smaller and larger"
         self.brush = number(1, 2000, 24, tip, " px")
-        form.addRow("&Brush", self.brush)
+        self.form.addRow("&Brush", self.brush)
         self.reach = number(0, 1_000_000, 0, "How far from a hole its surroundings count", " px")
         self.reach.setSpecialValueText("its width, at least 64")
-        form.addRow("&Reach", self.reach)
-        layout.addWidget(brush)
+        self.form.addRow("&Reach", self.reach)
         tip = "Paint black: take away what is painted (E)"
         self.erase = button("Erase", tip, self._brush_changed, checkable=True)
         self.invert = button("Invert", "Painted and not painted change places (Ctrl+I)", self._invert)
         self.clear = button("Clear", "Nothing painted", self._clear)
-        layout.addWidget(row(self.erase, self.invert, self.clear))
+        tools = row(self.erase, self.invert, self.clear)
         self.undo = button("Undo", "Take the last stroke back (Ctrl+Z)", self._undo)
         self.redo = button("Redo", "Make the stroke again (Ctrl+Shift+Z)", self._redo)
-        layout.addWidget(row(self.undo, self.redo))
+        changes = row(self.undo, self.redo)
         self.load = button("Load mask...", "White is filled; of the photo's size", self.ask_load.emit)
         self.save = button("Save mask...", "Write the mask: white is filled", self.ask_save.emit)
-        layout.addWidget(row(self.load, self.save))
+        files = row(self.load, self.save)
+        for holder in (tools, changes, files):
+            self.form.addRow(holder)
+        self._of_fill = [self.brush, self.reach, tools, changes, files]
         self.brush.valueChanged.connect(lambda _: self._brush_changed())
 
     def _build_tile(self) -> None:
-        form = QFormLayout(self._tile)
-        form.setContentsMargins(0, 0, 0, 0)
         tip = "Width of what is made anew where copies meet; default: a quarter of the shorter side"
         self.band = number(0, 100_000, 0, tip, " px")
         self.band.setSpecialValueText("a quarter of the shorter side")
-        form.addRow("&Band", self.band)
+        self.form.addRow("&Band", self.band)
         self.flatten = QCheckBox("&Flatten")
         self.flatten.setToolTip("Make brightness and colour level first")
-        form.addRow(self.flatten)
+        self.form.addRow(self.flatten)
+        self._of_tile = [self.band, self.flatten]
 
     @property
     def quality(self) -> str:
@@ -151,8 +146,10 @@ class FillTab(Tab):
         return file
 
     def _chosen(self) -> None:
-        self._fill.setVisible(self.fills)
-        self._tile.setVisible(not self.fills)
+        for widget in self._of_fill:
+            self.form.setRowVisible(widget, self.fills)
+        for widget in self._of_tile:
+            self.form.setRowVisible(widget, not self.fills)
         self.painting = self._mask if self.fills else None
         self._refresh()
         self.mask_changed.emit()

@@ -1,0 +1,64 @@
+"""Interpolate: exemplars are added, t and map choose how much of each."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import needs_qt  # noqa: F401
+import pytest
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
+
+from texot.desktop.tabs.interpolate import InterpolateTab
+from texot.desktop.window import Window
+
+Until = Callable[[Callable[[], object]], None]
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def tab(
+    window: Window, image: Path, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> InterpolateTab:
+    """The tab in front, two exemplars there."""
+    found = window.tabs[2]
+    assert isinstance(found, InterpolateTab)
+    window.view.tabs.setCurrentIndex(2)
+    window.open(str(image))
+    until(lambda: window.image == str(image))
+    QTest.mouseClick(window.view.draft, LEFT)
+    assert "two images or more" in window.view.failure
+    other = tmp_path / "other.png"
+    with Image.open(image) as first:
+        first.rotate(90).resize((32, 32)).save(other)
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(other)], ""))
+    QTest.mouseClick(found.add, LEFT)
+    until(lambda: found.list.count() == 2)
+    return found
+
+
+def test_slider_with_a_live_draft(window: Window, tab: InterpolateTab, until: Until) -> None:
+    tab.common.size.setText("32x32")
+    tab.live.setChecked(True)
+    until(lambda: window.result is not None)
+    slider = tab.t.slider
+    slider.setFocus()
+    QTest.keyClick(slider, Qt.Key.Key_PageUp)
+    until(lambda: window.result.job.options["weights"] == [0.4, 0.6] and window.running is None)
+    assert window.result.settings["job"] == "interpolate"
+    QTest.mouseClick(window.view.command, LEFT)
+    assert " --weights 0.4,0.6 " in QGuiApplication.clipboard().text()
+
+
+def test_map_and_removal(window: Window, tab: InterpolateTab, until: Until, image: Path) -> None:
+    tab.common.size.setText("48x24")
+    tab.map.setCurrentText("horizontal")
+    assert not tab.t.isEnabled()
+    QTest.mouseClick(window.view.draft, LEFT)
+    until(lambda: window.result is not None)
+    assert window.result.image.width() == 48
+    tab.list.setCurrentRow(1)
+    QTest.mouseClick(tab.remove, LEFT)
+    assert tab.paths == [str(image)]
