@@ -31,9 +31,11 @@ class Canvas(QWidget):
 
     Attributes:
         zoomed: the zoom changed; 1 is one picture pixel a screen pixel.
+        dragged: the result was dragged by so many of its pixels, where `explores`.
     """
 
     zoomed = Signal(float)
+    dragged = Signal(QPointF)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,6 +48,7 @@ class Canvas(QWidget):
         self.zoom, self.centre = 1.0, QPointF(0, 0)  # centre: from a picture's middle to its pane's
         self.painting: Mask | None = None
         self.brush, self.erasing = 24, False
+        self.explores = False  # dragging the result is for what lies beyond it, and leaves the view alone
         self._divider, self._fits = 0.5, True
         self._held = ""  # what the mouse drags: "", "pan", "split" or "paint"
         self._last = QPointF()
@@ -250,6 +253,8 @@ class Canvas(QWidget):
             pixel = self.to_picture(place)
             self.painting.begin()
             self.painting.stroke(pixel, pixel, self.brush, self.erasing)
+        elif left and self.explores and not self.after.isNull() and QRectF(self._panes()[-1]).contains(place):
+            self._held = "explore"
         else:
             self._held = "pan"
 
@@ -261,6 +266,8 @@ class Canvas(QWidget):
         elif self._held == "paint" and self.painting is not None:
             begin, end = self.to_picture(self._last), self.to_picture(place)
             self.painting.stroke(begin, end, self.brush, self.erasing)
+        elif self._held == "explore":
+            self.dragged.emit((place - self._last) / self.zoom)
         elif self._held == "pan":
             self.centre -= (place - self._last) / self.zoom
             self._fits = False

@@ -12,7 +12,7 @@ class Job:
     """What to make.
 
     Attributes:
-        command: the command's name: "synthesize", "inpaint", "tile" or "interpolate".
+        command: the command's name: "synthesize", "inpaint", "tile", "interpolate", "train" or "sample".
         inputs: paths of what it is made from, see `texot.desktop.jobs`.
         options: keyword arguments of the library's function, which are the command's options; None: its
             default.
@@ -25,7 +25,9 @@ class Job:
     names: dict[str, str] = field(default_factory=dict)
 
     def at(self, quality: str) -> Job:
-        """The same at another quality."""
+        """The same at another quality, if it has one."""
+        if "quality" not in self.options:
+            return self
         return replace(self, options={**self.options, "quality": quality})
 
     def line(self, output: str) -> str:
@@ -40,7 +42,11 @@ class Job:
             if value is True:
                 words.append(flag)
             elif isinstance(value, list):
-                words += [flag, ",".join(f"{x:g}" for x in value)]
+                words += [flag, ",".join(map(_word, value))]
             elif value is not None and value is not False:
-                words += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+                words += [flag, _word(value)]
         return shlex.join(words)
+
+
+def _word(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -36,11 +36,16 @@ class Mixing:
 
         def read(header: dict[str, Any], image: QImage) -> None:
             self._tab.added(path)
-            small = image.scaled(24, 24, Qt.AspectRatioMode.KeepAspectRatio)
-            self._tab.list.item(self._tab.list.count() - 1).setIcon(QIcon(QPixmap.fromImage(small)))
+            self.show(path, image)
             self._window.say(f"added {path}: {image.width()}x{image.height()} px")
 
         self._window.ask("open", read, path=path)
+
+    def show(self, path: str, image: QImage) -> None:
+        """A small picture beside the exemplar's name."""
+        small = QPixmap.fromImage(image.scaled(24, 24, Qt.AspectRatioMode.KeepAspectRatio))
+        for item in self._tab.list.findItems(path, Qt.MatchFlag.MatchExactly):
+            item.setIcon(QIcon(small))
 
     def ask_map(self) -> None:
         """Choose an image that says how much of each."""

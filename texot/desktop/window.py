@@ -19,7 +19,9 @@ from texot.desktop.link import Link
 from texot.desktop.masks import Masks
 from texot.desktop.menus import add_menus
 from texot.desktop.mixing import Mixing
+from texot.desktop.models import Models
 from texot.desktop.tabs.fill import FillTab
+from texot.desktop.tabs.generator import GeneratorTab
 from texot.desktop.tabs.interpolate import InterpolateTab
 from texot.desktop.tabs.synthesise import SynthesiseTab
 from texot.desktop.tabs.tab import Tab
@@ -51,12 +53,13 @@ class Window(QMainWindow):
         self.running: tuple[int, Job, QImage] | None = None
         self._asked: dict[int, Any] = {}  # requests that are no runs -> what to do after them
         self._files = 0
-        fill, interpolate = FillTab(), InterpolateTab()
-        self.tabs: list[Tab] = [SynthesiseTab(), fill, interpolate]
+        fill, interpolate, generator = FillTab(), InterpolateTab(), GeneratorTab()
+        self.tabs: list[Tab] = [SynthesiseTab(), fill, interpolate, generator]
         self.view = Layout(self, self.tabs)
         self.setCentralWidget(self.view)
         self.menus = add_menus(self)
         self.masks, self.mixing = Masks(self, fill), Mixing(self, interpolate)
+        self.models = Models(self, generator)
         self.setAcceptDrops(True)
         self.setMinimumSize(760, 520)
         self.resize(1200, 800)
@@ -70,7 +73,6 @@ class Window(QMainWindow):
         self.view.tabs.currentChanged.connect(self.tab_changed)
         self.view.history.chosen.connect(self.bring_back)
         self.tab_changed()
-        self._refresh()
         QTimer.singleShot(0, self.link.start)  # once the window shows
 
     @property
@@ -98,6 +100,7 @@ class Window(QMainWindow):
         self.view.canvas.show_before(image)
         for tab in self.tabs:
             tab.opened(path, image.size())
+        self.mixing.show(path, image)
         self.setWindowTitle(f"{Path(path).name} - texot")
         self.say(f"{path}: {image.width()}x{image.height()} px")
         if not path.startswith(self.session):
@@ -137,10 +140,13 @@ class Window(QMainWindow):
             event.acceptProposedAction()
             self.open(files[0])
 
-    def new_file(self, name: str) -> str:
+    def new_file(self, name: str, suffix: str = ".png") -> str:
         """A path in the session's folder that is nobody's yet."""
         self._files += 1
-        return str(Path(self.session) / f"{name}-{self._files}.png")
+        return str(Path(self.session) / f"{name}-{self._files}{suffix}")
+
+    def _file_of(self, job: Job) -> str:
+        return self.new_file("model", ".safetensors") if job.command == "train" else self.new_file("result")
 
     # what runs
 
@@ -154,8 +160,17 @@ class Window(QMainWindow):
         if restart:
             self.stop()
         for job in jobs:
-            self.waiting.append((job.at(quality) if quality else job, self.view.canvas.before))
+            self.queue(job.at(quality) if quality else job)
+
+    def queue(self, job: Job) -> None:
+        """Run a job after those that wait."""
+        self.waiting.append((job, self.view.canvas.before))
         self._next()
+
+    @property
+    def busy(self) -> bool:
+        """Whether the worker has something to do."""
+        return self.running is not None or bool(self._asked)
 
     def make_final(self) -> None:
         """The result as shown once more, with the same seed, at the quality of its tab."""
@@ -177,12 +192,12 @@ class Window(QMainWindow):
         if self.running is None and self.waiting:
             job, before = self.waiting.popleft()
             number = self.link.ask(
-                "run", job=job.command, inputs=job.inputs, options=job.options, file=self.new_file("result")
+                "run", job=job.command, inputs=job.inputs, options=job.options, file=self._file_of(job)
             )
             self.running = number, job, before
             self.say("preparing ...")
         self._refresh()
-        if self.running is None and not self._asked:
+        if not self.busy:
             self.idle.emit()
 
     def _event(self, header: dict[str, Any], image: QImage) -> None:
@@ -202,6 +217,8 @@ class Window(QMainWindow):
             self.running = None
             if event == "error":
                 self.fail(header["text"])
+            elif event == "trained":
+                self.models.trained(job, header, image)
             else:
                 self._done(header, Result(job, image, before, header["file"], header["settings"]))
             self._next()
@@ -209,6 +226,8 @@ class Window(QMainWindow):
     def _state(self, header: dict[str, Any], image: QImage) -> None:
         if not image.isNull():
             self.view.canvas.show_after(image)
+        if self.running is not None and self.running[1].command == "train":
+            self.models.state(header)
         step, steps, left = header["step"], header["steps"], header["seconds_left"]
         self.view.progress.setRange(0, steps)
         self.view.progress.setValue(step)
@@ -291,7 +310,11 @@ class Window(QMainWindow):
 
     def tab_changed(self) -> None:
         """The mask of the tab in front is the one to paint."""
-        self.view.canvas.set_mask(self.tab.painting)
+        canvas, tab = self.view.canvas, self.tab
+        canvas.set_mask(tab.painting)
+        canvas.explores = isinstance(tab, GeneratorTab) and tab.explore.isChecked()
+        self.view.draft.setVisible(tab.has_quality)
+        self._refresh()
 
     def say(self, text: str) -> None:
         """A line about how it goes."""
@@ -310,7 +333,8 @@ class Window(QMainWindow):
             view.progress.setRange(0, 0)
         for control in (view.save, view.command, self.menus.save, self.menus.command):
             control.setEnabled(made)
-        view.final.setEnabled(made and not busy)
+        final = self.result is not None and "quality" in self.result.job.options
+        view.final.setEnabled(final and not busy)
 
     def sizeHint(self) -> QSize:
         """As large as is useful."""

@@ -1,9 +1,10 @@
 """The worker: a process that runs the library for the window, `python -m texot.desktop.worker`.
 
 It reads requests from stdin and writes events to stdout, frames of `texot.desktop.wire`; it ends when stdin
-does. A request is {"do": "open" | "mask" | "run" | "save", "id": n, ...}; {"do": "stop", "id": n} ends a run
-after its current step, and what there is by then is its result. Every request is answered once more by an
-event of its id: "opened", "mask", "done", "saved" or "error"; runs send "state" events meanwhile.
+does. A request is {"do": what, "id": n, ...}, for each method `do_what` below. Each is answered in the end by
+one event of its id: "opened", "mask", "loaded", "looked", "done", "trained", "saved" or "error"; runs send
+"state" events meanwhile. {"do": "stop", "id": n} ends a run after its current step: what there is by then is
+its result.
 """
 
 from __future__ import annotations
@@ -14,22 +15,23 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from texot.cli.load import free_cores, look
 from texot.desktop.wire import Unpacker, pack
-from texot.errors import TexotError, one_line
+from texot.errors import InputError, TexotError, one_line
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from texot import State, Synthesis
+    from texot import Generator, State, Synthesis
+    from texot.generator.checkpoint import Checkpoint
 
 _PREVIEW_SECONDS = 0.1  # at least, between two pictures of a run
 _PREVIEW_SHARE = 4  # of the time, one part goes into pictures
 MEMORY_ADVICE = "out of memory: ask for a smaller size"
-REQUESTS = ("open", "mask", "run", "save")
 
 
 class Worker:
@@ -43,6 +45,8 @@ class Worker:
         self._send = send
         self.inbox: queue.Queue[dict[str, Any]] = queue.Queue()
         self.stopped: set[int] = set()
+        self._models: dict[str, Generator] = {}  # the one that was used last
+        self._checkpoint: Checkpoint | None = None  # of the training that was last
 
     def take(self, request: dict[str, Any]) -> None:
         """A request from the reading thread."""
@@ -96,8 +100,9 @@ class Worker:
         from texot.files.write import check_output, write_image, write_whole
 
         source, path = Path(request["file"]), request["path"]
-        check_output(path)
-        if path.lower().endswith(".png"):
+        if source.suffix != ".safetensors":
+            check_output(path)
+        if source.suffix == ".safetensors" or path.lower().endswith(".png"):
             write_whole(path, source.read_bytes())
         else:
             found = read_original(source)
@@ -111,12 +116,64 @@ class Worker:
 
     def do_run(self, request: dict[str, Any]) -> None:
         """Run a job; its result becomes the session file `request["file"]`."""
+        if request["job"] == "train":
+            self._train(request)
+            return
+        if request["job"] == "sample":
+            result = self._model(request["inputs"]["model"]).sample(**request["options"])
+            self._done(request, result, seconds=result.timings["total"])
+            return
         from texot.desktop.jobs import states
 
-        number = request["id"]
+        state = self._follow(request["id"], states(request["job"], request["inputs"], request["options"]))
+        self._done(
+            request, state.result(), seconds=state.seconds, step=state.total_step, steps=state.total_steps
+        )
+
+    def do_load(self, request: dict[str, Any]) -> None:
+        """Look at a model."""
+        width, height = self._model(request["path"]).exemplar_size
+        self.tell("loaded", request["id"], path=request["path"], exemplar_size=[width, height])
+
+    def do_look(self, request: dict[str, Any]) -> None:
+        """Show a sample that nobody keeps."""
+        result = self._model(request["inputs"]["model"]).sample(**request["options"])
+        picture, size, channels = as_bytes(result.image)
+        self.tell("looked", request["id"], picture, size=size, channels=channels)
+
+    def _model(self, path: str) -> Generator:
+        """A model, kept until another is asked for."""
+        if path not in self._models:
+            from texot import Generator
+
+            self._models = {path: Generator.load(path, device="auto")}
+        return self._models[path]
+
+    def _train(self, request: dict[str, Any]) -> None:
+        """Train; the model becomes the session file `request["file"]`."""
+        from texot.generator.training import Trainer
+
+        options = dict(request["options"])
+        resumes = options.pop("resume", False)
+        if resumes and self._checkpoint is None:
+            raise InputError("the worker was started anew since then: train from the start")
+        trainer = Trainer(request["inputs"]["image"], **options, resume=self._checkpoint if resumes else None)
+        state = self._follow(request["id"], iter(trainer))
+        stopped = state.total_step < state.total_steps
+        self._checkpoint = trainer.checkpoint() if stopped else None
+        model = trainer.generator(with_gap=False)
+        model.save(request["file"])
+        self._models = {request["file"]: model}
+        facts: dict[str, Any] = {"file": request["file"], "resumable": stopped, "seconds": state.seconds}
+        facts.update(step=state.total_step, steps=state.total_steps, exemplar_size=list(model.exemplar_size))
+        picture, facts["size"], facts["channels"] = as_bytes(model.sample().image)
+        self.tell("trained", request["id"], picture, **facts)
+
+    def _follow(self, number: int, states: Iterator[State]) -> State:
+        """Tell of states to the last, or to the one after which the window says stop."""
         state = None
         shown, cost = -math.inf, 0.0
-        for state in states(request["job"], request["inputs"], request["options"]):
+        for state in states:
             begun = time.perf_counter()
             wanted = begun - shown > max(_PREVIEW_SECONDS, _PREVIEW_SHARE * cost)
             self._tell_state(number, state, with_picture=wanted)
@@ -126,22 +183,16 @@ class Worker:
             if number in self.stopped:
                 break
         assert state is not None
-        result = state.result()
+        return state
+
+    def _done(
+        self, request: dict[str, Any], result: Synthesis, *, seconds: float, step: int = 1, steps: int = 1
+    ) -> None:
         settings = write_result(result, request["file"])
-        picture, size, channels = as_bytes(result.image)
-        self.tell(
-            "done",
-            number,
-            picture,
-            size=size,
-            channels=channels,
-            file=request["file"],
-            settings=settings,
-            seconds=state.seconds,
-            stopped=state.total_step < state.total_steps,
-            step=state.total_step,
-            steps=state.total_steps,
-        )
+        facts: dict[str, Any] = {"file": request["file"], "settings": settings, "seconds": seconds}
+        facts.update(step=step, steps=steps, stopped=step < steps)
+        picture, facts["size"], facts["channels"] = as_bytes(result.image)
+        self.tell("done", request["id"], picture, **facts)
 
     def _tell_state(self, number: int, state: State, *, with_picture: bool) -> None:
         facts: dict[str, Any] = {

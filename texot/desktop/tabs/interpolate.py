@@ -32,7 +32,7 @@ class InterpolateTab(Tab):
         self.list.setAccessibleName("Exemplars")
         self.list.setToolTip("Exemplars, from t = 0 to t = 1; drag to reorder")
         self.list.setDragDropMode(QListWidget.DragDropMode.InternalMove)
-        self.list.setMaximumHeight(110)
+        self.list.setFixedHeight(110)
         self.list.setTextElideMode(Qt.TextElideMode.ElideLeft)
         self.form.addRow(self.list)
         self.add = button("Add...", "One more exemplar, or several", self.ask_add.emit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtWidgets import QFormLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from texot.desktop.commands import Job
 from texot.desktop.mask import Mask
@@ -21,12 +21,16 @@ class Tab(QWidget):
     """
 
     title = ""
+    has_quality = True  # whether there is a draft, and something final
     wanted = Signal(str)
     mask_changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.form = QFormLayout(self)
+        outer = QVBoxLayout(self)
+        self.form = QFormLayout()
+        outer.addLayout(self.form)
+        outer.addStretch(1)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.painting: Mask | None = None
         self.image = ""
