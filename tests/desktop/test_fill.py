@@ -143,3 +143,18 @@ def test_make_the_photo_tile(window: Window, tab: FillTab, until: Until) -> None
 def test_a_press_beside_the_photo_paints_nothing(window: Window, tab: FillTab) -> None:
     QTest.mouseClick(window.view.canvas, LEFT, pos=QPoint(1, 1))
     assert not painted(window).any()
+
+
+def test_transparent_pixels_are_filled_where_nothing_is_painted(
+    window: Window, tab: FillTab, image: Path, until: Until, tmp_path: Path
+) -> None:
+    with Image.open(image) as photo:
+        cut = photo.convert("RGBA")
+    cut.paste((0, 0, 0, 0), (10, 10, 18, 18))
+    cut.save(tmp_path / "cut.png")
+    window.open(str(tmp_path / "cut.png"))
+    until(lambda: window.image.endswith("cut.png"))
+    click(window.view.draft)
+    until(lambda: window.result is not None)
+    assert window.result.image.pixelColor(12, 12).alpha() == 255
+    assert f"{tmp_path / 'cut.png'} -o" in window.result.job.line("out.png")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib.resources import files
@@ -30,7 +31,8 @@ def run(image: str | None, *, screenshot: str | None = None, quality: str = "nor
     app.setOrganizationName("texot")
     app.setDesktopFileName("texot")
     app.setWindowIcon(icon())
-    window = Window(QSettings())
+    own = QSettings(os.devnull, QSettings.Format.IniFormat)  # a picture shows nobody's recent files
+    window = Window(QSettings() if screenshot is None else own)
     before = signal.signal(signal.SIGINT, lambda *_: window.close())
     wake = QTimer()  # Python sees signals only while it runs
     wake.timeout.connect(lambda: None)

@@ -30,7 +30,7 @@ class Canvas(QWidget):
     """Two pictures at one zoom.
 
     Attributes:
-        zoomed: the zoom changed; 1 is one picture pixel a screen pixel.
+        zoomed: the zoom changed; 1 is one picture pixel a pixel of the widget.
         dragged: the result was dragged by so many of its pixels, where `explores`.
     """
 
@@ -103,7 +103,7 @@ class Canvas(QWidget):
 
     def actual_size(self) -> None:
         """One picture pixel a screen pixel."""
-        self.zoom_at(1 / self.zoom, None)
+        self.zoom_at(1 / self.devicePixelRatioF() / self.zoom, None)
 
     def zoom_in(self) -> None:
         """Larger, about the middle."""

@@ -34,7 +34,7 @@ class Job:
         """The command that makes the same file."""
         words: list[str] = ["texot", self.command]
         for value in self.inputs.values():
-            for path in value if isinstance(value, list) else [value]:
+            for path in value if isinstance(value, list) else [value] if value else []:
                 words.append(self.names.get(str(path), str(path)))
         words += ["-o", output]
         for name, value in self.options.items():

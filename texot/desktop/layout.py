@@ -66,7 +66,7 @@ class Layout(QWidget):
 
     def _panel(self) -> QWidget:
         panel = QWidget()
-        panel.setFixedWidth(_PANEL)
+        panel.setFixedWidth(max(_PANEL, self.tabs.tabBar().sizeHint().width() + 4))
         layout = QVBoxLayout(panel)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(row(self.open, self.paste))
@@ -94,7 +94,7 @@ class Layout(QWidget):
         for small in (self.split, self.repeated, self.fit, self.actual):
             small.setMinimumWidth(0)
             small.setFixedWidth(small.fontMetrics().horizontalAdvance(small.text()) + 24)
-        canvas.zoomed.connect(lambda value: zoom.setText(f"{100 * value:.0f} %"))
+        canvas.zoomed.connect(lambda value: zoom.setText(f"{100 * value * canvas.devicePixelRatioF():.0f} %"))
         final = "The result as shown again: same seed, the quality chosen at the left (Ctrl+M)"
         self.final = button("Make it final", final, window.make_final)
         tip = "Copy the texot command that makes the same file (Ctrl+Shift+C)"

@@ -99,7 +99,7 @@ class Window(QMainWindow):
         self.image, self.result = path, None
         self.view.canvas.show_before(image)
         for tab in self.tabs:
-            tab.opened(path, image.size())
+            tab.opened(path, image)
         self.mixing.show(path, image)
         self.setWindowTitle(f"{Path(path).name} - texot")
         self.say(f"{path}: {image.width()}x{image.height()} px")

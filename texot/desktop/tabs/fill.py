@@ -33,6 +33,7 @@ class FillTab(Tab):
     def __init__(self) -> None:
         super().__init__()
         self._size = QSize()
+        self._has_hole = False  # whether some of the photo is transparent
         self._mask: Mask | None = None
         self.saved: tuple[bytes, str] | None = (
             None  # what the mask was when it was saved or loaded, and where
@@ -90,9 +91,11 @@ class FillTab(Tab):
         """Whether what is painted is filled, not the borders."""
         return self.what.currentText() == FILL
 
-    def opened(self, path: str, size: QSize) -> None:
+    def opened(self, path: str, image: QImage) -> None:
         """A new mask; the old one stays where the image has its size."""
-        super().opened(path, size)
+        super().opened(path, image)
+        self._has_hole = image.hasAlphaChannel()
+        size = image.size()
         if size != self._size:
             self._size, self._mask, self.saved = size, Mask(size, self), None
             self._mask.changed.connect(self._refresh)
@@ -126,6 +129,9 @@ class FillTab(Tab):
                 Job("tile", {"image": image}, {**options, "band": band, "flatten": self.flatten.isChecked()})
             ]
         assert self._mask is not None
+        reach = self.reach.value() or None
+        if self._mask.is_empty() and self._has_hole:
+            return [Job("inpaint", {"image": image, "mask": None}, {**options, "reach": reach})]
         if self._mask.is_empty():
             raise InputError("nothing is painted: paint on the photo what is to be filled, or load a mask")
         bits = bytes(self._mask.image.constBits())
@@ -135,7 +141,7 @@ class FillTab(Tab):
             name = f"{Path(image).stem}-mask.png"
         file = self.keep_mask(folder)
         inputs = {"image": image, "mask": file}
-        return [Job("inpaint", inputs, {**options, "reach": self.reach.value() or None}, {file: name})]
+        return [Job("inpaint", inputs, {**options, "reach": reach}, {file: name})]
 
     def keep_mask(self, folder: str) -> str:
         """The mask as a new file of the session."""

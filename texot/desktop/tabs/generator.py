@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QCheckBox, QLabel
 
 from texot.desktop.commands import Job
@@ -64,9 +65,9 @@ class GeneratorTab(Tab):
         self.explore.toggled.connect(lambda on: self.tile.setCurrentText("none") if on else None)
         self.tile.currentTextChanged.connect(self._tiles)
 
-    def opened(self, path: str, size: QSize) -> None:
+    def opened(self, path: str, image: QImage) -> None:
         """A training of another image cannot go on."""
-        super().opened(path, size)
+        super().opened(path, image)
         self.resume.setEnabled(self._trained is not None and self._trained[0] == path)
 
     def training(self, *, resume: bool) -> Job:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
 from texot.desktop.commands import Job
@@ -69,11 +70,11 @@ class InterpolateTab(Tab):
         """Of the exemplars."""
         return [self.list.item(i).text() for i in range(self.list.count())]
 
-    def opened(self, path: str, size: QSize) -> None:
+    def opened(self, path: str, image: QImage) -> None:
         """The open image is the first exemplar, or replaces the one that was."""
         if self.image and self.paths[:1] == [self.image]:
             self.list.takeItem(0)
-        super().opened(path, size)
+        super().opened(path, image)
         if path not in self.paths:
             self.list.insertItem(0, _item(path))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from texot.desktop.commands import Job
@@ -40,7 +41,7 @@ class Tab(QWidget):
         """As chosen."""
         return "normal"
 
-    def opened(self, path: str, size: QSize) -> None:
+    def opened(self, path: str, image: QImage) -> None:
         """Another image is open."""
         self.image = path
 
