@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from importlib.resources import files
 
 from PySide6.QtCore import QSettings, QTimer
@@ -31,8 +32,15 @@ def run(image: str | None, *, screenshot: str | None = None, quality: str = "nor
     app.setOrganizationName("texot")
     app.setDesktopFileName("texot")
     app.setWindowIcon(icon())
-    own = QSettings(os.devnull, QSettings.Format.IniFormat)  # a picture shows nobody's recent files
-    window = Window(QSettings() if screenshot is None else own)
+    # a picture shows nobody's recent files, and leaves none: Qt replaces the file it is told
+    with tempfile.TemporaryDirectory(prefix="texot-") as folder:
+        own = QSettings(os.path.join(folder, "settings.ini"), QSettings.Format.IniFormat)
+        return _run(app, Window(QSettings() if screenshot is None else own), image, screenshot, quality)
+
+
+def _run(
+    app: QApplication, window: Window, image: str | None, screenshot: str | None, quality: str
+) -> str | None:
     before = signal.signal(signal.SIGINT, lambda *_: window.close())
     wake = QTimer()  # Python sees signals only while it runs
     wake.timeout.connect(lambda: None)
