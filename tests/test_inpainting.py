@@ -103,6 +103,12 @@ def test_holes_far_apart_are_filled_one_by_one(caplog: pytest.LogCaptureFixture)
     assert float(first[:, 40:52, 130:142].min()) > 0.1  # smooth as yet, for whoever stops here
 
 
+def test_odd_sizes() -> None:
+    image, mask = clouds(3, 121, 133), square(121, 133, 80, 90, 40)
+    found = texot.inpaint(image, mask, n_scales=2, **QUICK).image
+    assert torch.equal(found[:, mask == 0], image[:, mask == 0])
+
+
 def test_a_scratch_heals() -> None:
     image = clouds(1, 64, 64, sigma=3)
     mask = torch.zeros(64, 64)

@@ -34,6 +34,15 @@ def test_one_axis(tile: str) -> None:
     assert torch.equal(found[middle], image[middle])
 
 
+@pytest.mark.parametrize("size", [(101, 131), (99, 98)])
+def test_odd_sizes(size: tuple[int, int]) -> None:
+    image = photograph(*size)
+    found = texot.make_tileable(image, n_scales=2, quality="draft")
+    assert found.image.shape == image.shape
+    assert seam_score(found.image) < seam_score(image)
+    assert texot.make_variation(found, n_scales=2, **QUICK).image.shape == image.shape
+
+
 def test_same_seed_same_bytes_and_settings() -> None:
     image = photograph(64, 64)
     a, b, c = (texot.make_tileable(image, seed=seed, **QUICK) for seed in (3, 3, 4))

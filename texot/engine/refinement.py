@@ -81,6 +81,8 @@ def with_detail(
         places = torch.stack([at[0][tile] + inside[0][:, None], at[1][tile] + inside[1]])
         better = here < best
         best, source = torch.where(better, here, best), torch.where(better, places, source)
+    for axis in (0, 1):  # the last coarse pixel of an odd side stands for one fine pixel
+        source[axis].clamp_(max=exemplar.shape[axis + 1] - 1)
     found: Tensor = exemplar[:, source[0], source[1]]
     if known is None:
         return found
