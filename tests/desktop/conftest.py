@@ -57,6 +57,7 @@ def window(
         raise wrong[0]
     for result in made.view.history.results:
         result.saved = "not asked about"
+    made.models.tab.saved = "nor this"
     made.close()
 
 

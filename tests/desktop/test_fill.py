@@ -125,6 +125,9 @@ def test_masks_in_files(
     until(lambda: (tmp_path / "copy.png").exists())
     assert (np.asarray(Image.open(tmp_path / "copy.png")) == values).all()
     Image.new("L", (9, 9)).save(tmp_path / "small.png")
+    Image.fromarray(values // 2 + 20).save(tmp_path / "grey.png")
+    window.masks.load(str(tmp_path / "grey.png"))
+    until(lambda: "grey pixels" in window.view.message.text())
     window.masks.load(str(tmp_path / "small.png"))
     until(lambda: "9x9 px" in window.view.failure)
 
@@ -156,5 +159,5 @@ def test_transparent_pixels_are_filled_where_nothing_is_painted(
     until(lambda: window.image.endswith("cut.png"))
     click(window.view.draft)
     until(lambda: window.result is not None)
-    assert window.result.image.pixelColor(12, 12).alpha() == 255
+    assert window.result.picture.pixelColor(12, 12).alpha() == 255
     assert f"{tmp_path / 'cut.png'} -o" in window.result.job.line("out.png")

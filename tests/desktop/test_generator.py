@@ -48,7 +48,7 @@ def test_train_sample_save_load_and_drag(
     tab.width_height.setText("32x24")
     click(window.view.make)
     until(lambda: window.result is not None)
-    assert window.result.image.width() == 32
+    assert window.result.picture.width() == 32
     assert not window.view.final.isEnabled()
     path = tmp_path / "model.safetensors"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))

@@ -58,7 +58,7 @@ def test_map_and_removal(window: Window, tab: InterpolateTab, until: Until, imag
     assert not tab.t.isEnabled()
     QTest.mouseClick(window.view.draft, LEFT)
     until(lambda: window.result is not None)
-    assert window.result.image.width() == 48
+    assert window.result.picture.width() == 48
     tab.list.setCurrentRow(1)
     QTest.mouseClick(tab.remove, LEFT)
     assert tab.paths == [str(image)]

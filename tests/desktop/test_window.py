@@ -118,7 +118,7 @@ def test_stop_keeps_the_best_so_far(window: Window, image: Path, until: Until) -
     assert "stopped at step" in window.view.message.text()
     assert window.result is not None
     assert "stopped_at" in window.result.settings
-    assert window.result.image.width() == 256
+    assert window.result.picture.width() == 256
 
 
 def test_variations_history_and_final(window: Window, image: Path, until: Until) -> None:
@@ -128,12 +128,13 @@ def test_variations_history_and_final(window: Window, image: Path, until: Until)
     until(done(window, 2))
     first, second = window.view.history.results
     assert [r.job.options["seed"] for r in (first, second)] == [0, 1]
-    assert first.image != second.image
+    assert first.picture != second.picture
     history = window.view.history
     place = history.visualItemRect(history.item(0)).center()
     QTest.mouseClick(history.viewport(), LEFT, pos=place)
     QTest.mouseDClick(history.viewport(), LEFT, pos=place)
     assert window.result is first
+    assert window.tabs[0].variations.value() == 1  # type: ignore[attr-defined]
     click(window.view.final)
     until(done(window, 3))
     assert history.results[2].job.options == {**first.job.options, "quality": "normal"}
@@ -261,3 +262,33 @@ def test_without_qt_one_line_says_what_to_install(tmp_path: Path) -> None:
 def test_the_window_loads_no_torch() -> None:
     script = "import sys, texot.desktop.app; sys.exit(bool({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", script], env=environment(), check=True)
+
+
+def test_size_and_folder_are_remembered(window: Window, image: Path, until: Until) -> None:
+    opened(window, image, until)
+    window.resize(780, 600)
+    assert window.close()
+    again = Window(window.settings)
+    again.show()
+    assert (again.width(), again.height()) == (780, 600)
+    assert again.recent() == [str(image)]
+    assert again.settings.value("folder") == str(image.parent)
+    again.close()
+
+
+def test_a_result_of_another_image_comes_back_with_its_settings(
+    window: Window, image: Path, until: Until, tmp_path: Path
+) -> None:
+    opened(window, image, until)
+    window.tabs[0].common.seed.setValue(5)  # type: ignore[attr-defined]
+    draft(window, until)
+    other = tmp_path / "other.png"
+    Image.open(image).crop((0, 0, 32, 32)).save(other)
+    opened(window, other, until)
+    window.tabs[0].common.seed.setValue(6)  # type: ignore[attr-defined]
+    window.view.tabs.setCurrentIndex(2)
+    window.bring_back(window.view.history.results[0])
+    assert window.image == str(image)
+    assert window.view.tabs.currentIndex() == 0
+    assert window.tabs[0].common.seed.value() == 5  # type: ignore[attr-defined]
+    assert window.tabs[0].jobs("") == [window.view.history.results[0].job]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -94,6 +95,10 @@ class Share(QWidget):
         self._label.setText(f"{self.value:.2f}")
         self.setFocusProxy(self.slider)
 
+    def show_value(self, value: float) -> None:
+        """Show another number."""
+        self.slider.setValue(round(100 * value))
+
     @property
     def value(self) -> float:
         """As shown."""
@@ -120,3 +125,10 @@ class Common:
         form.addRow("&Quality", self.quality)
         self.seed = number(0, MOST_SEED, 0, TIPS["seed"])
         form.addRow("S&eed", self.seed)
+
+    def restore(self, options: dict[str, Any]) -> None:
+        """Show the settings of a job."""
+        self.size.setText(options.get("size") or "")
+        self.tile.setCurrentText(options["tile"] or self.tile.itemText(0))
+        self.quality.setCurrentText(options["quality"])
+        self.seed.setValue(options["seed"])

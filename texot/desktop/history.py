@@ -20,19 +20,38 @@ class Result:
 
     Attributes:
         job: what made it.
-        image: as shown.
+        picture: as shown.
         before: what it was made from, as shown.
+        image: the path of that.
         file: the session's file of it, with its settings.
         settings: as in that file.
         saved: the user's file, or empty.
     """
 
     job: Job
-    image: QImage
+    picture: QImage
     before: QImage
+    image: str
     file: str
     settings: dict[str, Any] = field(default_factory=dict)
     saved: str = ""
+
+
+@dataclass
+class Run:
+    """A job that waits or runs.
+
+    Attributes:
+        job: what to make.
+        before: what it is made from, as shown.
+        image: the path of that.
+        number: of the request, once it runs.
+    """
+
+    job: Job
+    before: QImage
+    image: str
+    number: int = 0
 
 
 class History(QListWidget):
@@ -63,7 +82,7 @@ class History(QListWidget):
         """One more, at the right."""
         self.results.append(result)
         options = result.job.options
-        icon, thumbnail = QIcon(), _thumbnail(result.image)
+        icon, thumbnail = QIcon(), _thumbnail(result.picture)
         for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
             icon.addPixmap(thumbnail, mode)  # Qt would tint the selected one
         item = QListWidgetItem(icon, f"{options.get('seed', 0)} {options.get('quality', '')}")
@@ -76,7 +95,7 @@ class History(QListWidget):
     def tip(result: Result) -> str:
         """A result's settings in a line."""
         given = [f"{k} {v}" for k, v in result.job.options.items() if v is not None and v is not False]
-        return f"{result.job.command}: {result.image.width()}x{result.image.height()}, {', '.join(given)}"
+        return f"{result.job.command}: {result.picture.width()}x{result.picture.height()}, {', '.join(given)}"
 
     def _bring(self, item: QListWidgetItem) -> None:
         self.chosen.emit(self.results[self.row(item)])

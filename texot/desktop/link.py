@@ -32,11 +32,12 @@ class Link(QObject):
         super().__init__(parent)
         self._number = 0
         self._process: QProcess | None = None
+        self._closed = False
         self._frames = Unpacker()
 
     def start(self) -> None:
-        """Start the worker, if there is none: it loads torch meanwhile."""
-        if self._process is not None:
+        """Start the worker, if there is none: it loads torch meanwhile. Not after `close`."""
+        if self._process is not None or self._closed:
             return
         process = QProcess(self)
         process.setProcessChannelMode(QProcess.ProcessChannelMode.ForwardedErrorChannel)
@@ -59,7 +60,8 @@ class Link(QObject):
             self._write({"do": "stop", "id": number})
 
     def close(self) -> None:
-        """End the worker now."""
+        """End the worker now, for good."""
+        self._closed = True
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -71,8 +73,8 @@ class Link(QObject):
         return 0 if self._process is None else int(self._process.processId())
 
     def _write(self, header: dict[str, Any]) -> None:
-        assert self._process is not None
-        self._process.write(QByteArray(pack(header)))
+        if self._process is not None:
+            self._process.write(QByteArray(pack(header)))
 
     def _read(self) -> None:
         if self._process is None:

@@ -23,7 +23,7 @@ class Models:
     """Between the window and the tab of the generator."""
 
     def __init__(self, window: Window, tab: GeneratorTab) -> None:
-        self._window, self._tab = window, tab
+        self._window, self.tab = window, tab
         self._moved = QPointF()  # since the last sample, in pixels
         tab.ask_train.connect(self.train)
         tab.ask_load.connect(self.ask_load)
@@ -31,25 +31,30 @@ class Models:
         tab.explore.toggled.connect(lambda _: window.tab_changed())
         window.view.canvas.dragged.connect(self._drag)
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether there is a model that no file of the user's holds."""
+        return bool(self.tab.model) and not self.tab.saved
+
     def train(self, resume: bool) -> None:
         """Train, or go on."""
         try:
-            job = self._tab.training(resume=resume)
+            job = self.tab.training(resume=resume)
         except TexotError as error:
             self._window.fail(str(error))
             return
         if not resume:
-            self._tab.curve.clear()
+            self.tab.curve.clear()
         self._window.queue(job)
 
     def state(self, header: dict[str, Any]) -> None:
         """A step of a training."""
         if header["loss"] is not None:
-            self._tab.curve.add(header["loss"], header["steps"])
+            self.tab.curve.add(header["loss"], header["steps"])
 
     def trained(self, job: Job, header: dict[str, Any], image: QImage) -> None:
         """A training ended."""
-        self._tab.trained(job, header["file"], resumable=header["resumable"])
+        self.tab.trained(job, header["file"], resumable=header["resumable"])
         self._window.view.canvas.show_after(image)
         ended = "stopped" if header["resumable"] else "trained"
         self._window.say(
@@ -68,7 +73,7 @@ class Models:
         """Use a file's model, once the worker has read it."""
 
         def loaded(header: dict[str, Any], image: QImage) -> None:
-            self._tab.use(path, path)
+            self.tab.use(path, path)
             self._window.settings.setValue("model folder", str(Path(path).parent))
             width, height = header["exemplar_size"]
             self._window.say(f"{path}: learned from an exemplar of {width}x{height} px")
@@ -87,11 +92,11 @@ class Models:
         """Write the model."""
 
         def saved(header: dict[str, Any], image: QImage) -> None:
-            self._tab.use(self._tab.model, path)
+            self.tab.use(self.tab.model, path)
             self._window.settings.setValue("model folder", str(Path(path).parent))
             self._window.say(f"wrote {path}")
 
-        self._window.copy_file(self._tab.model, path, saved)
+        self._window.copy_file(self.tab.model, path, saved)
 
     def _drag(self, pixels: QPointF) -> None:
         """Look at another place of the plane: where the drag goes, one sample at a time."""
@@ -99,12 +104,12 @@ class Models:
         x, y = round(self._moved.x()), round(self._moved.y())
         if (x or y) and not self._window.busy:
             self._moved -= QPointF(x, y)
-            self._tab.at = self._tab.at[0] - x, self._tab.at[1] - y
-            (job,) = self._tab.jobs(self._window.session)
+            self.tab.at = self.tab.at[0] - x, self.tab.at[1] - y
+            (job,) = self.tab.jobs(self._window.session)
 
             def seen(header: dict[str, Any], image: QImage) -> None:
                 self._window.view.canvas.show_after(image)
-                self._window.say(f"at {self._tab.at[0]}, {self._tab.at[1]}: Make keeps this place")
+                self._window.say(f"at {self.tab.at[0]}, {self.tab.at[1]}: Make keeps this place")
                 self._drag(QPointF())
 
             self._window.ask("look", seen, inputs=job.inputs, options=job.options)

@@ -13,7 +13,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplicat
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QMessageBox
 
 from texot.desktop.commands import Job
-from texot.desktop.history import Result
+from texot.desktop.history import Result, Run
 from texot.desktop.layout import Layout
 from texot.desktop.link import Link
 from texot.desktop.masks import Masks
@@ -49,9 +49,10 @@ class Window(QMainWindow):
         self.session = tempfile.mkdtemp(prefix="texot-")
         self.image = ""  # path of the open image
         self.result: Result | None = None  # as shown
-        self.waiting: deque[tuple[Job, QImage]] = deque()
-        self.running: tuple[int, Job, QImage] | None = None
+        self.waiting: deque[Run] = deque()
+        self.running: Run | None = None
         self._asked: dict[int, Any] = {}  # requests that are no runs -> what to do after them
+        self._notes: list[str] = []  # of the library, on what is worked on
         self._files = 0
         fill, interpolate, generator = FillTab(), InterpolateTab(), GeneratorTab()
         self.tabs: list[Tab] = [SynthesiseTab(), fill, interpolate, generator]
@@ -164,7 +165,7 @@ class Window(QMainWindow):
 
     def queue(self, job: Job) -> None:
         """Run a job after those that wait."""
-        self.waiting.append((job, self.view.canvas.before))
+        self.waiting.append(Run(job, self.view.canvas.before, self.image))
         self._next()
 
     @property
@@ -178,23 +179,23 @@ class Window(QMainWindow):
             return
         wanted = self.tab.quality
         job = self.result.job.at("normal" if wanted == "draft" else wanted)
-        self.waiting.append((job, self.result.before))
+        self.waiting.append(Run(job, self.result.before, self.result.image))
         self._next()
 
     def stop(self) -> None:
         """End what runs after its step, keep what there is, and forget what waits."""
         self.waiting.clear()
         if self.running is not None:
-            self.link.stop(self.running[0])
+            self.link.stop(self.running.number)
             self.say("stopping ...")
 
     def _next(self) -> None:
         if self.running is None and self.waiting:
-            job, before = self.waiting.popleft()
-            number = self.link.ask(
+            self.running = self.waiting.popleft()
+            job = self.running.job
+            self.running.number = self.link.ask(
                 "run", job=job.command, inputs=job.inputs, options=job.options, file=self._file_of(job)
             )
-            self.running = number, job, before
             self.say("preparing ...")
         self._refresh()
         if not self.busy:
@@ -202,31 +203,43 @@ class Window(QMainWindow):
 
     def _event(self, header: dict[str, Any], image: QImage) -> None:
         number, event = header["id"], header["event"]
+        if event == "note":
+            self._notes.append(header["text"])
+            return
         if number in self._asked:
             then = self._asked.pop(number)
             if event == "error":
                 self.fail(header["text"])
             else:
                 then(header, image)
+            self._say_notes()
             self._next()
-        elif self.running is not None and number == self.running[0]:
+        elif self.running is not None and number == self.running.number:
             if event == "state":
                 self._state(header, image)
                 return
-            _, job, before = self.running
-            self.running = None
+            run, self.running = self.running, None
             if event == "error":
                 self.fail(header["text"])
             elif event == "trained":
-                self.models.trained(job, header, image)
+                self.models.trained(run.job, header, image)
             else:
-                self._done(header, Result(job, image, before, header["file"], header["settings"]))
+                made = Result(run.job, image, run.before, run.image, header["file"], header["settings"])
+                self._done(header, made)
+            self._say_notes()
             self._next()
+
+    def _say_notes(self) -> None:
+        """What the library said meanwhile, after how it ended."""
+        notes, self._notes = self._notes, []
+        if notes:
+            wrong = bool(self.view.failure)
+            self.view.say("; ".join([self.view.message.text(), *dict.fromkeys(notes)]), wrong=wrong)
 
     def _state(self, header: dict[str, Any], image: QImage) -> None:
         if not image.isNull():
             self.view.canvas.show_after(image)
-        if self.running is not None and self.running[1].command == "train":
+        if self.running is not None and self.running.job.command == "train":
             self.models.state(header)
         step, steps, left = header["step"], header["steps"], header["seconds_left"]
         self.view.progress.setRange(0, steps)
@@ -238,10 +251,11 @@ class Window(QMainWindow):
 
     def _done(self, header: dict[str, Any], result: Result) -> None:
         self.result = result
-        self.view.canvas.show_after(result.image)
+        self.view.canvas.show_after(result.picture)
         self.view.history.add(result)
         ended = f"stopped at step {header['step']} of {header['steps']}" if header["stopped"] else "done"
-        self.say(f"{ended}: {result.image.width()}x{result.image.height()} px in {header['seconds']:.1f} s")
+        size = f"{result.picture.width()}x{result.picture.height()} px"
+        self.say(f"{ended}: {size} in {header['seconds']:.1f} s")
 
     def _broken(self, text: str) -> None:
         self.running = None
@@ -253,12 +267,21 @@ class Window(QMainWindow):
     # what was made
 
     def bring_back(self, result: Result) -> None:
-        """Show a result of this session again."""
+        """Show a result of this session again, with what it was made from and its settings."""
         self.result = result
         canvas = self.view.canvas
+        if result.image != self.image:
+            self.image = result.image
+            self.setWindowTitle(f"{Path(result.image).name} - texot")
+            for tab in self.tabs:
+                tab.opened(result.image, result.before)
+        for index, tab in enumerate(self.tabs):
+            if result.job.command in tab.commands:
+                tab.restore(result.job)
+                self.view.tabs.setCurrentIndex(index)
         if canvas.before.cacheKey() != result.before.cacheKey():
             canvas.show_before(result.before)
-        canvas.show_after(result.image)
+        canvas.show_after(result.picture)
         self.say(self.view.history.tip(result))
         self._refresh()
 
@@ -354,10 +377,12 @@ class Window(QMainWindow):
 
     def _may_close(self) -> bool:
         unsaved = [r for r in self.view.history.results if not r.saved]
-        if not unsaved:
+        model = self.models.unsaved
+        if not unsaved and not model:
             return True
         buttons = QMessageBox.StandardButton
-        many = "a result" if len(unsaved) == 1 else f"{len(unsaved)} results"
+        results = "a result" if len(unsaved) == 1 else f"{len(unsaved)} results"
+        many = " and ".join([results] * bool(unsaved) + ["the model"] * model)
         answer = QMessageBox.question(
             self, "texot", f"Close without saving {many}?", buttons.Discard | buttons.Cancel, buttons.Cancel
         )

@@ -3,13 +3,14 @@
 It reads requests from stdin and writes events to stdout, frames of `texot.desktop.wire`; it ends when stdin
 does. A request is {"do": what, "id": n, ...}, for each method `do_what` below. Each is answered in the end by
 one event of its id: "opened", "mask", "loaded", "looked", "done", "trained", "saved" or "error"; runs send
-"state" events meanwhile. {"do": "stop", "id": n} ends a run after its current step: what there is by then is
-its result.
+"state" and "note" events meanwhile. {"do": "stop", "id": n} ends a run after its current step: what there is
+by then is its result.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import queue
@@ -45,8 +46,13 @@ class Worker:
         self._send = send
         self.inbox: queue.Queue[dict[str, Any]] = queue.Queue()
         self.stopped: set[int] = set()
+        self._number = 0  # of the request that is worked on
         self._models: dict[str, Generator] = {}  # the one that was used last
         self._checkpoint: Checkpoint | None = None  # of the training that was last
+
+    def note(self, text: str) -> None:
+        """Tell what the library says meanwhile."""
+        self.tell("note", self._number, text=text)
 
     def take(self, request: dict[str, Any]) -> None:
         """A request from the reading thread."""
@@ -68,6 +74,7 @@ class Worker:
         self.tell("ready", 0)
         while True:
             request = self.inbox.get()
+            self._number = request["id"]
             try:
                 getattr(self, f"do_{request['do']}")(request)
             except Exception as error:  # the outermost frame: every failure is shown in the window
@@ -215,6 +222,17 @@ def _use_threads(free: int | None) -> None:
         torch.set_num_threads(free)
 
 
+class _Notes(logging.Handler):
+    """The library's log, for the window."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._worker.note(record.getMessage())
+
+
 def write_result(result: Synthesis, file: str) -> dict[str, Any]:
     """Write a PNG that remembers its settings, as the command line does; returns them."""
     from texot.files.write import write_image
@@ -263,6 +281,9 @@ def main() -> None:
             os._exit(0)  # the window is gone
 
     worker = Worker(send)
+    log = logging.getLogger("texot")
+    log.setLevel(logging.INFO)
+    log.addHandler(_Notes(worker))
 
     def read() -> None:
         frames = Unpacker()

@@ -26,6 +26,7 @@ class FillTab(Tab):
     """
 
     title = "Inpaint, Tile"
+    commands = ("inpaint", "tile")
     brush_changed = Signal(int, bool)
     ask_load = Signal()
     ask_save = Signal()
@@ -112,6 +113,14 @@ class FillTab(Tab):
         """The mask is in this file now."""
         if self._mask is not None:
             self.saved = bytes(self._mask.image.constBits()), path
+
+    def restore(self, job: Job) -> None:
+        """Show the settings of a job; what is painted stays."""
+        self.common.restore(job.options)
+        self.what.setCurrentText(FILL if job.command == "inpaint" else TILE)
+        self.reach.setValue(int(job.options.get("reach") or 0))
+        self.band.setValue(job.options.get("band") or 0)
+        self.flatten.setChecked(bool(job.options.get("flatten")))
 
     def jobs(self, folder: str) -> list[Job]:
         """One."""

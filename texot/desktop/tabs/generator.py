@@ -24,6 +24,7 @@ class GeneratorTab(Tab):
     """
 
     title = "Generator"
+    commands = ("sample",)
     has_quality = False
     ask_train = Signal(bool)
     ask_load = Signal()
@@ -32,6 +33,7 @@ class GeneratorTab(Tab):
     def __init__(self) -> None:
         super().__init__()
         self.model, self.saved = "", ""  # the file that samples are made by, and the user's name of it
+        self._names: dict[str, str] = {}  # model files of this session -> the user's names of them
         self._trained: tuple[str, dict[str, object]] | None = None  # the training that can go on
         self.steps = number(1, 10_000_000, 2100, "Training steps in all")
         self.form.addRow("S&teps", self.steps)
@@ -87,11 +89,24 @@ class GeneratorTab(Tab):
     def use(self, file: str, saved: str) -> None:
         """Sample this model."""
         self.model, self.saved = file, saved
+        self._names[file] = saved
         self.at = (0, 0)
         self.name.setText(f"model: {Path(saved).name}" if saved else "model: as trained, not saved")
         self.name.setToolTip(saved)
         self.save.setEnabled(not saved)
         self.explore.setEnabled(True)
+
+    def restore(self, job: Job) -> None:
+        """Show the settings of a sample, and take the model that made it."""
+        model = str(job.inputs["model"])
+        if model != self.model:
+            self.use(model, self._names.get(model, ""))
+        self.width_height.setText(str(job.options["size"] or ""))
+        self.tile.setCurrentText(str(job.options["tile"]))
+        self.seed.setValue(job.options["seed"])
+        at = job.options.get("at")
+        self.explore.setChecked(at is not None)
+        self.at = (at[0], at[1]) if at else (0, 0)
 
     def jobs(self, folder: str) -> list[Job]:
         """A sample."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QIcon, QImage
 from PySide6.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
 from texot.desktop.commands import Job
@@ -24,6 +24,7 @@ class InterpolateTab(Tab):
     """
 
     title = "Interpolate"
+    commands = ("interpolate",)
     ask_add = Signal()
     ask_map = Signal()
 
@@ -93,6 +94,25 @@ class InterpolateTab(Tab):
         """One an exemplar: t goes from one to the next."""
         place = self.t.value * (self.list.count() - 1)
         return [round(max(0.0, 1 - abs(place - i)), 4) for i in range(self.list.count())]
+
+    def restore(self, job: Job) -> None:
+        """Show the exemplars and settings of a job."""
+        icons = {self.list.item(i).text(): self.list.item(i).icon() for i in range(self.list.count())}
+        self.list.clear()
+        for path in job.inputs["images"]:
+            item = _item(path)
+            item.setIcon(icons.get(path, QIcon()))
+            self.list.addItem(item)
+        self.common.restore(job.options)
+        self.novelty.show_value(job.options["novelty"])
+        weights, map_ = job.options["weights"], job.options["map"]
+        if weights is not None:
+            self.t.show_value(sum(i * w for i, w in enumerate(weights)) / (len(weights) - 1))
+        named = map_ is None or self.map.findText(map_) >= 0
+        self.use_map("" if named else map_)
+        if named:
+            self.map.setCurrentText(map_ or NO_MAP)
+        self._rest.stop()
 
     def jobs(self, folder: str) -> list[Job]:
         """One."""

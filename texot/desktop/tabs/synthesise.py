@@ -11,6 +11,7 @@ class SynthesiseTab(Tab):
     """Its settings."""
 
     title = "Synthesise"
+    commands = ("synthesize",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,6 +26,12 @@ class SynthesiseTab(Tab):
     def quality(self) -> str:
         """As chosen."""
         return self.common.quality.currentText()
+
+    def restore(self, job: Job) -> None:
+        """Show the settings of one variation."""
+        self.common.restore(job.options)
+        self.novelty.show_value(job.options["novelty"])
+        self.variations.setValue(1)
 
     def jobs(self, folder: str) -> list[Job]:
         """One a variation."""

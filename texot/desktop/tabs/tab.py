@@ -22,6 +22,7 @@ class Tab(QWidget):
     """
 
     title = ""
+    commands: tuple[str, ...] = ()  # of its jobs
     has_quality = True  # whether there is a draft, and something final
     wanted = Signal(str)
     mask_changed = Signal()
@@ -54,6 +55,10 @@ class Tab(QWidget):
         Raises:
             InputError: something is missing.
         """
+        raise NotImplementedError
+
+    def restore(self, job: Job) -> None:
+        """Show the settings of a job of this tab."""
         raise NotImplementedError
 
     def need_image(self) -> str:
