@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from texot.evaluation import Measurement, Yardstick
     from texot.evaluation.network import Network
     from texot.files.exemplar import Exemplar
+    from texot.files.record import LossPoint
     from texot.images.pyramid import Periodic
 
 _NEEDS = {"ot": "POT", "ndf": "ndf"}
@@ -33,6 +34,7 @@ class _Result:
     pixels: "Tensor"
     tile: str
     settings: dict[str, Any]
+    losses: "list[LossPoint]"
 
     @property
     def periodic(self) -> "Periodic":
@@ -229,11 +231,11 @@ def _write_page(
 ) -> None:
     from texot.evaluation.report import Entry, write_report
 
-    entries = []
-    for name, result, one in zip(_names([r.path for r in found]), found, measured, strict=True):
-        losses = result.settings.get("losses")
-        curve = [float(v) for v in losses if isinstance(v, int | float)] if isinstance(losses, list) else []
-        entries.append(Entry(name, result.pixels, one, result.settings, curve))
+    names = _names([result.path for result in found])
+    entries = [
+        Entry(name, result.pixels, one, result.settings, result.losses)
+        for name, result, one in zip(names, found, measured, strict=True)
+    ]
     write_report(page, yardstick, entries, beside, name=exemplar.name)
 
 
@@ -296,15 +298,15 @@ def _like(image: "Exemplar", exemplar: "Exemplar", path: Path | None) -> "Tensor
 
 
 def _read_result(path: Path, exemplar: "Exemplar", tile: str) -> _Result:
-    from texot.cli.record import unpack
     from texot.engine.options import TILES
     from texot.errors import InputError
+    from texot.files.record import read_record
 
     pixels = _like(_read_opaque(path), exemplar, path)
     try:
-        settings = unpack(path)
+        settings, losses = read_record(path)
     except InputError:  # not texot's own PNG
-        settings = {}
+        settings, losses = {}, []
     if tile == "auto":
         tile = str(settings.get("tile"))
-    return _Result(path, pixels, tile if tile in TILES else "none", settings)
+    return _Result(path, pixels, tile if tile in TILES else "none", settings, losses)

@@ -9,10 +9,10 @@ from texot import __version__
 from texot.cli.files import Outputs, check_outputs
 from texot.cli.options import FILE, example, output_options, report_options
 from texot.cli.progress import Quiet, reporter
-from texot.cli.record import unpack
 from texot.cli.run import pixel_size, read_inputs, run, start, use_threads
 from texot.cli.synthesize import synthesize
 from texot.errors import InputError
+from texot.files.record import read_record
 
 if TYPE_CHECKING:
     from texot.files.exemplar import Exemplar
@@ -67,7 +67,7 @@ def replay(
     outputs = Outputs(output or file.with_name(f"{file.stem}-replay.png"))
     with reporter(progress, quiet) as report:
         start()
-        settings = unpack(file)
+        settings, _ = read_record(file)
         if settings.get("job", "synthesize") != "synthesize":
             raise InputError(f"{file} was made by 'texot {settings['job']}': give that command again instead")
         source, first = read_inputs(exemplar, str(init or "noise"))

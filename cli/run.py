@@ -4,7 +4,6 @@ The loop holds the library's last State: Ctrl-C leaves it with the best image so
 finished one. Its file records the step it stopped at, so that even that image can be replayed.
 """
 
-import math
 import signal
 import threading
 from pathlib import Path
@@ -16,7 +15,7 @@ from texot.cli.files import Outputs
 from texot.cli.interrupt import CtrlC
 from texot.cli.load import free_cores, look
 from texot.cli.progress import Quiet
-from texot.cli.record import pack
+from texot.files.record import png_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,9 +122,8 @@ def run(
         state, losses = steps(exemplar, options, outputs, report, ctrl_c, stop_at=stop_at, iterate=iterate)
         ctrl_c.ignore()  # the loop is over: another press must not cost the file
         result = state.result()
-        settings = {**result.settings, **record}
-        settings["loss"] = state.loss if math.isfinite(state.loss) else None
-        _write(result, outputs.image, pack(settings))
+        text = png_text({**result.settings, **record}, [(step.scale, step.loss) for step in result.losses])
+        _write(result, outputs.image, text)
         if outputs.loss_plot:
             _plot(losses, state.n_scales, outputs.loss_plot)
     report.done(output=outputs.image, loss=state.loss, seconds=state.seconds, interrupted=ctrl_c.pressed)

@@ -22,6 +22,7 @@ from texot.cli.app import texot as command
 from texot.cli.interrupt import CtrlC
 from texot.cli.plot import draw_losses
 from texot.cli.progress import reporter
+from texot.files.record import read_record
 from texot.generator.network import Architecture, TextureNetwork
 from texot.generator.sampling import Generator
 
@@ -245,6 +246,14 @@ def test_settings_hold_what_made_the_image(folder: Path) -> None:
     assert found["torch"] == torch.__version__
     assert isinstance(found["loss"], float)
     assert str(folder) not in json.dumps(found)
+
+
+def test_a_png_holds_its_losses(folder: Path) -> None:
+    synthesize()
+    _, curve = read_record("out.png")
+    assert [point.step for point in curve] == list(range(1, len(curve) + 1))
+    assert [point.scale for point in curve] == sorted((point.scale for point in curve), reverse=True)
+    assert curve[-1].loss == pytest.approx(settings("out.png")["loss"], rel=1e-4)
 
 
 def test_replay_makes_the_identical_file(folder: Path) -> None:

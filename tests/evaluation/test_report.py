@@ -26,6 +26,7 @@ from texot.evaluation import report_pictures as pictures
 from texot.evaluation.meanings import text
 from texot.evaluation.report import Entry, render, write_report
 from texot.files.exemplar import read_exemplar
+from texot.files.record import LossPoint
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PARTS = ("ndf", "ot", "jinja2", "matplotlib")
@@ -43,7 +44,7 @@ def made() -> Made:
     pixels = read_exemplar(SAMPLES / "gravel.jpg").pixels
     yardstick = Yardstick(pixels[:, :96, :96], pixels[:, :96, -96:], n_samples=100)
     images = pixels[:, 200:296, 200:296], blur(pixels[:, 300:396, 100:196], 1)
-    curve = [3 * math.exp(-t / 20) + 0.2 for t in range(100)]
+    curve = [LossPoint(int(t <= 50), t, 3 * math.exp(-t / 20) + 0.2) for t in range(1, 101)]
     names = "<b>first</b> & foremost.png", "second.png"
     facts: list[dict[str, Any]] = [{"seed": 7, "loss": 0.2134}, {}]
     entries = [
@@ -124,6 +125,19 @@ def test_copy_map_has_the_keys_colours(made: Made) -> None:
     same = (key.roll((32, 40), (0, 1)) == rolled).all(2)
     assert same[46:90, 54:90].all()
     assert (grey.amax(2) - grey.amin(2)).float().mean() < 70 < (key.amax(2) - key.amin(2)).float().mean()
+
+
+def test_loss_curves_break_where_the_scale_changes() -> None:
+    """No line joins two stages."""
+
+    def lines(curve: list[LossPoint]) -> list[int]:
+        charts = pictures.losses({"one": curve})
+        assert set(charts) == {"light", "dark"}
+        drawn = re.findall(rb'<path d="([^"]*)" clip-path[^>]*stroke: #0072b2', uris(charts["light"])[0][1])
+        return [path.count(b"L") + path.count(b"M") for path in drawn]
+
+    assert lines([LossPoint(0, t, 0.5 + t % 2) for t in range(1, 41)]) == [40]
+    assert lines([LossPoint(int(t <= 10), t, 0.5 + t % 2) for t in range(1, 41)]) == [10, 30]
 
 
 def test_large_images_are_reduced() -> None:

@@ -9,7 +9,6 @@ by then is its result.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -195,8 +194,8 @@ class Worker:
     def _done(
         self, request: dict[str, Any], result: Synthesis, *, seconds: float, step: int = 1, steps: int = 1
     ) -> None:
-        settings = write_result(result, request["file"])
-        facts: dict[str, Any] = {"file": request["file"], "settings": settings, "seconds": seconds}
+        result.save(request["file"])
+        facts: dict[str, Any] = {"file": request["file"], "settings": result.settings, "seconds": seconds}
         facts.update(step=step, steps=steps, stopped=step < steps)
         picture, facts["size"], facts["channels"] = as_bytes(result.image)
         self.tell("done", request["id"], picture, **facts)
@@ -231,19 +230,6 @@ class _Notes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._worker.note(record.getMessage())
-
-
-def write_result(result: Synthesis, file: str) -> dict[str, Any]:
-    """Write a PNG that remembers its settings, as the command line does; returns them."""
-    from texot.files.write import write_image
-
-    loss = result.settings.get("loss")
-    settings = {**result.settings, "loss": loss if loss is not None and math.isfinite(loss) else None}
-    text = {"texot": json.dumps(settings, sort_keys=True)}
-    write_image(
-        result.image, file, mode=result.mode, text=text, icc_profile=result.icc_profile, dpi=result.dpi
-    )
-    return settings
 
 
 def as_bytes(image: Tensor) -> tuple[bytes, list[int], int]:

@@ -7,7 +7,7 @@ way; the loop knows no more of it than that.
 from __future__ import annotations
 
 import copy
-import json
+import math
 import os
 import time
 from collections.abc import Callable, Generator
@@ -23,6 +23,7 @@ from texot.engine.objective import PatchTerm, SlicedTerm, evaluate
 from texot.engine.plan import Plan, Stage, step_work
 from texot.engine.progress import Log, LossRecord, Moving, Progress
 from texot.engine.variables import Pixels, Variables
+from texot.files.record import png_text
 from texot.files.write import to_pil, write_image
 from texot.images.pyramid import Periodic, upsample_to
 
@@ -109,12 +110,12 @@ class Synthesis:
         return array[..., 0] if array.shape[2] == 1 else array
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the image; the suffix names the format. A PNG holds the settings, for `texot replay`.
+        """Write the image; the suffix names the format. A PNG holds how it was made: `texot.files.record`.
 
         Raises:
             OutputError: it cannot be written there.
         """
-        text = {"texot": json.dumps(self.settings, sort_keys=True)}
+        text = png_text(self.settings, [(step.scale, step.loss) for step in self.losses])
         write_image(self.image, path, mode=self.mode, text=text, icc_profile=self.icc_profile, dpi=self.dpi)
 
 
@@ -162,7 +163,8 @@ class State:
 
     def result(self) -> Synthesis:
         """What there is after this step, as a `Synthesis`."""
-        settings = {**copy.deepcopy(self._job.settings), "loss": self.loss}
+        loss = self.loss if math.isfinite(self.loss) else None
+        settings = {**copy.deepcopy(self._job.settings), "loss": loss}
         if self.total_step < self.total_steps:
             settings["stopped_at"] = self.total_step
         return Synthesis(

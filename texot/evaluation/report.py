@@ -18,6 +18,7 @@ from texot.errors import TexotError
 from texot.evaluation import report_pictures as pictures
 from texot.evaluation.meanings import FIGURES, best, text
 from texot.evaluation.yardstick import Measurement, Yardstick
+from texot.files.record import LossPoint
 from texot.files.write import write_whole
 
 _COMPARED = {
@@ -36,14 +37,14 @@ class Entry:
         image: (C, H, W).
         measurement: of `Yardstick.measure`.
         settings: of its making, plain JSON values, as texot's PNGs hold them; "loss" is the last one.
-        losses: of every step, where they are known (`Synthesis.losses`).
+        losses: the curve, where it is known (`texot.files.record`).
     """
 
     name: str
     image: Tensor
     measurement: Measurement
     settings: Mapping[str, Any] = field(default_factory=dict)
-    losses: Sequence[float] = ()
+    losses: Sequence[LossPoint] = ()
 
 
 def render(
@@ -74,7 +75,7 @@ def render(
     )
     template = files("texot.evaluation") / "templates" / "report.html.j2"
     exemplar = yardstick.exemplar
-    curves = {entry.name: list(entry.losses) for entry in entries if any(v > 0 for v in entry.losses)}
+    curves = {entry.name: entry.losses for entry in entries if any(p.loss > 0 for p in entry.losses)}
     shown = {name: exemplar} | {entry.name: entry.image for entry in entries}
     compared = {_COMPARED[key][0]: one for key, (_, one) in comparisons.items()}
     return environment.from_string(template.read_text(encoding="utf-8")).render(
@@ -126,7 +127,7 @@ def _result(entry: Entry) -> dict[str, Any]:
         "copies": pictures.copy_map(measurement.copies) if measurement.copies else None,
         "odd": None if measurement.odd is None else pictures.odd_map(measurement.odd, (height, width)),
         "loss": entry.settings.get("loss"),
-        "settings": {key: str(value) for key, value in sorted(entry.settings.items()) if key != "losses"},
+        "settings": {key: str(value) for key, value in sorted(entry.settings.items())},
     }
 
 

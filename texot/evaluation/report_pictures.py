@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from texot.evaluation.novelty import CopyShare
 from texot.evaluation.spectrum import radial_spectrum
+from texot.files.record import LossPoint
 from texot.files.write import to_pil
 
 if TYPE_CHECKING:
@@ -108,13 +110,16 @@ def spectra(images: Mapping[str, Tensor]) -> dict[str, str]:
     return _chart(draw, heights=(2, 1))
 
 
-def losses(curves: Mapping[str, Sequence[float]]) -> dict[str, str]:
-    """A chart of losses over steps, logarithmic; a data URI a theme."""
+def losses(curves: Mapping[str, Sequence[LossPoint]]) -> dict[str, str]:
+    """A chart of losses over steps, logarithmic, lines broken where the scale changes; a data URI a theme."""
 
     def draw(panels: Sequence[Axes], ink: str, colours: Sequence[str]) -> None:
         (axes,) = panels
         for k, (name, values) in enumerate(curves.items()):
-            axes.plot(range(1, len(values) + 1), values, label=name, **_style(k, colours))
+            stages = [list(stage) for _, stage in groupby(values, key=lambda point: point.scale)]
+            for number, stage in enumerate(stages):
+                steps, heights = [point.step for point in stage], [point.loss for point in stage]
+                axes.plot(steps, heights, label=None if number else name, **_style(k, colours))
         axes.set_yscale("log")
         for which in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
             which("{x:g}")

@@ -1,0 +1,90 @@
+"""What a PNG remembers of its making: two JSON texts, and how to read them back.
+
+"texot" holds the settings, an object. "texot-losses" holds the loss while it was made, a list of at most 200
+[scale, step, loss]: scale 0 is the finest, steps count from 1 over all scales. No times and no paths: the
+same work must give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from texot.errors import InputError
+
+SETTINGS, LOSSES = "texot", "texot-losses"
+N_POINTS = 200  # of a loss curve, at most: some kB
+_DIGITS = 5
+
+
+class LossPoint(NamedTuple):
+    """A point of a loss curve: scale, step over all scales from 1, loss (finite)."""
+
+    scale: int
+    step: int
+    loss: float
+
+
+def loss_curve(losses: Sequence[tuple[int, float]]) -> list[LossPoint]:
+    """At most 200 steps, evenly chosen, the first and the last among them.
+
+    Args:
+        losses: (scale, loss) of every step, in order. Those that are not finite are left out.
+    """
+    last, count = len(losses) - 1, min(len(losses), N_POINTS)
+    chosen = [round(k * last / (count - 1)) for k in range(count)] if count > 1 else range(count)
+    points = ((losses[step], step + 1) for step in chosen)
+    return [
+        LossPoint(scale, step, float(f"{loss:.{_DIGITS}g}"))
+        for (scale, loss), step in points
+        if math.isfinite(loss)
+    ]
+
+
+def png_text(settings: Mapping[str, Any], losses: Sequence[tuple[int, float]] = ()) -> dict[str, str]:
+    """The PNG texts that hold settings and losses, for `write_image`.
+
+    Args:
+        settings: plain JSON values.
+        losses: (scale, loss) of every step; without any, there is no text of them.
+    """
+    text = {SETTINGS: json.dumps(settings, sort_keys=True)}
+    if curve := loss_curve(losses):
+        text[LOSSES] = json.dumps(curve, separators=(",", ":"))
+    return text
+
+
+def read_record(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[LossPoint]]:
+    """The settings that a PNG written by texot holds, and its loss curve: empty where there is no whole one.
+
+    Raises:
+        InputError: the file cannot be read or holds no settings.
+    """
+    from texot.files.decode import read_png_text
+
+    name, texts = os.fsdecode(path), read_png_text(path)
+    if SETTINGS not in texts:
+        raise InputError(f"{name}: expected a PNG that texot wrote, but it holds no texot settings")
+    settings = _parse(texts[SETTINGS])
+    if not isinstance(settings, dict) or not isinstance(settings.get("stopped_at"), int | None):
+        raise InputError(f"{name}: its texot settings are damaged: replay needs the file as texot wrote it")
+    points = _parse(texts.get(LOSSES, "[]"))
+    whole = isinstance(points, list) and all(_is_point(point) for point in points)
+    return settings, [LossPoint(*point) for point in points] if whole else []
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_point(value: Any) -> bool:
+    """Whether this is scale, step and loss: a file may hold anything."""
+    if not isinstance(value, list) or [type(part) for part in value[:2]] != [int, int] or len(value) != 3:
+        return False
+    return isinstance(value[2], int | float) and math.isfinite(value[2])
