@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from texot._version import __version__
@@ -32,6 +31,7 @@ from texot.engine.options import (
     whole,
 )
 from texot.engine.plan import EFFORT, SEARCH_DIM, Plan, default_plan, known_rooms
+from texot.engine.shares import Weights, between, read_exemplars, tiled_axes, weight_planes, whole_weights
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar, with_channels
 from texot.files.sizes import parse_size
@@ -39,11 +39,8 @@ from texot.synthesis import iter_synthesis
 
 __all__ = ["interpolate", "interpolation_path", "iter_interpolation"]
 
-MAPS = ("horizontal", "vertical", "radial")
 MOST_GAIN = 3.0  # of the details of one exemplar, for the contrast of the mixture
 WARM = 0.5  # share of the usual steps, where a start image is given
-
-Weights = Sequence[float]
 
 
 def interpolate(
@@ -119,15 +116,14 @@ def iter_interpolation(
         InputError: exemplars, weights or options that cannot be used.
         DeviceError: a device or back end that was asked for is not there.
     """
-    sources = _read(exemplars)
+    sources = read_exemplars(exemplars)
     if map is not None and weights is not None:
         raise InputError("weights and map both say how much of each exemplar: give one of the two")
-    wanted = None if map is not None else _weights(weights, len(sources))
+    wanted = None if map is not None else whole_weights(weights, len(sources))
     width, height = parse_size(size, max((e.size for e in sources), key=lambda s: (s[0] * s[1], s)))
     check_choice("quality", quality, tuple(EFFORT))
     if tile is None:
-        across = {"horizontal": "y", "vertical": "x"}.get(map, "none") if isinstance(map, str) else "none"
-        tile = "both" if map is None else across
+        tile = tiled_axes(map)
     check_choice("tile", tile, tuple(TILES))
     common: dict[str, Any] = {
         "quality": quality,
@@ -137,7 +133,7 @@ def iter_interpolation(
     }
     common.update(n_iter=n_iter, psi_steps=psi_steps, lr=lr, entropy=entropy, novelty=novelty)
     common.update(backend=backend, device=device, tile=tile)
-    maps = None if map is None else _maps(map, (height, width), len(sources))
+    maps = None if map is None else weight_planes(map, (height, width), len(sources))
     parts = _merged(sources, wanted, maps)
     if len(parts) == 1:  # one exemplar has all the weight
         return iter_synthesis(parts[0][0], (width, height), init=init, **common)
@@ -195,77 +191,7 @@ def interpolation_path(n_exemplars: int, n_frames: int) -> list[list[float]]:
         For every frame, one weight an exemplar; they sum to 1.
     """
     places = torch.linspace(0, n_exemplars - 1, n_frames, dtype=torch.float64)
-    return [_between(place, n_exemplars).tolist() for place in places]
-
-
-def _between(places: Tensor, count: int) -> Tensor:
-    """Weights (count, ...) of exemplars at 0, 1, 2, ...: linear from each to the next."""
-    at = torch.arange(count, dtype=places.dtype).view(-1, *[1] * places.ndim)
-    return (1 - (places - at).abs()).clamp_min(0)
-
-
-def _read(exemplars: Sequence[Any]) -> list[Exemplar]:
-    """Two exemplars or more, with the same channels and mode.
-
-    Raises:
-        InputError: fewer, or of kinds that do not go together.
-    """
-    if isinstance(exemplars, (str, bytes)) or not isinstance(exemplars, Sequence) or len(exemplars) < 2:
-        raise InputError("interpolation is between two exemplars or more: give a list of them")
-    read = [read_exemplar(e) for e in exemplars]
-    most = max(read, key=lambda e: e.pixels.shape[0])
-    channels, modes = most.pixels.shape[0], {e.mode for e in read}
-    mode = most.mode if len(modes) > 1 else read[0].mode
-    profiles = {e.icc_profile for e in read}
-    profile = read[0].icc_profile if len(profiles) == 1 else None
-    fitted = []
-    for e in read:
-        planes = with_channels(e.pixels, channels)
-        if planes is None:
-            have = e.pixels.shape[0]
-            raise InputError(f"an exemplar has {have} channels, another {channels}: give some of one kind")
-        same = planes is e.pixels and (e.mode, e.icc_profile) == (mode, profile)
-        fitted.append(e if same else Exemplar(planes.contiguous(), e.mask, mode, profile, e.name))
-    return fitted
-
-
-def _weights(weights: Weights | None, count: int) -> list[float]:
-    """One an exemplar, of sum 1.
-
-    Raises:
-        InputError: another number of them, a negative one, or all 0.
-    """
-    if weights is None:
-        return [1 / count] * count
-    found = [real("a weight", w, "a number from 0", 0) for w in weights]
-    if len(found) != count:
-        raise InputError(f"{len(found)} weights for {count} exemplars: give one for each")
-    total = sum(found)
-    if not total > 0:
-        raise InputError("all weights are 0: give at least one exemplar some weight")
-    return [w / total for w in found]
-
-
-def _maps(map: Any, size: tuple[int, int], count: int) -> Tensor:
-    """Weights (K, H, W) of the exemplars at every pixel, of sum 1.
-
-    Raises:
-        InputError: not a map.
-    """
-    height, width = size
-    y, x = ((torch.arange(n, dtype=torch.float32) + 0.5) / n for n in (height, width))
-    if isinstance(map, str) and map in MAPS:
-        square = min(height, width)
-        radius = torch.hypot((y[:, None] - 0.5) * height / square, (x - 0.5) * width / square) * 2
-        place = {
-            "horizontal": x.expand(height, width),
-            "vertical": y[:, None].expand(height, width),
-            "radial": radius.clamp(0, 1),
-        }[map]
-    else:
-        grey = read_exemplar(map).pixels.mean(0)
-        place = F.interpolate(grey[None, None], size, mode="bilinear", antialias=True)[0, 0].clamp(0, 1)
-    return _between(place * (count - 1), count)
+    return [between(place, n_exemplars).tolist() for place in places]
 
 
 def _merged(

@@ -1,0 +1,110 @@
+"""How much of each of several exemplars: weights of sum 1, everywhere the same or varying over an image.
+
+Between more than two, a map goes from each exemplar to the next: its value v in [0, 1] is the place v (K - 1)
+on the line of exemplars 0, 1, ..., K - 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.engine.options import real
+from texot.errors import InputError
+from texot.files.exemplar import Exemplar, read_exemplar, with_channels
+
+MAPS = ("horizontal", "vertical", "radial")
+
+Weights = Sequence[float]
+
+
+def between(places: Tensor, count: int) -> Tensor:
+    """Weights (count, ...) of exemplars at 0, 1, 2, ...: linear from each to the next."""
+    at = torch.arange(count, dtype=places.dtype).view(-1, *[1] * places.ndim)
+    return (1 - (places - at).abs()).clamp_min(0)
+
+
+def read_exemplars(exemplars: Sequence[Any]) -> list[Exemplar]:
+    """Two exemplars or more, with the same channels and mode.
+
+    Raises:
+        InputError: fewer, or of kinds that do not go together.
+    """
+    if isinstance(exemplars, (str, bytes)) or not isinstance(exemplars, Sequence) or len(exemplars) < 2:
+        raise InputError("interpolation is between two exemplars or more: give a list of them")
+    read = [read_exemplar(e) for e in exemplars]
+    most = max(read, key=lambda e: e.pixels.shape[0])
+    channels, modes = most.pixels.shape[0], {e.mode for e in read}
+    mode = most.mode if len(modes) > 1 else read[0].mode
+    profiles = {e.icc_profile for e in read}
+    profile = read[0].icc_profile if len(profiles) == 1 else None
+    fitted = []
+    for e in read:
+        planes = with_channels(e.pixels, channels)
+        if planes is None:
+            have = e.pixels.shape[0]
+            raise InputError(f"an exemplar has {have} channels, another {channels}: give some of one kind")
+        same = planes is e.pixels and (e.mode, e.icc_profile) == (mode, profile)
+        fitted.append(e if same else Exemplar(planes.contiguous(), e.mask, mode, profile, e.name))
+    return fitted
+
+
+def whole_weights(weights: Weights | None, count: int) -> list[float]:
+    """One an exemplar, of sum 1.
+
+    Raises:
+        InputError: another number of them, a negative one, or all 0.
+    """
+    if weights is None:
+        return [1 / count] * count
+    found = [real("a weight", w, "a number from 0", 0) for w in weights]
+    if len(found) != count:
+        raise InputError(f"{len(found)} weights for {count} exemplars: give one for each")
+    total = sum(found)
+    if not total > 0:
+        raise InputError("all weights are 0: give at least one exemplar some weight")
+    return [w / total for w in found]
+
+
+def tiled_axes(map: Any) -> str:
+    """Axes along which an image with a map tiles unless asked otherwise: those that the map leaves alone."""
+    if map is None:
+        return "both"
+    return {"horizontal": "y", "vertical": "x"}.get(map, "none") if isinstance(map, str) else "none"
+
+
+def map_places(map: str, y: Tensor, x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Values (h, w) in [0, 1] of one of `MAPS` at places in an area of (height, width).
+
+    Args:
+        map: its name.
+        y, x: (h,) and (w,), as shares of the area's sides; beyond it, its edge goes on.
+        size: of the area.
+    """
+    height, width = size
+    if map == "radial":
+        square = min(height, width)
+        radius = torch.hypot((y[:, None] - 0.5) * height / square, (x - 0.5) * width / square) * 2
+        return radius.clamp(0, 1)
+    place = x.expand(len(y), len(x)) if map == "horizontal" else y[:, None].expand(len(y), len(x))
+    return place.clamp(0, 1)
+
+
+def weight_planes(map: Any, size: tuple[int, int], count: int) -> Tensor:
+    """Weights (K, H, W) of the exemplars at every pixel, of sum 1.
+
+    Raises:
+        InputError: not a map.
+    """
+    height, width = size
+    y, x = ((torch.arange(n, dtype=torch.float32) + 0.5) / n for n in (height, width))
+    if isinstance(map, str) and map in MAPS:
+        place = map_places(map, y, x, size)
+    else:
+        grey = read_exemplar(map).pixels.mean(0)
+        place = F.interpolate(grey[None, None], size, mode="bilinear", antialias=True)[0, 0].clamp(0, 1)
+    return between(place * (count - 1), count)
