@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import os
 import platform
 import shlex
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -130,11 +130,12 @@ def mode_of(image: Tensor) -> str:
 
 @dataclass(frozen=True)
 class Measured:
-    """One process: wall-clock and processor time in seconds, peak resident memory in MB (10^6 bytes)."""
+    """One process: wall-clock and processor time in seconds, peak resident memory in MB, what it said."""
 
     seconds: float
     cpu_seconds: float
     peak_mb: float
+    said: str = ""
 
 
 def run_texot(*arguments: object, threads: int | None = None) -> Measured:
@@ -151,17 +152,21 @@ def run_module(module: str, *arguments: object, threads: int | None = None) -> M
     command = [sys.executable, "-m", module, *map(str, arguments)]
     if threads:
         command += ["--threads", str(threads)]
-    with tempfile.TemporaryFile() as said:
-        begun = time.perf_counter()
-        child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - begun
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            said.seek(0)
-            raise click.ClickException(f"{shlex.join(command[1:])}:\n{said.read().decode(errors='replace')}")
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
-    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
+    with tempfile.TemporaryDirectory() as folder:
+        figures = Path(folder) / "figures.json"
+        launcher = [sys.executable, "-I", "-S", str(ROOT / "benchmarks" / "launch.py"), str(figures)]
+        done = subprocess.run(
+            [*launcher, *command],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        said = done.stdout.decode(errors="replace")
+        if done.returncode:
+            raise click.ClickException(f"{shlex.join(command[1:])}:\n{said}")
+        seconds, cpu_seconds, peak = json.loads(figures.read_text(encoding="utf-8"))
+    return Measured(seconds, cpu_seconds, peak / 1e6, said)
 
 
 # ---------------------------------------------------------------------------------------------------- tables

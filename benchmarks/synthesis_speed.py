@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
-import torch
 
 from benchmarks.common import (
     RESULTS,
@@ -31,10 +30,9 @@ from benchmarks.common import (
     warn_if_busy,
     write_page,
 )
-from texot.evaluation.distance import patch_distance
+from benchmarks.speed_jobs import check_job
 from texot.files.exemplar import read_exemplar
 from texot.files.write import write_image
-from texot.kernels import laguerre_cells
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ def main(
     where = stamp(threads)
     measured: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        check(Path(folder), threads)
+        check_job("synthesize", Path(folder), (), threads)
         for case in cases:
             for sample in chosen(samples):
                 for repeat in range(1, repeats + 1):
@@ -130,30 +128,6 @@ def main(
         for line in section(title, group, rows)
     ]
     write_page(results / "synthesis_speed.md", "Synthesis speed", where, lines)
-
-
-def check(folder: Path, threads: int | None) -> None:
-    """Refuse to time what computes something else: neighbours by value, one image twice, its patches."""
-    generator = torch.Generator().manual_seed(0)
-    x, y = (torch.randn(n, 48, generator=generator) for n in (300, 400))
-    psi = torch.randn(400, generator=generator)
-    found, wanted = (
-        ((x - y[cells]) ** 2).sum(1) - psi[cells]
-        for cells in (laguerre_cells(x, y, psi, backend=name) for name in ("auto", "reference"))
-    )
-    if not torch.allclose(found, wanted, rtol=1e-4, atol=1e-3):
-        raise click.ClickException("the kernels disagree with the reference: no speed is reported")
-    exemplar = read_sample("pebbles", 64)
-    write_image(exemplar, folder / "check.png")
-    for name in ("one.png", "two.png"):
-        run_texot("synthesize", folder / "check.png", "-o", folder / name, "--quiet", threads=threads)
-    if (folder / "one.png").read_bytes() != (folder / "two.png").read_bytes():
-        raise click.ClickException("the same command made two different files: no speed is reported")
-    result = read_exemplar(folder / "one.png").pixels
-    shuffled = exemplar.flatten(1)[:, torch.randperm(64 * 64, generator=generator)].view_as(exemplar)
-    ours, chance = (patch_distance(image, exemplar, n_samples=500) for image in (result, shuffled))
-    if not ours < chance / 2:
-        raise click.ClickException(f"patch distance {ours:.2g} (pixels at random {chance:.2g}): no speed")
 
 
 def measure(case: Case, sample: str, folder: Path, threads: int | None) -> dict[str, object]:
