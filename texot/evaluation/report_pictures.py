@@ -112,6 +112,7 @@ def spectra(images: Mapping[str, Tensor]) -> dict[str, str]:
 
 def losses(curves: Mapping[str, Sequence[LossPoint]]) -> dict[str, str]:
     """A chart of losses over steps, logarithmic, lines broken where the scale changes; a data URI a theme."""
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     def draw(panels: Sequence[Axes], ink: str, colours: Sequence[str]) -> None:
         (axes,) = panels
@@ -121,8 +122,10 @@ def losses(curves: Mapping[str, Sequence[LossPoint]]) -> dict[str, str]:
                 steps, heights = [point.step for point in stage], [point.loss for point in stage]
                 axes.plot(steps, heights, label=None if number else name, **_style(k, colours))
         axes.set_yscale("log")
-        for which in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            which("{x:g}")
+        low, high = axes.get_ylim()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("step")
         axes.set_ylabel("loss")
 
