@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -73,6 +74,13 @@ def row(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         layout.addWidget(widget)
     return holder
+
+
+def write_hint(widget: QWidget, text: str) -> None:
+    """Draw a quiet line in the middle of an empty widget, within its `paintEvent`."""
+    painter = QPainter(widget)
+    painter.setPen(widget.palette().placeholderText().color())
+    painter.drawText(widget.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text)
 
 
 class Share(QWidget):

@@ -8,6 +8,8 @@ from PySide6.QtCore import QPointF
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
+from texot.desktop.controls import write_hint
+
 
 class Curve(QWidget):
     """Loss by step, on a logarithmic scale."""
@@ -36,6 +38,8 @@ class Curve(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), self.palette().base())
         if len(self.losses) < 2:
+            painter.end()
+            write_hint(self, "Loss while it trains")
             return
         low, high = min(self.losses), max(self.losses)
         room = self.rect().adjusted(4, 4, -4, -4)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtGui import QIcon, QImage, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem, QWidget
 
 from texot.desktop.commands import Job
+from texot.desktop.controls import write_hint
 
 _SIDE = 64
 
@@ -78,6 +79,12 @@ class History(QListWidget):
         self.itemActivated.connect(self._bring)
         self.itemDoubleClicked.connect(self._bring)
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Tell what comes here while it is empty."""
+        super().paintEvent(event)
+        if not self.results:
+            write_hint(self.viewport(), "Results appear here; a double click brings one back")
+
     def add(self, result: Result) -> None:
         """One more, at the right."""
         self.results.append(result)
@@ -85,7 +92,7 @@ class History(QListWidget):
         icon, thumbnail = QIcon(), _thumbnail(result.picture)
         for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
             icon.addPixmap(thumbnail, mode)  # Qt would tint the selected one
-        item = QListWidgetItem(icon, f"{options.get('seed', 0)} {options.get('quality', '')}")
+        item = QListWidgetItem(icon, f"seed {options.get('seed', 0)}\n{options.get('quality', '')}")
         item.setToolTip(self.tip(result))
         self.addItem(item)
         self.setCurrentItem(item)

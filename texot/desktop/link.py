@@ -8,8 +8,10 @@ from typing import Any
 from PySide6.QtCore import QByteArray, QObject, QProcess, Signal
 from PySide6.QtGui import QImage
 
+from texot._version import __version__
 from texot.desktop.wire import Unpacker, pack
 
+_WORKER = "import sys; sys.path[:] = {path!r}; from texot.desktop.worker import main; main()"
 _FORMATS = {
     1: QImage.Format.Format_Grayscale8,
     3: QImage.Format.Format_RGB888,
@@ -22,7 +24,8 @@ class Link(QObject):
 
     Attributes:
         told: (header, QImage), see `texot.desktop.worker`; a null image where none came.
-        broken: the worker ended by itself; the text says how.
+        broken: the worker ended by itself, or is not this installation's; the text says how.
+        greeted: whether the worker has said hello, and is this installation's.
     """
 
     told = Signal(object, object)
@@ -33,6 +36,7 @@ class Link(QObject):
         self._number = 0
         self._process: QProcess | None = None
         self._closed = False
+        self.greeted = False
         self._frames = Unpacker()
 
     def start(self) -> None:
@@ -44,8 +48,9 @@ class Link(QObject):
         process.readyReadStandardOutput.connect(self._read)
         process.finished.connect(self._ended)
         process.errorOccurred.connect(self._failed)
-        self._process, self._frames = process, Unpacker()
-        process.start(sys.executable, ["-m", "texot.desktop.worker"])
+        self._process, self._frames, self.greeted = process, Unpacker(), False
+        # not -m, which would prefer a texot in the current folder to this one
+        process.start(sys.executable, ["-c", _WORKER.format(path=sys.path)])
 
     def ask(self, do: str, **facts: Any) -> int:
         """Send a request; returns its id."""
@@ -62,6 +67,9 @@ class Link(QObject):
     def close(self) -> None:
         """End the worker now, for good."""
         self._closed = True
+        self._kill()
+
+    def _kill(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -79,12 +87,31 @@ class Link(QObject):
     def _read(self) -> None:
         if self._process is None:
             return
-        for header, blob in self._frames.feed(bytes(self._process.readAllStandardOutput().data())):
+        data = bytes(self._process.readAllStandardOutput().data())
+        try:
+            self._tell(data)
+        except ValueError:
+            self._refuse("what was started is no worker of this texot")
+
+    def _tell(self, data: bytes) -> None:
+        """Tell the events in these bytes, if the worker is the right one."""
+        for header, blob in self._frames.feed(data):
+            if not self.greeted:
+                found = header.get("version") if header["event"] == "hello" else "of another version"
+                if found != __version__:
+                    self._refuse(f"the worker is texot {found}, the window {__version__}")
+                    return
+                self.greeted = True
+                continue
             image = QImage()
             if blob:
                 (width, height), channels = header["size"], header["channels"]
                 image = QImage(blob, width, height, width * channels, _FORMATS[channels]).copy()
             self.told.emit(header, image)
+
+    def _refuse(self, why: str) -> None:
+        self._kill()
+        self.broken.emit(f"{why}: start texot anew")
 
     def _ended(self, code: int, status: QProcess.ExitStatus) -> None:
         if self._process is None:
@@ -96,4 +123,4 @@ class Link(QObject):
     def _failed(self, error: QProcess.ProcessError) -> None:
         if self._process is not None and error == QProcess.ProcessError.FailedToStart:
             self._process = None
-            self.broken.emit(f"the worker does not start: {sys.executable} -m texot.desktop.worker")
+            self.broken.emit(f"the worker does not start: {sys.executable} cannot be run")

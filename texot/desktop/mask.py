@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
 _MOST_UNDO = 50
+_FEATHER = 4  # pixels that the veil's edge fades over, about
 _TINT = QColor(255, 40, 40, 150)
 
 
@@ -105,9 +106,9 @@ class Mask(QObject):
             self._touch()
 
     def overlay(self) -> QImage:
-        """The mask as a red veil."""
+        """The mask as a red veil with a soft edge, so that what it borders on shows."""
         if self._overlay is None:
-            alpha = QImage(self.image)
+            alpha = self._feathered()
             alpha.reinterpretAsFormat(QImage.Format.Format_Alpha8)
             veil = QImage(self.size, QImage.Format.Format_ARGB32_Premultiplied)
             veil.fill(_TINT)
@@ -117,6 +118,18 @@ class Mask(QObject):
             painter.end()
             self._overlay = veil
         return self._overlay
+
+    def _feathered(self) -> QImage:
+        """The mean of the mask and of the same blurred: half strength at least where it is painted."""
+        keep, smooth = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+        small = (self.size / _FEATHER).expandedTo(QSize(1, 1))
+        soft = self.image.scaled(small, keep, smooth).scaled(self.size, keep, smooth)
+        soft = soft.convertToFormat(QImage.Format.Format_Grayscale8)
+        painter = QPainter(soft)
+        painter.setOpacity(0.5)
+        painter.drawImage(0, 0, self.image)
+        painter.end()
+        return soft
 
     def _touch(self) -> None:
         self._overlay = None

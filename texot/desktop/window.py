@@ -71,7 +71,7 @@ class Window(QMainWindow):
         for tab in self.tabs:
             tab.wanted.connect(lambda quality: self.make(quality, restart=True))
             tab.mask_changed.connect(self.tab_changed)
-        self.view.tabs.currentChanged.connect(self.tab_changed)
+        self.view.tabs.currentChanged.connect(self._another_tab)
         self.view.history.chosen.connect(self.bring_back)
         self.tab_changed()
         QTimer.singleShot(0, self.link.start)  # once the window shows
@@ -135,11 +135,13 @@ class Window(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open the first file."""
+        """Open the first file; the others are more exemplars to be between."""
         files = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if files:
             event.acceptProposedAction()
             self.open(files[0])
+            for more in files[1:] if isinstance(self.tab, InterpolateTab) else []:
+                self.mixing.add(more)
 
     def new_file(self, name: str, suffix: str = ".png") -> str:
         """A path in the session's folder that is nobody's yet."""
@@ -330,6 +332,11 @@ class Window(QMainWindow):
             self.say(f"copied: {line}")
 
     # what is shown
+
+    def _another_tab(self) -> None:
+        if self.view.failure:  # of the tab that was in front
+            self.say("")
+        self.tab_changed()
 
     def tab_changed(self) -> None:
         """The mask of the tab in front is the one to paint."""

@@ -1,6 +1,6 @@
 """Frames between the window and its worker: a JSON header and the bytes of a picture.
 
-A frame is two little-endian 32-bit lengths, the header as JSON, the bytes.
+A frame is the word "texo", two little-endian 32-bit lengths, the header as JSON, the bytes.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-_LENGTHS = struct.Struct("<II")
+_WORD = b"texo"
+_START = struct.Struct("<4sII")
 Frame = tuple[dict[str, Any], bytes]
 
 
 def pack(header: dict[str, Any], blob: bytes = b"") -> bytes:
     """A frame's bytes."""
     text = json.dumps(header).encode()
-    return _LENGTHS.pack(len(text), len(blob)) + text + blob
+    return _START.pack(_WORD, len(text), len(blob)) + text + blob
 
 
 class Unpacker:
@@ -27,14 +28,20 @@ class Unpacker:
         self._data = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """The frames that are complete with these bytes."""
+        """The frames that are complete with these bytes.
+
+        Raises:
+            ValueError: they are no frames.
+        """
         self._data += data
-        while len(self._data) >= _LENGTHS.size:
-            n_text, n_blob = _LENGTHS.unpack_from(self._data)
-            middle, end = _LENGTHS.size + n_text, _LENGTHS.size + n_text + n_blob
+        while len(self._data) >= _START.size:
+            word, n_text, n_blob = _START.unpack_from(self._data)
+            if word != _WORD:
+                raise ValueError(f"no frame begins with {word!r}")
+            middle, end = _START.size + n_text, _START.size + n_text + n_blob
             if len(self._data) < end:
                 return
-            header = json.loads(bytes(self._data[_LENGTHS.size : middle]))
+            header = json.loads(bytes(self._data[_START.size : middle]))
             blob = bytes(self._data[middle:end])
             del self._data[:end]
             yield header, blob

@@ -1,10 +1,10 @@
 """The worker: a process that runs the library for the window, `python -m texot.desktop.worker`.
 
 It reads requests from stdin and writes events to stdout, frames of `texot.desktop.wire`; it ends when stdin
-does. A request is {"do": what, "id": n, ...}, for each method `do_what` below. Each is answered in the end by
-one event of its id: "opened", "mask", "loaded", "looked", "done", "trained", "saved" or "error"; runs send
-"state" and "note" events meanwhile. {"do": "stop", "id": n} ends a run after its current step: what there is
-by then is its result.
+does. Its first event is "hello", with its version. A request is {"do": what, "id": n, ...}, for each method
+`do_what` below. Each is answered in the end by one event of its id: "opened", "mask", "loaded", "looked",
+"done", "trained", "saved" or "error"; runs send "state" and "note" events meanwhile. {"do": "stop", "id": n}
+ends a run after its current step: what there is by then is its result.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from texot._version import __version__
 from texot.cli.load import free_cores, look
 from texot.desktop.wire import Unpacker, pack
 from texot.errors import InputError, TexotError, one_line
@@ -66,11 +67,11 @@ class Worker:
 
     def serve(self) -> None:
         """Answer for ever."""
+        self.tell("hello", 0, version=__version__)
         before = look()
         import texot.synthesis  # noqa: F401  # and torch
 
         _use_threads(free_cores(before, look()))
-        self.tell("ready", 0)
         while True:
             request = self.inbox.get()
             self._number = request["id"]

@@ -77,7 +77,7 @@ class FillTab(Tab):
         self.band = number(0, 100_000, 0, tip, " px")
         self.band.setSpecialValueText("a quarter of the shorter side")
         self.form.addRow("&Band", self.band)
-        self.flatten = QCheckBox("&Flatten")
+        self.flatten = QCheckBox("F&latten")
         self.flatten.setToolTip("Make brightness and colour level first")
         self.form.addRow(self.flatten)
         self._of_tile = [self.band, self.flatten]

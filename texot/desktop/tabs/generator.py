@@ -59,7 +59,7 @@ class GeneratorTab(Tab):
         self.form.addRow("T&ile", self.tile)
         self.seed = number(0, MOST_SEED, 0, TIPS["seed"])
         self.form.addRow("Sample s&eed", self.seed)
-        self.explore = QCheckBox("&Drag over the plane")
+        self.explore = QCheckBox("D&rag over the plane")
         self.explore.setToolTip("Drag the result to look at other places of the endless plane")
         self.explore.setEnabled(False)
         self.form.addRow(self.explore)

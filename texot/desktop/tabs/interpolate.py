@@ -41,13 +41,13 @@ class InterpolateTab(Tab):
         self.remove = button("Remove", "Leave out the exemplar that is marked", self._remove)
         self.form.addRow(row(self.add, self.remove))
         self.t = Share(0.5, "How much of each: 0 is the first exemplar, 1 the last")
-        self.form.addRow("&t", self.t)
+        self.form.addRow("&Weight t", self.t)
         self.live = QCheckBox("&Live draft")
         self.live.setToolTip("Make a draft whenever t changes")
         self.form.addRow(self.live)
         tip = "Weights that vary: from the first image on one side to the last, or black to white of an image"
         self.map = choice([NO_MAP, "horizontal", "vertical", "radial", "image..."], NO_MAP, tip)
-        self.form.addRow("&Map", self.map)
+        self.form.addRow("M&ap", self.map)
         self._map_file = ""
         self.common = Common(self.form, ["as fits", "both", "x", "y", "none"], "as fits", size=True)
         self.novelty = Share(0.5, TIPS["novelty"])

@@ -20,7 +20,7 @@ class SynthesiseTab(Tab):
         self.form.addRow("&Novelty", self.novelty)
         tip = "Make N images, of seeds SEED, SEED+1, ...; they appear in the strip below"
         self.variations = number(1, 99, 1, tip)
-        self.form.addRow("&Variations", self.variations)
+        self.form.addRow("Va&riations", self.variations)
 
     @property
     def quality(self) -> str:

@@ -1,0 +1,83 @@
+"""The worker that answers is this installation's, or the window says so."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import needs_qt  # noqa: F401
+import pytest
+
+import texot
+from texot.desktop.window import Window
+from texot.desktop.wire import Unpacker, pack
+
+Until = Callable[[Callable[[], object]], None]
+
+
+def another_installation(folder: Path, spoil: Callable[[Path], None]) -> Path:
+    """A copy of texot, spoilt."""
+    shutil.copytree(
+        Path(texot.__file__).parent, folder / "texot", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    spoil(folder / "texot")
+    return folder
+
+
+def newer(package: Path) -> None:
+    (package / "_version.py").write_text('__version__ = "99.0"\n')
+
+
+def silent(package: Path) -> None:
+    """Talks, but of other things: its first words are no hello."""
+    (package / "desktop" / "worker.py").write_text(
+        'import sys\nsys.stdout.write("Welcome, " * 99)\nsys.stdout.flush()\nsys.stdin.read()\n'
+        "def main():\n    pass\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"), [(newer, "the worker is texot 99.0"), (silent, "no worker of this texot")]
+)
+def test_a_worker_of_another_installation_is_told(
+    window: Window,
+    image: Path,
+    until: Until,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Path], None],
+    message: str,
+) -> None:
+    """As after an update below an open window."""
+    until(lambda: window.link.greeted)
+    window.link._process.kill()  # type: ignore[union-attr]
+    until(lambda: "crashed" in window.view.failure)
+    monkeypatch.setattr(sys, "path", [str(another_installation(tmp_path, spoil)), *sys.path])
+    window.open(str(image))
+    until(lambda: message in window.view.failure)
+    assert "start texot anew" in window.view.failure
+    assert not window.busy
+    monkeypatch.undo()
+    window.open(str(image))
+    until(lambda: window.image == str(image))
+
+
+def test_the_folder_that_one_stands_in_is_not_run(
+    window: Window, image: Path, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another checkout there does not take the worker's place."""
+    until(lambda: window.link.greeted)
+    window.link._process.kill()  # type: ignore[union-attr]
+    until(lambda: "crashed" in window.view.failure)
+    monkeypatch.chdir(another_installation(tmp_path, newer))
+    window.open(str(image))
+    until(lambda: window.image == str(image))
+
+
+def test_frames_arrive_in_pieces_and_nonsense_is_refused() -> None:
+    frames = Unpacker()
+    data = pack({"a": 1}, b"xyz") + pack({"b": "ü"})
+    found = [frame for byte in data for frame in frames.feed(bytes([byte]))]
+    assert found == [({"a": 1}, b"xyz"), ({"b": "ü"}, b"")]
+    with pytest.raises(ValueError, match="no frame"):
+        list(Unpacker().feed(b"Traceback (most recent call last)"))

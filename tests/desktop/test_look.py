@@ -1,0 +1,123 @@
+"""What the window looks like, and that hands on a keyboard find everything."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import needs_qt  # noqa: F401
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QSize, Qt, QUrl
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QPalette
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QSlider,
+    QSpinBox,
+    QWidget,
+)
+
+from texot.desktop.mask import Mask
+from texot.desktop.window import Window
+
+Until = Callable[[Callable[[], object]], None]
+CONTROLS = (QAbstractButton, QComboBox, QSpinBox, QLineEdit, QSlider, QListWidget)
+
+
+def controls(window: Window) -> list[QWidget]:
+    """Those a user sees, without the parts Qt makes them of."""
+    found = [w for w in window.findChildren(QWidget) if isinstance(w, CONTROLS) and w.isVisible()]
+    return [w for w in found if not w.objectName().startswith("qt_") and "Clear" not in type(w).__name__]
+
+
+@pytest.mark.parametrize("tab", range(4))
+def test_every_control_tells_what_it_does_and_takes_keys(window: Window, tab: int) -> None:
+    window.view.tabs.setCurrentIndex(tab)
+    QTest.qWait(10)
+    found = controls(window)
+    assert len(found) > 15
+    for control in found:
+        assert control.toolTip(), control
+        assert control.focusPolicy() & Qt.FocusPolicy.TabFocus, control
+
+
+@pytest.mark.parametrize("tab", range(4))
+def test_no_key_is_taken_twice(window: Window, tab: int) -> None:
+    """Alt and a letter: of the menus, the labels and the boxes that are in front."""
+    window.view.tabs.setCurrentIndex(tab)
+    front = window.tabs[tab]
+    for what in [0, 1] if tab == 1 else [0]:
+        if tab == 1:
+            front.what.setCurrentIndex(what)  # type: ignore[attr-defined]
+        texts = [action.text() for action in window.menuBar().actions()]
+        for widget in front.findChildren(QWidget):
+            if isinstance(widget, QLabel | QCheckBox) and not widget.isHidden():
+                texts.append(widget.text())
+        keys = [key.lower() for text in texts for key in re.findall("&(.)", text)]
+        assert len(keys) > 6
+        assert len(set(keys)) == len(keys), texts
+
+
+@pytest.mark.parametrize("size", [(1024, 700), (1600, 1000)])
+@pytest.mark.parametrize("tab", range(4))
+def test_nothing_is_cut_off(window: Window, size: tuple[int, int], tab: int) -> None:
+    window.resize(*size)
+    window.view.tabs.setCurrentIndex(tab)
+    QTest.qWait(10)
+    assert window.size() == QSize(*size)
+    for control in controls(window):
+        if isinstance(control, QAbstractButton):
+            assert control.width() >= control.fontMetrics().horizontalAdvance(control.text().replace("&", ""))
+        assert control.height() >= min(control.minimumSizeHint().height(), control.sizeHint().height())
+    tabs = window.view.tabs
+    assert tabs.tabBar().sizeHint().width() <= tabs.width()
+
+
+def test_errors_are_red_on_light_and_on_dark(window: Window) -> None:
+    for base in ("#f0f0f0", "#202020"):
+        window.view.setPalette(QPalette(QColor(base)))
+        window.fail("wrong")
+        ink = QColor(re.findall("#[0-9a-f]{6}", window.view.message.styleSheet())[0])
+        assert ink.red() > 1.2 * max(ink.green(), ink.blue())
+        assert abs(ink.lightness() - QColor(base).lightness()) > 80
+
+
+def test_an_error_goes_with_its_tab(window: Window) -> None:
+    QTest.mouseClick(window.view.make, Qt.MouseButton.LeftButton)
+    assert window.view.failure
+    window.view.tabs.setCurrentIndex(2)
+    assert not window.view.message.text()
+
+
+def test_the_veil_has_a_soft_edge() -> None:
+    mask = Mask(QSize(60, 60))
+    mask.stroke(QPointF(30, 30), QPointF(30, 30), 24, erase=False)
+    alpha = [mask.overlay().pixelColor(x, 30).alpha() for x in range(60)]
+    assert alpha[0] == alpha[59] == 0
+    assert alpha[30] == max(alpha) > 130
+    assert sum(10 < a < 120 for a in alpha) >= 4
+    assert all(a >= max(alpha) // 2 - 1 for a in alpha[19:41])
+    dot = Mask(QSize(60, 60))
+    dot.stroke(QPointF(9, 9), QPointF(9, 9), 1, erase=False)
+    assert dot.overlay().pixelColor(9, 9).alpha() > 60, "a dot is seen"
+
+
+def test_several_files_are_dropped_on_interpolate(
+    window: Window, image: Path, until: Until, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.png"
+    other.write_bytes(image.read_bytes())
+    window.view.tabs.setCurrentIndex(2)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in (image, other)])
+    action, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+    left = Qt.MouseButton.LeftButton
+    QApplication.sendEvent(window, QDragEnterEvent(QPoint(300, 300), action, data, left, none))
+    drop = QDropEvent(QPointF(300, 300), action, data, left, none)
+    QApplication.sendEvent(window, drop)
+    until(lambda: window.tabs[2].paths == [str(image), str(other)])  # type: ignore[attr-defined]
