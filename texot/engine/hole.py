@@ -36,17 +36,16 @@ from texot.images.masks import (
     shrunk,
 )
 from texot.images.peel import peel
-from texot.images.pyramid import Periodic, extend, upsample
+from texot.images.pyramid import Periodic, extend
 
 log = logging.getLogger("texot")
 
 LEAST_REACH = 64  # pixels, by default
 TRUST_DEPTH = 1.5  # pixels of each scale, towards the middle of a hole, over which trust falls to 1/e
 LEAST_TRUST = 0.1
-PIECE = 12  # pixels, of the first fill, at least
-PIECE_SHARE = 1 / 4
+PIECE, PIECE_SHARE = 12, 1 / 4  # pieces of the first fill: so many pixels or of the texture, the larger
 LEAST_PIECE = 4
-FEATHER = 4.0  # pixels from a hole's edge, at every scale, where a first fill from the edge has no detail
+EDGE, EDGE_PIECE = 3, 8  # pixels from a hole's edge that are laid anew at every scale, and of the pieces
 JOIN = (1, 3)  # pixels of the coarsest scale around what was laid anew that move too: before, and at last
 LEAST_COUNT = 64  # pixels of a hole whose details can be judged
 MOST_GAIN = 1.5
@@ -267,17 +266,23 @@ class HoleFill:
 
     def _first_fill(self, scale: int) -> Tensor:
         """The image at a scale with its hole filled by pieces of the texture, from its edge inwards."""
+        large = max(PIECE, round(PIECE_SHARE * min(self.target[scale][0].shape[1:])))
+        across = largest_square(self.holes[scale].cpu(), large)
+        return self._laid(scale, self.fixed[scale], min(large, max(LEAST_PIECE + 2, 2 * across)))
+
+    def _laid(self, scale: int, image: Tensor, side: int, depth: float | None = None) -> Tensor:
+        """The image at a scale with pieces laid in its hole: see `peel`. Smooth, where none fits."""
         hole, (texture, usable) = self.holes[scale], self.target[scale]
-        side = min(max(PIECE, round(PIECE_SHARE * min(texture.shape[1:]))), *hole.shape)
-        piece = largest_square(usable.cpu(), side)
-        if piece < LEAST_PIECE or largest_square(hole.cpu(), LEAST_PIECE) < LEAST_PIECE:
-            return fill_smoothly(self.fixed[scale], ~hole, periodic=self.periodic)
+        piece = largest_square(usable.cpu(), min(side, *hole.shape))
+        if piece < LEAST_PIECE:
+            return fill_smoothly(image, ~hole, periodic=self.periodic) if depth is None else image
         return peel(
-            self.fixed[scale],
+            image,
             hole,
             texture,
             usable,
             piece,
+            depth=depth,
             share=self.shares[scale],
             periodic=self.periodic,
             generator=self.generator,
@@ -288,11 +293,10 @@ class HoleFill:
         size, target = self.plan.sizes[stage.scale], self.target[stage.scale]
         finer = with_detail(image, size, term, *target, periodic=self.periodic, inset=0)
         hole, fixed = self.fresh[stage.scale], self.fixed[stage.scale]
-        if self.photograph.lay is None:
-            smooth = upsample(image, size, periodic=self.periodic)
-            depth = distance(~hole.cpu(), FEATHER, periodic=self.periodic).to(finer)
-            finer = torch.lerp(smooth, finer, (depth / FEATHER).clamp(0, 1))
-        return torch.where(hole, finer.clamp(0, 1), fixed)
+        finer = torch.where(hole, finer.clamp(0, 1), fixed)
+        if self.photograph.lay is None:  # detail from elsewhere does not go on from what is known
+            finer = self._laid(stage.scale, finer, EDGE_PIECE, depth=EDGE)
+        return finer
 
     def _variables(self, stage: Stage, image: Tensor) -> Pixels:
         self.pixels = Pixels(image, self.holes[stage.scale])

@@ -14,6 +14,7 @@ LEAST_PATCH = 2
 COARSEST = 0.5  # share of the usual steps, where the first fill is good
 LAID_ROBUSTNESS = 0.6
 SLICED_WEIGHT = 1.5
+RATE = 0.25  # of Adam's usual step: every stage starts near its end, and larger ones blur that
 
 
 def hole_plan(
@@ -81,7 +82,7 @@ def hole_plan(
         sizes,
         tuple(stages),
         patch,
-        lr=effort.lr if lr is None else lr,
+        lr=effort.lr * (1.0 if laid else RATE) if lr is None else lr,
         psi_steps=1 if psi_steps is None else psi_steps,
         entropy=entropy or 0.0,
         robustness=LAID_ROBUSTNESS if laid else 0.0,

@@ -1,21 +1,31 @@
-"""A first fill of a hole: pieces of what is known, laid from its edge inwards.
+"""Pieces of what is known laid into a hole, from its edge inwards.
 
 Places that see about three quarters of known pixels come first (from the confidence of Criminisi, Perez &
 Toyama 2004, "Region filling and object removal by exemplar-based image inpainting"); a place's piece is the
-one whose pixels are nearest to what is there, plus what it costs to use a piece again.
+one whose pixels are nearest to what is there, above all next to the hole, plus what it costs to use a piece
+again.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.images.pyramid import Periodic, wrap
+from texot.images.masks import distance
+from texot.images.pyramid import Periodic
 
-_USE = 0.15  # of the variance, for a piece all of whose pixels were used once
+_USE = 0.1  # of the variance, for a piece all of whose pixels were used once
 _NOISE = 0.02
-_MOST_VALUES = 2**25  # of all pieces together: beyond, some are left out
+_FAR = 0.05  # for a piece that is 1/e as near
+_AT_EDGE, _EDGE = 6.0, 2.0  # known pixels next to a hole count as much more, falling to 1/e over so many
+_GUESS = 0.2  # what pixels count that are guessed
+_SEEN = 0.75  # share of a piece that is known where one is best laid
+_JOIN = 3.0  # pixels over which a piece fades into those laid before it
+_ATTEMPTS = 4
+_MOST_VALUES = 2**24  # of all pieces together: beyond, some are left out
 
 
 def peel(
@@ -25,11 +35,12 @@ def peel(
     known: Tensor,
     piece: int,
     *,
+    depth: float | None = None,
     share: Tensor | None = None,
     periodic: Periodic = (False, False),
     generator: torch.Generator,
 ) -> Tensor:
-    """The image with its hole filled by pieces of the source.
+    """The image with its hole, or only the hole's edge, filled by pieces of the source.
 
     Args:
         image: (C, H, W).
@@ -37,53 +48,157 @@ def peel(
         source: (C, h, w) that pieces are cut from.
         known: (h, w) bool; pieces hold no other pixels. Some square of `piece` must be known.
         piece: side of the pieces in pixels, at most H and W.
+        depth: pixels from the hole's edge that are filled. What lies deeper is a guess: it stays as it is in
+            the image, and pieces are to be like it too. None: the whole hole, the best of 4 attempts.
         share: (h, w) in [0, 1], or None: pieces where it is small cost more.
         periodic: axes (y, x) of the image that wrap around.
         generator: CPU generator of the draws.
 
     Returns:
-        (C, H, W), on the image's device.
+        (C, H, W), on the image's device; its known pixels are untouched.
     """
-    result, filled = image.detach().cpu().clone(), ~hole.cpu()
-    texture, usable = source.detach().cpu(), known.cpu()
-    channels, width = texture.shape[0], texture.shape[2] - piece + 1
-    whole = F.max_pool2d((~usable).float()[None], piece, stride=1)[0].flatten() == 0
-    index = whole.nonzero()[:, 0]
-    most = max(1, _MOST_VALUES // (channels * piece * piece))
-    if len(index) > most:
-        index = index[torch.randperm(len(index), generator=generator)[:most].sort().values]
-    rows, columns = index // width, index % width
-    windows = texture.unfold(1, piece, 1).unfold(2, piece, 1)[:, rows, columns].transpose(0, 1)
-    windows = windows.reshape(len(index), channels, piece * piece)
-    squares = (windows**2).sum(1)  # (n, p*p)
-    flat = windows.reshape(len(index), -1)
-    variance = float(texture[:, usable].var(1, correction=0).sum().clamp_min(1e-8))
-    near = torch.zeros(len(index), dtype=torch.float32)
-    if share is not None:
-        pooled = F.avg_pool2d(share.detach().cpu()[None], piece, stride=1)[0].flatten()[index]
-        near = -0.05 * (pooled / pooled.max().clamp_min(1e-12)).clamp_min(1e-6).log()
-    use = torch.zeros(texture.shape[1:], dtype=torch.float32)
-    ends = [piece - 1 if wraps else 0 for wraps in periodic]
-    height, around = image.shape[1], image.shape[2]
-    while not bool(filled.all()):
-        seen = wrap(wrap(filled.float()[None], 1, 0, height + ends[0]), 2, 0, around + ends[1])
-        seen = F.avg_pool2d(seen, piece, stride=1)[0]
-        place = torch.where(seen < 1, seen, -1.0)
-        place = torch.where(place > 0.75, 1.5 - place, place)
-        place = place + 0.01 * torch.rand(place.shape, generator=generator, dtype=torch.float32)
-        best = int(place.argmax())
-        top, left = best // place.shape[1], best % place.shape[1]
-        y, x = (torch.arange(piece) + top) % height, (torch.arange(piece) + left) % around
-        goal, mask = result[:, y[:, None], x], filled[y[:, None], x]
-        weight = mask.float().flatten()
-        error = squares @ weight - 2 * (flat @ (goal * mask).flatten()) + (goal**2 * mask).sum()
-        cost = error / weight.sum().clamp_min(1) / variance + near
-        cost = cost + _USE * F.avg_pool2d(use[None], piece, stride=1)[0][rows, columns]
-        cost = cost + _NOISE * torch.rand(len(cost), generator=generator, dtype=torch.float32)
+    shares = None if share is None else share.detach().cpu()
+    pieces = _Pieces.of(source.detach().cpu(), known.cpu(), piece, shares, generator)
+    start, open_ = image.detach().cpu(), hole.cpu()
+    attempts = [
+        _lay(start, open_, pieces, depth, periodic, generator)
+        for _ in range(_ATTEMPTS if depth is None else 1)
+    ]
+    return min(attempts, key=lambda attempt: attempt[1])[0].to(image)
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """All that can be laid.
+
+    Attributes:
+        side: in pixels.
+        rows, columns: (n,) where they lie in the source.
+        values, squares: (n, C*p*p) and (n, p*p), the latter summed over channels.
+        variance: of the source.
+        far: (n,) what each costs for being far away.
+        size: (h, w) of the source.
+    """
+
+    side: int
+    rows: Tensor
+    columns: Tensor
+    values: Tensor
+    squares: Tensor
+    variance: float
+    far: Tensor
+    size: tuple[int, int]
+
+    @classmethod
+    def of(
+        cls, source: Tensor, known: Tensor, side: int, share: Tensor | None, generator: torch.Generator
+    ) -> _Pieces:
+        """See `peel`."""
+        channels, height, width = source.shape
+        whole = F.max_pool2d((~known).float()[None], side, stride=1)[0].flatten() == 0
+        index = whole.nonzero()[:, 0]
+        most = max(1, _MOST_VALUES // (channels * side * side))
+        if len(index) > most:
+            index = index[torch.randperm(len(index), generator=generator)[:most].sort().values]
+        rows, columns = index // (width - side + 1), index % (width - side + 1)
+        windows = source.unfold(1, side, 1).unfold(2, side, 1)[:, rows, columns].transpose(0, 1)
+        windows = windows.reshape(len(index), channels, side * side)
+        far = torch.zeros(len(index), dtype=torch.float32)
+        if share is not None:
+            near = F.avg_pool2d(share[None], side, stride=1)[0].flatten()[index]
+            far = -_FAR * (near / near.max().clamp_min(1e-12)).clamp_min(1e-6).log()
+        variance = float(source[:, known].var(1, correction=0).sum().clamp_min(1e-8))
+        squares = (windows**2).sum(1)
+        return cls(side, rows, columns, windows.flatten(1), squares, variance, far, (height, width))
+
+    def errors(self, goal: Tensor, weight: Tensor) -> Tensor:
+        """(n,) weighted mean squared distances to a goal (C, p, p), weights (p, p), in the variance."""
+        cross = self.values @ (goal * weight).flatten()
+        total = self.squares @ weight.flatten() - 2 * cross + (goal**2 * weight).sum()
+        return total / weight.sum().clamp_min(1) / self.variance
+
+
+def _lay(
+    image: Tensor,
+    hole: Tensor,
+    pieces: _Pieces,
+    depth: float | None,
+    periodic: Periodic,
+    generator: torch.Generator,
+) -> tuple[Tensor, float]:
+    """One attempt, and what its pieces cost; see `peel`."""
+    side, result, filled = pieces.side, image.clone(), ~hole
+    left = hole if depth is None else hole & (distance(filled, depth + 1, periodic=periodic) <= depth)
+    away = distance(hole, float(side), periodic=periodic)
+    weights = torch.where(
+        filled, 1 + _AT_EDGE * torch.exp((1 - away) / _EDGE), 0.0 if depth is None else _GUESS
+    )
+    left, use, total = left.clone(), torch.zeros(pieces.size, dtype=torch.float32), 0.0
+    places = _Places(filled, left, side, periodic, generator)
+    while bool(left.any()):
+        y, x = places.best()
+        goal, known, new = result[:, y, x], filled[y, x], left[y, x]
+        weight = weights[y, x]
+        used = F.avg_pool2d(use[None], side, stride=1)[0][pieces.rows, pieces.columns]
+        noise = torch.rand(len(used), generator=generator, dtype=torch.float32)
+        cost = pieces.errors(goal, weight) + pieces.far + _USE * used + _NOISE * noise
         found = int(cost.argmin())
-        new = windows[found].view_as(goal)
-        result[:, y[:, None], x] = torch.where(mask, goal, new)
-        filled[y[:, None], x] = True
-        row, column = int(rows[found]), int(columns[found])
-        use[row : row + piece, column : column + piece] += 1
-    return result.to(image)
+        total += float(cost[found]) * int(new.sum())
+        piece = pieces.values[found].view_as(goal)
+        old = ((distance(~known, _JOIN + 1) - 0.5) / _JOIN).clamp(0, 1)  # fades into what was laid
+        old = torch.where(hole[y, x], old, 1.0)
+        result[:, y, x] = torch.where(new, piece, torch.where(known, torch.lerp(piece, goal, old), goal))
+        weights[y, x] = torch.where(new, 1.0, weight)
+        filled[y, x], left[y, x] = known | new, False
+        places.update(y, x)
+        row, column = int(pieces.rows[found]), int(pieces.columns[found])
+        use[row : row + side, column : column + side] += 1
+    return result, total
+
+
+class _Places:
+    """How good every place is to lay the next piece at.
+
+    Args:
+        filled, left: (H, W) bool: pixels that are known or were laid; pixels to be laid. Both may change,
+            followed by `update`.
+        side, periodic, generator: see `peel`.
+    """
+
+    def __init__(
+        self, filled: Tensor, left: Tensor, side: int, periodic: Periodic, generator: torch.Generator
+    ) -> None:
+        self.filled, self.left, self.side, self.periodic = filled, left, side, periodic
+        self.size = [n if wraps else n - side + 1 for n, wraps in zip(filled.shape, periodic, strict=True)]
+        self.noise = 0.01 * torch.rand(self.size, generator=generator, dtype=torch.float32)
+        self.score = torch.empty(self.size, dtype=torch.float32)
+        self._score([(0, n) for n in self.size])
+
+    def best(self) -> tuple[Tensor, Tensor]:
+        """The pixels of the best place: (p, 1) rows and (1, p) columns."""
+        top, left = divmod(int(self.score.argmax()), self.size[1])
+        reach = torch.arange(self.side)
+        height, width = self.filled.shape
+        return ((reach + top) % height)[:, None], ((reach + left) % width)[None]
+
+    def update(self, y: Tensor, x: Tensor) -> None:
+        """Tell that something changed in there."""
+        spans = []
+        for first, n, wraps in zip((int(y[0, 0]), int(x[0, 0])), self.size, self.periodic, strict=True):
+            start, end = first - self.side + 1, first + self.side
+            spans.append((start, end) if wraps else (max(0, start), min(n, end)))
+        self._score(spans)
+
+    def _score(self, spans: list[tuple[int, int]]) -> None:
+        """Judge the places of some rows and columns [start, end), of a torus where the image is one."""
+        rows, columns = (torch.arange(*span) % n for span, n in zip(spans, self.size, strict=True))
+        y, x = (
+            torch.arange(start, end + self.side - 1) % n
+            for (start, end), n in zip(spans, self.filled.shape, strict=True)
+        )
+        seen, todo = (
+            F.avg_pool2d(mask[y[:, None], x].float()[None], self.side, stride=1)[0]
+            for mask in (self.filled, self.left)
+        )
+        score = todo.clamp(max=1 - _SEEN) - (seen - _SEEN).abs() + self.noise[rows[:, None], columns]
+        self.score[rows[:, None], columns] = torch.where(todo > 0, score, -torch.inf)
