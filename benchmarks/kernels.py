@@ -118,7 +118,7 @@ def _plain(x: Tensor, y: Tensor, psi: Tensor) -> Tensor:
     """The cells as most code finds them."""
     bias = y.square().sum(1) - psi
     rows = 64 if x.device.type == "cpu" else 8192
-    return torch.cat([torch.addmm(bias, part, y.T, alpha=-2).min(1).indices for part in x.split(rows)])
+    return torch.cat([torch.addmm(bias, part, y.T, alpha=-2).min(1).indices for part in torch.split(x, rows)])
 
 
 def _seconds(call: Callable[[], object], least: float, device: str) -> float:
