@@ -22,7 +22,7 @@ from texot.cli.run import start
 def export(model: Path, output: Path, overwrite: bool) -> None:
     """Write MODEL, a file of 'texot train', as an ONNX network: noise in, image out, any size.
 
-    Needs the extra texot[onnx].
+    A model of several exemplars takes their weights as one more input. Needs the extra texot[onnx].
     """
     start()
     from texot.errors import OutputError

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("texot")
 JSON_INTERVAL = 0.2  # seconds between two step events of one stage
+_WORTH_A_BAR = 1.0  # seconds that an image will take
 
 
 class Quiet:
@@ -47,8 +48,11 @@ class Quiet:
     def step(self, state: "State") -> None:
         """One step is done."""
 
+    def part(self, done: int, total: int, seconds: float) -> None:
+        """Some pixels of an image are made, of all of them, in so many seconds."""
+
     def done(self, **facts: Any) -> None:
-        """One image is written: its output, loss and seconds."""
+        """One image is written: its output, seconds and, where there is one, loss."""
 
     def say(self, line: str) -> None:
         """Something that the user should know and that is no error."""
@@ -69,26 +73,40 @@ class Bar(Quiet):
             if state.step == state.stage_steps:
                 print(f"{place}: loss {state.loss:.4g} after {state.seconds:.1f} s", file=sys.stderr)
             return
+        bar = self._opened(state.total_steps, "{n_fmt}/{total_fmt}{postfix}")
+        bar.set_description(place, refresh=False)
+        bar.set_postfix_str(f"loss {state.loss:.4g}, {_clock(state.seconds_left)} left", refresh=False)
+        bar.update(state.total_step - bar.n)
+
+    def part(self, done: int, total: int, seconds: float) -> None:
+        """Move the bar, where stderr is a terminal and there are seconds to wait."""
+        left = seconds * (total / done - 1)
+        if not sys.stderr.isatty() or (self.bar is None and seconds + left < _WORTH_A_BAR):
+            return
+        bar = self._opened(total, "{percentage:.0f}%{postfix}")
+        bar.set_description("sample", refresh=False)
+        bar.set_postfix_str(f"{done / 1e6 / seconds:.1f} megapixels/s, {_clock(left)} left", refresh=False)
+        bar.update(done - bar.n)
+
+    def _opened(self, total: int, figures: str) -> "tqdm[None]":
         if self.bar is None:
             sized = os.get_terminal_size(sys.stderr.fileno()).columns > 0  # not where programs play terminal
             self.bar = tqdm(
-                total=state.total_steps,
+                total=total,
                 leave=False,
                 dynamic_ncols=sized,
                 ncols=None if sized else 80,
                 nrows=None if sized else 24,
-                desc=place,
-                bar_format="{desc}|{bar}| {n_fmt}/{total_fmt}{postfix}",
+                bar_format="{desc}|{bar}| " + figures,
             )
-        self.bar.set_description(place, refresh=False)
-        self.bar.set_postfix_str(f"loss {state.loss:.4g}, {_clock(state.seconds_left)} left", refresh=False)
-        self.bar.update(state.total_step - self.bar.n)
+        return self.bar
 
     def done(self, **facts: Any) -> None:
         """Close the bar and say what was written, in one line."""
         self.close()
         if not facts["interrupted"]:
-            self.say(f"wrote {facts['output']} (loss {facts['loss']:.4g}, {facts['seconds']:.1f} s)")
+            loss = f"loss {facts['loss']:.4g}, " if "loss" in facts else ""
+            self.say(f"wrote {facts['output']} ({loss}{facts['seconds']:.1f} s)")
 
     def say(self, line: str) -> None:
         """Print above the bar."""
@@ -130,6 +148,15 @@ class Json(Quiet):
             "scale n_scales step stage_steps total_step total_steps loss marginal_error seconds seconds_left"
         )
         self._event("step", **{name: getattr(state, name) for name in names.split()})
+
+    def part(self, done: int, total: int, seconds: float) -> None:
+        """Emit a step event, a few a second and the last: pixels are its steps."""
+        now = time.monotonic()
+        if now - self.last < JSON_INTERVAL and done != total:
+            return
+        self.last = now
+        left = seconds * (total / done - 1)
+        self._event("step", total_step=done, total_steps=total, seconds=seconds, seconds_left=left)
 
     def done(self, **facts: Any) -> None:
         """Emit the done event."""

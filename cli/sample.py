@@ -12,8 +12,9 @@ import click
 
 from texot import __version__
 from texot.cli.errors import bad_option
+from texot.cli.interpolate import weights
 from texot.cli.options import FILE, device, example, report_options, whole
-from texot.cli.progress import reporter
+from texot.cli.progress import Quiet, reporter
 from texot.cli.run import start, use_threads
 
 if TYPE_CHECKING:
@@ -32,11 +33,23 @@ def place(value: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+def area(value: str) -> tuple[int, int, int, int]:
+    """Parser of X,Y,WxH."""
+    found = re.fullmatch(
+        r"\s*([+-]?\d{1,12})\s*,\s*([+-]?\d{1,12})\s*,\s*(\d{1,12})\s*x\s*(\d{1,12})\s*", value
+    )
+    if not found:
+        raise click.BadParameter(f"{value!r} is no area: expected X,Y,WxH in pixels, such as 0,0,4096x1024.")
+    return int(found[1]), int(found[2]), int(found[3]), int(found[4])
+
+
 @click.command(
     short_help="Make images of a learned texture.",
     epilog=example(
         "texot sample pebbles.safetensors -o big.png --size 2048x1024 --seed 7",
         "texot sample pebbles.safetensors -o part.png --tile none --at 4096,0 --size 512x512",
+        "texot sample between.safetensors -o mix.png --weights 0.3,0.7",
+        "texot sample between.safetensors -o gradient.png --map horizontal --size 1024x256",
     ),
 )
 @click.argument("model", type=FILE)
@@ -60,9 +73,26 @@ def place(value: str) -> tuple[int, int]:
 @click.option(
     "--tile",
     type=click.Choice(["both", "x", "y", "none"]),
-    default="both",
-    show_default=True,
-    help="Axes along which copies of the result continue each other; none: a window of an endless plane.",
+    help="Axes along which copies of the result continue each other; none: a window of an endless plane; "
+    "default: both, not along a map.",
+)
+@click.option(
+    "--weights",
+    metavar="X,X,...",
+    type=weights,
+    help="How much of each exemplar, of a model of several; default: equal parts.",
+)
+@click.option(
+    "--map",
+    "map_",
+    metavar="horizontal|vertical|radial|IMAGE",
+    help="Weights that vary: from the first exemplar on one side to the last, or black to white of an IMAGE.",
+)
+@click.option(
+    "--map-area",
+    metavar="X,Y,WxH",
+    type=area,
+    help="Part of the plane that the map covers; default: the result.",
 )
 @click.option(
     "--seed",
@@ -99,12 +129,20 @@ def sample(
     threads: int | None,
     progress: str,
     quiet: bool,
+    weights: list[float] | None,
+    map_: str | None,
+    map_area: tuple[int, int, int, int] | None,
     **window: Any,
 ) -> None:
     """Make an image of the texture that MODEL has learned, and write it to OUT.
 
     MODEL is a file that 'texot train' wrote. Large images are written tile by tile, in little memory.
     """
+    if weights and map_:
+        raise click.UsageError("--weights and --map both say how much of each: give one of the two.")
+    if map_area and not map_:
+        raise click.UsageError("--map-area says where a map lies: give --map as well.")
+    window.update(weights=weights, weight_map=map_, map_area=map_area)
     names = _names(output, seed, count)
     with reporter(progress, quiet) as report:
         free = start()
@@ -114,15 +152,20 @@ def sample(
         generator = Generator.load(model, device=device)
         with bad_option("--size"):
             window["size"] = parse_size(window["size"], generator.exemplar_size)
+        inputs = [model, *([Path(map_)] if map_ and map_ not in _MAPS else [])]
         for name in names:
-            _check(name, model, overwrite)
+            _check(name, inputs, overwrite)
+        generator.check_mix(weights, map_)
         use_threads(threads, free, report)
         window["workers"] = share_cores(generator)
         for number, name in enumerate(names):
             begun = time.perf_counter()
             report.start(version=__version__, output=name, seed=seed + number, size=window["size"])
-            _write(generator, name, {**window, "seed": seed + number})
-            report.say(f"wrote {name} ({time.perf_counter() - begun:.1f} s)")
+            _write(generator, name, {**window, "seed": seed + number}, report)
+            report.done(output=name, seconds=time.perf_counter() - begun, interrupted=False)
+
+
+_MAPS = ("horizontal", "vertical", "radial")
 
 
 def _names(output: str, seed: int, count: int) -> list[str]:
@@ -139,7 +182,7 @@ def _names(output: str, seed: int, count: int) -> list[str]:
     return [re.sub(_SEED, f"{n:0{found[1] or 1}}", output) if found else output for n in seeds]
 
 
-def _check(name: str, model: Path, overwrite: bool) -> None:
+def _check(name: str, inputs: list[Path], overwrite: bool) -> None:
     """Refuse an output that cannot be written, before any work is done."""
     from texot.errors import OutputError
     from texot.files.write import check_output
@@ -151,16 +194,17 @@ def _check(name: str, model: Path, overwrite: bool) -> None:
             )
         return
     check_output(name)
-    if Path(name).resolve() == model.resolve():
+    if Path(name).resolve() in [path.resolve() for path in inputs]:
         raise click.UsageError(f"{name} would be used twice.", click.get_current_context())
     if Path(name).exists() and not overwrite:
         raise OutputError(f"{name} exists and --no-overwrite protects it: choose another name")
 
 
-def _write(generator: "Generator", name: str, window: dict[str, Any]) -> None:
+def _write(generator: "Generator", name: str, window: dict[str, Any], report: Quiet) -> None:
     """One image, row-block by row-block where its format can."""
     import torch
 
+    from texot.engine.shares import tiled_axes
     from texot.files.stream import STREAMED, stream_png, write_rows
     from texot.files.write import write_image
 
@@ -170,24 +214,22 @@ def _write(generator: "Generator", name: str, window: dict[str, Any]) -> None:
         "texot": __version__,
         "size": [width, height],
         "at": list(window["at"]),
-        "tile": window["tile"],
+        "tile": window["tile"] or tiled_axes(window["weight_map"]),
         "seed": window["seed"],
         "exemplar_sha256": generator.facts.get("exemplar_sha256"),
+        **generator.mix_settings(window["weights"], window["weight_map"], window["map_area"]),
     }
+    blocks = row_blocks(generator, window, report)
     text = {"texot": json.dumps(about, sort_keys=True)}
     mode, icc = generator.mode, generator.icc_profile
     if name == "-":
         stream = sys.stdout.buffer
-        stream_png(
-            row_blocks(generator, window), stream, size=(width, height), mode=mode, text=text, icc_profile=icc
-        )
+        stream_png(blocks, stream, size=(width, height), mode=mode, text=text, icc_profile=icc)
         stream.flush()
     elif name.lower().endswith(STREAMED):
-        write_rows(
-            row_blocks(generator, window), name, size=(width, height), mode=mode, text=text, icc_profile=icc
-        )
+        write_rows(blocks, name, size=(width, height), mode=mode, text=text, icc_profile=icc)
     else:
-        image = torch.cat(list(row_blocks(generator, window)), 1)
+        image = torch.cat(list(blocks), 1)
         write_image(image, name, mode=mode, icc_profile=icc)
 
 
@@ -202,14 +244,17 @@ def share_cores(generator: "Generator") -> int:
     return workers
 
 
-def row_blocks(generator: "Generator", window: dict[str, Any]) -> "Iterator[Tensor]":
-    """The image from top to bottom, (C, h, width): a row of tiles at a time."""
+def row_blocks(generator: "Generator", window: dict[str, Any], report: Quiet) -> "Iterator[Tensor]":
+    """The image from top to bottom, (C, h, width): a row of tiles at a time, each tile told to the report."""
     import torch
 
     block: list[Tensor] = []
-    width = window["size"][0]
-    for _top, left, tile in generator.tiles(**window):
+    width, height = window["size"]
+    total, begun = width * height, time.perf_counter()
+    for top, left, tile in generator.tiles(**window):
         block.append(tile)
+        done = top * width + (left + tile.shape[2]) * tile.shape[1]
+        report.part(done, total, time.perf_counter() - begun)
         if left + tile.shape[2] == width:
             yield torch.cat(block, 2)
             block = []

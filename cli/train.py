@@ -40,9 +40,12 @@ def duration(value: str) -> float:
 
 @click.command(
     short_help="Learn a texture, to sample any size of it.",
-    epilog=example("texot train samples/pebbles.jpg -o pebbles.safetensors"),
+    epilog=example(
+        "texot train samples/pebbles.jpg -o pebbles.safetensors",
+        "texot train samples/pebbles.jpg samples/gravel.jpg -o between.safetensors",
+    ),
 )
-@click.argument("exemplar", type=FILE)
+@click.argument("exemplars", type=FILE, nargs=-1, required=True, metavar="EXEMPLAR...")
 @click.option(
     "-o", "--output", metavar="MODEL", type=FILE, required=True, help="Model to write: .safetensors."
 )
@@ -59,7 +62,12 @@ def duration(value: str) -> float:
     show_default=True,
     help="Our best, or network and schedule as published (slow).",
 )
-@click.option("--steps", metavar="N", type=whole(1, 10**7), help="Training steps in all; default: 2100.")
+@click.option(
+    "--steps",
+    metavar="N",
+    type=whole(1, 10**7),
+    help="Training steps in all; default: 2100, for each further EXEMPLAR 1050 more.",
+)
 @click.option(
     "--time-limit", metavar="TIME", type=duration, help="Train at most this long (90s, 10m, 1h): fewer steps."
 )
@@ -108,7 +116,7 @@ def duration(value: str) -> float:
 @compute_options()
 @report_options()
 def train(
-    exemplar: Path,
+    exemplars: tuple[Path, ...],
     output: Path,
     overwrite: bool,
     checkpoint_every: int,
@@ -123,6 +131,7 @@ def train(
 ) -> None:
     """Train a network on the image EXEMPLAR and write it to MODEL.
 
+    Several EXEMPLARs make one network of them all and of the textures between; 'texot sample' takes weights.
     Ctrl-C writes a checkpoint, from which --resume goes on.
     """
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
@@ -133,16 +142,16 @@ def train(
         from texot.generator.processes import Processes
         from texot.generator.training import Trainer
 
-        source = read_exemplar(exemplar)
-        aside = _check_names(exemplar, output, overwrite)
+        sources = [read_exemplar(exemplar) for exemplar in exemplars]
+        aside = _check_names(exemplars, output, overwrite)
         use_threads(threads, free, report)
         before = load_checkpoint(aside) if resume else None
         if aside.exists() and not resume:
             report.say(f"training anew: {aside} will be replaced (--resume would go on from it)")
         processes = Processes.from_environment(options["device"])
-        trainer = Trainer(source, resume=before, processes=processes, **options)
+        trainer = Trainer(sources, resume=before, processes=processes, **options)
         journal = TrainingLog(log_dir if first else None, preview_every, len(trainer.losses))
-        report.start(version=__version__, output=output, seed=options["seed"], size=source.size)
+        report.start(version=__version__, output=output, seed=options["seed"], size=sources[0].size)
         with CtrlC() as ctrl_c, _Term(ctrl_c) as term:
             for state in trainer:
                 ctrl_c.keep()
@@ -169,7 +178,7 @@ def train(
         report.done(output=output, loss=state.loss, seconds=state.seconds, interrupted=False)
 
 
-def _check_names(exemplar: Path, output: Path, overwrite: bool) -> Path:
+def _check_names(exemplars: tuple[Path, ...], output: Path, overwrite: bool) -> Path:
     """The checkpoint's name, once it is sure that model and checkpoint can be written."""
     from texot.errors import OutputError
     from texot.files.stream import check_writable
@@ -179,7 +188,7 @@ def _check_names(exemplar: Path, output: Path, overwrite: bool) -> Path:
     check_writable(output)
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists and --no-overwrite protects it: choose another name")
-    if output.resolve() == exemplar.resolve():
+    if output.resolve() in [exemplar.resolve() for exemplar in exemplars]:
         raise click.UsageError(f"{output} would be used twice.", click.get_current_context())
     aside = output.with_name(output.name + ".checkpoint")
     check_writable(aside)

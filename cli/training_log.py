@@ -72,12 +72,19 @@ class TrainingLog:
             self._metrics.close()
 
     def _preview(self, trainer: "Trainer", state: "State") -> None:
-        """The averaged network's texture, at the scale that it has reached."""
+        """The averaged network's texture, at the scale that it has reached; from first to last."""
         from texot.files.write import write_image
+        from texot.generator.weight_map import WeightMap
 
         assert self.folder is not None
         side = 256 >> state.scale
-        image = trainer.averaged().sample(_PREVIEW_SEED, (0, 0), (side, side), scale=state.scale)
+        network, shares, width = trainer.averaged(), None, side
+        count = network.architecture.textures
+        if count > 1:
+            width = 2 * count * side
+            area = 0, 0, 256, width << state.scale
+            shares = WeightMap("horizontal", count, area, network.architecture.n_scales)
+        image = network.sample(_PREVIEW_SEED, (0, 0), (side, width), scale=state.scale, shares=shares)
         write_image(image, self.folder / f"preview-{state.total_step:06}.png", mode=trainer.source.mode)
         self._plot()
 

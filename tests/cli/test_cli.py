@@ -434,13 +434,15 @@ def test_help_ends_in_an_example_that_runs(folder: Path, path: list[str]) -> Non
     if path == ["desktop"]:
         pytest.importorskip("PySide6.QtWidgets", reason="the window needs Qt", exc_type=ImportError)
     Path("samples").mkdir()
-    Image.open("exemplar.png").save("samples/pebbles.jpg")
-    Image.open("exemplar.png").save("photo.png")
+    for name in ("samples/pebbles.jpg", "samples/gravel.jpg", "photo.png"):
+        Image.open("exemplar.png").save(name)
     mask = Image.new("L", (24, 20))
     mask.paste(255, (8, 8, 14, 14))
     mask.save("mask.png")
-    network = TextureNetwork(Architecture(3, (2, 2), (1, 1), 1, (1, 1)), torch.Generator().manual_seed(0))
-    Generator(network, {"mode": "RGB", "exemplar_size": [24, 20]}).save("pebbles.safetensors")
+    for name, textures in (("pebbles", 1), ("between", 2)):
+        architecture = Architecture(3, (2, 2), (1, 1), 1, (1, 1), textures=textures)
+        network = TextureNetwork(architecture, torch.Generator().manual_seed(0))
+        Generator(network, {"mode": "RGB", "exemplar_size": [24, 20]}).save(f"{name}.safetensors")
     lines = examples(path)
     assert lines[-1].split()[1 : 1 + len(path)] == path, "the example shows another command"
     for line in lines:

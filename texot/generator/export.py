@@ -41,9 +41,11 @@ class _Whole(nn.Module):
         super().__init__()
         self.network, self.window = network, window
 
-    def forward(self, *noise: Tensor) -> Tensor:
-        """(1, C, height, width) in [0, 1]."""
-        image: Tensor = self.network(list(noise), self.window)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """(1, C, height, width) in [0, 1], of the noise and, of several textures, their weights."""
+        count = len(self.window[0])
+        given = [[weights] * count for weights in inputs[count:]]
+        image: Tensor = self.network(list(inputs[:count]), self.window, *given)
         return image.clamp(0, 1)
 
 
@@ -51,7 +53,8 @@ def export_onnx(generator: Generator, path: str | os.PathLike[str]) -> None:
     """Write the network as an ONNX file, whole or not at all.
 
     Inputs are `noise_0` (finest) to `noise_k`, standard normal, of `noise_shapes`; the output `image` is
-    (1, C, height, width) in [0, 1]. The metadata tells the model's facts as JSON under "texot".
+    (1, C, height, width) in [0, 1]. A model of K exemplars also takes `weights` (K,), which sum to 1 and hold
+    for all of the image. The metadata tells the model's facts as JSON under "texot".
 
     Raises:
         TexotError: the package `onnx` is not installed.
@@ -66,6 +69,8 @@ def export_onnx(generator: Generator, path: str | os.PathLike[str]) -> None:
     window = network.window((0, 0), size)
     names = [f"noise_{scale}" for scale in range(network.architecture.n_scales)]
     axes: dict[str, Any] = {name: {2: f"height_{name}", 3: f"width_{name}"} for name in names}
+    textures = network.architecture.textures
+    weights = [torch.full((textures,), 1 / textures)] if textures > 1 else []
     buffer = io.BytesIO()
     # tracing is all that is needed here; torch before 2.5 knows nothing else
     old: dict[str, Any] = (
@@ -75,9 +80,9 @@ def export_onnx(generator: Generator, path: str | os.PathLike[str]) -> None:
         warnings.simplefilter("ignore")  # of torch's exporter, for torch's developers
         torch.onnx.export(
             _Whole(network, window),
-            tuple(network.noise(0, window)),
+            (*network.noise(0, window), *weights),
             cast(Any, buffer),
-            input_names=names,
+            input_names=[*names, *(["weights"] if weights else [])],
             output_names=["image"],
             dynamic_axes={**axes, "image": {2: "height", 3: "width"}},
             opset_version=_OPSET,

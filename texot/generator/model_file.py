@@ -23,9 +23,10 @@ from texot.generator.network import Architecture, PlaneNetwork, TextureNetwork
 from texot.generator.published import PublishedNetwork
 
 FORMAT = "texot-generator"
-VERSION = 1
+VERSIONS = (1, 2)  # of one texture, and of several
 _MOST_BYTES = 2**28
-_MOST = {"colours": 32, "widths": 1024, "fresh": 64, "inner": 64, "blocks": 8}
+MOST_TEXTURES = 16
+_MOST = {"colours": 32, "widths": 1024, "fresh": 64, "inner": 64, "blocks": 8, "textures": MOST_TEXTURES}
 _LEAST = {"inner": 0}
 _MOST_SCALES = 12
 
@@ -55,8 +56,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     """
     about: dict[str, Any] = {
         "format": FORMAT,
-        "version": VERSION,
-        "architecture": asdict(model.network.architecture),
+        "version": version_of(model.network.architecture),
+        "architecture": _stored(model.network.architecture),
         "facts": model.facts,
     }
     if model.license is not None:
@@ -79,11 +80,15 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     try:
         if about.get("format") != FORMAT:
             raise InputError(f"its format is {about.get('format')!r}")
-        if about.get("version") != VERSION:
+        version = about.get("version")
+        if type(version) is not int or version not in VERSIONS:
             raise InputError(
-                f"its version is {about.get('version')!r} and this texot reads {VERSION}: update texot"
+                f"its version is {version!r} and this texot reads up to {VERSIONS[-1]}: update texot"
             )
-        network = build_network(_architecture(about.get("architecture")))
+        architecture = _architecture(about.get("architecture"))
+        if version != version_of(architecture):
+            raise InputError(f"its version {version} is not that of {architecture.textures} textures")
+        network = build_network(architecture)
         _fill(network, tensors)
         facts, license_, icc = about.get("facts"), about.get("license"), about.get("icc_profile")
         if not isinstance(facts, dict) or not isinstance(license_, str | None):
@@ -99,6 +104,19 @@ def load_model(path: str | os.PathLike[str]) -> Model:
             f"{name!r} is no model of texot ({one_line(error)}): expected a file that 'texot train' wrote"
         ) from error
     return Model(network.requires_grad_(False).eval(), facts, license_, profile)
+
+
+def version_of(architecture: Architecture) -> int:
+    """The version of an architecture's file: one texture's is what older versions of texot read too."""
+    return VERSIONS[0] if architecture.textures == 1 else VERSIONS[1]
+
+
+def _stored(architecture: Architecture) -> dict[str, Any]:
+    """An architecture as a file of its version has it."""
+    found = asdict(architecture)
+    if architecture.textures == 1:
+        del found["textures"]
+    return found
 
 
 def build_network(architecture: Architecture, generator: torch.Generator | None = None) -> PlaneNetwork:
@@ -167,14 +185,15 @@ def _architecture(stored: object) -> Architecture:
     Raises:
         InputError: it is none.
     """
-    if not isinstance(stored, dict) or set(stored) != {*_MOST, "published"}:
+    if not isinstance(stored, dict) or set(stored) - {"textures"} != {*_MOST, "published"} - {"textures"}:
         raise InputError("its architecture is damaged")
+    stored = {"textures": 1, **stored}
     if not isinstance(stored["published"], bool):
         raise InputError("its architecture's network is none of texot's")
     values: dict[str, Any] = {"published": stored["published"]}
     for key, most in _MOST.items():
         value = stored[key]
-        single = key in ("colours", "inner")
+        single = key in ("colours", "inner", "textures")
         entries = [value] if single else value
         if not isinstance(entries, list) or not 1 <= len(entries) <= _MOST_SCALES:
             raise InputError(f"its architecture's {key} are damaged")
@@ -184,6 +203,8 @@ def _architecture(stored: object) -> Architecture:
         values[key] = value if single else tuple(entries)
     if not len(values["widths"]) == len(values["fresh"]) == len(values["blocks"]):
         raise InputError("its architecture's scales do not agree")
+    if values["published"] and values["textures"] > 1:
+        raise InputError("its architecture is of several textures, which the published network is not")
     return Architecture(**values)
 
 

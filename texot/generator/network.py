@@ -16,7 +16,7 @@ improving the image quality of StyleGAN", arXiv 1912.04958), norms of pixels (Ka
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
@@ -25,11 +25,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from texot.generator.layers import (
+    SLOPE,
+    Block,
+    Mixed,
+    apply,
+    centred,
+    convolution,
+    cut,
+    inside,
+    mixed_convolution,
+)
 from texot.generator.noise import plane_noise
 from texot.generator.window import Span, spans
-
-_SLOPE = 0.2
-_EPS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ class Architecture:
         inner: noise channels inside every convolution layer.
         blocks: blocks at every scale.
         published: whether it is the network of the paper, see `texot.generator.published`.
+        textures: number K of textures that it is between; 1: it makes one, and takes no weights.
     """
 
     colours: int
@@ -51,6 +60,7 @@ class Architecture:
     inner: int = 4
     blocks: tuple[int, ...] = (1, 1, 1, 2)
     published: bool = False
+    textures: int = 1
 
     @property
     def n_scales(self) -> int:
@@ -74,31 +84,8 @@ class Architecture:
 Window = tuple[tuple[Span, ...], tuple[Span, ...]]
 """Spans of rows and of columns."""
 
-
-class Block(nn.Module):
-    """Two 3x3 convolutions with noise, beside a 1x1 skip; 2 pixels fewer on every side.
-
-    Args:
-        channels_in, channels_out: of the features.
-        inner: noise channels of each of the two layers.
-    """
-
-    def __init__(self, channels_in: int, channels_out: int, inner: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels_in, channels_out, 3)
-        self.second = nn.Conv2d(channels_out, channels_out, 3)
-        self.skip = nn.Conv2d(channels_in, channels_out, 1)
-        self.noise = nn.ModuleList(nn.Conv2d(inner, channels_out, 1, bias=False) for _ in range(2))
-
-    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
-        """Features (1, c, h - 4, w - 4) of x (1, c', h, w), with noise (1, 2 inner, h, w)."""
-        first, second = noise.chunk(2, 1)
-        # in place, an eighth faster; no result that a gradient needs is lost
-        y = self.first(_norm(x)).add_(self.noise[0](inside(first, 1)))
-        y = self.second(_norm(F.leaky_relu_(y, _SLOPE))).add_(self.noise[1](inside(second, 2)))
-        y = F.leaky_relu_(y, _SLOPE)
-        found: Tensor = self.skip(inside(x, 2)).add_(y).mul_(math.sqrt(0.5))
-        return found
+Shares = Callable[[int, Tensor, Tensor], Tensor]
+"""Weights (K, h, w) of the textures at rows and columns of a scale, see `texot.generator.weight_map`."""
 
 
 class PlaneNetwork(nn.Module):
@@ -115,8 +102,8 @@ class PlaneNetwork(nn.Module):
         """The scale that a parameter belongs to."""
         raise NotImplementedError
 
-    def match_moments(self, mean: Tensor, deviation: Tensor, *, side: int = 256) -> None:
-        """Give the texture these channel means and deviations (C,), where the network has a way to.
+    def match_moments(self, mean: Tensor, deviation: Tensor, *, side: int = 256, texture: int = 0) -> None:
+        """Give a texture these channel means and deviations (C,), where the network has a way to.
 
         Measured on a sample of side x side pixels.
         """
@@ -168,14 +155,30 @@ class PlaneNetwork(nn.Module):
         *,
         scale: int = 0,
         periods: tuple[int | None, int | None] = (None, None),
+        shares: Tensor | Shares | None = None,
     ) -> Tensor:
-        """A window (C, height, width) of the texture of a seed; arguments as in `window`."""
+        """A window (C, height, width) of the texture of a seed; arguments as in `window`.
+
+        Args:
+            shares: weights (K,) of the textures, or a function of the place; None for one texture.
+        """
         window = self.window(at, size, scale=scale, periods=periods)
         noise = self.noise(seed, window)
         if not torch.is_grad_enabled():  # an eighth faster; training would differ in its last digits
             noise = [part.contiguous(memory_format=torch.channels_last) for part in noise]
-        image: Tensor = self(noise, window)[0].contiguous()
+        given = () if shares is None else (self.shares(shares, window),)
+        image: Tensor = self(noise, window, *given)[0].contiguous()
         return image
+
+    def shares(self, shares: Tensor | Shares, window: Window) -> list[Tensor]:
+        """Weights of the textures at each of a window's scales, finest first: (K,), or (K, h, w) as noise."""
+        if isinstance(shares, Tensor):
+            return [shares.to(self.device)] * len(window[0])
+        first = self.architecture.n_scales - len(window[0])
+        return [
+            shares(first + k, rows.positions, columns.positions).to(self.device)
+            for k, (rows, columns) in enumerate(zip(*window, strict=True))
+        ]
 
 
 class TextureNetwork(PlaneNetwork):
@@ -192,47 +195,60 @@ class TextureNetwork(PlaneNetwork):
         self.scales = nn.ModuleList()
         self.colours = nn.ModuleList()
         self.carry = nn.ModuleList(
-            nn.Conv2d(coarse, a.carried(scale), 1) for scale, coarse in enumerate(a.widths[1:])
+            convolution(a.textures, coarse, a.carried(scale), 1) for scale, coarse in enumerate(a.widths[1:])
         )
         for scale, width in enumerate(a.widths):
             before = a.carried(scale) if scale + 1 < a.n_scales else 0
             widths = [before + a.fresh[scale], *([width] * a.blocks[scale])]
-            self.scales.append(nn.ModuleList(Block(w_in, w_out, a.inner) for w_in, w_out in pairwise(widths)))
-            self.colours.append(nn.Conv2d(width, a.colours, 1))
-        self.register_buffer("mean", torch.full((a.colours,), 0.5))
-        self.register_buffer("contrast", torch.eye(a.colours).repeat(a.n_scales, 1, 1))
+            self.scales.append(
+                nn.ModuleList(Block(w_in, w_out, a.inner, a.textures) for w_in, w_out in pairwise(widths))
+            )
+            self.colours.append(convolution(a.textures, width, a.colours, 1))
+        mean, contrast = torch.full((a.colours,), 0.5), torch.eye(a.colours).repeat(a.n_scales, 1, 1)
+        several = a.textures > 1
+        self.register_buffer("mean", mean.repeat(a.textures, 1) if several else mean)
+        self.register_buffer("contrast", contrast.repeat(a.textures, 1, 1, 1) if several else contrast)
         self._start(generator)
 
     mean: Tensor
-    """(C,), added at the coarsest scale."""
+    """(C,), added at the coarsest scale; of several textures (K, C)."""
     contrast: Tensor
-    """(n_scales, C, C), the roots A_k of covariances."""
+    """(n_scales, C, C), the roots A_k of covariances; of several textures (K, n_scales, C, C)."""
+
+    def parts(self) -> list[tuple[Tensor, Tensor]]:
+        """Views of every texture's mean and contrast."""
+        if self.architecture.textures == 1:
+            return [(self.mean, self.contrast)]
+        return list(zip(self.mean, self.contrast, strict=True))
 
     @torch.no_grad()
     def _start(self, generator: torch.Generator | None) -> None:
         """Weights that keep the variance of what passes through, and noise a third of it."""
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                fan = module.weight[0].numel()
-                gain = math.sqrt(2 / (1 + _SLOPE**2)) if module.kernel_size == (3, 3) else 1.0
-                values = torch.randn(module.weight.shape, generator=generator, dtype=torch.float32)
-                module.weight.copy_(values * gain / math.sqrt(fan))
+            if isinstance(module, (nn.Conv2d, Mixed)):
+                count = module.textures if isinstance(module, Mixed) else 1
+                outputs, *shape = module.weight.shape
+                gain = math.sqrt(2 / (1 + SLOPE**2)) if shape[1] == 3 else 1.0
+                values = torch.randn(outputs // count, *shape, generator=generator, dtype=torch.float32)
+                # all textures from one start: only so are networks between theirs any good
+                module.weight.copy_((values * gain / math.sqrt(math.prod(shape))).repeat(count, 1, 1, 1))
                 if module.bias is not None:
                     module.bias.zero_()
             if isinstance(module, Block):
                 for layer in module.noise:
-                    cast(nn.Conv2d, layer).weight.mul_(0.3)
+                    cast("nn.Conv2d | Mixed", layer).weight.mul_(0.3)
 
     def scale_of(self, name: str) -> int:
         """See `PlaneNetwork`: names are scales.0.first.weight, colours.3.bias."""
         return int(name.split(".")[1])
 
-    def forward(self, noise: list[Tensor], window: Window) -> Tensor:
+    def forward(self, noise: list[Tensor], window: Window, shares: list[Tensor] | None = None) -> Tensor:
         """The image (1, C, h, w) of a window; values are not clipped to [0, 1].
 
         Args:
             noise: see `noise`; the network starts as many scales before the last as there are.
             window: see `window`.
+            shares: weights of the textures, see `shares`; None for a network of one.
         """
         features: Tensor | None = None
         image: Tensor | None = None
@@ -242,8 +258,10 @@ class TextureNetwork(PlaneNetwork):
             scale = first + k
             rows, columns = window[0][k], window[1][k]
             fresh, inner = noise[k][:, : a.fresh[scale]], noise[k][:, a.fresh[scale] :]
+            here = None if shares is None else shares[k]
             if features is not None:
-                carried = self.carry[scale](features)
+                coarser = None if shares is None else shares[k + 1]
+                carried = apply(self.carry[scale], features, coarser)
                 features = F.interpolate(carried, scale_factor=2, mode="bilinear", align_corners=False)
                 features = cut(features, rows.features, columns.features, fresh.shape[2:])
                 features = torch.cat([features, fresh], 1)
@@ -251,51 +269,50 @@ class TextureNetwork(PlaneNetwork):
                 features = fresh
             for number, block in enumerate(cast("Iterable[Block]", self.scales[scale])):
                 mine = inner[:, 2 * number * a.inner : 2 * (number + 1) * a.inner]
-                features = block(features, inside(mine, 2 * number))
-            detail = F.conv2d(self.colours[scale](features), self.contrast[scale][:, :, None, None])
+                features = block(features, inside(mine, 2 * number), here)
+            detail = self._contrasted(apply(self.colours[scale], features, here), scale, here)
             if image is None:
-                image = detail + self.mean[:, None, None]
+                image = detail + self._mean(here, detail.shape[2:])
             else:
                 image = F.interpolate(image, scale_factor=2, mode="bicubic", align_corners=False)
                 image = detail + cut(image, rows.colours, columns.colours, detail.shape[2:])
         assert image is not None
         return image
 
+    def _contrasted(self, detail: Tensor, scale: int, shares: Tensor | None) -> Tensor:
+        if shares is None:
+            return F.conv2d(detail, self.contrast[scale][:, :, None, None])
+        kernels = self.contrast[:, scale].flatten(0, 1)[:, :, None, None]
+        return mixed_convolution(detail, kernels, None, shares)
+
+    def _mean(self, shares: Tensor | None, size: tuple[int, ...]) -> Tensor:
+        """(C, 1, 1), or (C, h, w) where weights vary."""
+        if shares is None:
+            return self.mean[:, None, None]
+        if shares.ndim == 1:
+            return (shares[:, None] * self.mean).sum(0)[:, None, None]
+        return torch.einsum("khw,kc->chw", centred(shares, size), self.mean)
+
     @torch.no_grad()
-    def match_moments(self, mean: Tensor, deviation: Tensor, *, side: int = 256, n_iter: int = 2) -> None:
-        """Give the texture these channel moments, exactly where nothing is clipped to [0, 1].
+    def match_moments(
+        self, mean: Tensor, deviation: Tensor, *, side: int = 256, texture: int = 0, n_iter: int = 2
+    ) -> None:
+        """Give a texture these channel moments, exactly where nothing is clipped to [0, 1].
 
         The image is linear in `mean` and in the rows of `contrast`: both are scaled, measured on one sample.
 
         Args:
             mean, deviation: (C,).
             side: of that sample, in pixels.
+            texture: the number of it, of several.
             n_iter: repetitions, since clipping moves the moments.
         """
+        own, contrast = self.parts()[texture]
+        count = self.architecture.textures
+        shares = None if count == 1 else torch.eye(count)[texture]
         for _ in range(n_iter):
-            image = self.sample(2**62 + 1, (0, 0), (side, side)).clamp(0, 1).flatten(1)
+            image = self.sample(2**62 + 1, (0, 0), (side, side), shares=shares).clamp(0, 1).flatten(1)
             own_deviation, own_mean = torch.std_mean(image, 1, correction=0)
             gain = (deviation / own_deviation.clamp_min(1e-6)).clamp(0.5, 2)
-            self.mean.copy_((self.mean - own_mean) * gain + mean)
-            self.contrast.mul_(gain[:, None])
-
-
-def _norm(x: Tensor) -> Tensor:
-    """Every pixel's channels divided by their root mean square."""
-    return x * torch.rsqrt((x * x).mean(1, keepdim=True) + _EPS)
-
-
-def inside(x: Tensor, margin: int) -> Tensor:
-    """Without the outer pixels."""
-    return x[:, :, margin : x.shape[2] - margin, margin : x.shape[3] - margin] if margin else x
-
-
-def cut(x: Tensor, rows: int | Tensor | None, columns: int | Tensor | None, size: tuple[int, ...]) -> Tensor:
-    """`size` rows and columns of x (1, c, h, w), see `Span.features`."""
-    for axis, (index, length) in enumerate(zip((rows, columns), size, strict=True), 2):
-        assert index is not None
-        if isinstance(index, Tensor):
-            x = x.index_select(axis, index.to(x.device))
-        else:
-            x = x.narrow(axis, index, length)
-    return x
+            own.copy_((own - own_mean) * gain + mean)
+            contrast.mul_(gain[:, None])

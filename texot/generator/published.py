@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from texot.generator.network import Architecture, PlaneNetwork, Window, cut, inside
+from texot.generator.layers import cut, inside
+from texot.generator.network import Architecture, PlaneNetwork, Window
 
 _SLOPE = 0.01
 _STEP = 8  # channels that every scale adds

@@ -15,10 +15,12 @@ from torch import Tensor
 from texot.engine.isolation import own_modes
 from texot.engine.optimise import Synthesis
 from texot.engine.options import TILES, check_choice, check_memory, resolve_device, whole
+from texot.engine.shares import MAPS, Weights, tiled_axes, whole_weights
 from texot.errors import InputError
 from texot.files.sizes import parse_size
 from texot.generator.model_file import Model, load_model, save_model
 from texot.generator.network import PlaneNetwork
+from texot.generator.weight_map import Area, WeightMap
 
 TILE = 256
 """Side of the tiles that large images are made of: their memory bounds that of any sample."""
@@ -100,7 +102,10 @@ class Generator:
         *,
         seed: int = 0,
         at: tuple[int, int] = (0, 0),
-        tile: str = "both",
+        tile: str | None = None,
+        weights: Weights | None = None,
+        weight_map: Any = None,
+        map_area: tuple[int, int, int, int] | None = None,
     ) -> Synthesis:
         """A sample of the texture.
 
@@ -109,7 +114,15 @@ class Generator:
             seed: 0 <= seed < 2**63; each is another plane of the texture.
             at: (x, y) of the sample's first pixel on the plane.
             tile: axes along which the result's opposite edges continue each other, "both", "x", "y" or
-                "none": the plane repeats there after the sample's size.
+                "none": the plane repeats there after the sample's size. None: "both", but no axis along which
+                a map runs.
+            weights: of a model of several exemplars, one for each, not negative; they are made to sum to 1.
+                None: equal.
+            weight_map: weights that vary: "horizontal", "vertical" or "radial", from the first exemplar at
+                the left, the top or the centre to the last, or an image whose black is the first and white
+                the last. Not with `weights`.
+            map_area: (x, y, width, height) of the plane that the map covers; beyond it, its edge goes on.
+                None: the sample. The same area for all makes windows of one plane.
 
         Returns:
             The image, with no losses. Overlapping windows of one seed agree where `tile` is "none".
@@ -119,11 +132,14 @@ class Generator:
         """
         begun = time.perf_counter()
         width, height = parse_size(size, self.exemplar_size)
+        tile = tiled_axes(weight_map) if tile is None else tile
         check_memory(self.network.architecture.colours, (1, 1), (width, height))
         image = torch.empty(self.network.architecture.colours, height, width, dtype=torch.float32)
-        for top, left, part in self.tiles((width, height), seed=seed, at=at, tile=tile):
+        mix: dict[str, Any] = {"weights": weights, "weight_map": weight_map, "map_area": map_area}
+        for top, left, part in self.tiles((width, height), seed=seed, at=at, tile=tile, **mix):
             image[:, top : top + part.shape[1], left : left + part.shape[2]] = part
         settings = {"job": "sample", "seed": seed, "at": list(at), "size": [width, height], "tile": tile}
+        settings.update(self.mix_settings(weights, weight_map, map_area))
         timings = {"total": time.perf_counter() - begun}
         return Synthesis(image, [], [], timings, settings, self.mode, self.icc_profile)
 
@@ -133,7 +149,10 @@ class Generator:
         *,
         seed: int = 0,
         at: tuple[int, int] = (0, 0),
-        tile: str = "both",
+        tile: str | None = None,
+        weights: Weights | None = None,
+        weight_map: Any = None,
+        map_area: tuple[int, int, int, int] | None = None,
         side: int = TILE,
         workers: int = 1,
     ) -> Iterator[tuple[int, int, Tensor]]:
@@ -150,22 +169,85 @@ class Generator:
             (top, left, tile), its place in the sample and its pixels (C, h, w) in [0, 1] on the CPU.
         """
         width, height = parse_size(size, self.exemplar_size)
+        tile = tiled_axes(weight_map) if tile is None else tile
         check_choice("tile", tile, tuple(TILES))
         seed = whole("seed", seed, 0, 2**63 - 1)
         x, y = check_place(at)
         side, workers = whole("side", side, 1), whole("workers", workers, 1, 4096)
         wraps = TILES[tile]
         periods = height if wraps[0] else None, width if wraps[1] else None
+        area = (y, x, height, width) if map_area is None else _area(map_area)
+        shares = self._shares(weights, weight_map, area, periods)
         places = ((top, left) for top in range(0, height, side) for left in range(0, width, side))
 
         def make(place: tuple[int, int]) -> tuple[int, int, Tensor]:
             top, left = place
             part = min(side, height - top), min(side, width - left)
             with own_modes(), torch.no_grad():
-                image = self.network.sample(seed, (y + top, x + left), part, periods=periods)
+                image = self.network.sample(seed, (y + top, x + left), part, periods=periods, shares=shares)
                 return top, left, image.clamp_(0, 1).cpu()
 
         return map(make, places) if workers == 1 else _in_order(make, places, workers)
+
+    @property
+    def n_exemplars(self) -> int:
+        """Number of exemplars, of which samples may mix the textures."""
+        return int(self.network.architecture.textures)
+
+    def check_mix(self, weights: Any, weight_map: Any) -> None:
+        """Refuse weights that this model cannot take.
+
+        Raises:
+            InputError: weights or a map for a model of one exemplar, both, or another number of weights.
+        """
+        if self.n_exemplars == 1 and not (weights is None and weight_map is None):
+            raise InputError(
+                "this model has one exemplar: weights and maps are for what 'texot train' made of several"
+            )
+        if weights is not None and weight_map is not None:
+            raise InputError("weights and weight_map both say how much of each exemplar: give one of the two")
+        if weights is not None:
+            whole_weights(weights, self.n_exemplars)
+
+    def mix_settings(self, weights: Any, weight_map: Any, map_area: Any) -> dict[str, Any]:
+        """How a sample mixes textures, as plain JSON values; nothing of a model of one."""
+        if self.n_exemplars == 1:
+            return {}
+        if weight_map is None:
+            return {"weights": whole_weights(weights, self.n_exemplars)}
+        name = weight_map if isinstance(weight_map, str) and weight_map in MAPS else "image"
+        return {"map": name, "map_area": None if map_area is None else list(map_area)}
+
+    def _shares(
+        self, weights: Any, weight_map: Any, area: Area, periods: tuple[int | None, int | None]
+    ) -> Tensor | WeightMap | None:
+        """What `PlaneNetwork.sample` is told of weights.
+
+        Raises:
+            InputError: see `sample`.
+        """
+        count = self.n_exemplars
+        self.check_mix(weights, weight_map)
+        if count == 1:
+            return None
+        if weight_map is None:
+            return torch.tensor(whole_weights(weights, count))
+        return WeightMap(weight_map, count, area, self.network.architecture.n_scales, periods)
+
+
+def _area(given: Sequence[int]) -> Area:
+    """The area of a map as (y, x, height, width).
+
+    Raises:
+        InputError: not four whole numbers, or empty.
+    """
+    try:
+        x, y, width, height = given
+    except (TypeError, ValueError) as error:
+        raise InputError(f"map_area must be (x, y, width, height), not {given!r}") from error
+    x, y = check_place((x, y))
+    most = _FARTHEST
+    return y, x, whole("map_area's height", height, 1, most), whole("map_area's width", width, 1, most)
 
 
 def _in_order(make: Callable[[P], T], places: Iterable[P], workers: int) -> Iterator[T]:

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from texot.engine.objective import PatchTerm, SlicedTerm
-from texot.engine.plan import Plan, Stage
+from texot.engine.plan import Plan, Stage, TermPlan
 from texot.engine.terms import Terms
 from texot.files.exemplar import Exemplar
+from texot.generator.blend import Blend, BlendedFeatures, BlendedPatches, BlendedSlices
 from texot.generator.features import Weights
 from texot.generator.network import PlaneNetwork, TextureNetwork
 from texot.generator.plan import PATCH
@@ -23,45 +24,51 @@ class TrainingTerms:
 
     Args:
         plan: stages and numbers.
-        source: the exemplar.
-        network: it is given the exemplar's mean and contrast.
+        sources: the exemplars.
+        network: it is given their means and contrasts.
         deep_weights: of the network for deep features, or None for none.
         generator: CPU generator of the draws of target patches.
         backend, device: see `texot.synthesize`.
+
+    Attributes:
+        all: the transport terms.
+        blend: the weights of a step, which `image` of the variables draws; None for one exemplar.
     """
 
     def __init__(
         self,
         plan: Plan,
-        source: Exemplar,
+        sources: list[Exemplar],
         network: PlaneNetwork,
         deep_weights: Weights | None,
         generator: torch.Generator,
         backend: str,
         device: torch.device,
     ) -> None:
-        mask = None if source.mask is None else source.mask.to(device)
-        scales = [(source.pixels.to(device), mask)]
-        for _ in range(1, plan.n_scales):
-            scales.append(downsample_known(*scales[-1]))
-        if isinstance(network, TextureNetwork):
-            _set_contrast(network, scales)
-        self._terms = Terms(plan, scales, generator, backend)
-        self.all: list[PatchTerm] = self._terms.patches(plan.stages[-1])
-        self._sliced = [
-            WhitenedTerm(
-                term.scale,
-                term.measure,
-                min(term.stride, PATCH),
-                n_filters=plan.n_filters,
-                share=_SLICED if term.measure.patch_size == PATCH else _SLICED_BIG,
-            )
-            for term in (() if plan.published else self.all)
-        ]
-        self.deep: DeepTerm | None = None
-        if deep_weights is not None:
-            spread = self._sliced[0].variance
-            self.deep = DeepTerm.of(*scales[0], deep_weights, unit=float(spread), share=_DEEP)
+        self.blend = Blend(len(sources)) if len(sources) > 1 else None
+        self._patches: dict[TermPlan, list[PatchTerm]] = {}
+        self._sliced: list[WhitenedTerm | BlendedSlices] = []
+        deep: list[DeepTerm | None] = []
+        for number, source in enumerate(sources):
+            scales = _scales(source, plan.n_scales, device)
+            if isinstance(network, TextureNetwork):
+                _set_contrast(*network.parts()[number], scales)
+            terms = Terms(plan, scales, generator, backend).patches(plan.stages[-1])
+            for wanted, term in zip(plan.stages[-1].terms, terms, strict=True):
+                own: list[PatchTerm] = [term]
+                if self.blend is not None:
+                    own = [*BlendedPatches.of(term, self.blend, number)]
+                self._patches.setdefault(wanted, []).extend(own)
+            sliced = [] if plan.published else [_whitened(plan, term) for term in terms]
+            if deep_weights is not None:
+                unit = float(sliced[0].variance)
+                deep.append(DeepTerm.of(*scales[0], deep_weights, unit=unit, share=_DEEP))
+            blend = self.blend
+            self._sliced += sliced if blend is None else [BlendedSlices.of(t, blend, number) for t in sliced]
+        self.all = [term for terms in self._patches.values() for term in terms]
+        self.deep: DeepTerm | BlendedFeatures | None = None
+        if deep:
+            self.deep = deep[0] if self.blend is None else BlendedFeatures.of(deep, self.blend)
 
     def sliced_value(self) -> float:
         """The sum of the sliced terms at the last step that had them."""
@@ -70,7 +77,7 @@ class TrainingTerms:
 
     def patches(self, stage: Stage) -> list[PatchTerm]:
         """The transport terms of a stage."""
-        return self._terms.patches(stage)
+        return [term for wanted in stage.terms for term in self._patches[wanted]]
 
     def sliced(self, stage: Stage) -> list[SlicedTerm]:
         """The sliced terms of a stage: deep features count at full resolution only."""
@@ -78,13 +85,33 @@ class TrainingTerms:
         return [*found, self.deep] if stage.scale == 0 and self.deep is not None else found
 
 
-def _set_contrast(network: TextureNetwork, scales: list[tuple[Tensor, Tensor | None]]) -> None:
-    """The mean of the exemplar, and the root of the covariance of what each scale adds to the next."""
+def _scales(source: Exemplar, n_scales: int, device: torch.device) -> list[tuple[Tensor, Tensor | None]]:
+    """An exemplar and its known pixels at every scale."""
+    scales = [(source.pixels.to(device), None if source.mask is None else source.mask.to(device))]
+    for _ in range(1, n_scales):
+        scales.append(downsample_known(*scales[-1]))
+    return scales
+
+
+def _whitened(plan: Plan, term: PatchTerm) -> WhitenedTerm:
+    """The sliced term on a transport term's patches."""
+    share = _SLICED if term.measure.patch_size == PATCH else _SLICED_BIG
+    stride = min(term.stride, PATCH)
+    return WhitenedTerm(term.scale, term.measure, stride, n_filters=plan.n_filters, share=share)
+
+
+def _set_contrast(mean: Tensor, contrast: Tensor, scales: list[tuple[Tensor, Tensor | None]]) -> None:
+    """The mean of the exemplar, and the root of the covariance of what each scale adds to the next.
+
+    Args:
+        mean, contrast: (C,) and (n_scales, C, C), of a network; they are filled.
+        scales: of the exemplar.
+    """
     for scale, (image, known) in enumerate(scales):
         usable = torch.ones_like(image[0], dtype=torch.bool) if known is None else known
         detail = image
         if scale == len(scales) - 1:
-            network.mean.copy_(image[:, usable].mean(1))
+            mean.copy_(image[:, usable].mean(1))
         else:
             coarse, coarse_known = scales[scale + 1]
             if coarse_known is not None:
@@ -98,4 +125,4 @@ def _set_contrast(network: TextureNetwork, scales: list[tuple[Tensor, Tensor | N
         values = detail[:, usable]
         values = values - values.mean(1, keepdim=True)
         eigen, vectors = torch.linalg.eigh(values @ values.T / values.shape[1])
-        network.contrast[scale].copy_(vectors @ torch.diag(eigen.clamp_min(0).sqrt()) @ vectors.T)
+        contrast[scale].copy_(vectors @ torch.diag(eigen.clamp_min(0).sqrt()) @ vectors.T)

@@ -125,10 +125,12 @@ class DeepTerm(SlicedTerm):
 
     def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
         """The weighted distance of a torus (C, H, W), sides multiples of 16, differentiable."""
-        height, width = image.shape[1:]
-        around = wrap(wrap(image, 1, -_MARGIN, height + _MARGIN), 2, -_MARGIN, width + _MARGIN)
-        total = image.new_zeros(())
-        for name, found in deep_features(around, self.weights).items():
+        return self.compare(torus_features(image, self.weights), generator)
+
+    def compare(self, features: dict[str, Tensor], generator: torch.Generator) -> Tensor:
+        """The weighted distance of features of an image with margins, see `__call__`."""
+        total = next(iter(features.values())).new_zeros(())
+        for name, found in features.items():
             if name not in self.layers:
                 continue
             measure, first = self.layers[name], _MARGIN // STRIDES[name]
@@ -138,11 +140,18 @@ class DeepTerm(SlicedTerm):
             shift = float(torch.rand((), generator=generator, dtype=torch.float32))
             y = measure.y[systematic_sample(measure.nu, len(x), shift)]
             directions = torch.randn(x.shape[1], _N_DIRECTIONS, generator=generator, dtype=torch.float32)
-            directions = directions.to(image)
+            directions = directions.to(found)
             total = total + sliced_distance(x, y, _relative(x, y, directions))
         value = self.weight * self.share * self.unit * total / len(self.layers)
         self.last = float(value.detach())
         return value
+
+
+def torus_features(image: Tensor, weights: Weights) -> dict[str, Tensor]:
+    """Features of a torus (C, H, W), sides multiples of 16, with margins of 16 px around."""
+    height, width = image.shape[1:]
+    around = wrap(wrap(image, 1, -_MARGIN, height + _MARGIN), 2, -_MARGIN, width + _MARGIN)
+    return deep_features(around, weights)
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from texot._version import __version__
 from texot.engine.isolation import own_modes, stepwise
@@ -26,20 +27,19 @@ from texot.engine.optimise import Job, State, optimise
 from texot.engine.options import check_backend, check_choice, real, resolve_device, whole
 from texot.engine.plan import SEARCH_DIM, Stage, known_rooms
 from texot.errors import InputError
-from texot.files.exemplar import read_exemplar
+from texot.files.exemplar import Exemplar
+from texot.generator.blend import KNOTS, BlendedPatches, read_textures
 from texot.generator.checkpoint import Checkpoint
 from texot.generator.features import find_weights, load_weights
+from texot.generator.gap import end_gap
 from texot.generator.model_file import build_network
 from texot.generator.network import PlaneNetwork
-from texot.generator.plan import PATCH, plan_published, plan_training
+from texot.generator.plan import PATCH, STEPS, Training, plan_published, plan_training
 from texot.generator.processes import Processes
 from texot.generator.sampling import Generator
 from texot.generator.targets import TrainingTerms
 from texot.generator.weights import Weights
-from texot.images.patches import extract_patches
 from texot.images.statistics import channel_moments
-from texot.transport.semi_dual import semi_dual
-from texot.transport.solvers import solve
 
 log = logging.getLogger("texot")
 
@@ -55,9 +55,12 @@ class Trainer:
     Arguments are checked at once, not at the first step.
 
     Args:
-        exemplar: path, PIL image, NumPy array or tensor, see `texot.synthesize`.
+        exemplar: path, PIL image, NumPy array or tensor, see `texot.synthesize`; or a list of two or more,
+            of any sizes, for one network of them and of all textures between. Their order does not matter
+            but for the order of weights.
         preset: "default", or "paper" for the published network and schedule, without deep features.
-        steps: of all stages together; None: 2100, or as published 5000.
+        steps: of all stages together; None: 2100, half as many more for every further exemplar, or as
+            published 5000.
         time_limit: seconds within which training ends; steps become fewer as far as needed. The same seed
             then gives the same bytes only where the same number of steps fits.
         seed: of all randomness, 0 <= seed < 2**63.
@@ -66,7 +69,8 @@ class Trainer:
         n_scales: scales of the network, or None for up to 4.
         lr: step of Adam.
         entropy: regularisation of the transport, in units of squared patch distance.
-        early_stop: end when the loss has settled.
+        early_stop: end when the loss has settled; of several exemplars, whose loss depends on the weights
+            that a step has drawn, never.
         backend, device: see `texot.synthesize`.
         resume: where another training of the same options stood.
         processes: those that share the work; None: this one alone.
@@ -97,24 +101,26 @@ class Trainer:
         processes: Processes | None = None,
     ) -> None:
         self._begun = time.perf_counter()
-        self.source = source = read_exemplar(exemplar)
+        self._order, self._sources = read_textures(exemplar)
+        self.source = source = self.sources[0]
         seed = whole("seed", seed, 0, 2**63 - 1)
         self.device = resolve_device(device)
         check_backend(backend, self.device, 4096, SEARCH_DIM)
         self._limit = None if time_limit is None else real("time_limit", time_limit, "seconds", 1e-3)
-        self._early_stop, self._processes = early_stop, processes or Processes()
+        several = len(self._sources) > 1
+        self._early_stop, self._processes = early_stop and not several, processes or Processes()
         self._resume = None if resume is None else resume.progress
         colours = source.pixels.shape[0]
         check_choice("preset", preset, ("default", "paper"))
         published = preset == "paper"
-        self.training = (plan_published if published else plan_training)(
-            (source.size[1], source.size[0]),
-            colours,
+        if published and several:
+            raise InputError("preset paper learns one texture: give one exemplar, or leave the preset out")
+        self.training = self._plan(
+            plan_published if published else plan_training,
             n_scales=None if n_scales is None else whole("n_scales", n_scales, 1),
             steps=None if steps is None else whole("steps", steps, 1),
             lr=None if lr is None else real("lr", lr, "a positive number", 1e-12),
             entropy=0.0 if entropy is None else real("entropy", entropy, "0 or a positive number", 0),
-            rooms=None if source.mask is None else known_rooms(source.mask),
         )
         path = find_weights("none" if published else features)
         self._deep_weights = None
@@ -138,7 +144,7 @@ class Trainer:
             "device": str(self.device),
         }
         if resume is not None:
-            resume.check(self.options, source.sha256)
+            resume.check(self.options, self._sha256)
             self._set_steps(resume.plan_steps)
             assert self._resume is not None
             own = self._processes.generator(seed + len(self._resume.losses))
@@ -151,6 +157,33 @@ class Trainer:
         self.state: State | None = None
         self._sliced = [] if resume is None else list(resume.sliced)
         self.losses = [] if resume is None else [record.loss for record in resume.progress.losses]
+
+    @property
+    def sources(self) -> list[Exemplar]:
+        """The exemplars, as they were given."""
+        return [self._sources[place] for place in self._order]
+
+    @property
+    def _sha256(self) -> str:
+        """Of the exemplars, in an order of their own."""
+        return " ".join(source.sha256 for source in self._sources)
+
+    def _plan(self, planner: Callable[..., Training], **numbers: Any) -> Training:
+        """That of the exemplar with the fewest scales."""
+        count = len(self._sources)
+        if numbers["steps"] is None and count > 1:
+            numbers["steps"] = STEPS * (1 + count) // 2
+        plans = [
+            planner(
+                (source.size[1], source.size[0]),
+                source.pixels.shape[0],
+                rooms=None if source.mask is None else known_rooms(source.mask),
+                **numbers,
+            )
+            for source in self._sources
+        ]
+        found = min(plans, key=lambda p: (p.plan.n_scales, len(p.plan.stages[-1].terms), max(p.fields)))
+        return replace(found, architecture=replace(found.architecture, textures=count))
 
     @property
     def plan_steps(self) -> tuple[int, ...]:
@@ -193,7 +226,7 @@ class Trainer:
     def _prepare(self, generator: torch.Generator) -> Job:
         self.terms = TrainingTerms(
             self.training.plan,
-            self.source,
+            self._sources,
             self.network,
             self._deep_weights,
             generator,
@@ -231,7 +264,13 @@ class Trainer:
         """What a stage moves."""
         training = self.training
         return Weights(
-            self.network, self._averages, stage.scale, training.size(stage), generator, training.wraps
+            self.network,
+            self._averages,
+            stage.scale,
+            training.size(stage),
+            generator,
+            training.wraps,
+            self.terms.blend,
         )
 
     def _work(self, stage: Stage) -> float:
@@ -247,15 +286,17 @@ class Trainer:
         needs = []
         for stage in job.plan.stages:
             variables = self.variables(stage, generator)
-            for _ in range(2):  # the first is slower than others
+            times = []
+            # the first is slower than others; between several exemplars, each has other weights
+            for _ in range(2 if self.terms.blend is None else 5):
                 begun = time.perf_counter()
                 terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
                 loss, _figures = evaluate(
                     variables.image(), stage.scale, terms, sliced, job.periodic, generator
                 )
                 torch.autograd.grad(loss, variables.tensors)
-                seconds = time.perf_counter() - begun
-            needs.append(1.1 * seconds)
+                times.append(time.perf_counter() - begun)
+            needs.append(1.1 * sum(times[1:]) / len(times[1:]))
         for term in self.terms.all:
             term.psi = torch.zeros_like(term.psi)
         generator.set_state(random)
@@ -270,13 +311,20 @@ class Trainer:
         """Where training stands after the last step; to be asked for before the next one."""
         assert self.state is not None
         return Checkpoint(
-            self.state.progress(), self.options, self.plan_steps, self.source.sha256, list(self._sliced)
+            self.state.progress(), self.options, self.plan_steps, self._sha256, list(self._sliced)
         )
 
     def averaged(self) -> PlaneNetwork:
-        """A copy of the network with its averaged weights, on the CPU."""
+        """A copy of the network with its averaged weights, on the CPU, textures in the order given."""
         network = build_network(self.training.architecture)
-        network.load_state_dict({**self.network.state_dict(), **self._averages})
+        tensors: dict[str, Tensor] = {**self.network.state_dict(), **self._averages}
+        count = len(self._sources)
+        if count > 1:
+            tensors = {
+                name: tensor.reshape(count, -1, *tensor.shape[1:])[self._order].reshape(tensor.shape)
+                for name, tensor in tensors.items()
+            }
+        network.load_state_dict(tensors)
         return network.cpu().requires_grad_(False).eval()
 
     def generator(self, *, with_gap: bool = True) -> Generator:
@@ -287,6 +335,7 @@ class Trainer:
         """
         assert self.state is not None
         source, state = self.source, self.state
+        sizes: list[tuple[int, int]] = [own.size for own in self._sources]
         facts: dict[str, Any] = {
             "texot": __version__,
             "torch": str(torch.__version__),
@@ -294,47 +343,47 @@ class Trainer:
             **self.options,
             "plan_steps": list(self.plan_steps),
             "deep_features": self.terms.deep is not None,
-            "exemplar_size": list(source.size),
-            "exemplar_sha256": source.sha256,
+            "exemplar_size": [*max(sizes, key=lambda size: (size[0] * size[1], size))],
+            "exemplar_sha256": [s.sha256 for s in self.sources] if len(self._sources) > 1 else source.sha256,
             "mode": source.mode,
             "loss": state.loss if math.isfinite(state.loss) else None,
             "total_step": state.total_step,
             "total_steps": state.total_steps,
         }
         network = self.averaged()
-        mean, deviation = channel_moments(source.pixels, source.mask)
-        if state.scale == 0:
-            side = min(1024, 4 * max(source.size))  # large enough for its own moments to be the texture's
-            network.match_moments(mean.flatten(), deviation.flatten(), side=side)
+        for texture, own in enumerate(self.sources if state.scale == 0 else []):
+            mean, deviation = channel_moments(own.pixels, own.mask)
+            side = min(1024, 4 * max(own.size))  # large enough for its own moments to be the texture's
+            network.match_moments(mean.flatten(), deviation.flatten(), side=side, texture=texture)
         if with_gap and state.scale == 0:
             facts["dual_gap"] = self.dual_gap(network)
         return Generator(network, facts, icc_profile=source.icc_profile)
 
     @own_modes()
-    @torch.no_grad()
     def dual_gap(self, network: PlaneNetwork) -> float:
         """(OT - F(psi)) / OT between a fresh sample's finest patches and the exemplar's, OT nearly exact.
 
-        In [0, 1] but for rounding where psi is good; F(psi) may be negative where it is not.
+        In [0, 1] but for rounding where psi is good; F(psi) may be negative where it is not. Of several
+        exemplars the largest, each of a sample with all the weight.
         """
-        term = next(t for t in self.terms.all if t.scale == 0 and t.measure.patch_size == PATCH)
-        stage = self.training.plan.stages[-1]
-        size = self.training.size(stage)
+        terms = [t for t in self.terms.all if t.scale == 0 and t.measure.patch_size == PATCH]
         network = network.to(self.device)
-        wraps = self.training.wraps
-        image = network.sample(2**62, (0, 0), size, periods=size if wraps else (None, None))
-        x = extract_patches(image, PATCH, stride=max(2, term.stride), periodic=(wraps, wraps))
-        value = float(semi_dual(x, term.measure, term.psi, backend=self._backend))
+        ends = [t for t in terms if not isinstance(t, BlendedPatches) or t.knot == len(KNOTS) - 1]
+        count = len(ends)
+        units = [None] if count == 1 else [torch.eye(count)[self._order.index(k)] for k in range(count)]
+        gaps = [
+            end_gap(network, term, self.training, shares, self._backend)
+            for term, shares in zip(ends, units, strict=True)
+        ]
         network.cpu()
-        best = solve(x, term.measure, term.psi, n_ascent=50, backend=self._backend).value
-        return (best - value) / max(best, 1e-12)
+        return max(gaps)
 
 
 def train(exemplar: Any, *, callback: Callable[[State], object] | None = None, **options: Any) -> Generator:
     """Learn a texture, to sample any size of it afterwards.
 
     Args:
-        exemplar: see `texot.synthesize`.
+        exemplar: see `texot.synthesize`; a list of two or more for all textures between them.
         callback: called with a `State` after every step.
         **options: see `Trainer`, which also tells the errors.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from texot.generator.blend import Blend
 from texot.generator.network import PlaneNetwork
 
 _AVERAGE = 0.02  # share of a step's weights in their running average
@@ -23,6 +24,7 @@ class Weights:
         size: (height, width) of the image at that scale.
         generator: CPU generator of the seeds of noise.
         wraps: whether the image is a torus, or a window of the plane.
+        blend: draws the weights of a network between several textures; None for one.
     """
 
     def __init__(
@@ -33,8 +35,10 @@ class Weights:
         size: tuple[int, int],
         generator: torch.Generator,
         wraps: bool,
+        blend: Blend | None = None,
     ) -> None:
         self.network, self.scale, self.size, self.generator = network, scale, size, generator
+        self.blend = blend
         self._periods = size if wraps else (None, None)
         self.tensors: list[Tensor] = []
         self.rates: list[float] = []
@@ -51,7 +55,10 @@ class Weights:
     def image(self) -> Tensor:
         """What fresh noise gives."""
         seed = int(torch.randint(0, 2**62, (), generator=self.generator))
-        image = self.network.sample(seed, (0, 0), self.size, scale=self.scale, periods=self._periods)
+        shares = None if self.blend is None else self.blend.draw(self.generator)
+        image = self.network.sample(
+            seed, (0, 0), self.size, scale=self.scale, periods=self._periods, shares=shares
+        )
         self._last = image.detach()
         return image
 

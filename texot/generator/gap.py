@@ -1,0 +1,36 @@
+"""How far potentials are from their best, on a fresh sample."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from texot.engine.objective import PatchTerm
+from texot.generator.network import PlaneNetwork
+from texot.generator.plan import Training
+from texot.images.patches import extract_patches
+from texot.transport.semi_dual import semi_dual
+from texot.transport.solvers import solve
+
+
+@torch.no_grad()
+def end_gap(
+    network: PlaneNetwork, term: PatchTerm, training: Training, shares: Tensor | None, backend: str
+) -> float:
+    """(OT - F(psi)) / OT between a sample's finest patches and a term's measure, OT nearly exact.
+
+    Args:
+        network: on the term's device.
+        term: of the finest scale, with its potential.
+        training: tells the sample's size and whether it wraps.
+        shares: (K,) weights of the textures, or None for a network of one.
+        backend: see `texot.synthesize`.
+    """
+    size = training.size(training.plan.stages[-1])
+    wraps = training.wraps
+    periods = size if wraps else (None, None)
+    image = network.sample(2**62, (0, 0), size, periods=periods, shares=shares)
+    x = extract_patches(image, term.measure.patch_size, stride=max(2, term.stride), periodic=(wraps, wraps))
+    value = float(semi_dual(x, term.measure, term.psi, backend=backend))
+    best = solve(x, term.measure, term.psi, n_ascent=50, backend=backend).value
+    return (best - value) / max(best, 1e-12)

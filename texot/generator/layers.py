@@ -1,0 +1,129 @@
+"""Layers of a generator, of one texture or of all between several.
+
+Of K textures, a convolution has K kernels W_k, which the weights w of the textures mix at every pixel p,
+
+    y(p) = sum_k w_k(p) (W_k * x)(p),
+
+one convolution of the mixed kernel where weights are the same everywhere. An end, w = e_k, is a network of
+texture k alone, with all its channels; networks of one start whose weights are averaged stay networks of a
+texture, and what training sees between them makes them the textures between (Wang et al. 2019, "Deep network
+interpolation for continuous imagery effect transition", arXiv 1811.10515).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SLOPE = 0.2
+_EPS = 1e-6
+
+
+class Mixed(nn.Module):
+    """A convolution of several textures, without padding.
+
+    Args:
+        textures: K.
+        channels_in, channels_out, size: of each of its kernels.
+        bias: whether there is one.
+
+    Attributes:
+        weight: (K * channels_out, channels_in, size, size).
+        bias: (K * channels_out,), or None.
+    """
+
+    def __init__(
+        self, textures: int, channels_in: int, channels_out: int, size: int, *, bias: bool = True
+    ) -> None:
+        super().__init__()
+        self.textures = textures
+        self.weight = nn.Parameter(torch.zeros(textures * channels_out, channels_in, size, size))
+        self.bias = nn.Parameter(torch.zeros(textures * channels_out)) if bias else None
+
+    def forward(self, x: Tensor, shares: Tensor) -> Tensor:
+        """Features (1, c, h', w') of x (1, c', h, w), with shares (K,), or (K, h, w) or more around it."""
+        return mixed_convolution(x, self.weight, self.bias, shares)
+
+
+def mixed_convolution(x: Tensor, kernels: Tensor, bias: Tensor | None, shares: Tensor) -> Tensor:
+    """See `Mixed`."""
+    count, shape = len(shares), kernels.shape[1:]
+    if shares.ndim == 1:
+        kernel = (shares.view(-1, 1, 1, 1, 1) * kernels.reshape(count, -1, *shape)).sum(0)
+        mean = None if bias is None else (shares[:, None] * bias.reshape(count, -1)).sum(0)
+        return F.conv2d(x, kernel, mean)
+    y = F.conv2d(x, kernels, bias)[0]
+    y = y.reshape(count, -1, *y.shape[1:])  # (K, c, h', w')
+    return (centred(shares, y.shape[2:])[:, None] * y).sum(0, keepdim=True)
+
+
+def centred(shares: Tensor, size: tuple[int, ...]) -> Tensor:
+    """The inner `size` rows and columns of (K, h, w)."""
+    top, left = ((n - m) // 2 for n, m in zip(shares.shape[1:], size, strict=True))
+    return shares[:, top : top + size[0], left : left + size[1]]
+
+
+def convolution(
+    textures: int, channels_in: int, channels_out: int, size: int, *, bias: bool = True
+) -> nn.Module:
+    """A fresh layer of one texture or several; see `apply`."""
+    if textures == 1:
+        return nn.Conv2d(channels_in, channels_out, size, bias=bias)
+    return Mixed(textures, channels_in, channels_out, size, bias=bias)
+
+
+def apply(layer: nn.Module, x: Tensor, shares: Tensor | None) -> Tensor:
+    """A layer's features of x, with the shares of its textures, None for one texture."""
+    found: Tensor = layer(x) if shares is None else layer(x, shares)
+    return found
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions with noise, beside a 1x1 skip; 2 pixels fewer on every side.
+
+    Args:
+        channels_in, channels_out: of the features.
+        inner: noise channels of each of the two layers.
+        textures: see `Mixed`.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, inner: int, textures: int = 1) -> None:
+        super().__init__()
+        self.first = convolution(textures, channels_in, channels_out, 3)
+        self.second = convolution(textures, channels_out, channels_out, 3)
+        self.skip = convolution(textures, channels_in, channels_out, 1)
+        self.noise = nn.ModuleList(convolution(textures, inner, channels_out, 1, bias=False) for _ in "12")
+
+    def forward(self, x: Tensor, noise: Tensor, shares: Tensor | None = None) -> Tensor:
+        """Features (1, c, h - 4, w - 4) of x (1, c', h, w), with noise (1, 2 inner, h, w)."""
+        first, second = noise.chunk(2, 1)
+        # in place, an eighth faster; no result that a gradient needs is lost
+        y = apply(self.first, _norm(x), shares).add_(apply(self.noise[0], inside(first, 1), shares))
+        y = F.leaky_relu_(y, SLOPE)
+        y = apply(self.second, _norm(y), shares).add_(apply(self.noise[1], inside(second, 2), shares))
+        y = F.leaky_relu_(y, SLOPE)
+        return apply(self.skip, inside(x, 2), shares).add_(y).mul_(math.sqrt(0.5))
+
+
+def _norm(x: Tensor) -> Tensor:
+    """Every pixel's channels divided by their root mean square."""
+    return x * torch.rsqrt((x * x).mean(1, keepdim=True) + _EPS)
+
+
+def inside(x: Tensor, margin: int) -> Tensor:
+    """Without the outer pixels."""
+    return x[:, :, margin : x.shape[2] - margin, margin : x.shape[3] - margin] if margin else x
+
+
+def cut(x: Tensor, rows: int | Tensor | None, columns: int | Tensor | None, size: tuple[int, ...]) -> Tensor:
+    """`size` rows and columns of x (1, c, h, w), see `Span.features`."""
+    for axis, (index, length) in enumerate(zip((rows, columns), size, strict=True), 2):
+        assert index is not None
+        if isinstance(index, Tensor):
+            x = x.index_select(axis, index.to(x.device))
+        else:
+            x = x.narrow(axis, index, length)
+    return x

@@ -1,0 +1,80 @@
+"""Weights that vary over the plane of a texture between several: a pure function of scale and place.
+
+A map covers an area of the plane; beyond it, its edge goes on. Every scale of the network asks for the
+weights at its own pixels, of which pixel p of scale s is centred at 2^s (p + 1/2): windows are the same
+whichever way they are cut, and an image is kept in no larger size than its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.engine.shares import MAPS, between, map_places
+from texot.files.exemplar import read_exemplar
+
+Area = tuple[int, int, int, int]
+"""(y, x, height, width)"""
+
+
+class WeightMap:
+    """A map: call it with a scale and places to have the weights there.
+
+    Args:
+        map: one of `MAPS`, or an image whose black is the first exemplar and white the last.
+        textures: number K of exemplars.
+        area: that it covers.
+        n_scales: of the network.
+        periods: pixels (y, x) after which the plane repeats, or None.
+
+    Raises:
+        InputError: not an image.
+    """
+
+    def __init__(
+        self,
+        map: Any,
+        textures: int,
+        area: Area,
+        n_scales: int,
+        periods: tuple[int | None, int | None] = (None, None),
+    ) -> None:
+        self.textures, self.area, self.periods = textures, area, periods
+        self.name = map if isinstance(map, str) and map in MAPS else None
+        self.planes: list[Tensor] = []
+        if self.name is None:
+            grey = read_exemplar(map).pixels.mean(0)
+            for scale in range(n_scales):
+                sides = zip(grey.shape, area[2:], strict=True)
+                size = [min(own, -(-length // 2**scale)) for own, length in sides]
+                plane = F.interpolate(grey[None, None], size, mode="bilinear", antialias=True)[0, 0]
+                self.planes.append(plane.clamp(0, 1))
+
+    def __call__(self, scale: int, rows: Tensor, columns: Tensor) -> Tensor:
+        """Weights (K, h, w), float32, at rows (h,) and columns (w,) of a scale."""
+        y, x = (self._inside(axis, scale, places) for axis, places in enumerate((rows, columns)))
+        if self.name is not None:
+            place = map_places(self.name, y, x, self.area[2:])
+        else:
+            plane = self.planes[scale]
+            place = _along(_along(plane, y).T, x).T
+        return between(place * (self.textures - 1), self.textures)
+
+    def _inside(self, axis: int, scale: int, places: Tensor) -> Tensor:
+        """Where pixels of a scale are, as shares of the area's side."""
+        at = 2**scale * (places.double() + 0.5)
+        period = self.periods[axis]
+        if period is not None:  # a coarse pixel of an odd torus may be centred beyond its end
+            at = (at.clamp_max(period - 0.5) - self.area[axis]).remainder(period) + self.area[axis]
+        share: Tensor = (at - self.area[axis]) / self.area[2 + axis]
+        return share.float()
+
+
+def _along(plane: Tensor, places: Tensor) -> Tensor:
+    """Rows of a plane at places, shares of its height, linear between the centres of pixels."""
+    at = (places * len(plane) - 0.5).clamp(0, len(plane) - 1)
+    first = at.floor().long()
+    share = (at - first)[:, None]
+    return plane[first] * (1 - share) + plane[(first + 1).clamp_max(len(plane) - 1)] * share
