@@ -2,11 +2,13 @@
 
     python -m benchmarks.generator --sample grass_gray --sample pebbles --sample gravel --sample rust
     python -m benchmarks.generator --speed
+    python -m benchmarks.generator --between pebbles --between gravel
 
 Exemplar and reference are disjoint quarters of one photograph, reduced to `--side` pixels. Both methods make
 a texture of twice the exemplar's sides that tiles. Figures of distance are relative to the reference's own to
-the exemplar. Deep Gram uses SqueezeNet, which training never sees. What the table has of this code is not
-measured again.
+the exemplar. Deep Gram uses SqueezeNet, which training never sees. Between two samples, one generator of both
+is trained; its ends stand beside the generators of one that the table has. What the table has of this code is
+not measured again.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from benchmarks.common import (
 from texot import evaluation
 from texot.evaluation.inputs import OPEN, TORUS
 from texot.files.exemplar import read_exemplar
-from texot.files.write import write_image
+from texot.files.write import to_pil, write_image
 from texot.generator.sampling import Generator
 
 METHODS = ("algorithm 1", "algorithm 2", "algorithm 2, no features")
@@ -123,6 +125,7 @@ def measure(method: str, exemplar: Tensor, folder: Path, seed: int, threads: int
 @click.option("--keep", type=click.Path(path_type=Path), help="Folder for all pictures as they are.")
 @click.option("--picture", is_flag=True, help="Only put what --keep has kept side by side in results/.")
 @click.option("--speed", is_flag=True, help="Measure sampling instead.")
+@click.option("--between", multiple=True, help="Two samples: train one generator of both instead.")
 def main(
     samples: tuple[str, ...],
     methods: tuple[str, ...],
@@ -132,6 +135,7 @@ def main(
     keep: Path | None,
     picture: bool,
     speed: bool,
+    between: tuple[str, ...],
 ) -> None:
     """Fill results/generator.csv and write its page."""
     if picture:
@@ -140,6 +144,10 @@ def main(
     warn_if_busy()
     if speed:
         measure_speed(threads)
+        return
+    if between:
+        first, last = between
+        measure_between(first, last, side, seed, threads)
         return
     columns = ("sample", "side", "method", "seed", *(name for name, _, _ in FIGURES))
     table = Table(RESULTS / "generator.csv", columns)
@@ -183,6 +191,57 @@ def draw(samples: list[str], side: int, folder: Path) -> None:
                 sheet.paste(image.convert("RGB"), (left, row * (2 * side + 8)))
                 left += image.width + gap
     sheet.save(RESULTS / f"generator_{side}.jpg", quality=88)
+
+
+WAY = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def measure_between(first: str, last: str, side: int, seed: int, threads: int | None) -> None:
+    """One generator of two samples: its ends beside generators of one, a picture of the way between."""
+    where, lines = stamp(threads), []
+    pairs = [pair(sample, side) for sample in (first, last)]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        sources, model = [folder / "0.png", folder / "1.png"], folder / "model.safetensors"
+        for (exemplar, _), source in zip(pairs, sources, strict=True):
+            write_image(exemplar, source, mode=mode_of(exemplar))
+        trained = run_texot("train", *sources, "-o", model, "--seed", seed, threads=threads)
+
+        def sample(name: str, *options: object) -> Tensor:
+            run_texot("sample", model, "-o", folder / name, "--seed", seed, *options, threads=threads)
+            return read_exemplar(folder / name).pixels
+
+        way = [sample(f"{t}.png", "--size", "2x", "--weights", f"{1 - t},{t}") for t in WAY]
+        strip = sample("map.png", "--size", f"{7 * side + 48}x{2 * side}", "--map", "horizontal")
+    table = Table(
+        RESULTS / "generator.csv", ("sample", "side", "method", "seed", *(name for name, _, _ in FIGURES))
+    )
+    names = [name for name, _, _ in FIGURES if not name.endswith("seconds")]
+    for name, image, (exemplar, reference) in zip((first, last), (way[0], way[-1]), pairs, strict=True):
+        alone = table.find(sample=name, side=side, method=METHODS[1], seed=seed)
+        own = {**figures(image, exemplar, reference), "train_seconds": trained.seconds}
+        for way_, row in (("of both", own), *(("of one", row) for row in alone[-1:])):
+            cells = [
+                f"{float(row[n]):.{digits}f}" for n, _, digits in FIGURES if n in (*names, "train_seconds")
+            ]
+            lines.append([name, way_, *cells])
+    columns = ["end", "generator", *(heading for n, heading, _ in FIGURES if n != "seconds")]
+    picture = f"generator_between_{first}_{last}"
+    draw_between([exemplar for exemplar, _ in pairs], way, strip, RESULTS / f"{picture}.jpg")
+    text = "Above: exemplar, t = 0, .25, .5, .75, 1, exemplar; below: one sample with a horizontal map."
+    page = [*markdown(columns, lines), "", LEGEND, "", text, "", f"![{first} to {last}]({picture}.jpg)"]
+    write_page(RESULTS / f"{picture}.md", f"One generator between {first} and {last}", where, page)
+
+
+def draw_between(exemplars: list[Tensor], way: list[Tensor], strip: Tensor, path: Path) -> None:
+    """Exemplars at the sides of samples on the way between them, and a strip with a map below."""
+    side, gap = exemplars[0].shape[1], 8
+    cells = [exemplars[0], *(image[:, :, :side] for image in way), exemplars[1]]
+    sheet = Image.new("RGB", (7 * side + 6 * gap, 4 * side + gap), "white")
+    for place, cell in enumerate(cells):
+        sheet.paste(to_pil(cell, mode_of(cell)).convert("RGB"), (place * (side + gap), 0))
+    sheet.paste(to_pil(strip, mode_of(strip)).convert("RGB"), (0, 2 * side + gap))
+    sheet.save(path, quality=88)
 
 
 def measure_speed(threads: int | None) -> None:

@@ -59,8 +59,7 @@ class Trainer:
             of any sizes, for one network of them and of all textures between. Their order does not matter
             but for the order of weights.
         preset: "default", or "paper" for the published network and schedule, without deep features.
-        steps: of all stages together; None: 2100, half as many more for every further exemplar, or as
-            published 5000.
+        steps: of all stages together; None: 2100 an exemplar, or as published 5000.
         time_limit: seconds within which training ends; steps become fewer as far as needed. The same seed
             then gives the same bytes only where the same number of steps fits.
         seed: of all randomness, 0 <= seed < 2**63.
@@ -172,7 +171,7 @@ class Trainer:
         """That of the exemplar with the fewest scales."""
         count = len(self._sources)
         if numbers["steps"] is None and count > 1:
-            numbers["steps"] = STEPS * (1 + count) // 2
+            numbers["steps"] = STEPS * count
         plans = [
             planner(
                 (source.size[1], source.size[0]),
