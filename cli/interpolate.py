@@ -135,13 +135,14 @@ def _sequence(
     record: dict[str, Any],
 ) -> "list[Synthesis]":
     """The frames, each started from the one before and written if there is a plan; fewer after Ctrl-C."""
+    from texot.files.original import as_written
     from texot.interpolation import interpolation_path, iter_interpolation
 
     made: list[Synthesis] = []
     for number, weights in enumerate(interpolation_path(len(sources), frames)):
         given = {**options, "weights": weights}
         if made:
-            given.update(init=made[-1].image, novelty=None)
+            given.update(init=as_written(made[-1].image, made[-1].mode), novelty=None)
         if plan is not None:
             made.append(run(sources, given, plan[number], report, record=record, iterate=iter_interpolation))
             continue

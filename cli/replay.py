@@ -1,5 +1,7 @@
 """`texot replay`: make a PNG that texot wrote again, from the settings it holds."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,22 +9,25 @@ import click
 
 from texot import __version__
 from texot.cli.files import Outputs, check_outputs
+from texot.cli.inpaint import inpaint
+from texot.cli.interpolate import interpolate
 from texot.cli.options import FILE, example, output_options, report_options
 from texot.cli.progress import Quiet, reporter
-from texot.cli.run import pixel_size, read_inputs, run, start, use_threads
+from texot.cli.run import pixel_size, run, start, use_threads
 from texot.cli.synthesize import synthesize
+from texot.cli.tile import tile
 from texot.errors import InputError
 from texot.files.record import read_record
 
 if TYPE_CHECKING:
+    from texot import State
     from texot.files.exemplar import Exemplar
+    from texot.files.original import Original
 
 # options that decide the pixels; a file's settings carry them under the same names
-_OPTIONS = (
-    "size",
+_ALL = (
     "tile",
     "seed",
-    "preset",
     "quality",
     "n_scales",
     "patch_size",
@@ -30,11 +35,69 @@ _OPTIONS = (
     "psi_steps",
     "lr",
     "entropy",
-    "novelty",
     "backend",
     "device",
     "threads",
 )
+_IMAGES = {  # what a file remembers of the images it was made from: what they are, and how they are given
+    "image_sha256": ("photograph", "IMAGE"),
+    "hole_sha256": ("mask", "second IMAGE"),
+    "source_sha256": ("source mask", "--source"),
+    "exemplar_sha256": ("exemplar", "IMAGE"),
+    "map_sha256": ("map", "--map"),
+    "init_sha256": ("start image", "--init"),
+}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A kind of file.
+
+    Attributes:
+        command: that makes it.
+        options: of the command, beside those of all.
+        most: images that the command takes, at most.
+        extra: options of `replay` that name more images.
+        renamed: settings that the command has under another name.
+    """
+
+    command: click.Command
+    options: tuple[str, ...] = ()
+    most: int = 1
+    extra: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+
+    def parse(self, file: Path, settings: dict[str, Any]) -> dict[str, Any]:
+        """The options FILE was made with, read as the command line reads them: a file may hold anything.
+
+        Raises:
+            InputError: a value that its option would not take.
+        """
+        names = (*_ALL, *self.options)
+        found = {**settings, **{new: settings.get(old) for old, new in self.renamed}}
+        arguments = ["IMAGE", *(["IMAGE"] if self.most > 2 else []), "-o", "OUT"]
+        for name in names:
+            value, option = found.get(name), f"--{name.replace('_', '-')}"
+            if value is True:
+                arguments.append(option)
+            elif value is not None and value is not False:
+                between = "x" if name == "size" else ","
+                text = between.join(map(str, value)) if isinstance(value, list) else str(value)
+                arguments.append(f"{option}={text}")
+        try:
+            parsed = self.command.make_context(self.command.name, arguments).params
+        except click.UsageError as error:
+            raise InputError(f"{file}: its texot settings are damaged: {error.format_message()}") from error
+        return {name: parsed[name] for name in names}
+
+
+_JOBS = {
+    "synthesize": _Job(synthesize, ("size", "preset", "novelty"), extra=("init",)),
+    "inpaint": _Job(inpaint, ("reach", "invert_mask"), most=2, extra=("source", "exemplar")),
+    "tile": _Job(tile, ("band", "flatten")),
+    "variation": _Job(tile, ("frame",), renamed=(("axes", "tile"),)),
+    "interpolate": _Job(interpolate, ("size", "weights", "novelty"), most=100, extra=("init", "map")),
+}
 
 
 @click.command(
@@ -45,75 +108,166 @@ _OPTIONS = (
     ),
 )
 @click.argument("file", type=FILE)
-@click.argument("exemplar", type=FILE)
+@click.argument("images", type=FILE, nargs=-1, required=True, metavar="IMAGE...")
 @output_options(required=False, default=" Default: FILE's name + -replay.")
 @click.option("--init", metavar="IMAGE", type=FILE, help="The image FILE was started from, if it was.")
-@click.option("--force", is_flag=True, help="Go on with another exemplar or start image than FILE's.")
+@click.option("--source", metavar="MASK2", type=FILE, help="That of inpaint, if it had one.")
+@click.option("--exemplar", metavar="IMAGE", type=FILE, help="That of inpaint, if it had one.")
+@click.option("--map", metavar="IMAGE", type=FILE, help="That of interpolate, if it was an image.")
+@click.option("--force", is_flag=True, help="Go on with other images than FILE's.")
 @report_options()
 def replay(
     file: Path,
-    exemplar: Path,
+    images: tuple[Path, ...],
     output: Path | None,
     overwrite: bool,
-    init: Path | None,
     force: bool,
     progress: str,
     quiet: bool,
+    **extra: Path | None,
 ) -> None:
-    """Make FILE, a PNG written by texot, again from its EXEMPLAR: the same bytes.
+    """Make FILE, a PNG written by texot, again from its IMAGEs: the same bytes.
 
-    That takes the same versions of texot and torch on the same kind of machine; a difference is said.
+    They are those that its command took: the exemplar, the exemplars, the photograph and the mask; of a tile
+    that shares another's borders, that other. It takes the same versions of texot and torch on the same kind
+    of machine; a difference is said.
     """
     outputs = Outputs(output or file.with_name(f"{file.stem}-replay.png"))
     with reporter(progress, quiet) as report:
         start()
         settings, _ = read_record(file)
-        if settings.get("job", "synthesize") != "synthesize":
-            raise InputError(f"{file} was made by 'texot {settings['job']}': give that command again instead")
-        source, first = read_inputs(exemplar, str(init or "noise"))
-        if not force:
-            _check_inputs(file, settings, source, first)
-        options = _options(file, settings)
-        options.update(init=first, size=pixel_size(options["size"], source))
-        check_outputs([outputs], [file, exemplar, *([init] if init else [])], overwrite=overwrite)
+        name = settings.get("job", "synthesize")
+        if "texot" not in settings:
+            raise InputError(f"{file} does not say how it was made")
+        if not isinstance(name, str) or name not in _JOBS:
+            raise InputError(f"{file} was made by a texot that knows more jobs: {name!r}")
+        job, given = _JOBS[name], {key: path for key, path in extra.items() if path}
+        _check_arguments(file, job, images, given)
+        options = job.parse(file, settings)
+        check_outputs([outputs], [file, *images, *given.values()], overwrite=overwrite)
         record = use_threads(options.pop("threads"), None, report)
+        source, iterate = _READERS[name](_Asked(images, given, options, settings))
         _compare_versions(file, settings, record, report)
-        run(source, options, outputs, report, record=record, stop_at=settings.get("stopped_at"))
+        run(
+            source,
+            options,
+            outputs,
+            report,
+            record=record,
+            stop_at=settings.get("stopped_at"),
+            iterate=iterate if force else _checked(iterate, file, settings),
+        )
         same = file.read_bytes() == outputs.image.read_bytes()
         report.say(f"{outputs.image} {'is identical to' if same else 'differs from'} {file}")
 
 
-def _check_inputs(file: Path, settings: dict[str, Any], exemplar: "Exemplar", init: "Exemplar | str") -> None:
+Iterate = Callable[..., "Iterator[State]"]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is made again: IMAGEs, other images by their options' names, options, FILE's settings."""
+
+    images: tuple[Path, ...]
+    extra: dict[str, Path]
+    options: dict[str, Any]
+    settings: dict[str, Any]
+
+
+def _synthesis(asked: _Asked) -> tuple["Exemplar", Iterate]:
+    from texot.files.exemplar import read_exemplar
+    from texot.synthesis import iter_synthesis
+
+    source = read_exemplar(asked.images[0])
+    asked.options["init"] = read_exemplar(asked.extra["init"]) if "init" in asked.extra else "noise"
+    asked.options["size"] = pixel_size(asked.options["size"], source)
+    return source, iter_synthesis
+
+
+def _inpainting(asked: _Asked) -> tuple["Original", Iterate]:
+    from texot.files.original import read_original
+    from texot.inpainting import iter_inpaint
+
+    asked.options.update(asked.extra, mask=asked.images[1] if len(asked.images) > 1 else None)
+    return read_original(asked.images[0]), iter_inpaint
+
+
+def _tile(asked: _Asked) -> tuple["Original", Iterate]:
+    from texot.files.original import read_original
+    from texot.tiling import iter_tileable
+
+    return read_original(asked.images[0]), iter_tileable
+
+
+def _variation(asked: _Asked) -> tuple["Original", Iterate]:
+    from texot.files.original import read_original
+    from texot.tiling import iter_variation
+
+    asked.options["axes"] = asked.options.pop("tile")
+    return read_original(asked.images[0]), iter_variation
+
+
+def _interpolation(asked: _Asked) -> tuple["list[Exemplar]", Iterate]:
+    from texot.engine.shares import MAPS
+    from texot.files.exemplar import read_exemplar
+    from texot.interpolation import iter_interpolation
+
+    sources = [read_exemplar(path) for path in asked.images]
+    asked.options["size"] = pixel_size(asked.options["size"], sources[0])
+    asked.options["init"] = read_exemplar(asked.extra["init"]) if "init" in asked.extra else "noise"
+    map_ = asked.settings.get("map")
+    asked.options["map"] = asked.extra.get("map", map_ if map_ in MAPS else None)
+    return sources, iter_interpolation
+
+
+_READERS: dict[str, Callable[[_Asked], tuple[Any, Iterate]]] = {
+    "synthesize": _synthesis,
+    "inpaint": _inpainting,
+    "tile": _tile,
+    "variation": _variation,
+    "interpolate": _interpolation,
+}
+
+
+def _check_arguments(file: Path, job: _Job, images: tuple[Path, ...], given: dict[str, Path]) -> None:
+    """Refuse what FILE's command does not take."""
+    for name in given:
+        if name not in job.extra:
+            raise click.UsageError(f"{file} was made by 'texot {job.command.name}', which has no --{name}.")
+    if len(images) > job.most:
+        raise click.UsageError(
+            f"{file} was made by 'texot {job.command.name}': {job.most} image(s), not {len(images)}."
+        )
+
+
+def _checked(iterate: Iterate, file: Path, settings: dict[str, Any]) -> Iterate:
+    """The same states, but none if they come from other images than FILE."""
+
+    def states(*source: Any, **options: Any) -> "Iterator[State]":
+        first = True
+        for state in iterate(*source, **options):
+            if first:
+                _compare_images(file, settings, state.result().settings)
+                first = False
+            yield state
+
+    return states
+
+
+def _compare_images(file: Path, wanted: dict[str, Any], found: dict[str, Any]) -> None:
     """Refuse other images than those that FILE was made from.
 
     Raises:
-        InputError: another exemplar, another start image, or one where there was none.
+        InputError: which, and how it is given.
     """
-    if exemplar.sha256 != settings.get("exemplar_sha256"):
-        raise InputError(
-            f"{file} was made from another exemplar than {exemplar.name}: give that one, or --force"
-        )
-    sha256 = None if isinstance(init, str) else init.sha256
-    if sha256 != settings.get("init_sha256"):
-        was = "another image" if settings.get("init_sha256") else "noise"
-        raise InputError(f"{file} was started from {was}: match it with --init, or --force")
-
-
-def _options(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """The options FILE was made with, read as the command line reads them: a file may hold anything.
-
-    Raises:
-        InputError: a value that its option would not take.
-    """
-    given = {name: settings[name] for name in _OPTIONS if settings.get(name) is not None}
-    if isinstance(size := given.get("size"), list):
-        given["size"] = "x".join(map(str, size))
-    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
-    try:
-        parsed = synthesize.make_context("synthesize", ["EXEMPLAR", "-o", "OUT", *arguments]).params
-    except click.UsageError as error:
-        raise InputError(f"{file}: its texot settings are damaged: {error.format_message()}") from error
-    return {name: parsed[name] for name in _OPTIONS}
+    for key, (what, how) in _IMAGES.items():
+        if wanted.get(key) == found.get(key):
+            continue
+        if key == "exemplar_sha256" and wanted.get("job") == "inpaint":
+            how = "--exemplar"
+        if wanted.get(key) is None:
+            raise InputError(f"{file} was made without {what}: leave out its {how}, or --force")
+        raise InputError(f"{file} was made from another {what}: give that one ({how}), or --force")
 
 
 def _compare_versions(file: Path, settings: dict[str, Any], record: dict[str, Any], report: Quiet) -> None:

@@ -31,7 +31,15 @@ from texot.engine.options import (
     whole,
 )
 from texot.engine.plan import EFFORT, SEARCH_DIM, Plan, default_plan, known_rooms
-from texot.engine.shares import Weights, between, read_exemplars, tiled_axes, weight_planes, whole_weights
+from texot.engine.shares import (
+    MAPS,
+    Weights,
+    between,
+    read_exemplars,
+    tiled_axes,
+    weight_planes,
+    whole_weights,
+)
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar, with_channels
 from texot.files.sizes import parse_size
@@ -167,7 +175,7 @@ def iter_interpolation(
         "backend": backend,
         "device": str(target_device),
         "weights": wanted,
-        "map": map if isinstance(map, str) or map is None else "image",
+        "map": map if map is None or (isinstance(map, str) and map in MAPS) else "image",
         "map_sha256": None if maps is None else Exemplar(maps).sha256,
         "exemplar_sha256": [e.sha256 for e in sources],
         "init_sha256": None if start is None else Exemplar(start).sha256,

@@ -23,7 +23,7 @@ from PIL import Image, PngImagePlugin
 
 import texot
 from texot.cli.app import texot as command
-from texot.cli.replay import _options
+from texot.cli.replay import _JOBS
 from texot.cli.synthesize import synthesize
 from texot.errors import InputError
 
@@ -262,11 +262,18 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(sorted(p.name or "" for p in synthesize.params)), JSON, max_size=4))
+@given(
+    st.sampled_from(sorted(_JOBS)),
+    st.dictionaries(
+        st.sampled_from(sorted({p.name or "" for job in _JOBS.values() for p in job.command.params})),
+        JSON,
+        max_size=4,
+    ),
+)
 @effort(max_examples=150, deadline=None)
-def test_replayed_settings_may_hold_anything(found: dict[str, Any]) -> None:
+def test_replayed_settings_may_hold_anything(job: str, found: dict[str, Any]) -> None:
     try:
-        options = _options(Path("made.png"), found)
+        options = _JOBS[job].parse(Path("made.png"), found)
     except InputError:
         return
     assert options["seed"] >= 0

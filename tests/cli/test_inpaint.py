@@ -110,10 +110,3 @@ def test_errors(folder: Path, arguments: list[str], code: int, word: str) -> Non
     assert done.exit_code == code, done.stderr
     assert word in one_line(done)
     assert not Path("out.png").exists()
-
-
-def test_replay_says_what_it_cannot(folder: Path) -> None:
-    assert call("inpaint", "photo.png", "mask.png", "-o", "out.png", *QUICK).exit_code == 0
-    done = call("replay", "out.png", "photo.png")
-    assert done.exit_code == 1
-    assert "texot inpaint" in one_line(done)

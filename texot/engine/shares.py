@@ -67,7 +67,7 @@ def whole_weights(weights: Weights | None, count: int) -> list[float]:
     total = sum(found)
     if not total > 0:
         raise InputError("all weights are 0: give at least one exemplar some weight")
-    return [w / total for w in found]
+    return found if abs(total - 1) < 1e-12 else [w / total for w in found]  # a result's own, bit for bit
 
 
 def tiled_axes(map: Any) -> str:

@@ -50,7 +50,8 @@ class Original:
     def of(
         cls, image: Tensor, mode: str, icc_profile: bytes | None, dpi: tuple[float, float] | None
     ) -> Original:
-        """An image as texot made it, (C, H, W) with the alpha that `mode` tells of."""
+        """An image as texot made it, (C, H, W) with the alpha that `mode` tells of, rounded as in its file."""
+        image = as_written(image, mode)
         alpha = image[-1:] if mode in ("LA", "RGBA") else None
         pixels = image if alpha is None else image[:-1]
         opaque = None if alpha is None or bool((alpha == 1).all()) else alpha[0] == 1
@@ -60,6 +61,12 @@ class Original:
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         return self.pixels.shape[2], self.pixels.shape[1]
+
+
+def as_written(image: Tensor, mode: str) -> Tensor:
+    """An image as a lossless file of a mode gives it back: what is made from either is the same."""
+    top = 65535 if mode == "I;16" else 255
+    return image.detach().cpu().float().clamp(0, 1).mul(top).round().div(top)
 
 
 def read_original(source: Any) -> Original:

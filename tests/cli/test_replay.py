@@ -1,0 +1,99 @@
+"""`texot replay` of the files of every job: the same bytes, and one line where other images are given."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import call, one_line, text
+from PIL import Image, PngImagePlugin
+
+QUICK = ["--quality", "draft", "--n-iter", "3", "--backend", "tiled"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with images a and b, 44x40 and 48x48, and masks for a."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(1)
+    Image.fromarray(random.integers(0, 256, (40, 44, 3), np.uint8)).save("a.png")
+    Image.fromarray(random.integers(0, 256, (48, 48, 3), np.uint8)).save("b.png")
+    mask = np.zeros((40, 44), np.uint8)
+    mask[10:22, 12:24] = 255
+    Image.fromarray(mask).save("mask.png")
+    Image.fromarray(255 - mask).save("source.png")
+    Image.fromarray(np.linspace(0, 255, 44 * 40).reshape(40, 44).astype(np.uint8)).save("map.png")
+    return tmp_path
+
+
+MADE = {
+    "inpaint": ("inpaint a.png mask.png -o out.png --reach 70 --seed 3", "a.png mask.png"),
+    "inverted": ("inpaint a.png source.png -o out.png --invert-mask", "a.png source.png"),
+    "source": ("inpaint a.png mask.png -o out.png --source source.png", "a.png mask.png --source source.png"),
+    "exemplar": ("inpaint a.png mask.png -o out.png --exemplar b.png", "a.png mask.png --exemplar b.png"),
+    "tile": ("tile a.png -o out.png --band 12 --flatten", "a.png"),
+    "mix": ("interpolate a.png b.png -o out.png --weights 3,7 --size 40x36", "a.png b.png"),
+    "map": ("interpolate a.png b.png -o out.png --map horizontal", "a.png b.png"),
+    "map image": ("interpolate a.png b.png -o out.png --map map.png", "a.png b.png --map map.png"),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_the_same_file_again(folder: Path, name: str) -> None:
+    command, images = MADE[name]
+    assert call(*command.split(), *QUICK, "--threads", 1).exit_code == 0
+    done = call("replay", "out.png", *images.split())
+    assert done.exit_code == 0, done.stderr
+    assert "is identical to" in done.stderr
+    assert Path("out.png").read_bytes() == Path("out-replay.png").read_bytes()
+
+
+def test_files_made_from_other_results(folder: Path) -> None:
+    assert call("tile", "a.png", "-o", "{i}.png", "--set", 2, *QUICK, "--threads", 1).exit_code == 0
+    assert call("replay", "2.png", "1.png").exit_code == 0
+    assert Path("2.png").read_bytes() == Path("2-replay.png").read_bytes()
+    frames = ["interpolate", "a.png", "b.png", "-o", "f{i}.png", "--frames", 3]
+    assert call(*frames, *QUICK, "--threads", 1).exit_code == 0
+    assert call("replay", "f2.png", "a.png", "b.png", "--init", "f1.png").exit_code == 0
+    assert Path("f2.png").read_bytes() == Path("f2-replay.png").read_bytes()
+    assert call("replay", "f1.png", "a.png").exit_code == 0  # all of it is a
+    assert Path("f1.png").read_bytes() == Path("f1-replay.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "code", "words"),
+    [
+        ("inpaint a.png mask.png", "b.png", 1, "nothing to fill"),
+        ("inpaint a.png mask.png", "a.png source.png", 1, "another mask"),
+        ("inpaint a.png mask.png", "a.png mask.png --exemplar b.png", 1, "without exemplar"),
+        ("inpaint a.png mask.png --source source.png", "a.png mask.png", 1, "--source"),
+        ("inpaint a.png mask.png", "a.png mask.png a.png", 2, "texot inpaint"),
+        ("tile a.png", "b.png", 1, "another photograph"),
+        ("tile a.png", "a.png --map map.png", 2, "no --map"),
+        ("interpolate a.png b.png", "b.png a.png", 1, "another exemplar"),
+        ("interpolate a.png b.png", "a.png", 1, "exemplar"),
+        ("interpolate a.png b.png --map map.png", "a.png b.png", 1, "--map"),
+    ],
+)
+def test_other_images(folder: Path, command: str, arguments: str, code: int, words: str) -> None:
+    assert call(*command.split(), "-o", "out.png", *QUICK).exit_code == 0
+    done = call("replay", "out.png", *arguments.split())
+    assert done.exit_code == code, done.stderr
+    assert words in one_line(done)
+    assert not Path("out-replay.png").exists()
+
+
+@pytest.mark.parametrize("job", ['"weave"', "{}", "[1]", "null"])
+def test_a_job_of_another_version(folder: Path, job: str) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("texot", f'{{"job": {job}, "seed": 1}}')
+    Image.new("RGB", (8, 8)).save("made.png", pnginfo=info)
+    done = call("replay", "made.png", "a.png")
+    assert done.exit_code == 1
+    assert "made.png" in one_line(done)
+
+
+def test_the_settings_go_on(folder: Path) -> None:
+    assert call("tile", "a.png", "-o", "out.png", *QUICK, "--threads", 1).exit_code == 0
+    assert call("replay", "out.png", "a.png").exit_code == 0
+    assert call("replay", "out-replay.png", "a.png", "-o", "third.png").exit_code == 0
+    assert text(Path("third.png")) == text(Path("out.png"))
