@@ -81,10 +81,10 @@ def pixel_size(size: str | None, exemplar: "Exemplar | Original") -> tuple[int, 
 
 
 def again(result: "Synthesis") -> "Original":
-    """A result as what the next one is made from."""
-    from texot.files.original import Original
+    """A result as what the next one is made from: rounded like its file, so that replay can start from that."""
+    from texot.files.original import Original, as_written
 
-    return Original.of(result.image, result.mode, result.icc_profile, result.dpi)
+    return Original.of(as_written(result.image, result.mode), result.mode, result.icc_profile, result.dpi)
 
 
 def run(

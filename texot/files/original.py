@@ -50,8 +50,7 @@ class Original:
     def of(
         cls, image: Tensor, mode: str, icc_profile: bytes | None, dpi: tuple[float, float] | None
     ) -> Original:
-        """An image as texot made it, (C, H, W) with the alpha that `mode` tells of, rounded as in its file."""
-        image = as_written(image, mode)
+        """An image as texot made it, (C, H, W) with the alpha that `mode` tells of."""
         alpha = image[-1:] if mode in ("LA", "RGBA") else None
         pixels = image if alpha is None else image[:-1]
         opaque = None if alpha is None or bool((alpha == 1).all()) else alpha[0] == 1
