@@ -7,7 +7,7 @@ from pathlib import Path
 import needs_qt  # noqa: F401
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QSize, Qt, QUrl
-from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QPalette
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from texot.desktop.controls import thumbnail
 from texot.desktop.mask import Mask
 from texot.desktop.window import Window
 
@@ -85,6 +86,13 @@ def test_errors_are_red_on_light_and_on_dark(window: Window) -> None:
         ink = QColor(re.findall("#[0-9a-f]{6}", window.view.message.styleSheet())[0])
         assert ink.red() > 1.2 * max(ink.green(), ink.blue())
         assert abs(ink.lightness() - QColor(base).lightness()) > 80
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.5, 2.0])
+def test_thumbnails_are_sharp_on_any_display(ratio: float) -> None:
+    small = thumbnail(QImage(300, 150, QImage.Format.Format_RGB888), 64, ratio)
+    assert (small.width(), small.height()) == (64 * ratio, 32 * ratio)
+    assert small.deviceIndependentSize().toSize() == QSize(64, 32)
 
 
 def test_an_error_goes_with_its_tab(window: Window) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QPainter
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QImage, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -74,6 +74,14 @@ def row(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         layout.addWidget(widget)
     return holder
+
+
+def thumbnail(image: QImage, side: int, ratio: float) -> QPixmap:
+    """A small picture of at most `side` pixels a side, on a display of so many device pixels a pixel."""
+    keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+    small = QPixmap.fromImage(image.scaled(QSize(side, side) * ratio, keep, smooth))
+    small.setDevicePixelRatio(ratio)
+    return small
 
 
 def write_hint(widget: QWidget, text: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QImage, QPaintEvent, QPixmap
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtGui import QIcon, QImage, QPaintEvent
 from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem, QWidget
 
 from texot.desktop.commands import Job
-from texot.desktop.controls import write_hint
+from texot.desktop.controls import thumbnail, write_hint
 
 _SIDE = 64
 
@@ -89,9 +89,9 @@ class History(QListWidget):
         """One more, at the right."""
         self.results.append(result)
         options = result.job.options
-        icon, thumbnail = QIcon(), _thumbnail(result.picture)
+        icon, small = QIcon(), thumbnail(result.picture, _SIDE, self.devicePixelRatioF())
         for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
-            icon.addPixmap(thumbnail, mode)  # Qt would tint the selected one
+            icon.addPixmap(small, mode)  # Qt would tint the selected one
         item = QListWidgetItem(icon, f"seed {options.get('seed', 0)}\n{options.get('quality', '')}")
         item.setToolTip(self.tip(result))
         self.addItem(item)
@@ -106,8 +106,3 @@ class History(QListWidget):
 
     def _bring(self, item: QListWidgetItem) -> None:
         self.chosen.emit(self.results[self.row(item)])
-
-
-def _thumbnail(image: QImage) -> QPixmap:
-    keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-    return QPixmap.fromImage(image).scaled(QSize(_SIDE, _SIDE), keep, smooth)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtGui import QIcon, QImage
 from PySide6.QtWidgets import QFileDialog
 
+from texot.desktop.controls import thumbnail
 from texot.desktop.tabs.interpolate import InterpolateTab
 
 if TYPE_CHECKING:
     from texot.desktop.window import Window
 
+_SIDE = 24  # pixels of an exemplar in the list
 _FILES = "Images (*);;All files (*)"
 
 
@@ -43,7 +45,7 @@ class Mixing:
 
     def show(self, path: str, image: QImage) -> None:
         """A small picture beside the exemplar's name."""
-        small = QPixmap.fromImage(image.scaled(24, 24, Qt.AspectRatioMode.KeepAspectRatio))
+        small = thumbnail(image, _SIDE, self._window.devicePixelRatioF())
         for item in self._tab.list.findItems(path, Qt.MatchFlag.MatchExactly):
             item.setIcon(QIcon(small))
 
