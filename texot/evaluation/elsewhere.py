@@ -30,7 +30,8 @@ def nearest_elsewhere(points: Tensor, apart: int, periodic: Periodic) -> tuple[T
     for own in torch.split(torch.arange(len(flat)), max(1, _MAX_DISTANCES // len(flat))):
         cost = torch.addmm(square, flat[own], flat.T, alpha=-2)
         close = close_y[own // columns, :, None] & close_x[own % columns, None, :]
-        found.append(cost.masked_fill_(close.flatten(1), torch.inf).argmin(1))
+        cost.masked_fill_(close.flatten(1), torch.inf)
+        found.append(cost.min(1).indices)  # several times as fast as argmin
     nearest = torch.cat(found)
     distance = ((flat - flat[nearest]) ** 2).sum(1)
     return distance.view(rows, columns), nearest.view(rows, columns)
