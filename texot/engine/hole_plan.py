@@ -14,7 +14,7 @@ LEAST_PATCH = 2
 COARSEST = 0.5  # share of the usual steps, where the first fill is good
 LAID_ROBUSTNESS = 0.6
 SLICED_WEIGHT = 1.5
-RATE = 0.25  # of Adam's usual step: every stage starts near its end, and larger ones blur that
+RATE = 0.5  # of Adam's usual step: every stage starts near its end, and larger ones blur that
 
 
 def hole_plan(

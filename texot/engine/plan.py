@@ -157,9 +157,9 @@ class Effort:
 
 
 EFFORT = {
-    "draft": Effort(n_iter=10, most_iter=100, max_patches=8192, n_filters=12, lr=0.03),
-    "normal": Effort(n_iter=40, most_iter=300, max_patches=16384, n_filters=16, lr=0.02),
-    "high": Effort(n_iter=120, most_iter=600, max_patches=65536, n_filters=32, lr=0.02),
+    "draft": Effort(n_iter=10, most_iter=100, max_patches=8192, n_filters=12, lr=0.015),
+    "normal": Effort(n_iter=40, most_iter=300, max_patches=16384, n_filters=16, lr=0.01),
+    "high": Effort(n_iter=120, most_iter=600, max_patches=65536, n_filters=32, lr=0.01),
 }
 
 
