@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_main_job_in_a_real_process(folder: Path) -> None:
     """A PNG of texot's own tells by itself that it tiles."""
-    assert call("synthesize", "exemplar.png", "-o", "made.png", "--size", "64x64", *QUICK).exit_code == 0
+    assert call("synthesize", "exemplar.png", "-o", "made.png", *QUICK).exit_code == 0
     done = process("evaluate", *FEW, "exemplar.png", "made.png", "other.png", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     made, other = map(json.loads, done.stdout.splitlines())
