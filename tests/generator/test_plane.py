@@ -1,10 +1,11 @@
 """Noise and network as functions on an infinite plane: a window is the same whichever way it is cut."""
 
+import numpy as np
 import pytest
 import torch
 
 from texot.generator.network import Architecture, TextureNetwork
-from texot.generator.noise import plane_noise
+from texot.generator.noise import _keys, _planes_on_device, plane_noise
 from texot.generator.window import spans
 
 SMALL = Architecture(3, widths=(5, 6, 7), fresh=(2, 2, 3), inner=2, blocks=(1, 1, 2))
@@ -44,6 +45,15 @@ def test_noise_is_the_formula(seed: int) -> None:
         for i, y in enumerate(rows.tolist()):
             for j, x in enumerate(columns.tolist()):
                 assert float(found[c, i, j]) == pytest.approx(slow_noise(seed, 2, c, y, x), abs=1e-6)
+
+
+@pytest.mark.parametrize("uniform", [False, True])
+def test_noise_is_the_same_on_devices(uniform: bool) -> None:
+    """The way of GPUs, here on the CPU, bit by bit."""
+    at = torch.arange(-40, 60)
+    keys = [torch.from_numpy(_keys(3, stream, 3, at).view(np.int32)) for stream in (4, 5)]
+    own = plane_noise(3, 2, 3, at, at, uniform=uniform)
+    assert torch.equal(own, _planes_on_device(*keys, uniform))
 
 
 def test_noise_is_white_and_nearly_normal() -> None:

@@ -17,7 +17,9 @@ from torch import Tensor
 
 _MEAN = 4 * 127.5
 _DEVIATION = (4 * (256**2 - 1) / 12) ** 0.5
-_U64 = np.uint64
+_U32, _U64 = np.uint32, np.uint64
+
+Keys = npt.NDArray[np.uint32]
 
 
 def plane_noise(
@@ -43,11 +45,49 @@ def plane_noise(
     Returns:
         (channels, h, w) float32, in [-3.46, 3.46].
     """
-    row_keys = _keys(seed, 2 * scale, channels, rows).to(device or "cpu")
-    column_keys = _keys(seed, 2 * scale + 1, channels, columns).to(device or "cpu")
-    noise = torch.empty(channels, len(rows), len(columns), dtype=torch.float32, device=row_keys.device)
-    for channel, plane in enumerate(noise):  # a channel at a time stays in the cache
-        h = row_keys[channel, :, None] ^ column_keys[channel]
+    row_keys = _keys(seed, 2 * scale, channels, rows)
+    column_keys = _keys(seed, 2 * scale + 1, channels, columns)
+    if device is None or device.type == "cpu":
+        return torch.from_numpy(_planes(row_keys, column_keys, uniform))
+    on_rows, on_columns = (
+        torch.from_numpy(bits.view(np.int32)).to(device) for bits in (row_keys, column_keys)
+    )
+    return _planes_on_device(on_rows, on_columns, uniform)
+
+
+def _planes(rows: Keys, columns: Keys, uniform: bool) -> npt.NDArray[np.float32]:
+    """The values of all pairs of keys: in place, a channel at a time, which stays in the cache."""
+    noise = np.empty((len(rows), rows.shape[1], columns.shape[1]), np.float32)
+    h, other = (np.empty(noise.shape[1:], np.uint32) for _ in range(2))
+    for row, column, plane in zip(rows, columns, noise, strict=True):
+        np.bitwise_xor(row[:, None], column, out=h)
+        for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+            np.right_shift(h, _U32(shift), out=other)
+            np.bitwise_xor(h, other, out=h)
+            if factor > 1:
+                np.multiply(h, _U32(factor), out=h)
+        if uniform:
+            np.right_shift(h, _U32(8), out=h)
+            plane[:] = h
+            plane *= np.float32(2**-24)
+            continue
+        np.right_shift(h, _U32(8), out=other)
+        np.bitwise_and(other, _U32(0xFF00FF), out=other)
+        np.bitwise_and(h, _U32(0xFF00FF), out=h)
+        np.add(h, other, out=h)
+        np.multiply(h, _U32(0x10001), out=h)  # both halves, added, in the upper one
+        np.right_shift(h, _U32(16), out=h)
+        plane[:] = h.view(np.int32)
+        plane -= np.float32(_MEAN)
+        plane *= np.float32(1 / _DEVIATION)
+    return noise
+
+
+def _planes_on_device(rows: Tensor, columns: Tensor, uniform: bool) -> Tensor:
+    """The same in torch, whose whole numbers have a sign, from int32 keys."""
+    noise = torch.empty(len(rows), rows.shape[1], columns.shape[1], dtype=torch.float32, device=rows.device)
+    for row, column, plane in zip(rows, columns, noise, strict=True):
+        h = row[:, None] ^ column
         h ^= (h >> 16) & 0xFFFF  # int32 shifts keep the sign: the mask makes them those of uint32
         h *= 0x85EBCA6B - 2**32
         h ^= (h >> 13) & 0x7FFFF
@@ -63,13 +103,13 @@ def plane_noise(
     return noise.sub_(_MEAN).mul_(1 / _DEVIATION)
 
 
-def _keys(seed: int, stream: int, channels: int, positions: Tensor) -> Tensor:
-    """(channels, n) int32: well mixed bits of every position, for every channel."""
+def _keys(seed: int, stream: int, channels: int, positions: Tensor) -> Keys:
+    """(channels, n): well mixed bits of every position, for every channel."""
     base = _mixed(_mixed(np.array([seed], np.uint64)) + np.array([stream], np.uint64))
     lanes = _mixed(base + np.arange(channels, dtype=_U64))
     at = positions.cpu().numpy().astype(np.int64).view(_U64)
-    bits = (_mixed(_mixed(at)[None] ^ lanes[:, None]) >> _U64(32)).astype(np.uint32)
-    return torch.from_numpy(bits.view(np.int32))
+    keys: Keys = (_mixed(_mixed(at)[None] ^ lanes[:, None]) >> _U64(32)).astype(_U32)
+    return keys
 
 
 def _mixed(z: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
