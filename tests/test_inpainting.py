@@ -197,3 +197,14 @@ def test_masks_are_inverted_and_thresholded(caplog: pytest.LogCaptureFixture) ->
 def test_wrong_input(mask: Tensor | None, options: dict[str, object], word: str) -> None:
     with pytest.raises(InputError, match=word):
         texot.iter_inpaint(noise(3, 40, 40), mask, **options)  # type: ignore[arg-type]
+
+
+def test_what_lies_near_but_does_not_go_on_in_the_hole_is_left_out() -> None:
+    generator = torch.Generator().manual_seed(0)
+    sky = torch.linspace(0.4, 0.6, 96).expand(1, 96, 96).clone()
+    wall = slice(64, 96)
+    sky[:, wall] = torch.rand(1, 32, 96, generator=generator)
+    hole = torch.zeros(96, 96)
+    hole[24:48, 30:60] = 1
+    filled = texot.inpaint(sky, hole, quality="draft").image
+    assert float((filled - sky)[:, hole > 0].square().mean().sqrt()) < 0.015

@@ -46,6 +46,10 @@ LEAST_TRUST = 0.1
 PIECE, PIECE_SHARE = 12, 1 / 4  # pieces of the first fill: so many pixels or of the texture, the larger
 LEAST_PIECE = 4
 EDGE, EDGE_PIECE = 3, 8  # pixels from a hole's edge that are laid anew at every scale, and of the pieces
+AROUND, LEAST_LIKELY = (
+    8,
+    0.002,
+)  # pixels of the coarsest scale around what a first fill took; what else counts
 JOIN = (1, 3)  # pixels of the coarsest scale around what was laid anew that move too: before, and at last
 LEAST_COUNT = 64  # pixels of a hole whose details can be judged
 MOST_GAIN = 1.5
@@ -226,13 +230,9 @@ class HoleFill:
         self.canvas = self._begin()
         self._begin = None  # and let go of what it holds
         image, known, share, periodic = self._target()
+        self._target_periodic = periodic
         self.target = masked_pyramid(image.to(device), known.to(device), n_scales, periodic=periodic)
-        shares: list[Tensor | None] = [None] * n_scales
-        if share is not None:
-            everywhere = torch.ones_like(known, device=device)
-            planes = masked_pyramid(share[None].to(device), everywhere, n_scales, periodic=periodic)
-            shares = [plane[0] for plane, _ in planes]
-        self.shares = shares
+        self.shares = self._planes(share)
         canvas, laid, hole = self.box.cut(self.canvas), None, self.hole
         if photograph.lay is None:  # what others fill, or nobody, must be something meanwhile
             canvas = fill_smoothly(canvas, ~self.unknown, periodic=self.periodic)
@@ -244,18 +244,46 @@ class HoleFill:
         self.fixed = [image for image, _ in own]
         self.fresh = [~known for _, known in own]
         self.holes = [self.hole.to(device), *self.fresh[1:]]
+        if laid is None:
+            laid, origin = self._first_fill(stage.scale)
+            if share is not None:
+                self.shares = self._planes(share * self._likely(origin, share.shape))
         self.terms = Terms(
             self.plan,
             [*self.target],
             self.generator,
             self.backend,
-            shares=shares,
+            shares=self.shares,
             holes=self.holes,
             trust=[self._trust(hole) for hole in self.holes],
         )
-        if laid is not None:
-            return torch.where(self.holes[stage.scale], laid, self.fixed[stage.scale])
-        return self._first_fill(stage.scale)
+        return torch.where(self.holes[stage.scale], laid, self.fixed[stage.scale])
+
+    def _planes(self, share: Tensor | None) -> list[Tensor | None]:
+        """Shares of mass at every scale."""
+        if share is None:
+            return [None] * self.plan.n_scales
+        planes = share[None].to(self.photograph.device)
+        everywhere = torch.ones_like(planes[0], dtype=torch.bool)
+        scales = masked_pyramid(planes, everywhere, self.plan.n_scales, periodic=self._target_periodic)
+        return [plane[0] for plane, _ in scales]
+
+    def _likely(self, origin: Tensor, size: torch.Size) -> Tensor:
+        """(h, w) in (0, 1]: how likely texture belongs into the hole, by what the first fill took around it.
+
+        A photograph holds more than what goes on in the hole: what lies near but does not fit is left out.
+        """
+        usable = self.target[-1][1]
+        side = 2 * min(AROUND, (min(usable.shape) - 1) // 2) + 1
+
+        def mean(plane: Tensor) -> Tensor:
+            return F.avg_pool2d(plane.float()[None], side, 1, side // 2, count_include_pad=False)
+
+        density = mean(origin) / mean(usable).clamp_min(1e-3)
+        if not bool((density > 0).any()):
+            return torch.ones(size)
+        fine = F.interpolate(density[None], tuple(size), mode="bilinear")[0, 0]
+        return (fine / fine.max()).clamp_min(LEAST_LIKELY).cpu()
 
     def _near(self, new: Tensor, scale: int, within: int) -> Tensor:
         """(h, w) bool at full size: the pixels of a scale (H, W) bool and those within so many of them."""
@@ -264,18 +292,21 @@ class HoleFill:
         fine = wide.repeat_interleave(2**scale, 0).repeat_interleave(2**scale, 1)
         return fine[: self.hole.shape[0], : self.hole.shape[1]]
 
-    def _first_fill(self, scale: int) -> Tensor:
-        """The image at a scale with its hole filled by pieces of the texture, from its edge inwards."""
+    def _first_fill(self, scale: int) -> tuple[Tensor, Tensor]:
+        """The image at a scale with its hole filled by pieces of the texture, and where they come from."""
         large = max(PIECE, round(PIECE_SHARE * min(self.target[scale][0].shape[1:])))
         across = largest_square(self.holes[scale].cpu(), large)
         return self._laid(scale, self.fixed[scale], min(large, max(LEAST_PIECE + 2, 2 * across)))
 
-    def _laid(self, scale: int, image: Tensor, side: int, depth: float | None = None) -> Tensor:
+    def _laid(
+        self, scale: int, image: Tensor, side: int, depth: float | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The image at a scale with pieces laid in its hole: see `peel`. Smooth, where none fits."""
         hole, (texture, usable) = self.holes[scale], self.target[scale]
         piece = largest_square(usable.cpu(), min(side, *hole.shape))
         if piece < LEAST_PIECE:
-            return fill_smoothly(image, ~hole, periodic=self.periodic) if depth is None else image
+            smooth = fill_smoothly(image, ~hole, periodic=self.periodic) if depth is None else image
+            return smooth, torch.zeros_like(usable, dtype=torch.float32)
         return peel(
             image,
             hole,
@@ -295,7 +326,7 @@ class HoleFill:
         hole, fixed = self.fresh[stage.scale], self.fixed[stage.scale]
         finer = torch.where(hole, finer.clamp(0, 1), fixed)
         if self.photograph.lay is None:  # detail from elsewhere does not go on from what is known
-            finer = self._laid(stage.scale, finer, EDGE_PIECE, depth=EDGE)
+            finer, _ = self._laid(stage.scale, finer, EDGE_PIECE, depth=EDGE)
         return finer
 
     def _variables(self, stage: Stage, image: Tensor) -> Pixels:

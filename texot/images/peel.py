@@ -39,7 +39,7 @@ def peel(
     share: Tensor | None = None,
     periodic: Periodic = (False, False),
     generator: torch.Generator,
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """The image with its hole, or only the hole's edge, filled by pieces of the source.
 
     Args:
@@ -55,7 +55,8 @@ def peel(
         generator: CPU generator of the draws.
 
     Returns:
-        (C, H, W), on the image's device; its known pixels are untouched.
+        (C, H, W), its known pixels untouched, and (h, w): how many pixels of the hole come from each of the
+        source. On the devices of image and source.
     """
     shares = None if share is None else share.detach().cpu()
     pieces = _Pieces.of(source.detach().cpu(), known.cpu(), piece, shares, generator)
@@ -64,7 +65,8 @@ def peel(
         _lay(start, open_, pieces, depth, periodic, generator)
         for _ in range(_ATTEMPTS if depth is None else 1)
     ]
-    return min(attempts, key=lambda attempt: attempt[1])[0].to(image)
+    best = min(attempts, key=lambda attempt: attempt[2])
+    return best[0].to(image), best[1].to(source)
 
 
 @dataclass(frozen=True)
@@ -125,15 +127,16 @@ def _lay(
     depth: float | None,
     periodic: Periodic,
     generator: torch.Generator,
-) -> tuple[Tensor, float]:
-    """One attempt, and what its pieces cost; see `peel`."""
+) -> tuple[Tensor, Tensor, float]:
+    """One attempt, where its pixels come from, and what its pieces cost; see `peel`."""
     side, result, filled = pieces.side, image.clone(), ~hole
     left = hole if depth is None else hole & (distance(filled, depth + 1, periodic=periodic) <= depth)
     away = distance(hole, float(side), periodic=periodic)
     weights = torch.where(
         filled, 1 + _AT_EDGE * torch.exp((1 - away) / _EDGE), 0.0 if depth is None else _GUESS
     )
-    left, use, total = left.clone(), torch.zeros(pieces.size, dtype=torch.float32), 0.0
+    left, total = left.clone(), 0.0
+    use, origin = torch.zeros(2, *pieces.size, dtype=torch.float32)
     places = _Places(filled, left, side, periodic, generator)
     while bool(left.any()):
         y, x = places.best()
@@ -153,7 +156,8 @@ def _lay(
         places.update(y, x)
         row, column = int(pieces.rows[found]), int(pieces.columns[found])
         use[row : row + side, column : column + side] += 1
-    return result, total
+        origin[row : row + side, column : column + side] += new
+    return result, origin, total
 
 
 class _Places:
