@@ -19,17 +19,34 @@ import click
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 import texot
 from benchmarks.common import RESULTS, markdown, read_sample, stamp, warn_if_busy, write_page
 from texot.evaluation import deep_gram, multiscale_patch_distance, seam_score
 from texot.files.animation import contact_sheet
+from texot.files.exemplar import read_exemplar
 from texot.files.write import write_image
 
 OPEN = (False, False)
 HOLES = ("pebbles", "gravel", "grass_gray", "stonewall", "brick_old", "rust")
 TILED = ("pebbles", "gravel", "grass_gray", "stonewall", "brick_old", "wood_planks")
+TRIPOD_BLOBS = (
+    (232, 450, 276, 486),
+    (226, 478, 262, 511),
+    (380, 466, 412, 498),
+    (272, 305, 320, 345),
+    (312, 224, 348, 248),
+)
+TRIPOD_LINES = (
+    (292, 318, 232, 511),
+    (298, 318, 404, 511),
+    (294, 240, 294, 490),
+    (280, 318, 342, 300),
+    (240, 488, 400, 482),
+    (260, 462, 330, 488),
+)
 PAIRS = (("pebbles", "gravel"), ("grass_gray", "rust"), ("brick_old", "stonewall"))
 
 
@@ -125,6 +142,7 @@ def inpainting(results: Path) -> None:
             if way in ("texot", "OpenCV Telea"):
                 pictures.append(found)
     write_image(contact_sheet(pictures, columns=6), results / "inpaint.jpg")
+    removed = removal(results / "inpaint_removal.jpg")
     means = [
         (way, *(float(np.mean([row[k] for row in rows if row[1] == way])) for k in (2, 3, 4, 5)))
         for way in ways
@@ -147,8 +165,37 @@ def inpainting(results: Path) -> None:
         f"512x512 px with a hole of 128x128 (gravel): {seconds:.1f} s.",
         "",
         "![hole, texot, OpenCV Telea](inpaint.jpg)",
+        *removed,
     ]
     write_page(results / "inpaint.md", "Inpainting", stamp(), lines)
+
+
+def removal(path: Path) -> list[str]:
+    """A photograph with a tripod and a tower removed; what the page says of it."""
+    try:
+        from skimage import data
+    except ImportError:
+        return []
+    photo = Image.fromarray(data.camera())
+    mask = Image.new("L", photo.size)
+    draw = ImageDraw.Draw(mask)
+    draw.rectangle((404, 108, 442, 197), fill=255)
+    for box in TRIPOD_BLOBS:
+        draw.ellipse(box, fill=255)
+    for line in TRIPOD_LINES:
+        draw.line(line, fill=255, width=22)
+    begun = time.perf_counter()
+    found = texot.inpaint(photo, mask)
+    seconds = time.perf_counter() - begun
+    before = read_exemplar(photo).pixels
+    marked = torch.where(read_exemplar(mask).pixels > 0.5, 1.0, before)
+    write_image(contact_sheet([before, marked, found.image], columns=3), path)
+    return [
+        "",
+        f"A photograph (scikit-image's `camera`, CC0, 512x512 px) without tripod and tower: {seconds:.1f} s.",
+        "",
+        f"![photograph, mask, texot]({path.name})",
+    ]
 
 
 # ----------------------------------------------------------------------------------------------------- tiles
