@@ -139,6 +139,12 @@ def replay(
         name = settings.get("job", "synthesize")
         if "texot" not in settings:
             raise InputError(f"{file} does not say how it was made")
+        if name == "sample":
+            at, size = (settings.get(key) for key in ("at", "size"))
+            raise InputError(
+                f"{file} is a sample of a generator: 'texot sample MODEL' makes it again, with seed "
+                f"{settings.get('seed')}, at {at}, size {size}"
+            )
         if not isinstance(name, str) or name not in _JOBS:
             raise InputError(f"{file} was made by a texot that knows more jobs: {name!r}")
         job, given = _JOBS[name], {key: path for key, path in extra.items() if path}

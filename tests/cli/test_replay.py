@@ -82,10 +82,10 @@ def test_other_images(folder: Path, command: str, arguments: str, code: int, wor
     assert not Path("out-replay.png").exists()
 
 
-@pytest.mark.parametrize("job", ['"weave"', "{}", "[1]", "null"])
+@pytest.mark.parametrize("job", ['"weave"', '"sample"', "{}", "[1]", "null"])
 def test_a_job_of_another_version(folder: Path, job: str) -> None:
     info = PngImagePlugin.PngInfo()
-    info.add_text("texot", f'{{"job": {job}, "seed": 1}}')
+    info.add_text("texot", f'{{"texot": "9.9", "job": {job}, "seed": 1}}')
     Image.new("RGB", (8, 8)).save("made.png", pnginfo=info)
     done = call("replay", "made.png", "a.png")
     assert done.exit_code == 1
