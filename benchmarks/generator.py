@@ -55,6 +55,7 @@ FIGURES = (
     ("train_seconds", "training s", 0),
     ("seconds", "making s", 1),
 )
+COLUMNS = ("sample", "side", "method", "seed", *(name for name, _, _ in FIGURES))
 LEGEND = """\
 4x4 (mean over scales) and 8x8: exact patch distance to the exemplar, relative to that of the reference, an
 unseen part of the photograph; deep Gram too. Lower is better, 1 is as like as another part. Spectrum: rms
@@ -149,8 +150,7 @@ def main(
         first, last = between
         measure_between(first, last, side, seed, threads)
         return
-    columns = ("sample", "side", "method", "seed", *(name for name, _, _ in FIGURES))
-    table = Table(RESULTS / "generator.csv", columns)
+    table = Table(RESULTS / "generator.csv", COLUMNS)
     where = stamp(threads)
     shown: list[Row] = []
     for sample in chosen(samples):
@@ -170,7 +170,7 @@ def main(
                         write_image(exemplar, keep / f"{sample}-{side}.png", mode=mode_of(exemplar))
                 rows = [table.add({**where, **key, **times, **figures(image, exemplar, reference)})]
             shown.append(rows[-1])
-            click.echo(" ".join(f"{name} {shown[-1][name]}" for name in columns), err=True)
+            click.echo(" ".join(f"{name} {shown[-1][name]}" for name in COLUMNS), err=True)
     headings = ["sample", "method", *(heading for _, heading, _ in FIGURES)]
     lines = [
         [row["sample"], row["method"], *(f"{float(row[name]):.{digits}f}" for name, _, digits in FIGURES)]
@@ -213,19 +213,15 @@ def measure_between(first: str, last: str, side: int, seed: int, threads: int | 
 
         way = [sample(f"{t}.png", "--size", "2x", "--weights", f"{1 - t},{t}") for t in WAY]
         strip = sample("map.png", "--size", f"{7 * side + 48}x{2 * side}", "--map", "horizontal")
-    table = Table(
-        RESULTS / "generator.csv", ("sample", "side", "method", "seed", *(name for name, _, _ in FIGURES))
-    )
-    names = [name for name, _, _ in FIGURES if not name.endswith("seconds")]
+    table = Table(RESULTS / "generator.csv", COLUMNS)
+    shown = [figure for figure in FIGURES if figure[0] != "seconds"]
     for name, image, (exemplar, reference) in zip((first, last), (way[0], way[-1]), pairs, strict=True):
         alone = table.find(sample=name, side=side, method=METHODS[1], seed=seed)
         own = {**figures(image, exemplar, reference), "train_seconds": trained.seconds}
-        for way_, row in (("of both", own), *(("of one", row) for row in alone[-1:])):
-            cells = [
-                f"{float(row[n]):.{digits}f}" for n, _, digits in FIGURES if n in (*names, "train_seconds")
-            ]
-            lines.append([name, way_, *cells])
-    columns = ["end", "generator", *(heading for n, heading, _ in FIGURES if n != "seconds")]
+        for which, row in (("of both", own), *(("of one", row) for row in alone[-1:])):
+            cells = [f"{float(row[figure]):.{digits}f}" for figure, _, digits in shown]
+            lines.append([name, which, *cells])
+    columns = ["end", "generator", *(heading for _, heading, _ in shown)]
     picture = f"generator_between_{first}_{last}"
     draw_between([exemplar for exemplar, _ in pairs], way, strip, RESULTS / f"{picture}.jpg")
     text = "Above: exemplar, t = 0, .25, .5, .75, 1, exemplar; below: one sample with a horizontal map."

@@ -10,9 +10,11 @@ from texot.cli.files import Outputs, check_outputs, is_numbered, make_folder, pl
 from texot.cli.interrupt import CtrlC
 from texot.cli.options import (
     FILE,
+    check_mix,
     compute_options,
     example,
     expert_options,
+    mix_options,
     output_options,
     real,
     report_options,
@@ -27,11 +29,6 @@ if TYPE_CHECKING:
     from texot.files.exemplar import Exemplar
 
 
-def weights(value: str) -> list[float]:
-    """Parser of numbers from 0 between commas."""
-    return [real(zero=True)(part.strip()) for part in str(value).split(",")]
-
-
 @click.command(
     short_help="Make textures between several images.",
     epilog=example(
@@ -42,15 +39,7 @@ def weights(value: str) -> list[float]:
 )
 @click.argument("exemplars", type=FILE, nargs=-1, required=True, metavar="IMAGE IMAGE...")
 @output_options(required=True, default=" With --frames also GIF; holds {i} for one file a frame.")
-@click.option(
-    "--weights", metavar="X,X,...", type=weights, help="How much of each image; default: equal parts."
-)
-@click.option(
-    "--map",
-    "map_",
-    metavar="horizontal|vertical|radial|IMAGE",
-    help="Weights that vary: from the first image on one side to the last, or black to white of an IMAGE.",
-)
+@mix_options()
 @click.option(
     "--frames",
     metavar="N",
@@ -86,15 +75,14 @@ def interpolate(
     """Make a texture between two or more images: their features change shape, size and colour together."""
     if len(exemplars) < 2:
         raise click.UsageError("it takes two images or more to be between them.")
-    if weights and map_:
-        raise click.UsageError("--weights and --map both say how much of each: give one of the two.")
+    of_map = check_mix(weights, map_)
     if frames and (weights or map_):
         raise click.UsageError("--frames goes from the first image to the last: leave out --weights, --map.")
     if sheet and not frames:
         raise click.UsageError("--sheet shows frames: give --frames N as well.")
     numbered = bool(frames) and is_numbered(output)
     plan = plan_outputs(output, None, None, None, frames or 1) if numbered else [Outputs(output)]
-    inputs = [*exemplars, *([Path(map_)] if map_ and map_ not in _MAPS else [])]
+    inputs = [*exemplars, *of_map]
     with reporter(progress, quiet) as report:
         free = start()
         from texot.files.animation import check_animation
@@ -123,9 +111,6 @@ def interpolate(
             raise Interrupted(f"interrupted: {len(made)} of {frames} frames are done")
 
 
-_MAPS = ("horizontal", "vertical", "radial")
-
-
 def _sequence(
     sources: "list[Exemplar]",
     frames: int,
@@ -135,7 +120,7 @@ def _sequence(
     record: dict[str, Any],
 ) -> "list[Synthesis]":
     """The frames, each started from the one before and written if there is a plan; fewer after Ctrl-C."""
-    from texot.files.original import as_written
+    from texot.files.write import as_written
     from texot.interpolation import interpolation_path, iter_interpolation
 
     made: list[Synthesis] = []

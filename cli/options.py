@@ -13,6 +13,7 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+MAPS = ("horizontal", "vertical", "radial")  # those of texot.engine.shares, whose import takes a second
 FILE = click.Path(path_type=Path)  # existence is the library's to check: it says more than click does
 
 
@@ -49,6 +50,11 @@ def device(value: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", value):
         raise click.BadParameter(f"{value!r} is not one of auto, cpu, cuda, cuda:0, cuda:1, ...")
     return value
+
+
+def weights(value: str) -> list[float]:
+    """Parser of numbers from 0 between commas."""
+    return [real(zero=True)(part.strip()) for part in str(value).split(",")]
 
 
 def example(*commands: str) -> str:
@@ -139,6 +145,36 @@ def expert_options() -> Callable[[Command], Command]:
             help="Entropic regularisation of the transport; 0 is none.",
         ),
     )
+
+
+def mix_options() -> Callable[[Command], Command]:
+    """How much of each of several exemplars: `weights` and `map_`, see `check_mix`."""
+    return _together(
+        click.option(
+            "--weights",
+            metavar="X,X,...",
+            type=weights,
+            help="How much of each exemplar; default: equal parts.",
+        ),
+        click.option(
+            "--map",
+            "map_",
+            metavar="horizontal|vertical|radial|IMAGE",
+            help="Weights that vary: from the first exemplar on one side to the last, or black to white of "
+            "an IMAGE.",
+        ),
+    )
+
+
+def check_mix(weights: list[float] | None, map_: str | None) -> list[Path]:
+    """The image that a map is read from, if it is one.
+
+    Raises:
+        click.UsageError: weights and a map.
+    """
+    if weights and map_:
+        raise click.UsageError("--weights and --map both say how much of each: give one of the two.")
+    return [Path(map_)] if map_ and map_ not in MAPS else []
 
 
 def compute_options() -> Callable[[Command], Command]:

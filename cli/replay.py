@@ -11,7 +11,7 @@ from texot import __version__
 from texot.cli.files import Outputs, check_outputs
 from texot.cli.inpaint import inpaint
 from texot.cli.interpolate import interpolate
-from texot.cli.options import FILE, example, output_options, report_options
+from texot.cli.options import FILE, MAPS, example, output_options, report_options
 from texot.cli.progress import Quiet, reporter
 from texot.cli.run import pixel_size, run, start, use_threads
 from texot.cli.synthesize import synthesize
@@ -49,23 +49,82 @@ _IMAGES = {  # what a file remembers of the images it was made from: what they a
 }
 
 
+Iterate = Callable[..., "Iterator[State]"]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is made again: IMAGEs, other images by their options' names, options, FILE's settings."""
+
+    images: tuple[Path, ...]
+    extra: dict[str, Path]
+    options: dict[str, Any]
+    settings: dict[str, Any]
+
+
+def _synthesis(asked: _Asked) -> tuple["Exemplar", Iterate]:
+    from texot.files.exemplar import read_exemplar
+    from texot.synthesis import iter_synthesis
+
+    source = read_exemplar(asked.images[0])
+    asked.options["init"] = read_exemplar(asked.extra["init"]) if "init" in asked.extra else "noise"
+    asked.options["size"] = pixel_size(asked.options["size"], source)
+    return source, iter_synthesis
+
+
+def _inpainting(asked: _Asked) -> tuple["Original", Iterate]:
+    from texot.files.original import read_original
+    from texot.inpainting import iter_inpaint
+
+    asked.options.update(asked.extra, mask=asked.images[1] if len(asked.images) > 1 else None)
+    return read_original(asked.images[0]), iter_inpaint
+
+
+def _tile(asked: _Asked) -> tuple["Original", Iterate]:
+    from texot.files.original import read_original
+    from texot.tiling import iter_tileable
+
+    return read_original(asked.images[0]), iter_tileable
+
+
+def _variation(asked: _Asked) -> tuple["Original", Iterate]:
+    from texot.files.original import read_original
+    from texot.tiling import iter_variation
+
+    asked.options["axes"] = asked.options.pop("tile")
+    return read_original(asked.images[0]), iter_variation
+
+
+def _interpolation(asked: _Asked) -> tuple["list[Exemplar]", Iterate]:
+    from texot.files.exemplar import read_exemplar
+    from texot.interpolation import iter_interpolation
+
+    sources = [read_exemplar(path) for path in asked.images]
+    asked.options["size"] = pixel_size(asked.options["size"], sources[0])
+    asked.options["init"] = read_exemplar(asked.extra["init"]) if "init" in asked.extra else "noise"
+    map_ = asked.settings.get("map")
+    asked.options["map"] = asked.extra.get("map", map_ if map_ in MAPS else None)
+    return sources, iter_interpolation
+
+
 @dataclass(frozen=True)
 class _Job:
     """A kind of file.
 
     Attributes:
         command: that makes it.
+        read: its source, and the library's iterator; fits the options to that.
         options: of the command, beside those of all.
-        most: images that the command takes, at most.
+        least, most: images that the command takes.
         extra: options of `replay` that name more images.
-        renamed: settings that the command has under another name.
     """
 
     command: click.Command
+    read: Callable[[_Asked], tuple[Any, Iterate]]
     options: tuple[str, ...] = ()
+    least: int = 1
     most: int = 1
     extra: tuple[str, ...] = ()
-    renamed: tuple[tuple[str, str], ...] = ()
 
     def parse(self, file: Path, settings: dict[str, Any]) -> dict[str, Any]:
         """The options FILE was made with, read as the command line reads them: a file may hold anything.
@@ -74,10 +133,9 @@ class _Job:
             InputError: a value that its option would not take.
         """
         names = (*_ALL, *self.options)
-        found = {**settings, **{new: settings.get(old) for old, new in self.renamed}}
-        arguments = ["IMAGE", *(["IMAGE"] if self.most > 2 else []), "-o", "OUT"]
+        arguments = [*["IMAGE"] * self.least, "-o", "OUT"]
         for name in names:
-            value, option = found.get(name), f"--{name.replace('_', '-')}"
+            value, option = settings.get(name), f"--{name.replace('_', '-')}"
             if value is True:
                 arguments.append(option)
             elif value is not None and value is not False:
@@ -92,11 +150,13 @@ class _Job:
 
 
 _JOBS = {
-    "synthesize": _Job(synthesize, ("size", "preset", "novelty"), extra=("init",)),
-    "inpaint": _Job(inpaint, ("reach", "invert_mask"), most=2, extra=("source", "exemplar")),
-    "tile": _Job(tile, ("band", "flatten")),
-    "variation": _Job(tile, ("frame",), renamed=(("axes", "tile"),)),
-    "interpolate": _Job(interpolate, ("size", "weights", "novelty"), most=100, extra=("init", "map")),
+    "synthesize": _Job(synthesize, _synthesis, ("size", "preset", "novelty"), extra=("init",)),
+    "inpaint": _Job(inpaint, _inpainting, ("reach", "invert_mask"), most=2, extra=("source", "exemplar")),
+    "tile": _Job(tile, _tile, ("band", "flatten")),
+    "variation": _Job(tile, _variation, ("frame",)),
+    "interpolate": _Job(
+        interpolate, _interpolation, ("size", "weights", "novelty"), least=2, most=100, extra=("init", "map")
+    ),
 }
 
 
@@ -152,7 +212,7 @@ def replay(
         options = job.parse(file, settings)
         check_outputs([outputs], [file, *images, *given.values()], overwrite=overwrite)
         record = use_threads(options.pop("threads"), None, report)
-        source, iterate = _READERS[name](_Asked(images, given, options, settings))
+        source, iterate = job.read(_Asked(images, given, options, settings))
         _compare_versions(file, settings, record, report)
         run(
             source,
@@ -165,74 +225,6 @@ def replay(
         )
         same = file.read_bytes() == outputs.image.read_bytes()
         report.say(f"{outputs.image} {'is identical to' if same else 'differs from'} {file}")
-
-
-Iterate = Callable[..., "Iterator[State]"]
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is made again: IMAGEs, other images by their options' names, options, FILE's settings."""
-
-    images: tuple[Path, ...]
-    extra: dict[str, Path]
-    options: dict[str, Any]
-    settings: dict[str, Any]
-
-
-def _synthesis(asked: _Asked) -> tuple["Exemplar", Iterate]:
-    from texot.files.exemplar import read_exemplar
-    from texot.synthesis import iter_synthesis
-
-    source = read_exemplar(asked.images[0])
-    asked.options["init"] = read_exemplar(asked.extra["init"]) if "init" in asked.extra else "noise"
-    asked.options["size"] = pixel_size(asked.options["size"], source)
-    return source, iter_synthesis
-
-
-def _inpainting(asked: _Asked) -> tuple["Original", Iterate]:
-    from texot.files.original import read_original
-    from texot.inpainting import iter_inpaint
-
-    asked.options.update(asked.extra, mask=asked.images[1] if len(asked.images) > 1 else None)
-    return read_original(asked.images[0]), iter_inpaint
-
-
-def _tile(asked: _Asked) -> tuple["Original", Iterate]:
-    from texot.files.original import read_original
-    from texot.tiling import iter_tileable
-
-    return read_original(asked.images[0]), iter_tileable
-
-
-def _variation(asked: _Asked) -> tuple["Original", Iterate]:
-    from texot.files.original import read_original
-    from texot.tiling import iter_variation
-
-    asked.options["axes"] = asked.options.pop("tile")
-    return read_original(asked.images[0]), iter_variation
-
-
-def _interpolation(asked: _Asked) -> tuple["list[Exemplar]", Iterate]:
-    from texot.engine.shares import MAPS
-    from texot.files.exemplar import read_exemplar
-    from texot.interpolation import iter_interpolation
-
-    sources = [read_exemplar(path) for path in asked.images]
-    asked.options["size"] = pixel_size(asked.options["size"], sources[0])
-    asked.options["init"] = read_exemplar(asked.extra["init"]) if "init" in asked.extra else "noise"
-    map_ = asked.settings.get("map")
-    asked.options["map"] = asked.extra.get("map", map_ if map_ in MAPS else None)
-    return sources, iter_interpolation
-
-
-_READERS: dict[str, Callable[[_Asked], tuple[Any, Iterate]]] = {
-    "synthesize": _synthesis,
-    "inpaint": _inpainting,
-    "tile": _tile,
-    "variation": _variation,
-    "interpolate": _interpolation,
-}
 
 
 def _check_arguments(file: Path, job: _Job, images: tuple[Path, ...], given: dict[str, Path]) -> None:

@@ -82,7 +82,8 @@ def pixel_size(size: str | None, exemplar: "Exemplar | Original") -> tuple[int, 
 
 def again(result: "Synthesis") -> "Original":
     """A result as what the next one is made from: rounded like its file, for replay to start from."""
-    from texot.files.original import Original, as_written
+    from texot.files.original import Original
+    from texot.files.write import as_written
 
     return Original.of(as_written(result.image, result.mode), result.mode, result.icc_profile, result.dpi)
 

@@ -1,6 +1,5 @@
 """`texot sample`: as much of a learned texture as anyone wants."""
 
-import json
 import re
 import sys
 import time
@@ -12,8 +11,7 @@ import click
 
 from texot import __version__
 from texot.cli.errors import bad_option
-from texot.cli.interpolate import weights
-from texot.cli.options import FILE, device, example, report_options, whole
+from texot.cli.options import FILE, check_mix, device, example, mix_options, report_options, whole
 from texot.cli.progress import Quiet, reporter
 from texot.cli.run import start, use_threads
 
@@ -76,18 +74,7 @@ def area(value: str) -> tuple[int, int, int, int]:
     help="Axes along which copies of the result continue each other; none: a window of an endless plane; "
     "default: both, not along a map.",
 )
-@click.option(
-    "--weights",
-    metavar="X,X,...",
-    type=weights,
-    help="How much of each exemplar, of a model of several; default: equal parts.",
-)
-@click.option(
-    "--map",
-    "map_",
-    metavar="horizontal|vertical|radial|IMAGE",
-    help="Weights that vary: from the first exemplar on one side to the last, or black to white of an IMAGE.",
-)
+@mix_options()
 @click.option(
     "--map-area",
     metavar="X,Y,WxH",
@@ -138,8 +125,7 @@ def sample(
 
     MODEL is a file that 'texot train' wrote. Large images are written tile by tile, in little memory.
     """
-    if weights and map_:
-        raise click.UsageError("--weights and --map both say how much of each: give one of the two.")
+    of_map = check_mix(weights, map_)
     if map_area and not map_:
         raise click.UsageError("--map-area says where a map lies: give --map as well.")
     window.update(weights=weights, weight_map=map_, map_area=map_area)
@@ -152,9 +138,8 @@ def sample(
         generator = Generator.load(model, device=device)
         with bad_option("--size"):
             window["size"] = parse_size(window["size"], generator.exemplar_size)
-        inputs = [model, *([Path(map_)] if map_ and map_ not in _MAPS else [])]
         for name in names:
-            _check(name, inputs, overwrite)
+            _check(name, [model, *of_map], overwrite)
         generator.check_mix(weights, map_)
         use_threads(threads, free, report)
         window["workers"] = share_cores(generator)
@@ -163,9 +148,6 @@ def sample(
             report.start(version=__version__, output=name, seed=seed + number, size=window["size"])
             _write(generator, name, {**window, "seed": seed + number}, report)
             report.done(output=name, seconds=time.perf_counter() - begun, interrupted=False)
-
-
-_MAPS = ("horizontal", "vertical", "radial")
 
 
 def _names(output: str, seed: int, count: int) -> list[str]:
@@ -205,6 +187,7 @@ def _write(generator: "Generator", name: str, window: dict[str, Any], report: Qu
     import torch
 
     from texot.engine.shares import tiled_axes
+    from texot.files.record import png_text
     from texot.files.stream import STREAMED, stream_png, write_rows
     from texot.files.write import write_image
 
@@ -220,7 +203,7 @@ def _write(generator: "Generator", name: str, window: dict[str, Any], report: Qu
         **generator.mix_settings(window["weights"], window["weight_map"], window["map_area"]),
     }
     blocks = row_blocks(generator, window, report)
-    text = {"texot": json.dumps(about, sort_keys=True)}
+    text = png_text(about)
     mode, icc = generator.mode, generator.icc_profile
     if name == "-":
         stream = sys.stdout.buffer

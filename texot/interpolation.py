@@ -32,9 +32,9 @@ from texot.engine.options import (
 )
 from texot.engine.plan import EFFORT, SEARCH_DIM, Plan, default_plan, known_rooms
 from texot.engine.shares import (
-    MAPS,
     Weights,
     between,
+    map_name,
     read_exemplars,
     tiled_axes,
     weight_planes,
@@ -175,7 +175,7 @@ def iter_interpolation(
         "backend": backend,
         "device": str(target_device),
         "weights": wanted,
-        "map": map if map is None or (isinstance(map, str) and map in MAPS) else "image",
+        "map": map_name(map),
         "map_sha256": None if maps is None else Exemplar(maps).sha256,
         "exemplar_sha256": [e.sha256 for e in sources],
         "init_sha256": None if start is None else Exemplar(start).sha256,

@@ -198,7 +198,7 @@ def iter_variation(
         _inside(original, frame, periodic),
         periodic,
         lay,
-        {"job": "variation", "frame": frame, "axes": axes},
+        {"job": "variation", "frame": frame, "tile": axes},
         quality=quality,
         seed=seed,
         expert=expert_numbers(

@@ -11,7 +11,9 @@ import torch
 from command_line import call, one_line, process, text
 from PIL import Image
 
+from texot.cli.options import MAPS
 from texot.cli.progress import Bar
+from texot.engine import shares
 from texot.generator.export import noise_shapes
 from texot.generator.network import Architecture, TextureNetwork
 from texot.generator.sampling import Generator
@@ -190,3 +192,7 @@ def test_a_bar_of_pixels(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert "25%" in shown
     assert "50%" in shown
     assert "0.2 megapixels/s, 00:02 left" in shown
+
+
+def test_maps_are_those_of_the_library() -> None:
+    assert MAPS == shares.MAPS

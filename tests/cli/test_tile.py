@@ -80,3 +80,8 @@ def test_errors_in_one_line(folder: Path, arguments: list[str], words: str) -> N
     assert done.exit_code in (1, 2)
     assert words in one_line(done)
     assert [path.name for path in folder.iterdir()] == ["photo.png"]
+
+
+def test_every_tile_of_a_set_tells_its_axes(folder: Path) -> None:
+    assert call("tile", "photo.png", "-o", "{i}.png", "--set", 2, "--tile", "x", *QUICK).exit_code == 0
+    assert [json.loads(text(Path(f"{i}.png"))["texot"])["tile"] for i in (1, 2)] == ["x", "x"]

@@ -54,13 +54,18 @@ def test_what_is_guessed_chooses_between_pieces_that_go_on_equally() -> None:
     assert means[0] < means[1] - 0.05
 
 
-def test_pieces_next_to_each_other_stay_inside_an_image_that_wraps() -> None:
+def test_what_the_hole_held_plays_no_part_where_the_image_wraps() -> None:
     image = torch.rand(3, 20, 16, generator=torch.Generator().manual_seed(1))
     hole = torch.zeros(20, 16, dtype=torch.bool)
     hole[-3:, :], hole[:3, :] = True, True
-    found, _ = peel(
-        image, hole, image, ~hole, 7, periodic=(True, False), generator=torch.Generator().manual_seed(0)
-    )
-    assert bool((found[:, ~hole] == image[:, ~hole]).all())
-    assert float(found.min()) >= 0
-    assert float(found.max()) <= 1
+    fills = []
+    for held in (0.0, 1.0):
+        start = torch.where(hole, held, image)
+        found, origin = peel(
+            start, hole, image, ~hole, 7, periodic=(True, False), generator=torch.Generator().manual_seed(0)
+        )
+        assert bool((found[:, ~hole] == image[:, ~hole]).all())
+        assert float(origin.sum()) == float(hole.sum())
+        assert not bool((origin[hole] > 0).any())
+        fills.append(found)
+    assert torch.equal(*fills)

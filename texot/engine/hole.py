@@ -46,10 +46,8 @@ LEAST_TRUST = 0.1
 PIECE, PIECE_SHARE = 12, 1 / 4  # pieces of the first fill: so many pixels or of the texture, the larger
 LEAST_PIECE = 4
 EDGE, EDGE_PIECE = 3, 8  # pixels from a hole's edge that are laid anew at every scale, and of the pieces
-AROUND, LEAST_LIKELY = (
-    8,
-    0.002,
-)  # pixels of the coarsest scale around what a first fill took; what else counts
+AROUND = 8  # pixels of the coarsest scale around what the first fill took that are likely as well
+LEAST_LIKELY = 0.002
 JOIN = (1, 3)  # pixels of the coarsest scale around what was laid anew that move too: before, and at last
 LEAST_COUNT = 64  # pixels of a hole whose details can be judged
 MOST_GAIN = 1.5
@@ -230,9 +228,8 @@ class HoleFill:
         self.canvas = self._begin()
         self._begin = None  # and let go of what it holds
         image, known, share, periodic = self._target()
-        self._target_periodic = periodic
         self.target = masked_pyramid(image.to(device), known.to(device), n_scales, periodic=periodic)
-        self.shares = self._planes(share)
+        self.shares = self._planes(share, periodic)
         canvas, laid, hole = self.box.cut(self.canvas), None, self.hole
         if photograph.lay is None:  # what others fill, or nobody, must be something meanwhile
             canvas = fill_smoothly(canvas, ~self.unknown, periodic=self.periodic)
@@ -247,7 +244,7 @@ class HoleFill:
         if laid is None:
             laid, origin = self._first_fill(stage.scale)
             if share is not None:
-                self.shares = self._planes(share * self._likely(origin, share.shape))
+                self.shares = self._planes(share * self._likely(origin, share.shape), periodic)
         self.terms = Terms(
             self.plan,
             [*self.target],
@@ -259,13 +256,13 @@ class HoleFill:
         )
         return torch.where(self.holes[stage.scale], laid, self.fixed[stage.scale])
 
-    def _planes(self, share: Tensor | None) -> list[Tensor | None]:
+    def _planes(self, share: Tensor | None, periodic: Periodic) -> list[Tensor | None]:
         """Shares of mass at every scale."""
         if share is None:
             return [None] * self.plan.n_scales
         planes = share[None].to(self.photograph.device)
         everywhere = torch.ones_like(planes[0], dtype=torch.bool)
-        scales = masked_pyramid(planes, everywhere, self.plan.n_scales, periodic=self._target_periodic)
+        scales = masked_pyramid(planes, everywhere, self.plan.n_scales, periodic=periodic)
         return [plane[0] for plane, _ in scales]
 
     def _likely(self, origin: Tensor, size: torch.Size) -> Tensor:

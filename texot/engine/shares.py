@@ -70,11 +70,14 @@ def whole_weights(weights: Weights | None, count: int) -> list[float]:
     return found if abs(total - 1) < 1e-12 else [w / total for w in found]  # a result's own, bit for bit
 
 
+def map_name(map: Any) -> str | None:
+    """What settings call a map: one of `MAPS`, "image", or None for none."""
+    return map if map is None or (isinstance(map, str) and map in MAPS) else "image"
+
+
 def tiled_axes(map: Any) -> str:
     """Axes along which an image with a map tiles unless asked otherwise: those that the map leaves alone."""
-    if map is None:
-        return "both"
-    return {"horizontal": "y", "vertical": "x"}.get(map, "none") if isinstance(map, str) else "none"
+    return {None: "both", "horizontal": "y", "vertical": "x"}.get(map_name(map), "none")
 
 
 def map_places(map: str, y: Tensor, x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -102,8 +105,9 @@ def weight_planes(map: Any, size: tuple[int, int], count: int) -> Tensor:
     """
     height, width = size
     y, x = ((torch.arange(n, dtype=torch.float32) + 0.5) / n for n in (height, width))
-    if isinstance(map, str) and map in MAPS:
-        place = map_places(map, y, x, size)
+    name = map_name(map)
+    if name in MAPS:
+        place = map_places(name, y, x, size)
     else:
         grey = read_exemplar(map).pixels.mean(0)
         place = F.interpolate(grey[None, None], size, mode="bilinear", antialias=True)[0, 0].clamp(0, 1)

@@ -62,12 +62,6 @@ class Original:
         return self.pixels.shape[2], self.pixels.shape[1]
 
 
-def as_written(image: Tensor, mode: str) -> Tensor:
-    """An image as a lossless file of a mode gives it back: what is made from either is the same."""
-    top = 65535 if mode == "I;16" else 255
-    return image.detach().cpu().float().clamp(0, 1).mul(top).round().div(top)
-
-
 def read_original(source: Any) -> Original:
     """Read a photograph to be changed in places.
 

@@ -62,14 +62,28 @@ def to_pil(image: Tensor, mode: str | None = None) -> Image.Image:
         raise InputError(f"an image of {channels} channels fits no file: write its maps one by one")
     if _CHANNELS.get(mode) != channels:
         raise InputError(f"an image of {channels} channels cannot be mode {mode}")
-    top, dtype = (65535, "<u2") if mode == "I;16" else (255, "u1")
+    dtype = "<u2" if mode == "I;16" else "u1"
     bands = []
     for plane in planes:
         if bool(plane.isnan().any()):
             raise InputError("the image holds NaN, which no file can show")
-        levels = plane.float().clamp(0, 1).mul(top).round().cpu().numpy()
+        levels = _levels(plane, mode).cpu().numpy()
         bands.append(Image.fromarray(levels.astype(dtype)))
     return bands[0] if channels == 1 else Image.merge(mode, bands)
+
+
+def as_written(image: Tensor, mode: str) -> Tensor:
+    """An image as a lossless file of a mode gives it back: what is made from either is the same."""
+    return _levels(image.detach(), mode).cpu() / _top(mode)
+
+
+def _levels(planes: Tensor, mode: str) -> Tensor:
+    return planes.float().clamp(0, 1).mul(_top(mode)).round()
+
+
+def _top(mode: str) -> int:
+    """The level that is 1."""
+    return 65535 if mode == "I;16" else 255
 
 
 def check_output(path: str | os.PathLike[str]) -> None:

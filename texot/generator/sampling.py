@@ -15,7 +15,7 @@ from torch import Tensor
 from texot.engine.isolation import own_modes
 from texot.engine.optimise import Synthesis
 from texot.engine.options import TILES, check_choice, check_memory, resolve_device, whole
-from texot.engine.shares import MAPS, Weights, tiled_axes, whole_weights
+from texot.engine.shares import Weights, map_name, tiled_axes, whole_weights
 from texot.errors import InputError
 from texot.files.sizes import parse_size
 from texot.generator.model_file import Model, load_model, save_model
@@ -215,8 +215,7 @@ class Generator:
             return {}
         if weight_map is None:
             return {"weights": whole_weights(weights, self.n_exemplars)}
-        name = weight_map if isinstance(weight_map, str) and weight_map in MAPS else "image"
-        return {"map": name, "map_area": None if map_area is None else list(map_area)}
+        return {"map": map_name(weight_map), "map_area": None if map_area is None else list(map_area)}
 
     def _shares(
         self, weights: Any, weight_map: Any, area: Area, periods: tuple[int | None, int | None]

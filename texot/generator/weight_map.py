@@ -12,7 +12,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.engine.shares import MAPS, between, map_places
+from texot.engine.shares import between, map_name, map_places
 from texot.files.exemplar import read_exemplar
 
 Area = tuple[int, int, int, int]
@@ -42,7 +42,8 @@ class WeightMap:
         periods: tuple[int | None, int | None] = (None, None),
     ) -> None:
         self.textures, self.area, self.periods = textures, area, periods
-        self.name = map if isinstance(map, str) and map in MAPS else None
+        name = map_name(map)
+        self.name = None if name == "image" else name
         self.planes: list[Tensor] = []
         if self.name is None:
             grey = read_exemplar(map).pixels.mean(0)
