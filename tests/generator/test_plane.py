@@ -1,5 +1,7 @@
 """Noise and network as functions on an infinite plane: a window is the same whichever way it is cut."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -92,6 +94,21 @@ def test_a_torus_repeats_and_no_window_notices_its_edge(periods: tuple[int | Non
     far = tuple((p or 0) * 1000 for p in periods)
     again = net.sample(5, (far[0] - 3, far[1] + 17), (21, 9), periods=periods)
     torch.testing.assert_close(part, again, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+@pytest.mark.parametrize("periods", [(None, None), (37, 21), (16, None), (1, 1)])
+def test_sampling_finds_what_training_sees(periods: tuple[int | None, int | None], colours: int) -> None:
+    """Without gradients, features are made in other steps: of the same formula, and whatever their strides."""
+    net = network(replace(SMALL, colours=colours))
+    window = net.window((-3, 8), (33, 20), periods=periods)
+    noise = net.noise(9, window)
+    with torch.enable_grad():
+        seen = net(noise, window)
+    for form in (torch.contiguous_format, torch.channels_last):
+        with torch.no_grad():
+            found = net([part.contiguous(memory_format=form) for part in noise], window)
+        torch.testing.assert_close(found, seen, atol=2e-5, rtol=1e-5)
 
 
 def test_an_even_torus_has_no_seam_in_its_scales() -> None:

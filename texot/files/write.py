@@ -78,7 +78,7 @@ def as_written(image: Tensor, mode: str) -> Tensor:
 
 
 def _levels(planes: Tensor, mode: str) -> Tensor:
-    return planes.float().clamp(0, 1).mul(_top(mode)).round()
+    return planes.float().clamp(0, 1).mul_(_top(mode)).round_()
 
 
 def _top(mode: str) -> int:

@@ -13,6 +13,8 @@ interpolation for continuous imagery effect transition", arXiv 1811.10515).
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -100,12 +102,61 @@ class Block(nn.Module):
     def forward(self, x: Tensor, noise: Tensor, shares: Tensor | None = None) -> Tensor:
         """Features (1, c, h - 4, w - 4) of x (1, c', h, w), with noise (1, 2 inner, h, w)."""
         first, second = noise.chunk(2, 1)
+        if only_values() and shares is None:
+            return self._values(x, first, second)
         # in place, an eighth faster; no result that a gradient needs is lost
         y = apply(self.first, _norm(x), shares).add_(apply(self.noise[0], inside(first, 1), shares))
         y = F.leaky_relu_(y, SLOPE)
         y = apply(self.second, _norm(y), shares).add_(apply(self.noise[1], inside(second, 2), shares))
         y = F.leaky_relu_(y, SLOPE)
         return apply(self.skip, inside(x, 2), shares).add_(y).mul_(math.sqrt(0.5))
+
+    def _values(self, x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """The same but for rounding, for sampling: fewer passes over the pixels, more of them in place."""
+        y = x
+        for number, (layer, noise) in enumerate(((self.first, first), (self.second, second))):
+            square = torch.linalg.vector_norm(y, dim=1, keepdim=True).square_()
+            y = layer(y * square.mul_(1 / y.shape[1]).add_(_EPS).rsqrt_())
+            add_linear(y, cast("nn.Conv2d", self.noise[number]), inside(noise, number + 1))
+            y = F.leaky_relu_(y, SLOPE)
+        add_linear(y, cast("nn.Conv2d", self.skip), inside(x, 2))
+        return y.mul_(math.sqrt(0.5))
+
+
+def only_values() -> bool:
+    """Whether nobody looks at how features are made: not for gradients, not for export."""
+    return not (torch.is_grad_enabled() or torch.jit.is_tracing())
+
+
+def add_linear(y: Tensor, layer: nn.Conv2d, x: Tensor) -> None:
+    """Add a 1x1 convolution of x (1, c', h, w) to y (1, c, h, w), which is fastest with channels last."""
+    weight = layer.weight[:, :, 0, 0].t()
+    y.permute(0, 2, 3, 1)[0].baddbmm_(x.permute(0, 2, 3, 1)[0], weight.expand(y.shape[2], *weight.shape))
+    if layer.bias is not None:
+        y.add_(layer.bias[:, None, None])
+
+
+def colour_planes(features: Tensor, layer: nn.Conv2d, contrast: Tensor) -> Tensor:
+    """The contrast's (C, C) product with a 1x1 convolution of features (1, c, h, w): (1, C, h, w)."""
+    assert layer.bias is not None
+    pixels = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+    planes = (contrast @ layer.weight[:, :, 0, 0]) @ pixels.t()
+    return planes.add_((contrast @ layer.bias)[:, None]).view(1, -1, *features.shape[2:])
+
+
+def add_enlarged(y: Tensor, x: Tensor, rows: int | Tensor | None, columns: int | Tensor | None) -> None:
+    """Add rows and columns, see `cut`, of x (1, C, h, w) enlarged to twice its size, to y (1, C, h', w')."""
+    down, across = (
+        _piece(_bicubic(n).to(x), 0, index, length)
+        for n, index, length in zip(x.shape[2:], (rows, columns), y.shape[2:], strict=True)
+    )
+    y[0].baddbmm_(down.expand(y.shape[1], *down.shape), (x @ across.t())[0])
+
+
+@lru_cache(32)
+def _bicubic(n: int) -> Tensor:
+    """(2n, n): what enlarging makes of n rows. Two products with it are thrice as fast as enlarging."""
+    return F.interpolate(torch.eye(n)[None, None], (2 * n, n), mode="bicubic", align_corners=False)[0, 0]
 
 
 def _norm(x: Tensor) -> Tensor:
@@ -121,9 +172,12 @@ def inside(x: Tensor, margin: int) -> Tensor:
 def cut(x: Tensor, rows: int | Tensor | None, columns: int | Tensor | None, size: tuple[int, ...]) -> Tensor:
     """`size` rows and columns of x (1, c, h, w), see `Span.features`."""
     for axis, (index, length) in enumerate(zip((rows, columns), size, strict=True), 2):
-        assert index is not None
-        if isinstance(index, Tensor):
-            x = x.index_select(axis, index.to(x.device))
-        else:
-            x = x.narrow(axis, index, length)
+        x = _piece(x, axis, index, length)
     return x
+
+
+def _piece(x: Tensor, axis: int, index: int | Tensor | None, length: int) -> Tensor:
+    assert index is not None
+    if isinstance(index, Tensor):
+        return x.index_select(axis, index.to(x.device))
+    return x.narrow(axis, index, length)

@@ -29,12 +29,15 @@ from texot.generator.layers import (
     SLOPE,
     Block,
     Mixed,
+    add_enlarged,
     apply,
     centred,
+    colour_planes,
     convolution,
     cut,
     inside,
     mixed_convolution,
+    only_values,
 )
 from texot.generator.noise import plane_noise
 from texot.generator.window import Span, spans
@@ -270,16 +273,24 @@ class TextureNetwork(PlaneNetwork):
             for number, block in enumerate(cast("Iterable[Block]", self.scales[scale])):
                 mine = inner[:, 2 * number * a.inner : 2 * (number + 1) * a.inner]
                 features = block(features, inside(mine, 2 * number), here)
-            detail = self._contrasted(apply(self.colours[scale], features, here), scale, here)
+            detail = self._detail(features, scale, here)
             if image is None:
                 image = detail + self._mean(here, detail.shape[2:])
+            elif only_values():
+                add_enlarged(detail, image, rows.colours, columns.colours)
+                image = detail
             else:
                 image = F.interpolate(image, scale_factor=2, mode="bicubic", align_corners=False)
                 image = detail + cut(image, rows.colours, columns.colours, detail.shape[2:])
         assert image is not None
         return image
 
-    def _contrasted(self, detail: Tensor, scale: int, shares: Tensor | None) -> Tensor:
+    def _detail(self, features: Tensor, scale: int, shares: Tensor | None) -> Tensor:
+        """What a scale adds to the image, (1, C, h, w)."""
+        layer = self.colours[scale]
+        if only_values() and shares is None:
+            return colour_planes(features, cast("nn.Conv2d", layer), self.contrast[scale])
+        detail = apply(layer, features, shares)
         if shares is None:
             return F.conv2d(detail, self.contrast[scale][:, :, None, None])
         kernels = self.contrast[:, scale].flatten(0, 1)[:, :, None, None]

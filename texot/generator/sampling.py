@@ -22,8 +22,9 @@ from texot.generator.model_file import Model, load_model, save_model
 from texot.generator.network import PlaneNetwork
 from texot.generator.weight_map import Area, WeightMap
 
-TILE = 256
+TILE = 384
 """Side of the tiles that large images are made of: their memory bounds that of any sample."""
+_AHEAD = 8  # tiles a worker, made before they are asked for
 _FARTHEST = 2**40
 P = TypeVar("P")
 T = TypeVar("T")
@@ -250,13 +251,13 @@ def _area(given: Sequence[int]) -> Area:
 
 
 def _in_order(make: Callable[[P], T], places: Iterable[P], workers: int) -> Iterator[T]:
-    """What `make` makes of every place, in order; up to twice as many as there are workers wait."""
+    """What `make` makes of every place, in order; some wait, so that who writes a row stops no worker."""
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[T]] = deque()
         try:
             for place in places:
                 waiting.append(pool.submit(make, place))
-                if len(waiting) == 2 * workers:
+                if len(waiting) == _AHEAD * workers:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
