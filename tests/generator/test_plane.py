@@ -99,7 +99,7 @@ def test_a_torus_repeats_and_no_window_notices_its_edge(periods: tuple[int | Non
 @pytest.mark.parametrize("colours", [1, 3])
 @pytest.mark.parametrize("periods", [(None, None), (37, 21), (16, None), (1, 1)])
 def test_sampling_finds_what_training_sees(periods: tuple[int | None, int | None], colours: int) -> None:
-    """Without gradients, features are made in other steps: of the same formula, and whatever their strides."""
+    """Without gradients, features are made in other steps, of the same formula, whatever their strides."""
     net = network(replace(SMALL, colours=colours))
     window = net.window((-3, 8), (33, 20), periods=periods)
     noise = net.noise(9, window)
