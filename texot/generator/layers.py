@@ -125,7 +125,8 @@ class Block(nn.Module):
 
 def only_values() -> bool:
     """Whether nobody looks at how features are made: not for gradients, not for export."""
-    return not (torch.is_grad_enabled() or torch.jit.is_tracing())
+    traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return not (torch.is_grad_enabled() or traced)
 
 
 def add_linear(y: Tensor, layer: nn.Conv2d, x: Tensor) -> None:
