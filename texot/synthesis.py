@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -210,6 +211,7 @@ class _Texture:
     def job(self, settings: dict[str, Any]) -> Job:
         """The job that the loop runs."""
         most = self.plan.max_patches
+        settles = not self.plan.published and not self.own  # a start image is not the exemplar's pixels
         return Job(
             plan=self.plan,
             periodic=self.periodic,
@@ -219,6 +221,7 @@ class _Texture:
             patch_terms=self.terms.patches,
             sliced_terms=self.terms.sliced,
             put_right=None if self.plan.published else self._put_right,
+            settle=partial(self.terms.coherent, periodic=self.periodic) if settles else None,
             n_targets={k: min(most, image[0].numel()) for k, (image, _) in enumerate(self.scales)},
             settings=settings,
             mode=self.exemplar.mode,

@@ -213,6 +213,7 @@ class HoleFill:
             patch_terms=lambda stage: self.terms.patches(stage),
             sliced_terms=lambda stage: self.terms.sliced(stage),
             put_right=self._put_right,
+            settle=None if self.photograph.lay else lambda image: self.terms.coherent(image, self.periodic),
             n_targets={k: min(self.plan.max_patches, h * w) for k, (h, w) in enumerate(self.plan.sizes)},
             settings=settings,
             mode=original.mode,

@@ -47,6 +47,7 @@ class Job:
         patch_terms: a stage's transport terms; terms live on from stage to stage.
         sliced_terms: a stage's sliced terms.
         put_right: correction of a stage's image, halfway and at its end, or None.
+        settle: makes the image anew after the last step of all, before it is put right, or None.
         n_targets: number of target patches at each scale, to tell the time that is left.
         settings: everything that makes the same image again, as plain JSON values.
         mode: how a result is written, see `texot.files.exemplar.Exemplar`.
@@ -73,6 +74,7 @@ class Job:
     finish: Callable[[Tensor], Tensor] | None = None
     work: Callable[[Stage], float] | None = None
     average: Callable[[list[Tensor]], None] | None = None
+    settle: Callable[[Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -244,6 +246,8 @@ def optimise(
                 ):
                     adam.step(tensor, grad, rate * lr)
                 variables.moved()
+                if job.settle is not None and stage is plan.stages[-1] and step == stage.n_iter:
+                    variables.put_right(job.settle)
                 if job.put_right is not None and step in (stage.n_iter // 2, stage.n_iter):
                     # halfway, so that patches settle on the sharper image, and at the end
                     variables.put_right(partial(job.put_right, stage))

@@ -7,8 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from texot.engine.coherence import coherent
 from texot.engine.objective import PatchTerm, SlicedTerm
 from texot.engine.plan import BIG_FROM, SEARCH_DIM, Plan, Stage, TermPlan
+from texot.images.pyramid import Periodic
 from texot.transport.measure import PatchMeasure
 
 
@@ -69,6 +71,12 @@ class Terms:
     def at(self, scale: int) -> list[PatchTerm]:
         """The transport terms of a scale that there are by now."""
         return [term for plan, term in self._made.items() if plan.scale == scale]
+
+    def coherent(self, image: Tensor, periodic: Periodic) -> Tensor:
+        """The finest scale of an image, made of its target's own pixels: see `texot.engine.coherence`."""
+        term = min(self.at(0), key=lambda term: term.measure.patch_size)
+        hole = None if self.holes is None else self.holes[0]
+        return coherent(image, term, *self.targets[0], periodic=periodic, hole=hole)
 
     def _patch_term(self, term: TermPlan) -> PatchTerm:
         if term not in self._made:
