@@ -1,0 +1,1 @@
+"""texot used as a library, on other data than textures."""
