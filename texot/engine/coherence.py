@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.engine.objective import PatchTerm
+from texot.images.masks import distance, fill_smoothly
 from texot.images.patches import extract_patches
 from texot.images.pyramid import Periodic, wrap
 from texot.transport.semi_dual import assign
@@ -25,7 +26,8 @@ from texot.transport.semi_dual import assign
 _SHARPNESS = 3.0  # exponent of a window's distance in its weight: sharper shows their edges, softer blurs
 _LEAST = 0.005  # of a relative distance
 _FLAT = 0.1  # of the mean variance of windows: below, differences of contrast do not matter
-_MOST = 1 << 16  # windows at a time
+_MOST = 1 << 13  # windows at a time
+_EDGE, _FADE = 1, 6.0  # pixels around what is known over which its misfit is averaged, and into the hole
 
 
 @torch.no_grad()
@@ -49,7 +51,8 @@ def coherent(
         exemplar: (C, h, w), what the patches of its measure were cut from.
         known: (h, w) bool, or None; windows of 2s x 2s with other pixels are no candidates.
         periodic: axes (y, x) of the image that wrap around.
-        hole: (H, W) bool, the pixels that may change; None: all.
+        hole: (H, W) bool, the pixels that may change; None: all. A hole also takes over, faded inwards, the
+            difference between the known pixels at its edge and the exemplar's there.
 
     Returns:
         (C, H, W). Pixels that no window reaches stay as they are.
@@ -98,9 +101,9 @@ def coherent(
                 top, left = top.clamp(0, room[0] - side), left.clamp(0, room[1] - side)
                 inside &= usable[top, left]
                 y = _windows(exemplar, top, left, side)
-                distance = ((x[index] - y) ** 2).sum(1) / (spread + variance[top, left])
-                better = inside & (distance < best)
-                best = torch.where(better, distance, best)
+                error = ((x[index] - y) ** 2).sum(1) / (spread + variance[top, left])
+                better = inside & (error < best)
+                best = torch.where(better, error, best)
                 found = torch.where(better[:, None], y, found)
         weight = torch.where(best < torch.inf, (best + _LEAST) ** -_SHARPNESS, 0)
         votes = x.new_zeros(len(x), (len(image) + 1) * side * side)
@@ -116,7 +119,26 @@ def coherent(
             total = total.narrow(axis + 1, 0, n)
     votes, weight = total[:-1], total[-1]
     settled = torch.where(weight > 0, votes / weight.clamp_min(1e-30), image)
-    return settled if hole is None else torch.where(hole, settled, image)
+    if hole is None:
+        return settled
+    return torch.where(hole, settled + _misfit(image - settled, weight > 0, hole, periodic), image)
+
+
+def _misfit(rest: Tensor, seen: Tensor, hole: Tensor, periodic: Periodic) -> Tensor:
+    """What windows at a hole's edge miss of the known pixels (C, H, W), continued smoothly a little inwards.
+
+    A difference of tint between what is known and what was laid beside it is no edge then (cf. Perez, Gangnet
+    & Blake 2003, "Poisson image editing").
+    """
+    ring, side = seen & ~hole, 2 * _EDGE + 1
+    if not bool(ring.any()):
+        return torch.zeros_like(rest)
+    near, count = (
+        F.avg_pool2d(plane[None], side, 1, _EDGE)[0] for plane in (rest * ring, ring[None].to(rest))
+    )
+    smooth = fill_smoothly(near / count.clamp_min(1e-6), ring, periodic=periodic)
+    depth = distance(~hole.cpu(), 4 * _FADE, periodic=periodic).to(rest)
+    return smooth * torch.exp((0.5 - depth) / _FADE)
 
 
 class _Origins:
