@@ -30,16 +30,19 @@ def describe(model: Path) -> dict[str, Any]:
     """A finding for each topic."""
     from dataclasses import asdict
 
+    from texot.generator.critics import critics_of
     from texot.generator.model_file import load_model, version_of
 
     loaded = load_model(model)
     network = loaded.network
     about = asdict(network.architecture)
     return {
-        "format": version_of(network.architecture),
+        "format": version_of(network),
         "exemplars": about.pop("textures"),
         "license": loaded.license,
         "weights": sum(parameter.numel() for parameter in network.parameters()),
+        "objective": "transport",
+        "critics": len(critics_of(network) or ()),
         **{f"network_{key}": value for key, value in about.items()},
         "icc_profile": None if loaded.icc_profile is None else len(loaded.icc_profile),
         **loaded.facts,

@@ -82,6 +82,17 @@ def area(value: str) -> tuple[int, int, int, int]:
     help="Part of the plane that the map covers; default: the result.",
 )
 @click.option(
+    "--map-from",
+    metavar="PICTURE",
+    type=FILE,
+    help="Picture to map, for a MODEL of 'texot train A B --objective neural-ot'.",
+)
+@click.option(
+    "--refine",
+    is_flag=True,
+    help="Move the image along the critics of a MODEL of --objective wgan-gp.",
+)
+@click.option(
     "--seed",
     metavar="N",
     type=whole(0, 2**63 - 1),
@@ -119,6 +130,8 @@ def sample(
     weights: list[float] | None,
     map_: str | None,
     map_area: tuple[int, int, int, int] | None,
+    map_from: Path | None,
+    refine: bool,
     **window: Any,
 ) -> None:
     """Make an image of the texture that MODEL has learned, and write it to OUT.
@@ -132,21 +145,27 @@ def sample(
     names = _names(output, seed, count)
     with reporter(progress, quiet) as report:
         free = start()
+        from texot.errors import InputError
         from texot.files.sizes import parse_size
+        from texot.generator.critics import critics_of
         from texot.generator.sampling import Generator
 
         generator = Generator.load(model, device=device)
+        if map_from or generator.network.architecture.maps:
+            _show(generator, map_from, window)
         with bad_option("--size"):
             window["size"] = parse_size(window["size"], generator.exemplar_size)
         for name in names:
-            _check(name, [model, *of_map], overwrite)
+            _check(name, [model, *of_map, *([map_from] if map_from else [])], overwrite)
         generator.check_mix(weights, map_)
         use_threads(threads, free, report)
+        if refine and critics_of(generator.network) is None:
+            raise InputError("this model has no critics to refine with: train one with objective wgan-gp")
         window["workers"] = share_cores(generator)
         for number, name in enumerate(names):
             begun = time.perf_counter()
             report.start(version=__version__, output=name, seed=seed + number, size=window["size"])
-            _write(generator, name, {**window, "seed": seed + number}, report)
+            _write(generator, name, {**window, "seed": seed + number}, report, refine, map_from)
             report.done(output=name, seconds=time.perf_counter() - begun, interrupted=False)
 
 
@@ -162,6 +181,25 @@ def _names(output: str, seed: int, count: int) -> list[str]:
     if seeds[-1] >= 2**63:
         raise click.UsageError("--seed and --count go beyond the last seed.", click.get_current_context())
     return [re.sub(_SEED, f"{n:0{found[1] or 1}}", output) if found else output for n in seeds]
+
+
+def _show(generator: "Generator", picture: Path | None, window: dict[str, Any]) -> None:
+    """Let a map see the picture, whose size and borders are the result's unless asked otherwise."""
+    from texot.errors import InputError
+    from texot.files.exemplar import read_exemplar
+    from texot.generator.map_network import MapNetwork
+
+    network = generator.network
+    if not isinstance(network, MapNetwork):
+        raise InputError(
+            "this model makes texture of noise: --map-from is for those of --objective neural-ot"
+        )
+    if picture is None:
+        raise InputError("this model maps pictures: name one with --map-from")
+    source = read_exemplar(picture)
+    network.show(source.pixels)
+    window["size"] = window["size"] or "{}x{}".format(*source.size)
+    window["tile"] = window["tile"] or "none"
 
 
 def _check(name: str, inputs: list[Path], overwrite: bool) -> None:
@@ -182,7 +220,14 @@ def _check(name: str, inputs: list[Path], overwrite: bool) -> None:
         raise OutputError(f"{name} exists and --no-overwrite protects it: choose another name")
 
 
-def _write(generator: "Generator", name: str, window: dict[str, Any], report: Quiet) -> None:
+def _write(
+    generator: "Generator",
+    name: str,
+    window: dict[str, Any],
+    report: Quiet,
+    refined: bool = False,
+    picture: Path | None = None,
+) -> None:
     """One image, row-block by row-block where its format can."""
     import torch
 
@@ -202,7 +247,13 @@ def _write(generator: "Generator", name: str, window: dict[str, Any], report: Qu
         "exemplar_sha256": generator.facts.get("exemplar_sha256"),
         **generator.mix_settings(window["weights"], window["weight_map"], window["map_area"]),
     }
+    if refined:
+        about["refine"] = True
+    if picture is not None:
+        about["map_from"] = picture.name
     blocks = row_blocks(generator, window, report)
+    if refined:
+        blocks = iter([_refined(generator, torch.cat(list(blocks), 1), about["tile"])])
     text = png_text(about)
     mode, icc = generator.mode, generator.icc_profile
     if name == "-":
@@ -214,6 +265,13 @@ def _write(generator: "Generator", name: str, window: dict[str, Any], report: Qu
     else:
         image = torch.cat(list(blocks), 1)
         write_image(image, name, mode=mode, icc_profile=icc)
+
+
+def _refined(generator: "Generator", image: "Tensor", tile: str) -> "Tensor":
+    from texot.engine.options import TILES
+    from texot.generator.refinement import refine
+
+    return refine(generator.network, image, periodic=TILES[tile])
 
 
 def share_cores(generator: "Generator") -> int:

@@ -63,6 +63,13 @@ def duration(value: str) -> float:
     help="Our best, or network and schedule as published (slow).",
 )
 @click.option(
+    "--objective",
+    type=click.Choice(["transport", "sinkhorn", "wgan-gp", "ot-gan", "neural-ot"]),
+    default="transport",
+    show_default=True,
+    help="What brings the network's patches to the exemplar's; all but transport are there to be compared.",
+)
+@click.option(
     "--steps",
     metavar="N",
     type=whole(1, 10**7),

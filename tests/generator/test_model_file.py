@@ -54,7 +54,8 @@ def changed(path: Path, **about: Any) -> bytes:
 @pytest.mark.parametrize(
     ("about", "word"),
     [
-        ({"version": 3}, "update texot"),
+        ({"version": 4}, "update texot"),
+        ({"version": 3}, "not that of 1"),
         ({"version": 2}, "not that of 1"),
         ({"version": "1"}, "version"),
         ({"format": "other"}, "format"),

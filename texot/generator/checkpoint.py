@@ -48,8 +48,8 @@ class Checkpoint:
         """
         if exemplar_sha256 != self.exemplar_sha256:
             raise InputError("the checkpoint is of another exemplar: give that one, or train anew")
-        for name, value in options.items():
-            before = self.options.get(name)
+        for name, value in {"objective": "transport", **options}.items():
+            before = self.options.get(name, "transport" if name == "objective" else None)
             if name not in _CHANGEABLE and before != value:
                 raise InputError(f"the checkpoint was made with {name} {before}, not {value}: give the same")
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from texot.engine.objective import PatchTerm
+from texot.generator.blend import KNOTS, BlendedPatches
 from texot.generator.network import PlaneNetwork
-from texot.generator.plan import Training
+from texot.generator.plan import PATCH, Training
 from texot.images.patches import extract_patches
 from texot.transport.semi_dual import semi_dual
 from texot.transport.solvers import solve
@@ -34,3 +35,26 @@ def end_gap(
     value = float(semi_dual(x, term.measure, term.psi, backend=backend))
     best = solve(x, term.measure, term.psi, n_ascent=50, backend=backend).value
     return (best - value) / max(best, 1e-12)
+
+
+def largest_gap(
+    network: PlaneNetwork, terms: list[PatchTerm], training: Training, order: list[int], backend: str
+) -> float:
+    """`end_gap` at the finest scale; of several textures the largest, each of a sample with all the weight.
+
+    Args:
+        network: on the CPU, with its textures as they were given; it is back there afterwards.
+        terms: of the training.
+        training, backend: see `end_gap`.
+        order: the place among the terms' textures of each that was given.
+    """
+    finest = [t for t in terms if t.scale == 0 and t.measure.patch_size == PATCH]
+    ends = [t for t in finest if not isinstance(t, BlendedPatches) or t.knot == len(KNOTS) - 1]
+    count = len(ends)
+    units = [None] if count == 1 else [torch.eye(count)[order.index(k)] for k in range(count)]
+    network = network.to(ends[0].measure.y.device)
+    gaps = [
+        end_gap(network, term, training, shares, backend) for term, shares in zip(ends, units, strict=True)
+    ]
+    network.cpu()
+    return max(gaps)

@@ -19,15 +19,18 @@ from torch import Tensor
 
 from texot.errors import InputError, one_line
 from texot.files.write import write_whole
+from texot.generator.critics import critics_of, room_for_critics
+from texot.generator.map_network import MapNetwork
 from texot.generator.network import Architecture, PlaneNetwork, TextureNetwork
 from texot.generator.published import PublishedNetwork
 
 FORMAT = "texot-generator"
-VERSIONS = (1, 2)  # of one texture, and of several
+VERSIONS = (1, 2, 3)  # of one texture, of several, and of a map of pictures or with critics
 _MOST_BYTES = 2**28
 MOST_TEXTURES = 16
 _MOST = {"colours": 32, "widths": 1024, "fresh": 64, "inner": 64, "blocks": 8, "textures": MOST_TEXTURES}
 _LEAST = {"inner": 0}
+_OPTIONAL = {"textures", "maps"}
 _MOST_SCALES = 12
 
 
@@ -56,7 +59,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     """
     about: dict[str, Any] = {
         "format": FORMAT,
-        "version": version_of(model.network.architecture),
+        "version": version_of(model.network),
         "architecture": _stored(model.network.architecture),
         "facts": model.facts,
     }
@@ -86,9 +89,10 @@ def load_model(path: str | os.PathLike[str]) -> Model:
                 f"its version is {version!r} and this texot reads up to {VERSIONS[-1]}: update texot"
             )
         architecture = _architecture(about.get("architecture"))
-        if version != version_of(architecture):
-            raise InputError(f"its version {version} is not that of {architecture.textures} textures")
         network = build_network(architecture)
+        room_for_critics(network, tensors)
+        if version != version_of(network):
+            raise InputError(f"its version {version} is not that of {architecture.textures} textures")
         _fill(network, tensors)
         facts, license_, icc = about.get("facts"), about.get("license"), about.get("icc_profile")
         if not isinstance(facts, dict) or not isinstance(license_, str | None):
@@ -106,8 +110,11 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     return Model(network.requires_grad_(False).eval(), facts, license_, profile)
 
 
-def version_of(architecture: Architecture) -> int:
-    """The version of an architecture's file: one texture's is what older versions of texot read too."""
+def version_of(network: PlaneNetwork) -> int:
+    """The version of a network's file: one texture's is what older versions of texot read too."""
+    architecture = network.architecture
+    if architecture.maps or critics_of(network) is not None:
+        return VERSIONS[2]
     return VERSIONS[0] if architecture.textures == 1 else VERSIONS[1]
 
 
@@ -116,12 +123,16 @@ def _stored(architecture: Architecture) -> dict[str, Any]:
     found = asdict(architecture)
     if architecture.textures == 1:
         del found["textures"]
+    if not architecture.maps:
+        del found["maps"]
     return found
 
 
 def build_network(architecture: Architecture, generator: torch.Generator | None = None) -> PlaneNetwork:
     """A fresh network of an architecture, its first weights from a CPU generator."""
-    kind = PublishedNetwork if architecture.published else TextureNetwork
+    kind: type[PlaneNetwork] = MapNetwork if architecture.maps else TextureNetwork
+    if architecture.published:
+        kind = PublishedNetwork
     return kind(architecture, generator)
 
 
@@ -185,12 +196,12 @@ def _architecture(stored: object) -> Architecture:
     Raises:
         InputError: it is none.
     """
-    if not isinstance(stored, dict) or set(stored) - {"textures"} != {*_MOST, "published"} - {"textures"}:
+    if not isinstance(stored, dict) or set(stored) - _OPTIONAL != {*_MOST, "published"} - _OPTIONAL:
         raise InputError("its architecture is damaged")
-    stored = {"textures": 1, **stored}
-    if not isinstance(stored["published"], bool):
+    stored = {"textures": 1, "maps": False, **stored}
+    values: dict[str, Any] = {name: stored[name] for name in ("published", "maps")}
+    if not all(isinstance(value, bool) for value in values.values()):
         raise InputError("its architecture's network is none of texot's")
-    values: dict[str, Any] = {"published": stored["published"]}
     for key, most in _MOST.items():
         value = stored[key]
         single = key in ("colours", "inner", "textures")
@@ -203,8 +214,10 @@ def _architecture(stored: object) -> Architecture:
         values[key] = value if single else tuple(entries)
     if not len(values["widths"]) == len(values["fresh"]) == len(values["blocks"]):
         raise InputError("its architecture's scales do not agree")
-    if values["published"] and values["textures"] > 1:
-        raise InputError("its architecture is of several textures, which the published network is not")
+    if sum([values["published"], values["maps"], values["textures"] > 1]) > 1:
+        raise InputError("its architecture is of several kinds: published, of several textures, or a map")
+    if values["maps"] and min(values["fresh"]) < values["colours"]:
+        raise InputError("its architecture has no channels for the picture that it maps")
     return Architecture(**values)
 
 

@@ -55,6 +55,7 @@ class Architecture:
         blocks: blocks at every scale.
         published: whether it is the network of the paper, see `texot.generator.published`.
         textures: number K of textures that it is between; 1: it makes one, and takes no weights.
+        maps: whether it changes a picture, see `texot.generator.map_network`.
     """
 
     colours: int
@@ -64,6 +65,7 @@ class Architecture:
     blocks: tuple[int, ...] = (1, 1, 1, 2)
     published: bool = False
     textures: int = 1
+    maps: bool = False
 
     @property
     def n_scales(self) -> int:

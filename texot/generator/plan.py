@@ -7,10 +7,22 @@ wide: pixels are few there, and structure needs to be seen as a whole.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
-from texot.engine.plan import Plan, Size, Stage, TermPlan, exemplar_side, paper_plan, scale_sizes
+from texot.engine.plan import (
+    Plan,
+    Size,
+    Stage,
+    TermPlan,
+    exemplar_side,
+    known_rooms,
+    paper_plan,
+    scale_sizes,
+)
 from texot.errors import InputError
+from texot.files.exemplar import Exemplar
 from texot.generator.network import Architecture
 from texot.generator.published import published_architecture
 
@@ -165,3 +177,32 @@ def plan_published(
     plan = replace(plan, entropy=entropy)
     architecture = published_architecture(colours, plan.n_scales)
     return Training(plan, architecture, (exemplar,), wraps=False)
+
+
+def plan_textures(
+    planner: Callable[..., Training], sources: list[Exemplar], textures: int, **numbers: Any
+) -> Training:
+    """The plan of the exemplar with the fewest scales.
+
+    Args:
+        planner: `plan_training` or `plan_published`.
+        sources: the exemplars.
+        textures: how many the network is between.
+        **numbers: n_scales, steps, lr and entropy of the planner; None for its own.
+
+    Raises:
+        InputError: see `plan_training`.
+    """
+    if numbers["steps"] is None and textures > 1:
+        numbers["steps"] = STEPS * textures
+    plans = [
+        planner(
+            (source.size[1], source.size[0]),
+            source.pixels.shape[0],
+            rooms=None if source.mask is None else known_rooms(source.mask),
+            **numbers,
+        )
+        for source in sources
+    ]
+    found = min(plans, key=lambda p: (p.plan.n_scales, len(p.plan.stages[-1].terms), max(p.fields)))
+    return replace(found, architecture=replace(found.architecture, textures=textures))

@@ -45,6 +45,7 @@ class TrainingTerms:
         backend: str,
         device: torch.device,
     ) -> None:
+        self.generator = generator
         self.blend = Blend(len(sources)) if len(sources) > 1 else None
         self._patches: dict[TermPlan, list[PatchTerm]] = {}
         self._sliced: list[WhitenedTerm | BlendedSlices] = []

@@ -22,19 +22,21 @@ from torch import Tensor
 
 from texot._version import __version__
 from texot.engine.isolation import own_modes, stepwise
-from texot.engine.objective import evaluate
 from texot.engine.optimise import Job, State, optimise
 from texot.engine.options import check_backend, check_choice, real, resolve_device, whole
-from texot.engine.plan import SEARCH_DIM, Stage, known_rooms
+from texot.engine.plan import SEARCH_DIM, Stage
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar
-from texot.generator.blend import KNOTS, BlendedPatches, read_textures
+from texot.generator.blend import read_textures
 from texot.generator.checkpoint import Checkpoint
 from texot.generator.features import find_weights, load_weights
-from texot.generator.gap import end_gap
+from texot.generator.gap import largest_gap
+from texot.generator.limit import steps_within
+from texot.generator.map_network import MapNetwork
 from texot.generator.model_file import build_network
 from texot.generator.network import PlaneNetwork
-from texot.generator.plan import PATCH, STEPS, Training, plan_published, plan_training
+from texot.generator.objectives.choice import find_objective
+from texot.generator.plan import plan_published, plan_textures, plan_training
 from texot.generator.processes import Processes
 from texot.generator.sampling import Generator
 from texot.generator.targets import TrainingTerms
@@ -62,6 +64,9 @@ class Trainer:
         steps: of all stages together; None: 2100 an exemplar, or as published 5000.
         time_limit: seconds within which training ends; steps become fewer as far as needed. The same seed
             then gives the same bytes only where the same number of steps fits.
+        objective: what brings the network's patches to the exemplar's, see `texot.generator.objectives`:
+            "transport", or without sliced terms and deep features "sinkhorn", "wgan-gp", "ot-gan", or
+            "neural-ot" for a map from the first of two exemplars to the second.
         seed: of all randomness, 0 <= seed < 2**63.
         features: deep features for structure: "auto" where their weights are installed, "none",
             "efficientnet-lite0", or a file of its weights.
@@ -86,6 +91,7 @@ class Trainer:
         exemplar: Any,
         *,
         preset: str = "default",
+        objective: str = "transport",
         steps: int | None = None,
         time_limit: float | None = None,
         seed: int = 0,
@@ -101,12 +107,18 @@ class Trainer:
     ) -> None:
         self._begun = time.perf_counter()
         self._order, self._sources = read_textures(exemplar)
-        self.source = source = self.sources[0]
+        self._objective = find_objective(
+            objective, preset=preset, features=features, entropy=entropy, sources=self.sources
+        )
+        self._maps = self._objective is not None and self._objective.maps
+        if self._maps:  # from the first to the second
+            self._order, self._sources = [0, 1], self.sources
+        self.source = source = self.sources[-1 if self._maps else 0]
         seed = whole("seed", seed, 0, 2**63 - 1)
         self.device = resolve_device(device)
         check_backend(backend, self.device, 4096, SEARCH_DIM)
         self._limit = None if time_limit is None else real("time_limit", time_limit, "seconds", 1e-3)
-        several = len(self._sources) > 1
+        several = self._n_textures > 1
         self._early_stop, self._processes = early_stop and not several, processes or Processes()
         self._resume = None if resume is None else resume.progress
         colours = source.pixels.shape[0]
@@ -114,13 +126,17 @@ class Trainer:
         published = preset == "paper"
         if published and several:
             raise InputError("preset paper learns one texture: give one exemplar, or leave the preset out")
-        self.training = self._plan(
+        self.training = plan_textures(
             plan_published if published else plan_training,
+            self._sources,
+            self._n_textures,
             n_scales=None if n_scales is None else whole("n_scales", n_scales, 1),
             steps=None if steps is None else whole("steps", steps, 1),
             lr=None if lr is None else real("lr", lr, "a positive number", 1e-12),
             entropy=0.0 if entropy is None else real("entropy", entropy, "0 or a positive number", 0),
         )
+        if self._objective is not None:
+            self.training, features = self._objective.adapted(self.training, self.sources[0]), "none"
         path = find_weights("none" if published else features)
         self._deep_weights = None
         if path is not None and colours in (1, 3):
@@ -142,6 +158,8 @@ class Trainer:
             "backend": backend,
             "device": str(self.device),
         }
+        if self._objective is not None:
+            self.options["objective"] = objective
         if resume is not None:
             resume.check(self.options, self._sha256)
             self._set_steps(resume.plan_steps)
@@ -151,7 +169,7 @@ class Trainer:
                 self._resume = replace(self._resume, random=own.get_state())
         self._random = torch.Generator().manual_seed(seed)
         self._backend = backend
-        self.network = build_network(self.training.architecture, self._random).to(self.device)
+        self.network = self._build(self._random).to(self.device)
         self._averages = {name: p.detach().clone() for name, p in self.network.named_parameters()}
         self.state: State | None = None
         self._sliced = [] if resume is None else list(resume.sliced)
@@ -167,22 +185,16 @@ class Trainer:
         """Of the exemplars, in an order of their own."""
         return " ".join(source.sha256 for source in self._sources)
 
-    def _plan(self, planner: Callable[..., Training], **numbers: Any) -> Training:
-        """That of the exemplar with the fewest scales."""
-        count = len(self._sources)
-        if numbers["steps"] is None and count > 1:
-            numbers["steps"] = STEPS * count
-        plans = [
-            planner(
-                (source.size[1], source.size[0]),
-                source.pixels.shape[0],
-                rooms=None if source.mask is None else known_rooms(source.mask),
-                **numbers,
-            )
-            for source in self._sources
-        ]
-        found = min(plans, key=lambda p: (p.plan.n_scales, len(p.plan.stages[-1].terms), max(p.fields)))
-        return replace(found, architecture=replace(found.architecture, textures=count))
+    @property
+    def _n_textures(self) -> int:
+        """Textures that the network is between."""
+        return 1 if self._maps else len(self._sources)
+
+    def _build(self, generator: torch.Generator | None = None) -> PlaneNetwork:
+        network = build_network(self.training.architecture, generator)
+        if isinstance(network, MapNetwork):
+            network.show(self.sources[0].pixels)
+        return network
 
     @property
     def plan_steps(self) -> tuple[int, ...]:
@@ -223,7 +235,8 @@ class Trainer:
         return sum(late) > _SETTLED * sum(before)
 
     def _prepare(self, generator: torch.Generator) -> Job:
-        self.terms = TrainingTerms(
+        make: Callable[..., TrainingTerms] = self._objective.terms if self._objective else TrainingTerms
+        self.terms = make(
             self.training.plan,
             self._sources,
             self.network,
@@ -262,7 +275,8 @@ class Trainer:
     def variables(self, stage: Stage, generator: torch.Generator) -> Weights:
         """What a stage moves."""
         training = self.training
-        return Weights(
+        kind = Weights if self._objective is None else self._objective.variables
+        return kind(
             self.network,
             self._averages,
             stage.scale,
@@ -279,29 +293,15 @@ class Trainer:
         return 2e4 + height * width * deep
 
     def _fit_limit(self, job: Job, generator: torch.Generator) -> None:
-        """Fewer steps, where a limit asks for it: a step of every stage is tried."""
-        assert self._limit is not None
-        random = generator.get_state()
-        needs = []
-        for stage in job.plan.stages:
-            variables = self.variables(stage, generator)
-            times = []
-            # the first is slower than others; between several exemplars, each has other weights
-            for _ in range(2 if self.terms.blend is None else 5):
-                begun = time.perf_counter()
-                terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
-                loss, _figures = evaluate(
-                    variables.image(), stage.scale, terms, sliced, job.periodic, generator
-                )
-                torch.autograd.grad(loss, variables.tensors)
-                times.append(time.perf_counter() - begun)
-            needs.append(1.1 * sum(times[1:]) / len(times[1:]))
-        for term in self.terms.all:
-            term.psi = torch.zeros_like(term.psi)
-        generator.set_state(random)
-        left = max(0.0, _MARGIN * (self._limit - (time.perf_counter() - self._begun)))
-        share = left / sum(need * n for need, n in zip(needs, self.plan_steps, strict=True))
-        wanted = tuple(max(1, math.floor(n * min(1, share))) for n in self.plan_steps)
+        """Fewer steps, where a limit asks for it."""
+
+        def left() -> float:
+            assert self._limit is not None
+            return max(0.0, _MARGIN * (self._limit - (time.perf_counter() - self._begun)))
+
+        share, wanted = steps_within(
+            left, job, self.terms, lambda stage: self.variables(stage, generator), generator
+        )
         self._set_steps(self._processes.least(wanted))
         if share < 1:
             log.info("%d steps fit the time limit", sum(self.plan_steps))
@@ -315,9 +315,9 @@ class Trainer:
 
     def averaged(self) -> PlaneNetwork:
         """A copy of the network with its averaged weights, on the CPU, textures in the order given."""
-        network = build_network(self.training.architecture)
+        network = self._build()
         tensors: dict[str, Tensor] = {**self.network.state_dict(), **self._averages}
-        count = len(self._sources)
+        count = self._n_textures
         if count > 1:
             tensors = {
                 name: tensor.reshape(count, -1, *tensor.shape[1:])[self._order].reshape(tensor.shape)
@@ -350,12 +350,14 @@ class Trainer:
             "total_steps": state.total_steps,
         }
         network = self.averaged()
-        for texture, own in enumerate(self.sources if state.scale == 0 else []):
+        for texture, own in enumerate(self.sources if state.scale == 0 and not self._maps else []):
             mean, deviation = channel_moments(own.pixels, own.mask)
             side = min(1024, 4 * max(own.size))  # large enough for its own moments to be the texture's
             network.match_moments(mean.flatten(), deviation.flatten(), side=side, texture=texture)
-        if with_gap and state.scale == 0:
+        if with_gap and state.scale == 0 and self._objective is None:
             facts["dual_gap"] = self.dual_gap(network)
+        if self._objective is not None:
+            self._objective.keep(network, self.terms)
         return Generator(network, facts, icc_profile=source.icc_profile)
 
     @own_modes()
@@ -365,17 +367,7 @@ class Trainer:
         In [0, 1] but for rounding where psi is good; F(psi) may be negative where it is not. Of several
         exemplars the largest, each of a sample with all the weight.
         """
-        terms = [t for t in self.terms.all if t.scale == 0 and t.measure.patch_size == PATCH]
-        network = network.to(self.device)
-        ends = [t for t in terms if not isinstance(t, BlendedPatches) or t.knot == len(KNOTS) - 1]
-        count = len(ends)
-        units = [None] if count == 1 else [torch.eye(count)[self._order.index(k)] for k in range(count)]
-        gaps = [
-            end_gap(network, term, self.training, shares, self._backend)
-            for term, shares in zip(ends, units, strict=True)
-        ]
-        network.cpu()
-        return max(gaps)
+        return largest_gap(network, self.terms.all, self.training, self._order, self._backend)
 
 
 def train(exemplar: Any, *, callback: Callable[[State], object] | None = None, **options: Any) -> Generator:

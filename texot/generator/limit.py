@@ -1,0 +1,52 @@
+"""How many steps fit a time limit."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import torch
+
+from texot.engine.objective import evaluate
+from texot.engine.optimise import Job
+from texot.engine.plan import Stage
+from texot.generator.targets import TrainingTerms
+from texot.generator.weights import Weights
+
+
+def steps_within(
+    left: Callable[[], float],
+    job: Job,
+    terms: TrainingTerms,
+    variables: Callable[[Stage], Weights],
+    generator: torch.Generator,
+) -> tuple[float, tuple[int, ...]]:
+    """The share of a job's steps that fits, and what remains of every stage's: a step of each is tried.
+
+    Args:
+        left: seconds for all steps, asked for after the trials.
+        job: the training.
+        terms: its terms; their potentials are put back.
+        variables: what a stage moves; nothing is moved.
+        generator: of the job, whose state is put back.
+    """
+    random, potentials = generator.get_state(), [term.psi.clone() for term in terms.all]
+    needs = []
+    for stage in job.plan.stages:
+        own = variables(stage)
+        times = []
+        # the first is slower than others; between several exemplars, each has other weights
+        for _ in range(2 if terms.blend is None else 5):
+            begun = time.perf_counter()
+            patches, sliced = job.patch_terms(stage), job.sliced_terms(stage)
+            loss, _figures = evaluate(own.image(), stage.scale, patches, sliced, job.periodic, generator)
+            torch.autograd.grad(loss, own.tensors)
+            times.append(time.perf_counter() - begun)
+        needs.append(1.1 * sum(times[1:]) / len(times[1:]))
+    for term, psi in zip(terms.all, potentials, strict=True):
+        term.psi.copy_(psi)
+    generator.set_state(random)
+    stages = job.plan.stages
+    share = left() / sum(need * stage.n_iter for need, stage in zip(needs, stages, strict=True))
+    return share, tuple(max(1, math.floor(stage.n_iter * min(1, share))) for stage in stages)

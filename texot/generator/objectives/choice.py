@@ -1,0 +1,150 @@
+"""The objectives by name, what each asks of the trainer, and its terms in the place of transport's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from texot.engine.objective import SlicedTerm
+from texot.engine.options import check_choice
+from texot.engine.plan import Plan, Stage
+from texot.errors import InputError
+from texot.files.exemplar import Exemplar
+from texot.generator.critics import keep_critics
+from texot.generator.network import PlaneNetwork
+from texot.generator.objectives import neural_ot, ot_gan, wgan_gp
+from texot.generator.objectives.neural_ot import MapWeights, PotentialTerm, WeakCost
+from texot.generator.objectives.ot_gan import EnergyTerm
+from texot.generator.objectives.sinkhorn import SinkhornTerm
+from texot.generator.objectives.term import ObjectiveTerm
+from texot.generator.objectives.wgan_gp import CriticTerm
+from texot.generator.plan import Training
+from texot.generator.targets import TrainingTerms
+from texot.generator.weights import Weights
+
+OBJECTIVES = ("transport", "sinkhorn", "wgan-gp", "ot-gan", "neural-ot")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """An objective other than transport.
+
+    Attributes:
+        name: of `OBJECTIVES`.
+        term: its term for the patches of one scale.
+        betas: of the generator's Adam, None: those of transport.
+        maps: whether it learns a map from the first of two exemplars to the second.
+    """
+
+    name: str
+    term: type[ObjectiveTerm]
+    betas: tuple[float, float] | None = None
+    maps: bool = False
+
+    def adapted(self, training: Training, first: Exemplar) -> Training:
+        """A plan of transport as this objective needs it.
+
+        Args:
+            training: the plan.
+            first: the first exemplar: a map sees windows of it.
+        """
+        plan = training.plan
+        training = replace(training, plan=replace(plan, betas=self.betas or plan.betas))
+        if not self.maps:
+            return training
+        a = training.architecture
+        fresh = tuple(a.colours + n for n in a.fresh)
+        high, wide = (_multiple(side) for side in first.pixels.shape[1:])
+        fields = [(min(height, high), min(width, wide)) for height, width in training.fields]
+        return replace(
+            training, architecture=replace(a, fresh=fresh, maps=True), fields=tuple(fields), wraps=False
+        )
+
+    @property
+    def variables(self) -> type[Weights]:
+        """What a stage moves."""
+        return MapWeights if self.maps else Weights
+
+    def terms(self, plan: Plan, sources: list[Exemplar], *given: Any) -> ObjectiveTerms:
+        """All terms of a training; arguments as of `TrainingTerms`."""
+        return ObjectiveTerms(self, plan, sources[-1:] if self.maps else sources, *given)
+
+    def keep(self, network: PlaneNetwork, terms: TrainingTerms) -> None:
+        """Keep with a trained network what is of use beside it: trained critics."""
+        critics = [term for term in terms.all if isinstance(term, CriticTerm) and term.critic.n_steps]
+        if critics:
+            keep_critics(network, critics)
+
+
+class ObjectiveTerms(TrainingTerms):
+    """The terms of an objective: one for every term of transport, and no sliced ones but a map's cost.
+
+    Args:
+        objective: which.
+        *given: see `TrainingTerms`.
+    """
+
+    def __init__(self, objective: Objective, *given: Any) -> None:
+        super().__init__(*given)
+        self._patches = {
+            wanted: [objective.term.of(term, self.generator) for term in terms]
+            for wanted, terms in self._patches.items()
+        }
+        self.all = [term for terms in self._patches.values() for term in terms]
+        self._sliced = []
+        self._maps = objective.maps
+
+    def sliced(self, stage: Stage) -> list[SlicedTerm]:
+        """See `TrainingTerms`."""
+        if not self._maps:
+            return []
+        term = next(term for term in self.patches(stage) if term.scale == stage.scale)
+        assert isinstance(term, ObjectiveTerm)
+        return [WeakCost(stage.scale, term.measure, spread=term.spread)]
+
+
+def _multiple(side: int) -> int:
+    """The largest multiple of 16 up to it, or 16."""
+    return max(16, side // 16 * 16)
+
+
+_OTHERS = (
+    Objective("sinkhorn", SinkhornTerm),
+    Objective("wgan-gp", CriticTerm, betas=wgan_gp.BETAS),
+    Objective("ot-gan", EnergyTerm, betas=ot_gan.BETAS),
+    Objective("neural-ot", PotentialTerm, betas=neural_ot.BETAS, maps=True),
+)
+
+
+def find_objective(
+    name: str, *, preset: str, features: str, entropy: float | None, sources: list[Exemplar]
+) -> Objective | None:
+    """The objective of a name; None for transport.
+
+    Args:
+        name: of `OBJECTIVES`.
+        preset, features, entropy: as the trainer was given them.
+        sources: the exemplars.
+
+    Raises:
+        InputError: no objective, or none that goes with the other options.
+    """
+    check_choice("objective", name, OBJECTIVES)
+    if name == "transport":
+        return None
+    if preset != "default":
+        raise InputError(f"preset {preset} trains by transport: leave out the preset or objective {name}")
+    if features not in ("auto", "none"):
+        raise InputError(f"deep features belong to transport: leave them out with objective {name}")
+    if entropy and name != "sinkhorn":
+        raise InputError(f"objective {name} has no entropy to choose: leave it out")
+    found = next(objective for objective in _OTHERS if objective.name == name)
+    if found.maps and len(sources) != 2:
+        raise InputError(
+            f"objective {name} maps a texture to another: give two exemplars, not {len(sources)}"
+        )
+    if found.maps and any(source.mask is not None for source in sources):
+        raise InputError(f"objective {name} maps whole windows: give exemplars without transparent pixels")
+    if not found.maps and len(sources) > 1:
+        raise InputError(f"objective {name} learns one texture: give one exemplar, not {len(sources)}")
+    return found

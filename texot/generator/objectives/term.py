@@ -1,0 +1,75 @@
+"""What the objectives have in common: minibatches of patches, in units of the exemplar's own spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from texot.engine.objective import PatchTerm, TermState
+from texot.images.patches import extract_patches, random_offset
+from texot.images.pyramid import Periodic
+
+T = TypeVar("T", bound="ObjectiveTerm")
+
+
+@dataclass
+class ObjectiveTerm(PatchTerm):
+    """An objective on the patches of one scale, in the place of their transport.
+
+    Patches are centred at the exemplar's mean patch and divided by its spread: for every texture, scale and
+    size a value then has variance 1 on average.
+
+    Attributes:
+        spread: root mean square of the values of the exemplar's centred patches.
+    """
+
+    spread: float = field(init=False)
+
+    @classmethod
+    def of(cls: type[T], term: PatchTerm, generator: torch.Generator) -> T:
+        """The objective in the place of a transport term.
+
+        Args:
+            term: tells scale, measure, grid and weight.
+            generator: CPU generator of first weights.
+        """
+        found = cls(**{f.name: getattr(term, f.name) for f in fields(PatchTerm) if f.init})
+        variance = term.measure.nu @ (term.measure.y - term.measure.centre).square().mean(1)
+        found.spread = float(variance.sqrt().clamp_min(1e-6))
+        found.start(generator)
+        return found
+
+    def start(self, generator: torch.Generator) -> None:
+        """Make what plays against the generator, and let `psi` be its state."""
+
+    def patches(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
+        """Those (n, d) of an image scale (C, H, W), on the term's grid, moved at random."""
+        size = self.measure.patch_size
+        offset = random_offset((image.shape[1], image.shape[2]), size, self.stride, periodic, generator)
+        return extract_patches(image, size, stride=self.stride, offset=offset, periodic=periodic)
+
+    def value(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """The objective at patches x (n, d) of one image, differentiable; moves `psi` on the way."""
+        raise NotImplementedError
+
+    def __call__(
+        self, image: Tensor, periodic: Periodic, generator: torch.Generator
+    ) -> tuple[Tensor, TermState]:
+        """The weighted objective of an image scale (C, H, W), differentiable; moves `psi` on the way."""
+        x = self.patches(image, periodic, generator)
+        value = self.value((x - self.measure.centre) / self.spread, generator)
+        figure = float(value.detach())
+        return self.weight * value, TermState(figure, figure, 0.0)
+
+    def targets(self, count: int, generator: torch.Generator) -> Tensor:
+        """Patches (count, d) of the exemplar, drawn by their weights."""
+        index = torch.multinomial(self.measure.nu.cpu(), count, replacement=True, generator=generator)
+        return (self.measure.y[index.to(self.measure.y.device)] - self.measure.centre) / self.spread
+
+
+def draw(x: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Up to `count` of the rows of x, without replacement, in random order."""
+    return x[torch.randperm(len(x), generator=generator)[:count].to(x.device)]
