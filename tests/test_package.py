@@ -67,6 +67,15 @@ def test_typed() -> None:
     assert (ROOT / "texot" / "py.typed").exists()
 
 
+def test_every_package_is_installed() -> None:
+    """An editable install hides a package that setup.cfg forgets."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("texot/**/__init__.py")}
+    there |= {"texot.cli", "texot.kernels"}  # links, which a glob may not follow
+    assert set(setup["options"]["packages"].split()) == there
+
+
 def test_imports_point_one_way() -> None:
     """cli -> texot -> kernels -> torch."""
     for path, folder, tree in sources():
