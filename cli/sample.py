@@ -145,9 +145,8 @@ def sample(
     names = _names(output, seed, count)
     with reporter(progress, quiet) as report:
         free = start()
-        from texot.errors import InputError
         from texot.files.sizes import parse_size
-        from texot.generator.critics import critics_of
+        from texot.generator.critics import needed_critics
         from texot.generator.sampling import Generator
 
         generator = Generator.load(model, device=device)
@@ -159,8 +158,8 @@ def sample(
             _check(name, [model, *of_map, *([map_from] if map_from else [])], overwrite)
         generator.check_mix(weights, map_)
         use_threads(threads, free, report)
-        if refine and critics_of(generator.network) is None:
-            raise InputError("this model has no critics to refine with: train one with objective wgan-gp")
+        if refine:
+            needed_critics(generator.network)
         window["workers"] = share_cores(generator)
         for number, name in enumerate(names):
             begun = time.perf_counter()

@@ -285,7 +285,7 @@ def test_a_time_limit_leaves_the_critics_as_they_were() -> None:
     """Trials of the speed are not steps of the critic."""
     trainer = Trainer(exemplars("wgan-gp"), objective="wgan-gp", steps=4, time_limit=60, **TINY)
     next(iter(trainer))
-    critics = [term.critic for term in trainer.terms.all if isinstance(term, CriticTerm)]
+    critics = [term.opponent for term in trainer.terms.all if isinstance(term, CriticTerm)]
     assert {critic.n_steps for critic in critics} == {0, 5}  # coarse ones have had a step, fine ones none
 
 

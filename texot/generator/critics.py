@@ -8,9 +8,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from texot.errors import InputError
 from texot.generator.network import PlaneNetwork
 from texot.generator.objectives.perceptron import n_weights, perceptron
-from texot.generator.objectives.wgan_gp import WIDTHS, CriticTerm
+from texot.generator.objectives.wgan_gp import CriticTerm
 from texot.generator.plan import PATCH
 
 _NAME = r"s(\d{1,2})_p(\d{1,2})"
@@ -34,7 +35,7 @@ class Critic(nn.Module):
 
     def __init__(self, d: int) -> None:
         super().__init__()
-        self.widths = (d, *WIDTHS, 1)
+        self.widths = CriticTerm.widths(d)
         self.register_buffer("weights", torch.zeros(n_weights(self.widths)))
         self.register_buffer("centre", torch.zeros(d))
         self.register_buffer("spread", torch.ones(()))
@@ -70,13 +71,25 @@ def critics_of(network: PlaneNetwork) -> Critics | None:
     return found if isinstance(found, Critics) else None
 
 
+def needed_critics(network: PlaneNetwork) -> Critics:
+    """Those that were kept with a network.
+
+    Raises:
+        InputError: none were.
+    """
+    critics = critics_of(network)
+    if critics is None:
+        raise InputError("this model has no critics to refine with: train one with objective wgan-gp")
+    return critics
+
+
 @torch.no_grad()
 def keep_critics(network: PlaneNetwork, terms: list[CriticTerm]) -> None:
     """Keep trained critics with their network: they become a part of its tensors."""
     critics = Critics()
     for term in sorted(terms, key=lambda term: (term.scale, term.measure.patch_size)):  # as a file has them
         own = critics.add(term.scale, term.measure.patch_size, network.architecture.colours)
-        own.weights.copy_(term.critic.weights)
+        own.weights.copy_(term.opponent.weights)
         own.centre.copy_(term.measure.centre)
         own.spread.fill_(term.spread)
     network.add_module("critics", critics)

@@ -24,8 +24,7 @@ from torch import Tensor
 
 from texot.engine.adam import Adam
 from texot.engine.isolation import own_modes
-from texot.errors import InputError
-from texot.generator.critics import critics_of
+from texot.generator.critics import needed_critics
 from texot.generator.network import PlaneNetwork
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, gaussian_pyramid
@@ -61,10 +60,7 @@ def refine(
     Raises:
         InputError: a network without critics.
     """
-    critics = critics_of(network)
-    if critics is None:
-        raise InputError("this model has no critics to refine with: train one with objective wgan-gp")
-    each = critics.each()
+    each = needed_critics(network).each()
     generator = torch.Generator().manual_seed(seed)
     n_scales = 1 + max(scale for scale, _, _ in each)
     start = image.detach().to(network.device, torch.float32)

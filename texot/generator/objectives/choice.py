@@ -12,7 +12,6 @@ from texot.errors import InputError
 from texot.files.exemplar import Exemplar
 from texot.generator.critics import keep_critics
 from texot.generator.network import PlaneNetwork
-from texot.generator.objectives import neural_ot, ot_gan, wgan_gp
 from texot.generator.objectives.neural_ot import MapWeights, PotentialTerm, WeakCost
 from texot.generator.objectives.ot_gan import EnergyTerm
 from texot.generator.objectives.sinkhorn import SinkhornTerm
@@ -71,7 +70,7 @@ class Objective:
 
     def keep(self, network: PlaneNetwork, terms: TrainingTerms) -> None:
         """Keep with a trained network what is of use beside it: trained critics."""
-        critics = [term for term in terms.all if isinstance(term, CriticTerm) and term.critic.n_steps]
+        critics = [term for term in terms.all if isinstance(term, CriticTerm) and term.opponent.n_steps]
         if critics:
             keep_critics(network, critics)
 
@@ -110,9 +109,9 @@ def _multiple(side: int) -> int:
 
 _OTHERS = (
     Objective("sinkhorn", SinkhornTerm),
-    Objective("wgan-gp", CriticTerm, betas=wgan_gp.BETAS),
-    Objective("ot-gan", EnergyTerm, betas=ot_gan.BETAS),
-    Objective("neural-ot", PotentialTerm, betas=neural_ot.BETAS, maps=True),
+    Objective("wgan-gp", CriticTerm, betas=CriticTerm.betas),
+    Objective("ot-gan", EnergyTerm, betas=EnergyTerm.betas),
+    Objective("neural-ot", PotentialTerm, betas=PotentialTerm.betas, maps=True),
 )
 
 

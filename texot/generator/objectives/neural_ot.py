@@ -23,12 +23,10 @@ from torch import Tensor
 
 from texot.engine.objective import SlicedTerm
 from texot.generator.map_network import MapNetwork
-from texot.generator.objectives.perceptron import Perceptron
-from texot.generator.objectives.term import ObjectiveTerm, draw
+from texot.generator.objectives.term import OpposedTerm, draw
 from texot.generator.weights import Weights
 from texot.images.pyramid import Periodic
 
-BETAS = (0.5, 0.99)
 N_MAP = 3
 BATCH = 512
 WIDTHS = (128, 128)
@@ -36,16 +34,15 @@ _LR = 1e-3
 
 
 @dataclass
-class PotentialTerm(ObjectiveTerm):
+class PotentialTerm(OpposedTerm):
     """E f(y) - E f(T(x, z)) over patches of one scale; images are those of `MapWeights`."""
 
-    potential: Perceptron = field(init=False)
+    betas = (0.5, 0.99)
 
-    def start(self, generator: torch.Generator) -> None:
-        """See `ObjectiveTerm`."""
-        y = self.measure.y
-        self.potential = Perceptron((y.shape[1], *WIDTHS, 1), generator, y, betas=BETAS)
-        self.psi = self.potential.state
+    @staticmethod
+    def widths(d: int) -> tuple[int, ...]:
+        """See `OpposedTerm`."""
+        return (d, *WIDTHS, 1)
 
     def patches(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
         """Those of both maps of the picture."""
@@ -55,12 +52,12 @@ class PotentialTerm(ObjectiveTerm):
     def value(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """See `ObjectiveTerm`."""
         y = self.targets(len(x), generator)
-        if self.potential.visit() % N_MAP == 0:
+        if self.opponent.visit() % N_MAP == 0:
             a, b = draw(x.detach(), BATCH, generator), y[:BATCH]
-            self.potential.learn(
-                lambda weights: self.potential(a, weights).mean() - self.potential(b, weights).mean(), _LR
+            self.opponent.learn(
+                lambda weights: self.opponent(a, weights).mean() - self.opponent(b, weights).mean(), _LR
             )
-        return self.potential(y).mean() - self.potential(x).mean()
+        return self.opponent(y).mean() - self.opponent(x).mean()
 
 
 @dataclass

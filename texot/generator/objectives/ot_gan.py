@@ -14,16 +14,14 @@ equations 7 and 9, Algorithm 1, and betas (0.5, 0.999).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.generator.objectives.perceptron import Perceptron
-from texot.generator.objectives.term import ObjectiveTerm, draw
+from texot.generator.objectives.term import OpposedTerm, draw
 
-BETAS = (0.5, 0.999)
 N_GENERATOR = 3
 BATCH = 128
 WIDTHS = (128, 64)
@@ -33,28 +31,27 @@ _LR = 3e-4
 
 
 @dataclass
-class EnergyTerm(ObjectiveTerm):
+class EnergyTerm(OpposedTerm):
     """The minibatch energy distance between the image's patches and the exemplar's."""
 
-    features: Perceptron = field(init=False)
+    betas = (0.5, 0.999)
 
-    def start(self, generator: torch.Generator) -> None:
-        """See `ObjectiveTerm`."""
-        y = self.measure.y
-        self.features = Perceptron((y.shape[1] + 1, *WIDTHS), generator, y, betas=BETAS)
-        self.psi = self.features.state
+    @staticmethod
+    def widths(d: int) -> tuple[int, ...]:
+        """See `OpposedTerm`."""
+        return (d + 1, *WIDTHS)
 
     def value(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """See `ObjectiveTerm`."""
         count = 2 * min(BATCH, len(x) // 2)
         a, b = with_length(draw(x, count, generator)).chunk(2)
         c, d = with_length(self.targets(count, generator)).chunk(2)
-        if self.features.visit() % N_GENERATOR == 0:
+        if self.opponent.visit() % N_GENERATOR == 0:
             still = a.detach(), b.detach(), c, d
-            self.features.learn(
-                lambda weights: -energy_distance(*(self.features(part, weights) for part in still)), _LR
+            self.opponent.learn(
+                lambda weights: -energy_distance(*(self.opponent(part, weights) for part in still)), _LR
             )
-        return energy_distance(*(self.features(part) for part in (a, b, c, d)))
+        return energy_distance(*(self.opponent(part) for part in (a, b, c, d)))
 
 
 def with_length(x: Tensor) -> Tensor:

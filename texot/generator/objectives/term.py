@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
 from texot.engine.objective import PatchTerm, TermState
+from texot.generator.objectives.perceptron import Perceptron
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic
 
@@ -43,7 +44,7 @@ class ObjectiveTerm(PatchTerm):
         return found
 
     def start(self, generator: torch.Generator) -> None:
-        """Make what plays against the generator, and let `psi` be its state."""
+        """Make what the objective needs besides; nothing here."""
 
     def patches(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
         """Those (n, d) of an image scale (C, H, W), on the term's grid, moved at random."""
@@ -68,6 +69,30 @@ class ObjectiveTerm(PatchTerm):
         """Patches (count, d) of the exemplar, drawn by their weights."""
         index = torch.multinomial(self.measure.nu.cpu(), count, replacement=True, generator=generator)
         return (self.measure.y[index.to(self.measure.y.device)] - self.measure.centre) / self.spread
+
+
+@dataclass
+class OpposedTerm(ObjectiveTerm):
+    """An objective with a network that plays against the generator; its state is `psi`.
+
+    Attributes:
+        opponent: the network: a critic, a feature map, a potential.
+        betas: of its Adam.
+    """
+
+    opponent: Perceptron = field(init=False)
+    betas: ClassVar[tuple[float, float]]
+
+    @staticmethod
+    def widths(d: int) -> tuple[int, ...]:
+        """Those of the network's layers, for patches of d values."""
+        raise NotImplementedError
+
+    def start(self, generator: torch.Generator) -> None:
+        """See `ObjectiveTerm`."""
+        y = self.measure.y
+        self.opponent = Perceptron(self.widths(y.shape[1]), generator, y, betas=self.betas)
+        self.psi = self.opponent.state
 
 
 def draw(x: Tensor, count: int, generator: torch.Generator) -> Tensor:

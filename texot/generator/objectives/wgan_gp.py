@@ -12,15 +12,13 @@ its rates are 10 times as large, for a training of hundreds of steps instead of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from texot.generator.objectives.perceptron import Perceptron
-from texot.generator.objectives.term import ObjectiveTerm, draw
+from texot.generator.objectives.term import OpposedTerm, draw
 
-BETAS = (0.0, 0.9)
 N_CRITIC = 5
 PENALTY = 10.0
 BATCH = 256
@@ -29,29 +27,28 @@ _LR = 1e-3
 
 
 @dataclass
-class CriticTerm(ObjectiveTerm):
+class CriticTerm(OpposedTerm):
     """The critic's estimate of the Wasserstein-1 distance, in units of the exemplar's spread."""
 
-    critic: Perceptron = field(init=False)
+    betas = (0.0, 0.9)
 
-    def start(self, generator: torch.Generator) -> None:
-        """See `ObjectiveTerm`."""
-        y = self.measure.y
-        self.critic = Perceptron((y.shape[1], *WIDTHS, 1), generator, y, betas=BETAS)
-        self.psi = self.critic.state
+    @staticmethod
+    def widths(d: int) -> tuple[int, ...]:
+        """See `OpposedTerm`."""
+        return (d, *WIDTHS, 1)
 
     def value(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """See `ObjectiveTerm`."""
         for _ in range(N_CRITIC):
             a, b = draw(x.detach(), BATCH, generator), self.targets(BATCH, generator)
-            self.critic.learn(self._loss(a, b[: len(a)], generator), _LR)
+            self.opponent.learn(self._loss(a, b[: len(a)], generator), _LR)
         y = self.targets(len(x), generator)
-        return self.critic(y).mean() - self.critic(x).mean()
+        return self.opponent(y).mean() - self.opponent(x).mean()
 
     def _loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
         def loss(weights: Tensor) -> Tensor:
             def critic(at: Tensor) -> Tensor:
-                return self.critic(at, weights)
+                return self.opponent(at, weights)
 
             penalty = gradient_penalty(critic, x, y, generator)
             return critic(x).mean() - critic(y).mean() + PENALTY * penalty
