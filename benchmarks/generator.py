@@ -1,7 +1,7 @@
 """Algorithm 2 beside Algorithm 1 on the same exemplars: distance, structure, sharpness, seconds.
 
     python -m benchmarks.generator --sample grass_gray --sample pebbles --sample gravel --sample rust
-    python -m benchmarks.generator --speed
+    python -m benchmarks.generator --sample pebbles --method "paper preset"
     python -m benchmarks.generator --between pebbles --between gravel
 
 Exemplar and reference are disjoint quarters of one photograph, reduced to `--side` pixels. Both methods make
@@ -17,7 +17,6 @@ import tempfile
 from pathlib import Path
 
 import click
-import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
@@ -39,9 +38,8 @@ from texot import evaluation
 from texot.evaluation.inputs import OPEN, TORUS
 from texot.files.exemplar import read_exemplar
 from texot.files.write import to_pil, write_image
-from texot.generator.sampling import Generator
 
-METHODS = ("algorithm 1", "algorithm 2", "algorithm 2, no features")
+METHODS = ("algorithm 1", "algorithm 2", "algorithm 2, no features", "paper preset")
 FIGURES = (
     ("w2", "4x4", 2),
     ("p8", "8x8", 2),
@@ -109,8 +107,12 @@ def measure(method: str, exemplar: Tensor, folder: Path, seed: int, threads: int
     if method == "algorithm 1":
         done = run_texot("synthesize", source, "-o", result, "--size", "2x", "--seed", seed, threads=threads)
         return {"train_seconds": 0.0, "seconds": done.seconds}
-    features = "none" if method.endswith("no features") else "efficientnet-lite0"
-    trained = run_texot("train", source, "-o", model, "--seed", seed, "--features", features, threads=threads)
+    kinds: dict[str, tuple[str, ...]] = {
+        "algorithm 2": ("--features", "efficientnet-lite0"),
+        "algorithm 2, no features": ("--features", "none"),
+        "paper preset": ("--preset", "paper"),
+    }
+    trained = run_texot("train", source, "-o", model, "--seed", seed, *kinds[method], threads=threads)
     made = run_texot("sample", model, "-o", result, "--size", "2x", "--seed", seed, threads=threads)
     return {"train_seconds": trained.seconds, "seconds": made.seconds}
 
@@ -125,7 +127,6 @@ def measure(method: str, exemplar: Tensor, folder: Path, seed: int, threads: int
 @click.option("--threads", type=int)
 @click.option("--keep", type=click.Path(path_type=Path), help="Folder for all pictures as they are.")
 @click.option("--picture", is_flag=True, help="Only put what --keep has kept side by side in results/.")
-@click.option("--speed", is_flag=True, help="Measure sampling instead.")
 @click.option("--between", multiple=True, help="Two samples: train one generator of both instead.")
 def main(
     samples: tuple[str, ...],
@@ -135,7 +136,6 @@ def main(
     threads: int | None,
     keep: Path | None,
     picture: bool,
-    speed: bool,
     between: tuple[str, ...],
 ) -> None:
     """Fill results/generator.csv and write its page."""
@@ -143,22 +143,17 @@ def main(
         draw(chosen(samples), side, keep or Path())
         return
     warn_if_busy()
-    if speed:
-        measure_speed(threads)
-        return
     if between:
         first, last = between
         measure_between(first, last, side, seed, threads)
         return
     table = Table(RESULTS / "generator.csv", COLUMNS)
     where = stamp(threads)
-    shown: list[Row] = []
     for sample in chosen(samples):
         exemplar, reference = pair(sample, side)
         for method in methods or METHODS[:2]:
             key = {"sample": sample, "side": side, "method": method, "seed": seed}
-            rows = table.find(commit=where["commit"], **key)
-            if not rows:
+            if not table.find(commit=where["commit"], **key):
                 with tempfile.TemporaryDirectory() as temporary:
                     folder = Path(temporary)
                     times = measure(method, exemplar, folder, seed, threads)
@@ -168,9 +163,10 @@ def main(
                         name = f"{sample}-{side}-{method.replace(' ', '_')}"
                         (folder / "result.png").rename(keep / f"{name}.png")
                         write_image(exemplar, keep / f"{sample}-{side}.png", mode=mode_of(exemplar))
-                rows = [table.add({**where, **key, **times, **figures(image, exemplar, reference)})]
-            shown.append(rows[-1])
-            click.echo(" ".join(f"{name} {shown[-1][name]}" for name in COLUMNS), err=True)
+                row = table.add({**where, **key, **times, **figures(image, exemplar, reference)})
+                click.echo(" ".join(f"{name} {row[name]}" for name in COLUMNS), err=True)
+    shown: list[Row] = table.find(commit=where["commit"], side=side, seed=seed)
+    shown.sort(key=lambda row: (row["sample"], METHODS.index(row["method"])))
     headings = ["sample", "method", *(heading for _, heading, _ in FIGURES)]
     lines = [
         [row["sample"], row["method"], *(f"{float(row[name]):.{digits}f}" for name, _, digits in FIGURES)]
@@ -238,33 +234,6 @@ def draw_between(exemplars: list[Tensor], way: list[Tensor], strip: Tensor, path
         sheet.paste(to_pil(cell, mode_of(cell)).convert("RGB"), (place * (side + gap), 0))
     sheet.paste(to_pil(strip, mode_of(strip)).convert("RGB"), (0, 2 * side + gap))
     sheet.save(path, quality=88)
-
-
-def measure_speed(threads: int | None) -> None:
-    """Rate and peak memory of `texot sample` at growing sizes, start to exit, with an untrained network."""
-    from texot.generator.network import Architecture, TextureNetwork
-
-    where, lines = stamp(threads), []
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        network = TextureNetwork(Architecture(3), torch.Generator().manual_seed(0))
-        network.contrast.mul_(0.2)
-        model = folder / "model.safetensors"
-        Generator(network, {"mode": "RGB", "exemplar_size": [128, 128]}).save(model)
-        for side in (1024, 2048, 4096, 16384):
-            done = run_texot(
-                "sample", model, "-o", folder / "out.png", "--size", f"{side}x{side}", "-q", threads=threads
-            )
-            rate = side * side / 1e6 / done.seconds
-            lines.append([f"{side}x{side}", f"{done.seconds:.1f}", f"{rate:.2f}", f"{done.peak_mb:.0f}"])
-            click.echo(" ".join(lines[-1]), err=True)
-            if side == 16384:
-                Image.MAX_IMAGE_PIXELS = None
-                with Image.open(folder / "out.png") as image:
-                    assert image.size == (side, side)
-    columns = ["size", "seconds, start to exit", "megapixels/s", "peak MB"]
-    title = "Sampling a generator to PNG"
-    write_page(RESULTS / "generator_speed.md", title, where, markdown(columns, lines))
 
 
 if __name__ == "__main__":

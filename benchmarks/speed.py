@@ -26,6 +26,7 @@ from benchmarks.speed_jobs import JOBS, TrainedModel, check_job, run_job
 from texot.kernels import BackendError, resolve_backend
 
 PARTS = ("kernels", "jobs", "training", "sampling")
+SAMPLED = (1024, 2048, 4096, 16384)  # pixels a side
 COLUMNS = ("what", "size", "device", "backend", "seconds", "rate", "unit", "share", "peak_mb")
 LEGEND = """\
 Seconds: of one call of a kernel, the best of several; of a process from start to exit. Rate of a kernel: the
@@ -193,7 +194,7 @@ def _generator(
 ) -> None:
     """Training and sampling; a model is trained where either is missing."""
     device, backend = setting.device, setting.backend
-    wanted = [side // shrink for side in (1024, 2048, 4096)] if "sampling" in parts else []
+    wanted = [side // shrink for side in SAMPLED] if "sampling" in parts else []
     wanted = [side for side in wanted if not sheet.has("sample", side, device, "")]
     trains = "training" in parts and not sheet.has("train", f"{steps} steps", device, backend)
     if not trains and not wanted:
