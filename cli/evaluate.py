@@ -82,6 +82,12 @@ class _Result:
     "--vgg-weights", metavar="FILE", type=FILE, help="VGG-19's weights, for the deep figures instead."
 )
 @click.option(
+    "--inception-weights",
+    metavar="FILE",
+    type=FILE,
+    help="Inception-v3's weights, for the deep figures instead: SIFID as published.",
+)
+@click.option(
     "--n-samples",
     metavar="N",
     type=whole(1, 20_000),
@@ -110,6 +116,7 @@ def evaluate(
     semi_dual: bool,
     network: str,
     vgg_weights: Path | None,
+    inception_weights: Path | None,
     n_samples: int,
     seed: int,
     threads: int | None,
@@ -131,7 +138,7 @@ def evaluate(
         rest = _like(_read_opaque(reference), source, reference) if reference else None
         if page:
             _check_page(page, [exemplar, *results])
-        deep = _network(network, vgg_weights)
+        deep = _network(network, vgg_weights, inception_weights)
         use_threads(threads, free, report)
         yardstick = Yardstick(
             source.pixels, rest, network=deep, seed=seed, n_samples=n_samples, semi_dual=semi_dual
@@ -154,12 +161,17 @@ def evaluate(
         click.echo(_table([result.path for result in found], measured, columns))
 
 
-def _network(name: str, vgg_weights: Path | None) -> "Network":
-    from texot.evaluation import efficientnet_lite0, vgg19
+def _network(name: str, vgg_weights: Path | None, inception_weights: Path | None) -> "Network":
+    from texot.errors import InputError
+    from texot.evaluation import efficientnet_lite0, inception_v3, vgg19
     from texot.evaluation.squeezenet import SQUEEZENET
 
+    if vgg_weights and inception_weights:
+        raise InputError("--vgg-weights and --inception-weights are of two networks: give one of the two")
     if vgg_weights:
         return vgg19(vgg_weights)
+    if inception_weights:
+        return inception_v3(inception_weights)
     return efficientnet_lite0() if name == "efficientnet-lite0" else SQUEEZENET
 
 

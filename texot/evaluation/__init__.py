@@ -16,6 +16,7 @@ from texot.evaluation.distance import (
 )
 from texot.evaluation.efficientnet import efficientnet_lite0
 from texot.evaluation.features import deep_gram, oddness, oddness_map, sifid
+from texot.evaluation.inception import inception_v3
 from texot.evaluation.meanings import FIGURES, Figure
 from texot.evaluation.novelty import CopyShare, copy_share, diversity, layout_share
 from texot.evaluation.repeats import repetition
@@ -41,6 +42,7 @@ __all__ = [
     "figures",
     "halves_distance",
     "histogram_distance",
+    "inception_v3",
     "lattice_error",
     "layout_share",
     "multiscale_halves_distance",

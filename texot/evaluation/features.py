@@ -127,8 +127,9 @@ def sifid(
 
     |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), with mean m and covariance S over the cells of a layer
     in the first half (SqueezeNet's fire3, stride 4, 128 channels; VGG's relu3_1), divided by tr(S_b): 1 is
-    as far as a single colour of the same mean. The published figure takes Inception's features; weights of
-    that network come in no package, so figures compare among themselves only. 0.6 s for 512x512.
+    as far as a single colour of the same mean. The published figure takes Inception's features, which
+    `inception_v3` has of a file (they come in no package), and does not divide. Figures of one network
+    compare among themselves only. 0.6 s for 512x512.
 
     Args, errors: as `deep_gram`.
 

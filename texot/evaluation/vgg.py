@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.errors import InputError, one_line
+from texot.errors import InputError
 from texot.evaluation.network import Network
+from texot.evaluation.state_dict import read_state_dict
 
 _BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (1, 512))  # convolutions and channels; pooled after each
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -64,32 +64,15 @@ def _run(image: Tensor, layers: tuple[str, ...], weights: Weights) -> dict[str, 
 
 def _read(path: Path) -> Weights:
     """Kernels (out, in, 3, 3) and biases (out,) by layer, in order."""
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            stored = load_file(path)
-        else:
-            stored = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except ImportError as error:
-        raise InputError("safetensors are read with safetensors: pip install 'texot[evaluate]'") from error
-    except Exception as error:  # whatever a damaged or hostile file makes its reader raise
-        reason = one_line(error)[:90]
-        raise InputError(f"{path}: expected a file of weights and nothing else ({reason})") from error
-    weights: Weights = {}
+    places: list[tuple[str, str]] = []
+    shapes: list[tuple[str, tuple[int, ...]]] = []
     index, before = 0, 3
     for block, (count, channels) in enumerate(_BLOCKS, start=1):
         for k in range(1, count + 1):
-            pair = []
-            for part, shape in (("weight", (channels, before, 3, 3)), ("bias", (channels,))):
-                key = f"features.{index}.{part}"
-                tensor = stored.get(key) if isinstance(stored, dict) else None
-                if not isinstance(tensor, Tensor) or tuple(tensor.shape) != shape:
-                    raise InputError(f"{path}: not VGG-19's weights: expected {key} of shape {shape}")
-                pair.append(tensor.detach().float())
-            weights[f"relu{block}_{k}"] = (pair[0], pair[1])
+            places.append((f"relu{block}_{k}", f"features.{index}"))
+            shapes.append((f"features.{index}.weight", (channels, before, 3, 3)))
+            shapes.append((f"features.{index}.bias", (channels,)))
             index, before = index + 2, channels  # a ReLU follows each
         index += 1  # the pool
-    return weights
+    stored = read_state_dict(path, shapes, "VGG-19")
+    return {name: (stored[f"{key}.weight"], stored[f"{key}.bias"]) for name, key in places}
