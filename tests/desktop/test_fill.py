@@ -93,7 +93,7 @@ def test_fill_what_is_painted(
     click(window.view.draft)
     until(lambda: window.result is not None)
     assert window.view.canvas.grab().toImage() != before
-    window.save(str(tmp_path / "out.png"))
+    window.saving.save(str(tmp_path / "out.png"))
     until(lambda: window.result.saved)
     old, new = (np.asarray(Image.open(path)) for path in (image, tmp_path / "out.png"))
     assert (old[~hole] == new[~hole]).all()

@@ -64,7 +64,7 @@ def test_open_draft_save_and_copy_as_command(
     draft(window, until)
     assert window.result is not None
     assert window.view.canvas.after.size() == window.view.canvas.before.size()
-    window.save(str(tmp_path / "out.png"))
+    window.saving.save(str(tmp_path / "out.png"))
     until(lambda: (tmp_path / "out.png").exists())
     assert json.loads(text(tmp_path / "out.png")["texot"])["seed"] == 7
     until(lambda: window.result.saved)
@@ -88,7 +88,7 @@ def test_save_dialog_and_other_formats(
     until(target.exists)
     with Image.open(target) as written:
         assert written.size == (40, 36)
-    window.save(str(tmp_path / "no" / "out.png"))
+    window.saving.save(str(tmp_path / "no" / "out.png"))
     until(lambda: "no such folder" in window.view.failure)
 
 
@@ -149,12 +149,12 @@ def test_drop_paste_and_recent(window: Window, image: Path, until: Until) -> Non
     assert enter.isAccepted()
     QApplication.sendEvent(window, QDropEvent(QPointF(300, 300), action, data, LEFT, none))
     until(lambda: window.image == str(image))
-    assert window.recent() == [str(image)]
+    assert window.opening.recent() == [str(image)]
     QGuiApplication.clipboard().setImage(QImage(str(image)).copy(0, 0, 20, 20))
     QTest.keyClick(window, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
     until(lambda: "pasted" in window.image)
     assert window.view.canvas.before.width() == 20
-    assert window.recent() == [str(image)]
+    assert window.opening.recent() == [str(image)]
 
 
 def test_zoom_pan_split_and_repeat(window: Window, image: Path, until: Until) -> None:
@@ -271,7 +271,7 @@ def test_size_and_folder_are_remembered(window: Window, image: Path, until: Unti
     again = Window(window.settings)
     again.show()
     assert (again.width(), again.height()) == (780, 600)
-    assert again.recent() == [str(image)]
+    assert again.opening.recent() == [str(image)]
     assert again.settings.value("folder") == str(image.parent)
     again.close()
 

@@ -78,7 +78,7 @@ def _screenshot(app: QApplication, window: Window, image: str, file: str, qualit
             window.result.saved = file
             picture = window.new_file("screenshot")
             window.grab().save(picture)
-            window.copy_file(picture, file, lambda header, image: None)
+            window.saving.copy_file(picture, file, lambda header, image: None)
             return
         window.idle.disconnect(idle)
         window.close()

@@ -49,6 +49,7 @@ class Canvas(QWidget):
         self.painting: Mask | None = None
         self.brush, self.erasing = 24, False
         self.explores = False  # dragging the result is for what lies beyond it, and leaves the view alone
+        self._ahead = QPointF()  # pixels that the result was dragged by since it was made
         self._divider, self._fits = 0.5, True
         self._held = ""  # what the mouse drags: "", "pan", "split" or "paint"
         self._last = QPointF()
@@ -66,10 +67,16 @@ class Canvas(QWidget):
     def show_after(self, image: QImage) -> None:
         """Show another result, as it is made."""
         another = image.size() != self.after.size()
-        self.after = image
+        self.after, self._ahead = image, QPointF()
         if another and self._fits:
             self.fit()
         self.update()
+
+    def caught_up(self, image: QImage, pixels: QPointF) -> None:
+        """Show another result, for which it was dragged by so many pixels."""
+        ahead = self._ahead - pixels
+        self.show_after(image)
+        self._ahead = ahead
 
     def set_split(self, on: bool) -> None:
         """The two over each other, with a split to drag, or side by side."""
@@ -194,7 +201,9 @@ class Canvas(QWidget):
         painter.setClipRect(clip)
         target = self._target(self.after, pane)
         if not self.repeated:
-            self._draw(painter, target, self.after)
+            painter.setClipRect(QRectF(clip) & target)
+            ahead = QPointF(self._ahead.toPoint())
+            self._draw(painter, target.translated(ahead * self.zoom), self.after)
             return
         tile = QPixmap.fromImage(self.after)
         for row in (-1, 0, 1):
@@ -267,7 +276,9 @@ class Canvas(QWidget):
             begin, end = self.to_picture(self._last), self.to_picture(place)
             self.painting.stroke(begin, end, self.brush, self.erasing)
         elif self._held == "explore":
-            self.dragged.emit((place - self._last) / self.zoom)
+            pixels = (place - self._last) / self.zoom
+            self._ahead += pixels
+            self.dragged.emit(pixels)
         elif self._held == "pan":
             self.centre -= (place - self._last) / self.zoom
             self._fits = False

@@ -54,6 +54,7 @@ def line(placeholder: str, tip: str) -> QLineEdit:
     edit.setPlaceholderText(placeholder)
     edit.setToolTip(tip)
     edit.setClearButtonEnabled(True)
+    edit.setAcceptDrops(False)  # a file that is dropped is for the window
     return edit
 
 
@@ -82,6 +83,14 @@ def thumbnail(image: QImage, side: int, ratio: float) -> QPixmap:
     small = QPixmap.fromImage(image.scaled(QSize(side, side) * ratio, keep, smooth))
     small.setDevicePixelRatio(ratio)
     return small
+
+
+def span(seconds: float) -> str:
+    """A time in words: 40 s, 3 min, 1 h 20 min."""
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def write_hint(widget: QWidget, text: str) -> None:
@@ -141,6 +150,10 @@ class Common:
         form.addRow("&Quality", self.quality)
         self.seed = number(0, MOST_SEED, 0, TIPS["seed"])
         form.addRow("S&eed", self.seed)
+
+    def another(self, step: int = 1) -> None:
+        """A seed that was not there yet."""
+        self.seed.setValue((self.seed.value() + step) % MOST_SEED)
 
     def restore(self, options: dict[str, Any]) -> None:
         """Show the settings of a job."""

@@ -47,12 +47,16 @@ class Run:
         before: what it is made from, as shown.
         image: the path of that.
         number: of the request, once it runs.
+        shown: whether its pictures are, as nothing else was brought in front meanwhile.
+        kept: whether what there is of it stays when it is stopped.
     """
 
     job: Job
     before: QImage
     image: str
     number: int = 0
+    shown: bool = True
+    kept: bool = True
 
 
 class History(QListWidget):
@@ -85,7 +89,7 @@ class History(QListWidget):
         if not self.results:
             write_hint(self.viewport(), "Results appear here; a double click brings one back")
 
-    def add(self, result: Result) -> None:
+    def add(self, result: Result, *, marked: bool = True) -> None:
         """One more, at the right."""
         self.results.append(result)
         options = result.job.options
@@ -95,7 +99,8 @@ class History(QListWidget):
         item = QListWidgetItem(icon, f"seed {options.get('seed', 0)}\n{options.get('quality', '')}")
         item.setToolTip(self.tip(result))
         self.addItem(item)
-        self.setCurrentItem(item)
+        if marked:
+            self.setCurrentItem(item)
         self.scrollToItem(item)
 
     @staticmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -32,8 +32,8 @@ class Layout(QWidget):
 
     def __init__(self, window: Window, tabs: list[Tab]) -> None:
         super().__init__()
-        self.canvas, self.history = Canvas(), History()
         self.failure = ""  # what is shown, where that is an error
+        self.canvas, self.history = Canvas(), History()
         self.tabs = QTabWidget()
         for tab in tabs:
             scroll = QScrollArea()
@@ -41,12 +41,14 @@ class Layout(QWidget):
             scroll.setFrameShape(QScrollArea.Shape.NoFrame)
             scroll.setWidget(tab)
             self.tabs.addTab(scroll, tab.title)
-        self.open = button("Open...", "Open an image (Ctrl+O)", window.ask_open)
-        self.paste = button("Paste", "Open the image in the clipboard (Ctrl+V)", window.paste)
+        self.open = button("Open...", "Open an image (Ctrl+O)", window.opening.ask_open)
+        self.paste = button("Paste", "Open the image in the clipboard (Ctrl+V)", window.opening.paste)
         self.make = button("Make", "Make it as set above (Ctrl+Return)", lambda: window.make())
         self.make.setDefault(True)
         draft = "A quick look: the same at draft quality (Ctrl+D)"
         self.draft = button("Draft", draft, lambda: window.make("draft"))
+        again = "Another seed, at the quality of the last: a draft at first (F5)"
+        self.again = button("Again", again, window.again)
         self.stop = button("Stop", "Stop after this step and keep what there is (Esc)", window.stop)
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
@@ -71,7 +73,7 @@ class Layout(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(row(self.open, self.paste))
         layout.addWidget(self.tabs, 1)
-        layout.addWidget(row(self.make, self.draft, self.stop))
+        layout.addWidget(row(self.make, self.draft, self.again, self.stop))
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
         return panel
@@ -98,8 +100,8 @@ class Layout(QWidget):
         final = "The result as shown again: same seed, the quality chosen at the left (Ctrl+M)"
         self.final = button("Make it final", final, window.make_final)
         tip = "Copy the texot command that makes the same file (Ctrl+Shift+C)"
-        self.command = button("Copy as command", tip, window.copy_command)
-        self.save = button("Save...", "Write the result to a file (Ctrl+S)", window.ask_save)
+        self.command = button("Copy as command", tip, window.saving.copy_command)
+        self.save = button("Save...", "Write the result to a file (Ctrl+S)", window.saving.ask_save)
         bar = row(self.split, self.repeated, self.fit, self.actual, zoom, self.final, self.command, self.save)
         layout = bar.layout()
         assert isinstance(layout, QHBoxLayout)
@@ -109,6 +111,12 @@ class Layout(QWidget):
     def _view(self) -> None:
         self.canvas.set_split(self.split.isChecked())
         self.canvas.set_repeated(self.repeated.isChecked())
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Another style, light or dark: an error stays red on it."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and self.failure:
+            self.say(self.failure, wrong=True)
 
     def say(self, text: str, *, wrong: bool = False) -> None:
         """Show a line below the settings, in red where something went wrong."""

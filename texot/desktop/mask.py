@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QPointF, QSize, Qt, Signal
+from PySide6.QtCore import QObject, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
-_MOST_UNDO = 50
+_MOST_UNDO, _UNDO_BYTES = 50, 256 << 20
 _FEATHER = 4  # pixels that the veil's edge fades over, about
+_MARGIN = 4 * _FEATHER
 _TINT = QColor(255, 40, 40, 150)
 
 
@@ -27,6 +28,7 @@ class Mask(QObject):
         self._undo: list[QImage] = []
         self._redo: list[QImage] = []
         self._overlay: QImage | None = None
+        self._stale = QRect()  # part of it that is not so any more
 
     @property
     def size(self) -> QSize:
@@ -49,7 +51,8 @@ class Mask(QObject):
 
     def begin(self) -> None:
         """Before a change that undo takes back as one."""
-        self._undo = [*self._undo, self.image.copy()][-_MOST_UNDO:]
+        most = max(3, min(_MOST_UNDO, _UNDO_BYTES // max(1, self.image.sizeInBytes())))
+        self._undo = [*self._undo, self.image.copy()][-most:]
         self._redo = []
 
     def end(self) -> None:
@@ -71,7 +74,9 @@ class Mask(QObject):
             painter.setPen(QPen(colour, width, Qt.PenStyle.SolidLine, cap, join))
             painter.drawLine(begin, end)
         painter.end()
-        self._touch()
+        room = width / 2 + 2 * _FEATHER
+        self._stale |= QRectF(begin, end).normalized().adjusted(-room, -room, room, room).toAlignedRect()
+        self.changed.emit()
 
     def invert(self) -> None:
         """Black becomes white."""
@@ -107,30 +112,55 @@ class Mask(QObject):
 
     def overlay(self) -> QImage:
         """The mask as a red veil with a soft edge, so that what it borders on shows."""
+        whole = self.image.rect()
         if self._overlay is None:
-            alpha = self._feathered()
-            alpha.reinterpretAsFormat(QImage.Format.Format_Alpha8)
-            veil = QImage(self.size, QImage.Format.Format_ARGB32_Premultiplied)
-            veil.fill(_TINT)
-            painter = QPainter(veil)
-            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
-            painter.drawImage(0, 0, alpha)
+            self._overlay = QImage(self.size, QImage.Format.Format_ARGB32_Premultiplied)
+            self._stale = whole
+        part = self._stale & whole
+        if not part.isEmpty():
+            around = _on_grid(part.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)) & whole
+            painter = QPainter(self._overlay)
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+            painter.drawImage(
+                part.topLeft(), _veil(self.image.copy(around)), part.translated(-around.topLeft())
+            )
             painter.end()
-            self._overlay = veil
+        self._stale = QRect()
         return self._overlay
-
-    def _feathered(self) -> QImage:
-        """The mean of the mask and of the same blurred: half strength at least where it is painted."""
-        keep, smooth = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
-        small = (self.size / _FEATHER).expandedTo(QSize(1, 1))
-        soft = self.image.scaled(small, keep, smooth).scaled(self.size, keep, smooth)
-        soft = soft.convertToFormat(QImage.Format.Format_Grayscale8)
-        painter = QPainter(soft)
-        painter.setOpacity(0.5)
-        painter.drawImage(0, 0, self.image)
-        painter.end()
-        return soft
 
     def _touch(self) -> None:
         self._overlay = None
         self.changed.emit()
+
+
+def _on_grid(rect: QRect) -> QRect:
+    """The same and up to 3 pixels more, so that parts are blurred like the whole."""
+    x, y = rect.left() // _FEATHER, rect.top() // _FEATHER
+    right, bottom = rect.right() // _FEATHER + 1, rect.bottom() // _FEATHER + 1
+    return QRect(x * _FEATHER, y * _FEATHER, (right - x) * _FEATHER, (bottom - y) * _FEATHER)
+
+
+def _veil(mask: QImage) -> QImage:
+    """A mask as a red veil."""
+    alpha = _feathered(mask)
+    alpha.reinterpretAsFormat(QImage.Format.Format_Alpha8)
+    veil = QImage(mask.size(), QImage.Format.Format_ARGB32_Premultiplied)
+    veil.fill(_TINT)
+    painter = QPainter(veil)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
+    painter.drawImage(0, 0, alpha)
+    painter.end()
+    return veil
+
+
+def _feathered(mask: QImage) -> QImage:
+    """The mean of the mask and of the same blurred: half strength at least where it is painted."""
+    keep, smooth = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+    small = (mask.size() / _FEATHER).expandedTo(QSize(1, 1))
+    soft = mask.scaled(small, keep, smooth).scaled(mask.size(), keep, smooth)
+    soft = soft.convertToFormat(QImage.Format.Format_Grayscale8)
+    painter = QPainter(soft)
+    painter.setOpacity(0.5)
+    painter.drawImage(0, 0, mask)
+    painter.end()
+    return soft

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,24 +19,22 @@ class Masks:
     """Between the window and the tab that has a mask."""
 
     def __init__(self, window: Window, tab: FillTab) -> None:
-        self._window, self._tab = window, tab
+        self._window, self.tab = window, tab
         tab.brush_changed.connect(self._brush)
         tab.ask_load.connect(self.ask_load)
         tab.ask_save.connect(self.ask_save)
         for key, does in (
-            ("Ctrl+Z", tab.undo.click),
-            ("Ctrl+Shift+Z", tab.redo.click),
-            ("Ctrl+Y", tab.redo.click),
-            ("Ctrl+I", tab.invert.click),
             ("E", tab.erase.click),
             ("[", lambda: tab.resize_brush(False)),
             ("]", lambda: tab.resize_brush(True)),
         ):
-            QShortcut(QKeySequence(key), window).activated.connect(self._when_painting(does))
+            QShortcut(QKeySequence(key), window).activated.connect(self.when_painting(does))
 
-    def _when_painting(self, does: Any) -> Any:
+    def when_painting(self, does: Callable[[], object]) -> Callable[[], None]:
+        """The same, but nothing where no mask is in front."""
+
         def act() -> None:
-            if self._window.tab is self._tab and self._tab.painting is not None:
+            if self._window.tab is self.tab and self.tab.painting is not None:
                 does()
 
         return act
@@ -59,7 +58,8 @@ class Masks:
         size = self._window.view.canvas.before.size()
 
         def loaded(header: dict[str, Any], image: QImage) -> None:
-            self._tab.loaded(image, path)
+            self.tab.loaded(image)
+            self._window.saving.name(self.tab.keep_mask(self._window.session), path)
             self._window.say(f"loaded the mask {path}")
 
         self._window.ask("mask", loaded, path=path, size=[size.width(), size.height()])
@@ -76,8 +76,10 @@ class Masks:
     def save(self, path: str) -> None:
         """Write the mask."""
 
+        file = self.tab.keep_mask(self._window.session)
+
         def saved(header: dict[str, Any], image: QImage) -> None:
-            self._tab.was_saved(path)
+            self._window.saving.name(file, path)
             self._window.say(f"wrote {path}")
 
-        self._window.copy_file(self._tab.keep_mask(self._window.session), path, saved)
+        self._window.saving.copy_file(file, path, saved)

@@ -20,20 +20,29 @@ class Menus:
 
     def __init__(self, window: Window) -> None:
         self._window = window
-        view, bar = window.view, window.menuBar()
+        view, bar, masks = window.view, window.menuBar(), window.masks
         file = bar.addMenu("&File")
-        self._add(file, "&Open...", "Ctrl+O", window.ask_open)
+        self._add(file, "&Open...", "Ctrl+O", window.opening.ask_open)
         self._recent = file.addMenu("Open &recent")
-        self._add(file, "&Paste", "Ctrl+V", self._paste)
-        self.save = self._add(file, "&Save...", "Ctrl+S", window.ask_save)
-        self.command = self._add(file, "&Copy as command", "Ctrl+Shift+C", window.copy_command)
+        self.save = self._add(file, "&Save...", "Ctrl+S", window.saving.ask_save)
         file.addSeparator()
         self._add(file, "&Quit", "Ctrl+Q", lambda: window.close())
+        edit = bar.addMenu("E&dit")
+        paint = masks.when_painting
+        self.undo = self._add(edit, "&Undo stroke", "Ctrl+Z", paint(masks.tab.undo.click))
+        self.redo = self._add(edit, "&Redo stroke", "Ctrl+Shift+Z", paint(masks.tab.redo.click))
+        self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
+        self.invert = self._add(edit, "&Invert mask", "Ctrl+I", paint(masks.tab.invert.click))
+        edit.addSeparator()
+        self.copy = self._add(edit, "Copy pi&cture", "Ctrl+C", window.saving.copy_image)
+        self.command = self._add(edit, "Copy as co&mmand", "Ctrl+Shift+C", window.saving.copy_command)
+        self._add(edit, "&Paste", "Ctrl+V", self._paste)
         make = bar.addMenu("&Make")
         self._add(make, "&Make", "Ctrl+Return", lambda: window.make())
-        self._add(make, "&Draft", "Ctrl+D", lambda: window.make("draft"))
-        self._add(make, "Make it &final", "Ctrl+M", view.final.click)
-        self._add(make, "&Stop", "Esc", window.stop)
+        self._add(make, "&Draft", "Ctrl+D", view.draft.click)
+        self._add(make, "&Again, another seed", "F5", window.again)
+        self.final = self._add(make, "Make it &final", "Ctrl+M", view.final.click)
+        self.stop = self._add(make, "&Stop", "Esc", window.stop)
         look = bar.addMenu("&View")
         self._add(look, "&Split", "Ctrl+T", view.split.click)
         self._add(look, "&Repeat 3x3", "Ctrl+R", view.repeated.click)
@@ -41,8 +50,12 @@ class Menus:
         self._add(look, "&Actual size", "Ctrl+1", view.canvas.actual_size)
         self._add(look, "Zoom &in", "Ctrl++", view.canvas.zoom_in)
         self._add(look, "Zoom &out", "Ctrl+-", view.canvas.zoom_out)
+        look.addSeparator()
+        for number, tab in enumerate(window.tabs):
+            show = partial(view.tabs.setCurrentIndex, number)
+            self._add(look, f"{tab.title} (&{number + 1})", f"Alt+{number + 1}", show)
         self._add(bar.addMenu("&Help"), "&About texot", "", self._about)
-        self.show_recent(window.recent())
+        self.show_recent(window.opening.recent())
 
     def show_recent(self, paths: list[str]) -> None:
         """Files that were open."""
@@ -65,7 +78,7 @@ class Menus:
         if isinstance(focus, QLineEdit):
             focus.paste()
         else:
-            self._window.paste()
+            self._window.opening.paste()
 
     def _about(self) -> None:
         text = f"texot {__version__}: new texture from one image, by optimal transport of patches."

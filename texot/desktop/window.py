@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QImage
-from PySide6.QtWidgets import QFileDialog, QMainWindow, QMessageBox
+from PySide6.QtCore import QByteArray, QPointF, QSettings, QSize, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QImage
+from PySide6.QtWidgets import QMainWindow, QMessageBox
 
 from texot.desktop.commands import Job
+from texot.desktop.controls import span
 from texot.desktop.history import Result, Run
 from texot.desktop.layout import Layout
 from texot.desktop.link import Link
@@ -20,15 +22,14 @@ from texot.desktop.masks import Masks
 from texot.desktop.menus import add_menus
 from texot.desktop.mixing import Mixing
 from texot.desktop.models import Models
+from texot.desktop.opening import Opening
+from texot.desktop.saving import Saving
 from texot.desktop.tabs.fill import FillTab
 from texot.desktop.tabs.generator import GeneratorTab
 from texot.desktop.tabs.interpolate import InterpolateTab
 from texot.desktop.tabs.synthesise import SynthesiseTab
 from texot.desktop.tabs.tab import Tab
 from texot.errors import TexotError
-
-SAVE_FILTER = "Images (*.png *.tif *.tiff *.jpg *.jpeg *.webp *.bmp)"
-_MOST_RECENT = 8
 
 
 class Window(QMainWindow):
@@ -48,7 +49,7 @@ class Window(QMainWindow):
         self.settings = settings
         self.session = tempfile.mkdtemp(prefix="texot-")
         self.image = ""  # path of the open image
-        self.result: Result | None = None  # as shown
+        self.result: Result | None = None  # as shown; None while something else is
         self.waiting: deque[Run] = deque()
         self.running: Run | None = None
         self._asked: dict[int, Any] = {}  # requests that are no runs -> what to do after them
@@ -56,11 +57,12 @@ class Window(QMainWindow):
         self._files = 0
         fill, interpolate, generator = FillTab(), InterpolateTab(), GeneratorTab()
         self.tabs: list[Tab] = [SynthesiseTab(), fill, interpolate, generator]
+        self.opening, self.saving = Opening(self), Saving(self)
         self.view = Layout(self, self.tabs)
         self.setCentralWidget(self.view)
-        self.menus = add_menus(self)
-        self.masks, self.mixing = Masks(self, fill), Mixing(self, interpolate)
+        self.masks, self.mixing = Masks(self, fill), Mixing(self, [interpolate, generator])
         self.models = Models(self, generator)
+        self.menus = add_menus(self)
         self.setAcceptDrops(True)
         self.setMinimumSize(760, 520)
         self.resize(1200, 800)
@@ -83,20 +85,13 @@ class Window(QMainWindow):
 
     # what is open
 
-    def ask_open(self) -> None:
-        """Choose an image."""
-        folder = str(self.settings.value("folder", ""))
-        path, _ = QFileDialog.getOpenFileName(self, "Open an image", folder, "Images (*);;All files (*)")
-        if path:
-            self.open(path)
-
     def open(self, path: str) -> None:
         """Open an image, once the worker has read it."""
-        self.say(f"reading {path} ...")
-        self.ask("open", self._opened, path=path)
+        self.opening.open(path)
 
-    def _opened(self, header: dict[str, Any], image: QImage) -> None:
-        path = header["path"]
+    def opened(self, path: str, image: QImage) -> None:
+        """An image was read: it is the one to work on."""
+        self._look_away()
         self.image, self.result = path, None
         self.view.canvas.show_before(image)
         for tab in self.tabs:
@@ -104,44 +99,17 @@ class Window(QMainWindow):
         self.mixing.show(path, image)
         self.setWindowTitle(f"{Path(path).name} - texot")
         self.say(f"{path}: {image.width()}x{image.height()} px")
-        if not path.startswith(self.session):
-            self.settings.setValue("folder", str(Path(path).parent))
-            recent = [path, *(p for p in self.recent() if p != path)][:_MOST_RECENT]
-            self.settings.setValue("recent", recent)
-            self.menus.show_recent(recent)
         self.tab_changed()
 
-    def recent(self) -> list[str]:
-        """Files that were open, the latest first."""
-        value = self.settings.value("recent", [])
-        paths = value if isinstance(value, list) else [value]  # one that is alone comes back as a string
-        return [path for path in paths if isinstance(path, str) and path]
-
-    def paste(self) -> None:
-        """Open what is in the clipboard: an image, or a file of one."""
-        data = QGuiApplication.clipboard().mimeData()
-        if data.hasUrls() and data.urls()[0].isLocalFile():
-            self.open(data.urls()[0].toLocalFile())
-        elif data.hasImage():
-            path = self.new_file("pasted")
-            QGuiApplication.clipboard().image().save(path)
-            self.open(path)
-        else:
-            self.fail("the clipboard holds no image")
-
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Files may come."""
-        if event.mimeData().hasUrls():
+        """Files and pictures may come."""
+        if event.mimeData().hasUrls() or event.mimeData().hasImage():
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open the first file; the others are more exemplars to be between."""
-        files = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        if files:
+        """Open them."""
+        if self.opening.take(event.mimeData()):
             event.acceptProposedAction()
-            self.open(files[0])
-            for more in files[1:] if isinstance(self.tab, InterpolateTab) else []:
-                self.mixing.add(more)
 
     def new_file(self, name: str, suffix: str = ".png") -> str:
         """A path in the session's folder that is nobody's yet."""
@@ -154,16 +122,28 @@ class Window(QMainWindow):
     # what runs
 
     def make(self, quality: str = "", *, restart: bool = False) -> None:
-        """Make what the tab in front says, at its quality or another."""
+        """Make what the tab in front says, at its quality or another.
+
+        Args:
+            quality: another.
+            restart: instead of what runs, of which nothing is kept then.
+        """
         try:
             jobs = self.tab.jobs(self.session)
         except TexotError as error:
             self.fail(str(error))
             return
         if restart:
-            self.stop()
+            self.stop(keep=False)
         for job in jobs:
             self.queue(job.at(quality) if quality else job)
+
+    def again(self) -> None:
+        """The next seed, at the quality of what was made last: a draft, if nothing was."""
+        tab, last = self.tab, self.view.history.results[-1:]
+        same = [r.job.options["quality"] for r in last if r.job.command in tab.commands and tab.has_quality]
+        tab.another()
+        self.make(*(same or ["draft"]))
 
     def queue(self, job: Job) -> None:
         """Run a job after those that wait."""
@@ -184,12 +164,18 @@ class Window(QMainWindow):
         self.waiting.append(Run(job, self.result.before, self.result.image))
         self._next()
 
-    def stop(self) -> None:
+    def stop(self, *, keep: bool = True) -> None:
         """End what runs after its step, keep what there is, and forget what waits."""
         self.waiting.clear()
         if self.running is not None:
+            self.running.kept = keep
             self.link.stop(self.running.number)
             self.say("stopping ...")
+
+    def _look_away(self) -> None:
+        """Something else is in front now than what runs and waits."""
+        for run in (*self.waiting, *([self.running] if self.running else [])):
+            run.shown = False
 
     def _next(self) -> None:
         if self.running is None and self.waiting:
@@ -202,6 +188,10 @@ class Window(QMainWindow):
         self._refresh()
         if not self.busy:
             self.idle.emit()
+
+    def ask(self, do: str, then: Callable[[dict[str, Any], QImage], object], **facts: Any) -> None:
+        """Ask the worker for something that is no run; `then` gets its answer."""
+        self._asked[self.link.ask(do, **facts)] = then
 
     def _event(self, header: dict[str, Any], image: QImage) -> None:
         number, event = header["id"], header["event"]
@@ -224,10 +214,9 @@ class Window(QMainWindow):
             if event == "error":
                 self.fail(header["text"])
             elif event == "trained":
-                self.models.trained(run.job, header, image)
+                self.models.trained(run, header, image)
             else:
-                made = Result(run.job, image, run.before, run.image, header["file"], header["settings"])
-                self._done(header, made)
+                self._done(run, header, image)
             self._say_notes()
             self._next()
 
@@ -239,25 +228,42 @@ class Window(QMainWindow):
             self.view.say("; ".join([self.view.message.text(), *dict.fromkeys(notes)]), wrong=wrong)
 
     def _state(self, header: dict[str, Any], image: QImage) -> None:
-        if not image.isNull():
-            self.view.canvas.show_after(image)
-        if self.running is not None and self.running.job.command == "train":
+        run = self.running
+        if run is None:
+            return
+        if not image.isNull() and run.shown:
+            self.preview(image)
+        if run.job.command == "train":
             self.models.state(header)
         step, steps, left = header["step"], header["steps"], header["seconds_left"]
         self.view.progress.setRange(0, steps)
         self.view.progress.setValue(step)
         more = f", {len(self.waiting)} more to make" if self.waiting else ""
-        self.say(
-            f"step {step} of {steps}" + (f", about {left:.0f} s left" if left is not None else "") + more
-        )
+        if step == steps and run.job.command == "train":
+            self.say(f"step {step} of {steps}: finishing ...")
+        else:
+            self.say(
+                f"step {step} of {steps}" + (f", about {span(left)} left" if left is not None else "") + more
+            )
 
-    def _done(self, header: dict[str, Any], result: Result) -> None:
-        self.result = result
-        self.view.canvas.show_after(result.picture)
-        self.view.history.add(result)
+    def preview(self, image: QImage, moved: QPointF | None = None) -> None:
+        """Show what is no result: on its way, or a look at where it was dragged."""
+        self.view.canvas.caught_up(image, moved or QPointF())
+        if self.result is not None:
+            self.result = None
+            self._refresh()
+
+    def _done(self, run: Run, header: dict[str, Any], image: QImage) -> None:
+        if header["stopped"] and not run.kept:
+            return
+        result = Result(run.job, image, run.before, run.image, header["file"], header["settings"])
+        self.view.history.add(result, marked=run.shown)
         ended = f"stopped at step {header['step']} of {header['steps']}" if header["stopped"] else "done"
-        size = f"{result.picture.width()}x{result.picture.height()} px"
-        self.say(f"{ended}: {size} in {header['seconds']:.1f} s")
+        size = f"{image.width()}x{image.height()} px"
+        self.say(f"{ended}: {size} in {span(header['seconds'])}" + ("" if run.shown else ", in the strip"))
+        if run.shown:
+            self.result = result
+            self.view.canvas.show_after(image)
 
     def _broken(self, text: str) -> None:
         self.running = None
@@ -270,6 +276,7 @@ class Window(QMainWindow):
 
     def bring_back(self, result: Result) -> None:
         """Show a result of this session again, with what it was made from and its settings."""
+        self._look_away()
         self.result = result
         canvas = self.view.canvas
         if result.image != self.image:
@@ -286,50 +293,6 @@ class Window(QMainWindow):
         canvas.show_after(result.picture)
         self.say(self.view.history.tip(result))
         self._refresh()
-
-    def ask_save(self) -> None:
-        """Choose a file for the result as shown."""
-        if self.result is None:
-            return
-        folder = str(self.settings.value("save folder", self.settings.value("folder", "")))
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save the result", str(Path(folder) / self.suggested_name()), SAVE_FILTER
-        )
-        if path:
-            self.save(path if Path(path).suffix else path + ".png")
-
-    def suggested_name(self) -> str:
-        """A name for the result as shown."""
-        job = self.result.job if self.result else None
-        stem = Path(self.image).stem or "texture"
-        return f"{stem}-{job.options['seed']}.png" if job and "seed" in job.options else f"{stem}.png"
-
-    def save(self, path: str) -> None:
-        """Write the result as shown."""
-        if self.result is not None:
-            result = self.result
-
-            def saved(header: dict[str, Any], image: QImage) -> None:
-                result.saved = path
-                self.settings.setValue("save folder", str(Path(path).parent))
-                self.say(f"wrote {path}")
-
-            self.copy_file(result.file, path, saved)
-
-    def copy_file(self, file: str, path: str, then: Any) -> None:
-        """Write a file of the session under a name of the user's, through the library."""
-        self.ask("save", then, file=file, path=path)
-
-    def ask(self, do: str, then: Any, **facts: Any) -> None:
-        """Ask the worker for something that is no run; `then` gets its answer."""
-        self._asked[self.link.ask(do, **facts)] = then
-
-    def copy_command(self) -> None:
-        """The command that makes the result as shown, to the clipboard."""
-        if self.result is not None:
-            line = self.result.job.line(self.result.saved or self.suggested_name())
-            QGuiApplication.clipboard().setText(line)
-            self.say(f"copied: {line}")
 
     # what is shown
 
@@ -364,7 +327,8 @@ class Window(QMainWindow):
         for control in (view.save, view.command, self.menus.save, self.menus.command):
             control.setEnabled(made)
         final = self.result is not None and "quality" in self.result.job.options
-        view.final.setEnabled(final and not busy)
+        for what in (view.final, self.menus.final):
+            what.setEnabled(final and not busy)
 
     def sizeHint(self) -> QSize:
         """As large as is useful."""
@@ -384,14 +348,24 @@ class Window(QMainWindow):
 
     def _may_close(self) -> bool:
         unsaved = [r for r in self.view.history.results if not r.saved]
-        model = self.models.unsaved
-        if not unsaved and not model:
+        lost = []
+        if unsaved:
+            lost.append("a result" if len(unsaved) == 1 else f"{len(unsaved)} results")
+        if self.models.unsaved:
+            lost.append("the model")
+        if self.running is not None:
+            lost.append(
+                "the training that runs" if self.running.job.command == "train" else "what is made now"
+            )
+        if not lost:
             return True
         buttons = QMessageBox.StandardButton
-        results = "a result" if len(unsaved) == 1 else f"{len(unsaved)} results"
-        many = " and ".join([results] * bool(unsaved) + ["the model"] * model)
         answer = QMessageBox.question(
-            self, "texot", f"Close without saving {many}?", buttons.Discard | buttons.Cancel, buttons.Cancel
+            self,
+            "texot",
+            f"Close without saving {' and '.join(lost)}?",
+            buttons.Discard | buttons.Cancel,
+            buttons.Cancel,
         )
         return answer == buttons.Discard
 

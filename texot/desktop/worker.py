@@ -4,7 +4,8 @@ It reads requests from stdin and writes events to stdout, frames of `texot.deskt
 does. Its first event is "hello", with its version. A request is {"do": what, "id": n, ...}, for each method
 `do_what` below. Each is answered in the end by one event of its id: "opened", "mask", "loaded", "looked",
 "done", "trained", "saved" or "error"; runs send "state" and "note" events meanwhile. {"do": "stop", "id": n}
-ends a run after its current step: what there is by then is its result.
+ends a run after its current step: what there is by then is its result. Files are read and written beside what
+runs, so that nobody waits for it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 _PREVIEW_SECONDS = 0.1  # at least, between two pictures of a run
 _PREVIEW_SHARE = 4  # of the time, one part goes into pictures
+_BESIDE = ("open", "mask", "save")  # requests that are answered while another runs
 MEMORY_ADVICE = "out of memory: ask for a smaller size"
 
 
@@ -44,26 +47,30 @@ class Worker:
 
     def __init__(self, send: Any) -> None:
         self._send = send
-        self.inbox: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._sending = threading.Lock()
+        self._runs: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._files: queue.Queue[dict[str, Any]] = queue.Queue()
         self.stopped: set[int] = set()
-        self._number = 0  # of the request that is worked on
+        self._at = threading.local()  # the request that a thread works on
         self._models: dict[str, Generator] = {}  # the one that was used last
         self._checkpoint: Checkpoint | None = None  # of the training that was last
 
     def note(self, text: str) -> None:
         """Tell what the library says meanwhile."""
-        self.tell("note", self._number, text=text)
+        self.tell("note", getattr(self._at, "number", 0), text=text)
 
     def take(self, request: dict[str, Any]) -> None:
         """A request from the reading thread."""
         if request["do"] == "stop":
             self.stopped.add(request["id"])
         else:
-            self.inbox.put(request)
+            (self._files if request["do"] in _BESIDE else self._runs).put(request)
 
     def tell(self, event: str, number: int, blob: bytes = b"", **facts: Any) -> None:
         """Send an event."""
-        self._send(pack({"event": event, "id": number, **facts}, blob))
+        data = pack({"event": event, "id": number, **facts}, blob)
+        with self._sending:
+            self._send(data)
 
     def serve(self) -> None:
         """Answer for ever."""
@@ -72,9 +79,13 @@ class Worker:
         import texot.synthesis  # noqa: F401  # and torch
 
         _use_threads(free_cores(before, look()))
+        threading.Thread(target=self._answer, args=(self._files,), daemon=True).start()
+        self._answer(self._runs)
+
+    def _answer(self, requests: queue.Queue[dict[str, Any]]) -> None:
         while True:
-            request = self.inbox.get()
-            self._number = request["id"]
+            request = requests.get()
+            self._at.number = request["id"]
             try:
                 getattr(self, f"do_{request['do']}")(request)
             except Exception as error:  # the outermost frame: every failure is shown in the window
@@ -118,7 +129,13 @@ class Worker:
                 import torch
 
                 image = torch.cat([image, found.alpha])
-            write_image(image, path, mode=found.mode, icc_profile=found.icc_profile, dpi=found.dpi)
+            kind: dict[str, Any] = {"mode": found.mode, "icc_profile": found.icc_profile}
+            if request.get("sample") and path.lower().endswith((".tif", ".tiff")):
+                from texot.desktop.sampling import write_sample
+
+                write_sample(image, path, text=None, **kind)
+            else:
+                write_image(image, path, dpi=found.dpi, **kind)
         self.tell("saved", request["id"], path=path, file=request["file"])
 
     def do_run(self, request: dict[str, Any]) -> None:
@@ -127,26 +144,46 @@ class Worker:
             self._train(request)
             return
         if request["job"] == "sample":
-            result = self._model(request["inputs"]["model"]).sample(**request["options"])
+            from texot.desktop.sampling import write_sample
+            from texot.files.record import png_text
+
+            result = self._sample(request, tell=True)
+            kind: dict[str, Any] = {"mode": result.mode, "icc_profile": result.icc_profile}
+            write_sample(result.image, request["file"], text=png_text(result.settings), **kind)
             self._done(request, result, seconds=result.timings["total"])
             return
         from texot.desktop.jobs import states
 
         state = self._follow(request["id"], states(request["job"], request["inputs"], request["options"]))
-        self._done(
-            request, state.result(), seconds=state.seconds, step=state.total_step, steps=state.total_steps
-        )
+        result = state.result()
+        result.save(request["file"])
+        self._done(request, result, seconds=state.seconds, step=state.total_step, steps=state.total_steps)
 
     def do_load(self, request: dict[str, Any]) -> None:
         """Look at a model."""
-        width, height = self._model(request["path"]).exemplar_size
-        self.tell("loaded", request["id"], path=request["path"], exemplar_size=[width, height])
+        model = self._model(request["path"])
+        facts: dict[str, Any] = {"exemplar_size": list(model.exemplar_size), "n_exemplars": model.n_exemplars}
+        self.tell("loaded", request["id"], path=request["path"], **facts)
 
     def do_look(self, request: dict[str, Any]) -> None:
         """Show a sample that nobody keeps."""
-        result = self._model(request["inputs"]["model"]).sample(**request["options"])
-        picture, size, channels = as_bytes(result.image)
+        picture, size, channels = as_bytes(self._sample(request, tell=False).image)
         self.tell("looked", request["id"], picture, size=size, channels=channels)
+
+    def _sample(self, request: dict[str, Any], *, tell: bool) -> Synthesis:
+        """A sample, tile by tile on all cores, with the settings that `texot sample` writes."""
+        from texot.desktop.sampling import sample_tiles
+
+        model, number = self._model(request["inputs"]["model"]), request["id"]
+        with closing(sample_tiles(model, **request["options"])) as tiles:
+            for done, total, result in tiles:
+                if result is not None:
+                    return result
+                if number in self.stopped:
+                    raise InputError("stopped: of a sample, nothing is kept before it is whole")
+                if tell:
+                    self.tell("state", number, step=done, steps=total, seconds_left=None, loss=None)
+        raise AssertionError("the last tile brings the sample")
 
     def _model(self, path: str) -> Generator:
         """A model, kept until another is asked for."""
@@ -164,15 +201,17 @@ class Worker:
         resumes = options.pop("resume", False)
         if resumes and self._checkpoint is None:
             raise InputError("the worker was started anew since then: train from the start")
-        trainer = Trainer(request["inputs"]["image"], **options, resume=self._checkpoint if resumes else None)
+        images = request["inputs"]["images"]
+        exemplar = images if len(images) > 1 else images[0]
+        trainer = Trainer(exemplar, **options, resume=self._checkpoint if resumes else None)
         state = self._follow(request["id"], iter(trainer))
-        stopped = state.total_step < state.total_steps
+        stopped = request["id"] in self.stopped and state.total_step < state.total_steps  # not: has settled
         self._checkpoint = trainer.checkpoint() if stopped else None
-        model = trainer.generator(with_gap=False)
+        model = trainer.generator(with_gap=not stopped)  # as the command, which measures it at the end
         model.save(request["file"])
         self._models = {request["file"]: model}
         facts: dict[str, Any] = {"file": request["file"], "resumable": stopped, "seconds": state.seconds}
-        facts.update(step=state.total_step, steps=state.total_steps, exemplar_size=list(model.exemplar_size))
+        facts.update(step=state.total_step, steps=state.total_steps, threads=model.facts["threads"])
         picture, facts["size"], facts["channels"] = as_bytes(model.sample().image)
         self.tell("trained", request["id"], picture, **facts)
 
@@ -195,7 +234,6 @@ class Worker:
     def _done(
         self, request: dict[str, Any], result: Synthesis, *, seconds: float, step: int = 1, steps: int = 1
     ) -> None:
-        result.save(request["file"])
         facts: dict[str, Any] = {"file": request["file"], "settings": result.settings, "seconds": seconds}
         facts.update(step=step, steps=steps, stopped=step < steps)
         picture, facts["size"], facts["channels"] = as_bytes(result.image)

@@ -36,9 +36,7 @@ class FillTab(Tab):
         self._size = QSize()
         self._has_hole = False  # whether some of the photo is transparent
         self._mask: Mask | None = None
-        self.saved: tuple[bytes, str] | None = (
-            None  # what the mask was when it was saved or loaded, and where
-        )
+        self._kept: tuple[bytes, str] = (b"", "")  # the mask that was last kept, and its file
         self.what = choice([FILL, TILE], FILL, "What is made of the photo")
         self.form.addRow("&What", self.what)
         self.common = Common(self.form, ["none", "x", "y", "both"], "none", size=False)
@@ -98,21 +96,19 @@ class FillTab(Tab):
         self._has_hole = image.hasAlphaChannel()
         size = image.size()
         if size != self._size:
-            self._size, self._mask, self.saved = size, Mask(size, self), None
+            self._size, self._mask = size, Mask(size, self)
             self._mask.changed.connect(self._refresh)
             self.brush.setValue(max(3, min(size.width(), size.height()) // 12))
         self._chosen()
 
-    def loaded(self, image: QImage, path: str) -> None:
+    def loaded(self, image: QImage) -> None:
         """The mask of a file."""
         if self._mask is not None:
             self._mask.replace(image)
-            self.was_saved(path)
 
-    def was_saved(self, path: str) -> None:
-        """The mask is in this file now."""
-        if self._mask is not None:
-            self.saved = bytes(self._mask.image.constBits()), path
+    def another(self) -> None:
+        """The next seed."""
+        self.common.another()
 
     def restore(self, job: Job) -> None:
         """Show the settings of a job; what is painted stays."""
@@ -143,22 +139,18 @@ class FillTab(Tab):
             return [Job("inpaint", {"image": image, "mask": None}, {**options, "reach": reach})]
         if self._mask.is_empty():
             raise InputError("nothing is painted: paint on the photo what is to be filled, or load a mask")
-        bits = bytes(self._mask.image.constBits())
-        if self.saved is not None and self.saved[0] == bits:
-            name = self.saved[1]
-        else:
-            name = f"{Path(image).stem}-mask.png"
         file = self.keep_mask(folder)
-        inputs = {"image": image, "mask": file}
-        return [Job("inpaint", inputs, {**options, "reach": reach}, {file: name})]
+        return [Job("inpaint", {"image": image, "mask": file}, {**options, "reach": reach})]
 
     def keep_mask(self, folder: str) -> str:
-        """The mask as a new file of the session."""
+        """The mask as a file of the session, a new one where it has changed."""
         assert self._mask is not None
-        number = len(list(Path(folder).glob("mask-*.png")))
-        file = str(Path(folder) / f"mask-{number}.png")
-        self._mask.image.save(file)
-        return file
+        bits = bytes(self._mask.image.constBits())
+        if self._kept[0] != bits:
+            number = len(list(Path(folder).glob("mask-*.png")))
+            self._kept = bits, str(Path(folder) / f"mask-{number}.png")
+            self._mask.image.save(self._kept[1])
+        return self._kept[1]
 
     def _chosen(self) -> None:
         for widget in self._of_fill:

@@ -27,6 +27,10 @@ class SynthesiseTab(Tab):
         """As chosen."""
         return self.common.quality.currentText()
 
+    def another(self) -> None:
+        """Seeds that no variation had."""
+        self.common.another(self.variations.value())
+
     def restore(self, job: Job) -> None:
         """Show the settings of one variation."""
         self.common.restore(job.options)

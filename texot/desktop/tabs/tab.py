@@ -57,6 +57,10 @@ class Tab(QWidget):
         """
         raise NotImplementedError
 
+    def another(self) -> None:
+        """The next seed."""
+        raise NotImplementedError
+
     def restore(self, job: Job) -> None:
         """Show the settings of a job of this tab."""
         raise NotImplementedError

@@ -1,0 +1,237 @@
+"""What is copied as a command makes the same file, of every job, and settings are in it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import needs_qt  # noqa: F401
+import numpy as np
+import pytest
+from command_line import process, text
+from PIL import Image
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
+
+from texot.desktop.tabs.fill import TILE
+from texot.desktop.window import Window
+
+Until = Callable[[Callable[[], object]], None]
+LEFT, CONTROL = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """A second exemplar, 32x32, in a folder of another name."""
+    values = np.random.default_rng(2).integers(0, 200, (32, 32, 3), np.uint8)
+    (tmp_path / "a folder").mkdir()
+    Image.fromarray(values).save(tmp_path / "a folder" / "other one.png")
+    return tmp_path / "a folder" / "other one.png"
+
+
+@pytest.fixture
+def copied(window: Window, until: Until, tmp_path: Path) -> Callable[[], str]:
+    """The command of the result as shown, run in an empty folder with -o again.png or whatever it is."""
+
+    def run() -> str:
+        QGuiApplication.clipboard().clear()
+        QTest.mouseClick(window.view.command, LEFT)
+        until(QGuiApplication.clipboard().text)
+        return again(QGuiApplication.clipboard().text(), tmp_path)
+
+    return run
+
+
+def again(line: str, folder: Path) -> str:
+    """Run a line that was copied, its output under another name."""
+    import shlex
+
+    words = shlex.split(line)
+    place = words.index("-o") + 1
+    words[place] = "again" + Path(words[place]).suffix
+    done = process(*words[1:], "--quiet", cwd=folder, OMP_NUM_THREADS="2")
+    assert done.returncode == 0, done.stderr
+    return line
+
+
+def opened(window: Window, image: Path, until: Until) -> None:
+    window.open(str(image))
+    until(lambda: window.image == str(image))
+
+
+def made(window: Window, until: Until) -> None:
+    count = len(window.view.history.results)
+    QTest.mouseClick(window.view.draft if window.tab.has_quality else window.view.make, LEFT)
+    until(lambda: window.view.failure or (len(window.view.history.results) > count and not window.busy))
+    assert not window.view.failure
+
+
+def saved(window: Window, path: Path, until: Until) -> bytes:
+    window.saving.save(str(path))
+    until(lambda: window.result is not None and window.result.saved == str(path))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_synthesis(
+    window: Window, image: Path, until: Until, tmp_path: Path, copied: Callable[[], str], suffix: str
+) -> None:
+    opened(window, image, until)
+    window.tabs[0].common.size.setText("1.5x")  # type: ignore[attr-defined]
+    made(window, until)
+    wanted = saved(window, tmp_path / f"out.{suffix}", until)
+    copied()
+    assert (tmp_path / f"again.{suffix}").read_bytes() == wanted
+
+
+def test_hole(
+    window: Window,
+    image: Path,
+    until: Until,
+    tmp_path: Path,
+    copied: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The mask was only painted: it is asked for a file of it."""
+    window.view.tabs.setCurrentIndex(1)
+    opened(window, image, until)
+    canvas = window.view.canvas
+    QTest.mouseClick(canvas, LEFT, pos=canvas.from_picture(QPointF(20, 20)).toPoint())
+    made(window, until)
+    wanted = saved(window, tmp_path / "out.png", until)
+    asked: list[str] = []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *words: asked.append(words[1]) or ("", ""))
+    QGuiApplication.clipboard().setText("before")
+    QTest.mouseClick(window.view.command, LEFT)
+    assert QGuiApplication.clipboard().text() == "before"
+    assert asked == ["The command needs the mask in a file"]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "mask"), ""))
+    assert str(tmp_path / "mask.png") in copied()
+    assert (tmp_path / "again.png").read_bytes() == wanted
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked twice"))
+    copied()
+
+
+def test_tile(window: Window, image: Path, until: Until, tmp_path: Path, copied: Callable[[], str]) -> None:
+    window.view.tabs.setCurrentIndex(1)
+    opened(window, image, until)
+    window.tabs[1].what.setCurrentText(TILE)  # type: ignore[attr-defined]
+    window.tabs[1].flatten.setChecked(True)  # type: ignore[attr-defined]
+    made(window, until)
+    wanted = saved(window, tmp_path / "out.png", until)
+    copied()
+    assert (tmp_path / "again.png").read_bytes() == wanted
+
+
+@pytest.mark.parametrize("map_", ["none", "radial", "image"])
+def test_between(
+    window: Window,
+    image: Path,
+    other: Path,
+    until: Until,
+    tmp_path: Path,
+    copied: Callable[[], str],
+    map_: str,
+) -> None:
+    window.view.tabs.setCurrentIndex(2)
+    opened(window, image, until)
+    tab = window.tabs[2]
+    window.mixing.add(str(other))
+    until(lambda: tab.list.count() == 2)  # type: ignore[attr-defined]
+    tab.t.show_value(0.3)  # type: ignore[attr-defined]
+    if map_ == "image":
+        Image.linear_gradient("L").resize((40, 36)).save(tmp_path / "map.png")
+        tab.map.use(str(tmp_path / "map.png"))  # type: ignore[attr-defined]
+    else:
+        tab.map.setCurrentText(map_)  # type: ignore[attr-defined]
+    made(window, until)
+    wanted = saved(window, tmp_path / "out.png", until)
+    copied()
+    assert (tmp_path / "again.png").read_bytes() == wanted
+
+
+def test_training_on_two_and_samples(
+    window: Window,
+    image: Path,
+    other: Path,
+    until: Until,
+    tmp_path: Path,
+    copied: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    window.view.tabs.setCurrentIndex(3)
+    opened(window, image, until)
+    tab = window.models.tab
+    assert not tab.t.isVisible()
+    window.mixing.add(str(other))
+    until(lambda: tab.list.count() == 2)
+    tab.steps.setValue(3)
+    QTest.mouseClick(tab.train, LEFT)
+    until(lambda: tab.model and not window.busy)
+    assert tab.t.isVisible()
+    path = tmp_path / "model.safetensors"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    QTest.mouseClick(tab.command, LEFT)
+    until(lambda: "texot train" in QGuiApplication.clipboard().text())
+    QTest.mouseClick(tab.save, LEFT)
+    until(lambda: tab.saved)
+    again(QGuiApplication.clipboard().text(), tmp_path)
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+    tab.width_height.setText("48x40")
+    QTest.keyClick(tab.t.slider, Qt.Key.Key_PageUp)
+    until(lambda: "Make keeps it" in window.view.message.text() and not window.busy)
+    assert window.result is None, "a look is nothing to save"
+    assert window.view.canvas.after.width() == 48
+    made(window, until)
+    wanted = saved(window, tmp_path / "out.png", until)
+    assert " --weights 0.4,0.6" in copied()
+    assert (tmp_path / "again.png").read_bytes() == wanted
+    tab.map.setCurrentText("horizontal")
+    tab.at = (-5, 3)
+    tab.explore.setChecked(True)
+    made(window, until)
+    saved(window, tmp_path / "out.tif", until)
+    copied()
+    assert (tmp_path / "again.tif").read_bytes() == (tmp_path / "out.tif").read_bytes()
+    wanted = saved(window, tmp_path / "out.png", until)
+    assert " --at -5,3 --map horizontal" in copied()
+    assert (tmp_path / "again.png").read_bytes() == wanted
+    assert '"map": "horizontal"' in text(tmp_path / "out.png")["texot"]
+
+
+def test_pasted_image(
+    window: Window,
+    image: Path,
+    until: Until,
+    tmp_path: Path,
+    copied: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from PySide6.QtGui import QImage
+
+    QGuiApplication.clipboard().setImage(QImage(str(image)))
+    QTest.keyClick(window, Qt.Key.Key_V, CONTROL)
+    until(lambda: window.image)
+    made(window, until)
+    wanted = saved(window, tmp_path / "out.png", until)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "kept.png"), ""))
+    assert str(tmp_path / "kept.png") in copied()
+    assert (tmp_path / "again.png").read_bytes() == wanted
+
+
+def test_stopped(
+    window: Window, image: Path, until: Until, tmp_path: Path, copied: Callable[[], str]
+) -> None:
+    """What was stopped is made again by replay, from the PNG."""
+    opened(window, image, until)
+    window.tabs[0].common.size.setText("128x128")  # type: ignore[attr-defined]
+    window.tabs[0].common.quality.setCurrentText("high")  # type: ignore[attr-defined]
+    QTest.mouseClick(window.view.make, LEFT)
+    until(lambda: window.view.progress.value() > 5)
+    QTest.mouseClick(window.view.stop, LEFT)
+    until(lambda: window.result is not None)
+    QTest.mouseClick(window.view.command, LEFT)
+    assert "save it as a PNG" in window.view.failure
+    wanted = saved(window, tmp_path / "out.png", until)
+    assert copied().startswith(f"texot replay {tmp_path / 'out.png'} {image} -o ")
+    assert (tmp_path / "again.png").read_bytes() == wanted

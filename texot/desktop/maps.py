@@ -1,0 +1,54 @@
+"""Weights that vary over the picture: a way, or an image that says how much of each."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox
+
+NONE, IMAGE = "none", "image..."
+_TIP = "Weights that vary: from the first exemplar on one side to the last, or black to white of an image"
+
+
+class MapChoice(QComboBox):
+    """None, a way, or an image.
+
+    Attributes:
+        ask_file: an image is wanted: `use` takes it.
+        changed: another one is chosen.
+    """
+
+    ask_file = Signal()
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._file = ""
+        self.addItems([NONE, "horizontal", "vertical", "radial", IMAGE])
+        self.setToolTip(_TIP)
+        self.activated.connect(lambda _: self._chosen())
+        self.currentTextChanged.connect(lambda _: self.changed.emit())
+
+    @property
+    def value(self) -> str | None:
+        """A way, the path of an image, or None."""
+        word = self.currentText()
+        return None if word == NONE else self._file if word == IMAGE else word
+
+    def show_value(self, value: str | None) -> None:
+        """Show that of a job."""
+        named = value is None or self.findText(value) >= 0
+        self.use("" if named else str(value))
+        if named:
+            self.setCurrentText(value or NONE)
+
+    def use(self, path: str) -> None:
+        """Weights by an image; empty: none."""
+        another, self._file = path != self._file, path
+        self.setToolTip(path or _TIP)
+        self.setCurrentText(IMAGE if path else NONE)
+        if another and path:
+            self.changed.emit()
+
+    def _chosen(self) -> None:
+        if self.currentText() == IMAGE:
+            self.ask_file.emit()
