@@ -88,7 +88,7 @@ def duration(value: str) -> float:
 )
 @click.option(
     "--features",
-    metavar="auto|none|efficientnet-lite0|FILE",
+    metavar="auto|none|efficientnet-lite0|squeezenet|FILE",
     default="auto",
     show_default=True,
     help="Deep features that teach structure; auto: where their weights are installed.",

