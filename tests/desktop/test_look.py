@@ -129,3 +129,48 @@ def test_several_files_are_dropped_on_interpolate(
     drop = QDropEvent(QPointF(300, 300), action, data, left, none)
     QApplication.sendEvent(window, drop)
     until(lambda: window.tabs[2].paths == [str(image), str(other)])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("tab", range(4))
+def test_a_key_of_a_label_goes_to_what_it_names(window: Window, tab: int) -> None:
+    """Alt and the letter that is underlined; sliders with a number beside them too."""
+    window.view.tabs.setCurrentIndex(tab)
+    front = window.tabs[tab]
+    labels = [w for w in front.findChildren(QLabel) if w.isVisible() and "&" in w.text()]
+    assert labels
+    for label in labels:
+        if not label.buddy().isEnabled():
+            continue
+        window.view.make.setFocus()
+        letter = re.findall("&(.)", label.text())[0].upper()
+        QTest.keyClick(window, getattr(Qt.Key, f"Key_{letter}"), Qt.KeyboardModifier.AltModifier)
+        assert label.buddy().isAncestorOf(QApplication.focusWidget()) or label.buddy().hasFocus(), (
+            label.text()
+        )
+
+
+def test_a_picture_is_pasted_though_one_types(window: Window, image: Path, until: Until) -> None:
+    common = window.tabs[0].common  # type: ignore[attr-defined]
+    for box in (common.size, common.seed):
+        window.image = ""
+        QApplication.clipboard().setImage(QImage(str(image)))
+        box.setFocus()
+        QTest.keyClick(box, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+        until(lambda: window.image)
+        assert not common.size.text()
+    QApplication.clipboard().setText("64x48")
+    common.size.setFocus()
+    QTest.keyClick(common.size, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert common.size.text() == "64x48"
+
+
+def test_a_stroke_renews_the_veil_where_it_goes() -> None:
+    """The part that is drawn anew is as if all were."""
+    part, whole = Mask(QSize(200, 120)), Mask(QSize(200, 120))
+    part.overlay()
+    for x in range(20, 180, 8):
+        part.stroke(QPointF(x, 60), QPointF(x + 8, 60 + x / 9), 13, erase=False)
+        part.overlay()
+    part.stroke(QPointF(60, 60), QPointF(70, 60), 9, erase=True)
+    whole.replace(part.image)
+    assert part.overlay() == whole.overlay()

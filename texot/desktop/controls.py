@@ -86,10 +86,10 @@ def thumbnail(image: QImage, side: int, ratio: float) -> QPixmap:
 
 
 def span(seconds: float) -> str:
-    """A time in words: 40 s, 3 min, 1 h 20 min."""
+    """A time in words: 0.4 s, 40 s, 3 min, 1 h 20 min."""
     minutes = round(seconds / 60)
     if seconds < 100:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.{1 if seconds < 10 else 0}f} s"
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
@@ -118,6 +118,7 @@ class Share(QWidget):
         layout.addWidget(self._label)
         self.slider.valueChanged.connect(lambda: self._label.setText(f"{self.value:.2f}"))
         self._label.setText(f"{self.value:.2f}")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # else the label's key would not come here
         self.setFocusProxy(self.slider)
 
     def show_value(self, value: float) -> None:

@@ -39,6 +39,7 @@ class Layout(QWidget):
             scroll = QScrollArea()
             scroll.setWidgetResizable(True)
             scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+            scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             scroll.setWidget(tab)
             self.tabs.addTab(scroll, tab.title)
         self.open = button("Open...", "Open an image (Ctrl+O)", window.opening.ask_open)

@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QMessageBox
 
 from texot import __version__
+from texot.desktop.opening import holds_picture
 
 if TYPE_CHECKING:
     from texot.desktop.window import Window
@@ -73,9 +74,9 @@ class Menus:
         return action
 
     def _paste(self) -> None:
-        """Into the line that is written in, else an image."""
+        """Text into the line that is written in, else an image."""
         focus = QApplication.focusWidget()
-        if isinstance(focus, QLineEdit):
+        if isinstance(focus, QLineEdit) and not holds_picture(QApplication.clipboard().mimeData()):
             focus.paste()
         else:
             self._window.opening.paste()

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QMimeData
-from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import QEvent, QMimeData, QObject
+from PySide6.QtGui import QGuiApplication, QImage, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from texot.desktop.tabs.interpolate import InterpolateTab
 
@@ -18,11 +18,29 @@ if TYPE_CHECKING:
 _MOST_RECENT = 8
 
 
-class Opening:
+class Opening(QObject):
     """Between the window and images that it is to open."""
 
     def __init__(self, window: Window) -> None:
+        super().__init__(window)
         self._window = window
+
+    def watch(self, *boxes: QWidget) -> None:
+        """Boxes to type into, which would take the key that pastes."""
+        for box in boxes:
+            box.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A picture is not for a box to type into: its key is left to the menu."""
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.matches(QKeySequence.StandardKey.Paste)
+            and holds_picture(QGuiApplication.clipboard().mimeData())
+        ):
+            event.ignore()
+            return True
+        return False
 
     def ask_open(self) -> None:
         """Choose an image."""
@@ -84,3 +102,8 @@ class Opening:
             QImage(data.imageData()).save(path)
             self.open(path)
         return bool(files) or data.hasImage()
+
+
+def holds_picture(data: QMimeData) -> bool:
+    """Whether there are files or an image."""
+    return data.hasImage() or any(url.isLocalFile() for url in data.urls())

@@ -11,7 +11,7 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QPointF, QSettings, QSize, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QImage
-from PySide6.QtWidgets import QMainWindow, QMessageBox
+from PySide6.QtWidgets import QLineEdit, QMainWindow, QMessageBox, QSpinBox
 
 from texot.desktop.commands import Job
 from texot.desktop.controls import span
@@ -60,6 +60,7 @@ class Window(QMainWindow):
         self.opening, self.saving = Opening(self), Saving(self)
         self.view = Layout(self, self.tabs)
         self.setCentralWidget(self.view)
+        self.opening.watch(*self.findChildren(QLineEdit), *self.findChildren(QSpinBox))
         self.masks, self.mixing = Masks(self, fill), Mixing(self, [interpolate, generator])
         self.models = Models(self, generator)
         self.menus = add_menus(self)

@@ -268,7 +268,9 @@ class _Notes(logging.Handler):
         self._worker = worker
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._worker.note(record.getMessage())
+        """Tell it; not which kernels work, that is for `texot doctor`."""
+        if record.levelno > logging.INFO or record.module != "dispatch":
+            self._worker.note(record.getMessage())
 
 
 def as_bytes(image: Tensor) -> tuple[bytes, list[int], int]:
