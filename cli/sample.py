@@ -92,6 +92,7 @@ def area(value: str) -> tuple[int, int, int, int]:
     is_flag=True,
     help="Move the image along the critics of a MODEL of --objective wgan-gp.",
 )
+@click.option("--refine-latent", is_flag=True, help="The same, of the noise that the image is made of.")
 @click.option(
     "--seed",
     metavar="N",
@@ -132,6 +133,7 @@ def sample(
     map_area: tuple[int, int, int, int] | None,
     map_from: Path | None,
     refine: bool,
+    refine_latent: bool,
     **window: Any,
 ) -> None:
     """Make an image of the texture that MODEL has learned, and write it to OUT.
@@ -158,13 +160,16 @@ def sample(
             _check(name, [model, *of_map, *([map_from] if map_from else [])], overwrite)
         generator.check_mix(weights, map_)
         use_threads(threads, free, report)
-        if refine:
+        if refine and refine_latent:
+            raise click.UsageError("--refine and --refine-latent move the same image: give one of the two.")
+        if refine or refine_latent:
             needed_critics(generator.network)
         window["workers"] = share_cores(generator)
+        refined = "latent" if refine_latent else refine
         for number, name in enumerate(names):
             begun = time.perf_counter()
             report.start(version=__version__, output=name, seed=seed + number, size=window["size"])
-            _write(generator, name, {**window, "seed": seed + number}, report, refine, map_from)
+            _write(generator, name, {**window, "seed": seed + number}, report, refined, map_from)
             report.done(output=name, seconds=time.perf_counter() - begun, interrupted=False)
 
 
@@ -224,7 +229,7 @@ def _write(
     name: str,
     window: dict[str, Any],
     report: Quiet,
-    refined: bool = False,
+    refined: bool | str = False,
     picture: Path | None = None,
 ) -> None:
     """One image, row-block by row-block where its format can."""
@@ -247,11 +252,13 @@ def _write(
         **generator.mix_settings(window["weights"], window["weight_map"], window["map_area"]),
     }
     if refined:
-        about["refine"] = True
+        about["refine"] = refined
     if picture is not None:
         about["map_from"] = picture.name
     blocks = row_blocks(generator, window, report)
-    if refined:
+    if refined == "latent":
+        blocks = iter([_refined_latent(generator, window, about["tile"])])
+    elif refined:
         blocks = iter([_refined(generator, torch.cat(list(blocks), 1), about["tile"])])
     text = png_text(about)
     mode, icc = generator.mode, generator.icc_profile
@@ -271,6 +278,15 @@ def _refined(generator: "Generator", image: "Tensor", tile: str) -> "Tensor":
     from texot.generator.refinement import refine
 
     return refine(generator.network, image, periodic=TILES[tile])
+
+
+def _refined_latent(generator: "Generator", window: dict[str, Any], tile: str) -> "Tensor":
+    from texot.engine.options import TILES
+    from texot.generator.latent import refine_latent
+    from texot.generator.sampling import check_place
+
+    (width, height), (x, y) = window["size"], check_place(window["at"])
+    return refine_latent(generator.network, window["seed"], (height, width), at=(y, x), periodic=TILES[tile])
 
 
 def share_cores(generator: "Generator") -> int:

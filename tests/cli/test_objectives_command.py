@@ -46,7 +46,16 @@ def test_samples_are_refined_by_kept_critics(folder: Path) -> None:
         assert done.exit_code == 0, done.stderr
     assert pixels(Path("refined.png")) == pixels(Path("again.png"))
     assert pixels(Path("refined.png")) != pixels(Path("plain.png"))
-    assert json.loads(text(Path("refined.png"))["texot"])["refine"]
+    assert json.loads(text(Path("refined.png"))["texot"])["refine"] is True
+    for name in ("latent.png", "same.png"):
+        done = call(
+            "sample", "m.safetensors", "-o", name, "--size", "30x20", "--refine-latent", "--at", "7,-3"
+        )
+        assert done.exit_code == 0, done.stderr
+    assert Path("latent.png").read_bytes() == Path("same.png").read_bytes()
+    assert json.loads(text(Path("latent.png"))["texot"])["refine"] == "latent"
+    done = call("sample", "m.safetensors", "-o", "no.png", "--refine", "--refine-latent")
+    assert (done.exit_code, "one of the two" in one_line(done)) == (2, True)
     done = call("train", "a.png", "-o", "t.safetensors", "--features", "none", *TINY)
     assert done.exit_code == 0, done.stderr
     done = call("sample", "t.safetensors", "-o", "out.png", "--refine")

@@ -10,15 +10,19 @@ from torch import Tensor
 
 import texot
 from texot.engine.adam import Adam
+from texot.engine.options import TILES
 from texot.errors import InputError
 from texot.evaluation import multiscale_patch_distance
 from texot.generator.critics import critics_of, keep_critics
+from texot.generator.latent import Latent, refine_latent
 from texot.generator.objectives.wgan_gp import CriticTerm
 from texot.generator.refinement import lipschitz_constant, refine, transport_loss
 from texot.generator.training import Trainer
 from texot.images.pyramid import gaussian_pyramid
 
 TINY: dict[str, Any] = {"n_scales": 2, "backend": "tiled", "device": "cpu", "objective": "wgan-gp"}
+
+spread = Latent.noise
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -92,6 +96,39 @@ def test_refined_samples_are_nearer() -> None:
     assert float((still - sample).abs().mean()) < float((refined - sample).abs().mean()) / 3
     far = refine(generator.network, sample, n_iter=100, lr=0.01)  # the known weak point
     assert distance(far) > distance(sample)
+    latent = refine_latent(generator.network, 5, (48, 48))  # .97 of its distance were left
+    assert distance(latent) < 0.985 * distance(sample)
+    still = refine_latent(generator.network, 5, (48, 48), lipschitz=1e6)
+    assert float((still - sample).abs().mean()) < float((latent - sample).abs().mean()) / 5
+    far = refine_latent(generator.network, 5, (48, 48), lr=0.01)
+    assert distance(far) > 1.3 * distance(sample)
+
+
+@pytest.mark.parametrize("tile", ["both", "x", "none"])
+def test_the_latent_of_a_window_is_its_noise(generator: texot.Generator, tile: str) -> None:
+    """Without a step it makes the sample; on a torus, edges that meet share their noise."""
+    sample = generator.sample((35, 26), seed=4, at=(-7, 1000), tile=tile).image
+    same = refine_latent(generator.network, 4, (26, 35), at=(1000, -7), periodic=TILES[tile], n_iter=0)
+    torch.testing.assert_close(same, sample, atol=1e-5, rtol=0)
+    window = generator.network.window((0, 0), (26, 35), periods=(26 if tile == "both" else None, 35))
+    latent = Latent.of(generator.network, 4, window)
+    if tile == "both":
+        assert latent.planes[0].shape[1:] == (26, 35)
+    planes = [plane + torch.randn(plane.shape, generator=seeded()) for plane in latent.planes]
+    for span, found in zip(window[1], latent.noise(planes), strict=True):
+        for place in span.positions.unique().tolist():
+            columns = found[..., span.positions == place]
+            assert (columns == columns[..., :1]).all()
+
+
+def test_latents_stay_where_noise_is(generator: texot.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of any size keep every plane's mean square, but not the plane."""
+    seen: list[list[Tensor]] = []
+    monkeypatch.setattr(Latent, "noise", lambda self, planes: seen.append(planes) or spread(self, planes))
+    refine_latent(generator.network, 4, (24, 24), n_iter=3, lr=0.5)
+    for before, after in zip(seen[0], seen[-1], strict=True):
+        assert float(after.detach().norm()) == pytest.approx(float(before.detach().norm()), rel=1e-4)
+        assert float((after - before).detach().abs().mean()) > 0.1
 
 
 def test_critics_are_kept_in_the_file(generator: texot.Generator, tmp_path: Path) -> None:

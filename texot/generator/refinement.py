@@ -11,6 +11,8 @@ K_l is measured: the largest |f(p) - f(q)| / |p - q| among patches of the sample
 has left far from its bound, or a K that is too small, moves samples too far, and 100 steps of 0.01 make
 them far worse; too large, not at all.
 
+`texot.generator.latent` moves the noise instead.
+
 Tanaka 2019, "Discriminator optimal transport" (arXiv 1910.06832), section 3 (target space) and Algorithm 1,
 with its gradient steps by Adam, betas (0, 0.9), and its small delta in the norm.
 """
@@ -29,9 +31,9 @@ from texot.generator.network import PlaneNetwork
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, gaussian_pyramid
 
-_DELTA = 1e-3
+DELTA = 1e-3
 _STRIDES = (2, 2, 1)  # of patch grids by scale, moved at random every step
-_BETAS = (0.0, 0.9)
+BETAS = (0.0, 0.9)
 _PAIRS = 4096
 
 
@@ -67,15 +69,15 @@ def refine(
     befores = gaussian_pyramid(start, n_scales, periodic=periodic)
     bounds = []
     for scale, size, critic in each:
-        x = extract_patches(befores[scale], size, stride=_stride(scale), periodic=periodic)
+        x = extract_patches(befores[scale], size, stride=stride_of(scale), periodic=periodic)
         bounds.append(lipschitz_constant(critic, x, generator) if lipschitz is None else lipschitz)
     moved = start.clone().requires_grad_(True)
-    adam = Adam(moved, betas=_BETAS)
+    adam = Adam(moved, betas=BETAS)
     for _ in range(n_iter):
         afters = gaussian_pyramid(moved, n_scales, periodic=periodic)
         total = moved.new_zeros(())
         for (scale, size, critic), bound in zip(each, bounds, strict=True):
-            stride = _stride(scale)
+            stride = stride_of(scale)
             shape = (afters[scale].shape[1], afters[scale].shape[2])
             offset = random_offset(shape, size, stride, periodic, generator)
             x, y = (
@@ -90,7 +92,7 @@ def refine(
 
 def transport_loss(x: Tensor, y: Tensor, critic: Callable[[Tensor], Tensor], bound: float) -> Tensor:
     """Mean of |x_i - y_i| - f(y_i) / K over patches (n, d), differentiable in y."""
-    distance = ((x - y).square().sum(1) + _DELTA**2).sqrt()
+    distance = ((x - y).square().sum(1) + DELTA**2).sqrt()
     return (distance - critic(y) / bound).mean()
 
 
@@ -104,5 +106,6 @@ def lipschitz_constant(critic: Callable[[Tensor], Tensor], x: Tensor, generator:
     return max(1e-6, float(slopes.max())) if len(slopes) else 1.0
 
 
-def _stride(scale: int) -> int:
+def stride_of(scale: int) -> int:
+    """Of the patch grid of a scale."""
     return _STRIDES[min(scale, len(_STRIDES) - 1)]
