@@ -28,6 +28,8 @@ from texot.evaluation import deep_gram, multiscale_patch_distance, seam_score
 from texot.files.animation import contact_sheet
 from texot.files.exemplar import read_exemplar
 from texot.files.write import write_image
+from texot.images.mixing import mixed
+from texot.images.statistics import Statistics, band_power
 
 OPEN = (False, False)
 HOLES = ("pebbles", "gravel", "grass_gray", "stonewall", "brick_old", "rust")
@@ -257,6 +259,14 @@ def remapped(image: Tensor, exemplars: list[Tensor], weights: tuple[float, float
     return torch.stack(planes)
 
 
+def off_spectrum(image: Tensor, exemplars: list[Tensor], weights: tuple[float, float]) -> float:
+    """How far its radial spectrum is from the exemplars' barycentre, in dB (rms over rings)."""
+    wanted = mixed([Statistics.of(e) for e in exemplars], weights).power
+    assert wanted is not None
+    power, count = band_power(image)
+    return float((10 * torch.log10(power / wanted))[count > 0].square().mean().sqrt())
+
+
 def interpolation(results: Path) -> None:
     """Between pairs of samples, against blends and remapped ends."""
     rows: list[tuple[Any, ...]] = []
@@ -290,6 +300,7 @@ def interpolation(results: Path) -> None:
             }
             for way, image in images.items():
                 figures = [excess(image, exemplars, weights, size) for size in (4, 8)]
+                figures.append(off_spectrum(image, exemplars, weights))
                 rows.append(("-".join(names), t, way, *figures, seconds if way == "texot" else ""))
                 click.echo(" ".join(str(value) for value in rows[-1]))
             strip.append(found)
@@ -302,9 +313,9 @@ def interpolation(results: Path) -> None:
     lines = [
         "192x192 px of samples reduced to 256 px. Weighted patch distance to both exemplars, summed over",
         "four scales, less half of what two samples of the image and of the exemplar are apart (else blur",
-        "would gain).",
+        "would gain). Spectrum: rms difference of radial spectra to the amplitudes' weighted mean.",
         "",
-        *markdown(["pair", "t", "way", "4x4 excess", "8x8 excess", "s"], rows),
+        *markdown(["pair", "t", "way", "4x4 excess", "8x8 excess", "spectrum dB", "s"], rows),
         "",
         "A row: first exemplar, t = .25, .5, .75, last exemplar; at the end, the pixel blend at .5.",
         "",

@@ -6,8 +6,11 @@ from textures import clouds, photograph
 from torch import Tensor
 
 import texot
+from texot.engine.mixture import Mixture
+from texot.engine.plan import default_plan
 from texot.errors import InputError
 from texot.evaluation import multiscale_patch_distance
+from texot.files.exemplar import Exemplar
 from texot.interpolation import interpolation_path
 
 QUICK = {"quality": "draft", "n_iter": 8}
@@ -73,6 +76,30 @@ def test_nearer_to_both_than_a_blend_of_pixels() -> None:
         return sum(distance(image, e) - distance(image, image) / 2 - distance(e, e) / 2 for e in two)
 
     assert excess(found) < excess((ends[0] + ends[1]) / 2)
+
+
+def test_the_last_step_lies_between_the_exemplars_own_pixels() -> None:
+    """Of an image and a brighter one, what is between them but for a weave is what is between them."""
+    dark = 0.2 + 0.5 * clouds(3, 48, 48, seed=4, sigma=1)
+    bright, between = dark + 0.1, dark + 0.03
+    weave = 0.02 * (-1) ** (torch.arange(48)[:, None] + torch.arange(48))
+    size = (48, 48)
+    plan = default_plan(size, size)
+    mixture = Mixture(
+        [(Exemplar(dark), 0.7, None), (Exemplar(bright), 0.3, None)],
+        plan,
+        (False, False),
+        None,
+        torch.Generator().manual_seed(0),
+        torch.device("cpu"),
+        "auto",
+    )
+    job = mixture.job({})
+    for stage in plan.stages:
+        job.patch_terms(stage)
+    assert job.settle is not None
+    found = job.settle(between + weave)
+    assert float((found - between).abs().mean()) < 0.1 * float(weave.abs().mean())
 
 
 def test_features_change_their_size() -> None:

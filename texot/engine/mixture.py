@@ -82,6 +82,7 @@ class Mixture:
             patch_terms=lambda stage: [term for terms in self.terms for term in terms.patches(stage)],
             sliced_terms=lambda stage: [term for terms in self.terms for term in terms.sliced(stage)],
             put_right=self._put_right,
+            settle=self._settle,
             n_targets={
                 k: sum(min(most, scales[k][0][0].numel()) for scales in self.scales)
                 for k in range(self.plan.n_scales)
@@ -143,6 +144,14 @@ class Mixture:
             detail += share * gain * details(found, self.periodic)
         # details of several exemplars are independent: their variances add up
         return (finer + detail / (shares**2).sum(0).sqrt()).clamp(0, 1)
+
+    def _settle(self, image: Tensor) -> Tensor:
+        """Between the exemplars' own pixels, see `texot.engine.coherence`.
+
+        Means lose contrast, more than what is put right afterwards can give back at once: once here, too.
+        """
+        own = [terms.coherent(image, self.periodic) for terms in self.terms]
+        return self._put_right(self.plan.stages[-1], sum_of(self._shares(0), own))
 
     def _put_right(self, stage: Stage, image: Tensor) -> Tensor:
         if stage.scale not in self._mixtures:
