@@ -110,6 +110,24 @@ def test_fill_what_is_painted(
     assert (np.asarray(Image.open(tmp_path / "again.png")) == new).all()
 
 
+def test_a_result_comes_back_with_its_mask(window: Window, tab: FillTab, until: Until) -> None:
+    tab.brush.setValue(9)
+    paint(window, (16, 16), (22, 18))
+    first = painted(window)
+    click(window.view.draft)
+    until(lambda: window.result is not None and not window.busy)
+    click(tab.clear)
+    paint(window, (30, 30))
+    second = painted(window)
+    history = window.view.history
+    place = history.visualItemRect(history.item(0)).center()
+    QTest.mouseClick(history.viewport(), LEFT, pos=place)
+    QTest.mouseDClick(history.viewport(), LEFT, pos=place)
+    assert (painted(window) == first).all()
+    click(tab.undo)
+    assert (painted(window) == second).all()
+
+
 def test_masks_in_files(
     window: Window, tab: FillTab, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

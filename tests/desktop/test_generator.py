@@ -97,3 +97,22 @@ def test_a_file_that_is_no_model(window: Window, tab: GeneratorTab, until: Until
     window.models.load(str(image))
     until(lambda: "noise.png" in window.view.failure)
     assert not tab.model
+
+
+def test_a_large_sample_tells_how_far_it_is_and_stops(
+    window: Window, tab: GeneratorTab, until: Until
+) -> None:
+    tab.steps.setValue(2)
+    click(tab.train)
+    until(lambda: tab.model and not window.busy)
+    tab.width_height.setText("8000x8000")
+    click(window.view.make)
+    until(lambda: window.view.progress.value() > 0)
+    assert "% of the sample, about" in window.view.message.text()
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    until(lambda: not window.busy)
+    assert "stopped" in window.view.failure
+    assert not window.view.history.results
+    tab.width_height.setText("32x24")
+    click(window.view.make)
+    until(lambda: window.result is not None)

@@ -174,3 +174,30 @@ def test_a_stroke_renews_the_veil_where_it_goes() -> None:
     part.stroke(QPointF(60, 60), QPointF(70, 60), 9, erase=True)
     whole.replace(part.image)
     assert part.overlay() == whole.overlay()
+
+
+def test_tooltips_speak_as_the_help_does(window: Window) -> None:
+    """The words of each option, but for the names of its arguments."""
+    from texot.cli.app import texot
+
+    synthesise, fill, interpolate, generator = window.tabs
+    forms = [
+        ("synthesize", synthesise.common, ["size", "tile", "quality", "seed"]),  # type: ignore[attr-defined]
+        ("synthesize", synthesise, ["novelty", "variations"]),
+        ("inpaint", fill.common, ["tile", "quality", "seed"]),  # type: ignore[attr-defined]
+        ("inpaint", fill, ["reach"]),
+        ("tile", fill, ["band", "flatten"]),
+        ("interpolate", interpolate.common, ["size", "tile", "quality", "seed"]),  # type: ignore[attr-defined]
+        ("interpolate", interpolate, ["novelty", "map"]),
+        ("train", generator, ["steps"]),
+        ("sample", generator, ["tile", "seed", "map"]),
+    ]
+    for command, form, names in forms:
+        told = {option.opts[0]: getattr(option, "help", "") for option in texot.commands[command].params}
+        for name in names:
+            control = getattr(form, name)
+            tip = getattr(control, "slider", control).toolTip()
+            words = [w.lower() for w in re.findall(r"[A-Za-z]+", tip)]
+            wanted = [w.lower() for w in re.findall(r"[A-Za-z]+", told[f"--{name}"].split(";")[0])]
+            known = [w for w in wanted if w in words]
+            assert len(known) >= 0.8 * len(wanted), (command, name, tip, told[f"--{name}"])

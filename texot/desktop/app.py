@@ -72,11 +72,13 @@ def _screenshot(app: QApplication, window: Window, image: str, file: str, qualit
         if window.view.failure:
             failed.append(window.view.failure)
         elif window.result is None:
-            window.make(quality)
+            window.tabs[0].show_quality(quality)
+            window.make()
             return
         elif not window.result.saved:
             window.result.saved = file
             picture = window.new_file("screenshot")
+            app.processEvents()  # the place of what is gone is filled
             window.grab().save(picture)
             window.saving.copy_file(picture, file, lambda header, image: None)
             return

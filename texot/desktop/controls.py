@@ -21,11 +21,11 @@ from PySide6.QtWidgets import (
 
 MOST_SEED = 2**31 - 1  # what a spin box holds
 TIPS = {
-    "size": "256x256, or 2x the exemplar's; empty: the exemplar's own",
+    "size": "256x256, or 2x the exemplar's; default: the exemplar's own",
     "tile": "Axes along which copies of the result continue each other",
     "quality": "Time spent",
     "seed": "Same seed, same image; others differ",
-    "novelty": "0 keeps the exemplar's layout and makes it tile, 1 keeps least of it",
+    "novelty": "0 keeps the exemplar's layout and makes it tile, 1 keeps least of it; default: 0.5",
 }
 
 

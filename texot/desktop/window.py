@@ -239,13 +239,13 @@ class Window(QMainWindow):
         step, steps, left = header["step"], header["steps"], header["seconds_left"]
         self.view.progress.setRange(0, steps)
         self.view.progress.setValue(step)
+        how_far = f"step {step} of {steps}"
+        if run.job.command == "sample":
+            how_far = f"{100 * step // steps} % of the sample"
+        ending = ": finishing ..." if step == steps and run.job.command == "train" else ""
+        time = f", about {span(left)} left" if left is not None and not ending else ""
         more = f", {len(self.waiting)} more to make" if self.waiting else ""
-        if step == steps and run.job.command == "train":
-            self.say(f"step {step} of {steps}: finishing ...")
-        else:
-            self.say(
-                f"step {step} of {steps}" + (f", about {span(left)} left" if left is not None else "") + more
-            )
+        self.say(how_far + (ending or time) + more)
 
     def preview(self, image: QImage, moved: QPointF | None = None) -> None:
         """Show what is no result: on its way, or a look at where it was dragged."""

@@ -175,6 +175,7 @@ class Worker:
         from texot.desktop.sampling import sample_tiles
 
         model, number = self._model(request["inputs"]["model"]), request["id"]
+        begun = time.perf_counter()
         with closing(sample_tiles(model, **request["options"])) as tiles:
             for done, total, result in tiles:
                 if result is not None:
@@ -182,7 +183,8 @@ class Worker:
                 if number in self.stopped:
                     raise InputError("stopped: of a sample, nothing is kept before it is whole")
                 if tell:
-                    self.tell("state", number, step=done, steps=total, seconds_left=None, loss=None)
+                    left = (time.perf_counter() - begun) * (total - done) / done
+                    self.tell("state", number, step=done, steps=total, seconds_left=left, loss=None)
         raise AssertionError("the last tile brings the sample")
 
     def _model(self, path: str) -> Generator:

@@ -51,7 +51,8 @@ class FillTab(Tab):
         tip = "Width of the brush; [ and ] make it smaller and larger"
         self.brush = number(1, 2000, 24, tip, " px")
         self.form.addRow("&Brush", self.brush)
-        self.reach = number(0, 1_000_000, 0, "How far from a hole its surroundings count", " px")
+        tip = "How far from a hole its surroundings count; default: its width, at least 64"
+        self.reach = number(0, 1_000_000, 0, tip, " px")
         self.reach.setSpecialValueText("its width, at least 64")
         self.form.addRow("&Reach", self.reach)
         tip = "Paint black: take away what is painted (E)"
@@ -111,12 +112,17 @@ class FillTab(Tab):
         self.common.another()
 
     def restore(self, job: Job) -> None:
-        """Show the settings of a job; what is painted stays."""
+        """Show the settings of a job, and its mask; what is painted comes back by undo."""
         self.common.restore(job.options)
         self.what.setCurrentText(FILL if job.command == "inpaint" else TILE)
         self.reach.setValue(int(job.options.get("reach") or 0))
         self.band.setValue(job.options.get("band") or 0)
         self.flatten.setChecked(bool(job.options.get("flatten")))
+        mask = QImage(str(job.inputs.get("mask") or ""))
+        if self._mask is not None and mask.size() == self._mask.size:
+            mask = mask.convertToFormat(QImage.Format.Format_Grayscale8)
+            if mask != self._mask.image:
+                self._mask.replace(mask)
 
     def jobs(self, folder: str) -> list[Job]:
         """One."""
@@ -157,6 +163,8 @@ class FillTab(Tab):
             self.form.setRowVisible(widget, self.fills)
         for widget in self._of_tile:
             self.form.setRowVisible(widget, not self.fills)
+        goes_on = "Axes along which the photo goes on at its opposite edge"
+        self.common.tile.setToolTip(goes_on if self.fills else "Axes along which copies continue each other")
         self.painting = self._mask if self.fills else None
         self._refresh()
         self.mask_changed.emit()

@@ -56,7 +56,7 @@ class GeneratorTab(Tab):
         self.form.addRow("S&teps", self.steps)
         self.train_seed = number(0, MOST_SEED, 0, "Same seed, same model; others differ")
         self.form.addRow("Trai&n seed", self.train_seed)
-        tip = "Learn the texture, to sample any size of it"
+        tip = "Learn a texture, to sample any size of it"
         self.train = button("Train", tip, lambda: self.ask_train.emit(False))
         tip = "Train on from where it was stopped, with the same settings"
         self.resume = button("Go on", tip, lambda: self.ask_train.emit(True))
@@ -80,9 +80,10 @@ class GeneratorTab(Tab):
         self.form.addRow("&Weight t", self.t)
         self.map = MapChoice()
         self.form.addRow("M&ap", self.map)
-        self.width_height = line("as the exemplar", TIPS["size"])
+        tip = "4096x2048, or 2x the exemplar's; default: the exemplar's"
+        self.width_height = line("as the exemplar", tip)
         self.form.addRow("&Size", self.width_height)
-        tip = TIPS["tile"] + "; none: a window of an endless plane"
+        tip = TIPS["tile"] + "; none: a window of an endless plane; as fits: both, not along a map"
         self.tile = choice(["as fits", "both", "x", "y", "none"], "as fits", tip)
         self.form.addRow("T&ile", self.tile)
         self.seed = number(0, MOST_SEED, 0, TIPS["seed"])

@@ -7,7 +7,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QCheckBox
 
 from texot.desktop.commands import Job
-from texot.desktop.controls import TIPS, Common, Share
+from texot.desktop.controls import Common, Share
 from texot.desktop.exemplars import Exemplars, place_of, weights_at
 from texot.desktop.maps import MapChoice
 from texot.desktop.tabs.tab import Tab
@@ -33,7 +33,10 @@ class InterpolateTab(Tab):
         self.map = MapChoice()
         self.form.addRow("M&ap", self.map)
         self.common = Common(self.form, ["as fits", "both", "x", "y", "none"], "as fits", size=True)
-        self.novelty = Share(0.5, TIPS["novelty"])
+        self.common.size.setToolTip("256x256, or 2x the largest image's; default: that one's")
+        self.common.tile.setToolTip("Axes along which the result tiles; as fits: both, not along a map")
+        tip = "0 keeps an image's layout and makes it tile, 1 keeps least of it; default: 0.5"
+        self.novelty = Share(0.5, tip)
         self.form.addRow("&Novelty", self.novelty)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)

@@ -27,6 +27,10 @@ class SynthesiseTab(Tab):
         """As chosen."""
         return self.common.quality.currentText()
 
+    def show_quality(self, quality: str) -> None:
+        """Choose another."""
+        self.common.quality.setCurrentText(quality)
+
     def another(self) -> None:
         """Seeds that no variation had."""
         self.common.another(self.variations.value())

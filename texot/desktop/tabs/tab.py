@@ -42,6 +42,9 @@ class Tab(QWidget):
         """As chosen."""
         return "normal"
 
+    def show_quality(self, quality: str) -> None:
+        """Choose another, if there are several."""
+
     def opened(self, path: str, image: QImage) -> None:
         """Another image is open."""
         self.image = path
