@@ -235,3 +235,24 @@ def test_stopped(
     wanted = saved(window, tmp_path / "out.png", until)
     assert copied().startswith(f"texot replay {tmp_path / 'out.png'} {image} -o ")
     assert (tmp_path / "again.png").read_bytes() == wanted
+
+
+def test_stopped_between(
+    window: Window, image: Path, other: Path, until: Until, tmp_path: Path, copied: Callable[[], str]
+) -> None:
+    """All images that it was made from are in the line, that of the map too."""
+    window.view.tabs.setCurrentIndex(2)
+    opened(window, image, until)
+    tab = window.tabs[2]
+    window.mixing.add(str(other))
+    until(lambda: tab.list.count() == 2)  # type: ignore[attr-defined]
+    Image.linear_gradient("L").resize((96, 96)).save(tmp_path / "map.png")
+    tab.map.use(str(tmp_path / "map.png"))  # type: ignore[attr-defined]
+    tab.common.size.setText("96x96")  # type: ignore[attr-defined]
+    QTest.mouseClick(window.view.make, LEFT)
+    until(lambda: window.view.progress.value() > 5)
+    QTest.mouseClick(window.view.stop, LEFT)
+    until(lambda: window.result is not None)
+    wanted = saved(window, tmp_path / "out.png", until)
+    assert copied().endswith(f" --map {tmp_path / 'map.png'}")
+    assert (tmp_path / "again.png").read_bytes() == wanted
