@@ -94,6 +94,13 @@ def duration(value: str) -> float:
     help="Deep features that teach structure; auto: where their weights are installed.",
 )
 @click.option(
+    "--feature-transport",
+    type=click.Choice(["sliced", "semi-dual"]),
+    default="sliced",
+    show_default=True,
+    help="How they are compared: along random directions, or as Algorithm 2 compares patches.",
+)
+@click.option(
     "--n-scales", metavar="N", type=whole(1, 100), help="Scales of the network, each half the size."
 )
 @click.option("--lr", metavar="X", type=real(zero=False), help="Step size of the weights' optimiser.")

@@ -81,6 +81,15 @@ def test_weights_of_a_file_are_known_by_their_hash(folder: Path) -> None:
     assert Path("out.png").read_bytes() == Path("out-replay.png").read_bytes()
 
 
+@needs_weights
+def test_features_of_a_generator_by_semi_dual_transport(folder: Path) -> None:
+    tiny = ["--steps", 2, "--n-scales", 1, "--device", "cpu", "--features", "efficientnet-lite0"]
+    done = call("train", "a.png", "-o", "m.safetensors", "--feature-transport", "semi-dual", *tiny)
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(call("info", "m.safetensors", "--json").stdout)
+    assert found["feature_transport"] == "semi-dual"
+
+
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [

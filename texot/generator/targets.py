@@ -13,7 +13,7 @@ from texot.generator.blend import Blend, BlendedFeatures, BlendedPatches, Blende
 from texot.generator.deep import DeepNetwork
 from texot.generator.network import PlaneNetwork, TextureNetwork
 from texot.generator.plan import PATCH
-from texot.generator.terms import DeepTerm, WhitenedTerm
+from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
 from texot.images.pyramid import downsample_known, upsample
 
 _SLICED, _SLICED_BIG, _DEEP = 3.0, 0.75, 10.0  # weights of the sliced terms
@@ -50,6 +50,7 @@ class TrainingTerms:
         self._patches: dict[TermPlan, list[PatchTerm]] = {}
         self._sliced: list[WhitenedTerm | BlendedSlices] = []
         deep: list[DeepTerm | None] = []
+        self.deep: DeepTerm | DualTerm | BlendedFeatures | None = None
         for number, source in enumerate(sources):
             scales = _scales(source, plan.n_scales, device)
             if isinstance(network, TextureNetwork):
@@ -63,13 +64,22 @@ class TrainingTerms:
             sliced = [] if plan.published else [_whitened(plan, term) for term in terms]
             if deep_network is not None:
                 unit = float(sliced[0].variance)
+                if deep_network.transport == "semi-dual":
+                    self.deep = DualTerm.of(
+                        *scales[0], deep_network, unit=unit, share=_DEEP, generator=generator, backend=backend
+                    )
+                    continue
                 deep.append(DeepTerm.of(*scales[0], deep_network, unit=unit, share=_DEEP))
             blend = self.blend
             self._sliced += sliced if blend is None else [BlendedSlices.of(t, blend, number) for t in sliced]
         self.all = [term for terms in self._patches.values() for term in terms]
-        self.deep: DeepTerm | BlendedFeatures | None = None
         if deep:
             self.deep = deep[0] if self.blend is None else BlendedFeatures.of(deep, self.blend)
+
+    @property
+    def potentials(self) -> list[Tensor]:
+        """Those that are no transport term's of the loop, which keeps their own."""
+        return self.deep.potentials if isinstance(self.deep, DualTerm) else []
 
     def sliced_value(self) -> float:
         """The sum of the sliced terms at the last step that had them."""

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from texot.engine.feature_term import FeatureTerm
 from texot.engine.objective import SlicedTerm
 from texot.generator.deep import DeepNetwork
 from texot.images.patches import extract_patches, random_offset
@@ -27,6 +28,8 @@ _MOST_CELLS = 65536  # of an exemplar, in the finest layer
 _LEAST_CELLS = 8
 _LEAST_DEVIATION = 0.2  # of a deep channel, as a share of their mean
 _N_DIRECTIONS = 48
+_MOST_TARGETS = 8192  # of a layer, in semi-dual transport
+_SPARSE = 8  # pixels between the cells that it sees of finer layers
 
 
 @dataclass
@@ -142,6 +145,69 @@ class DeepTerm(SlicedTerm):
             directions = directions.to(found)
             total = total + sliced_distance(x, y, _relative(x, y, directions))
         value = self.weight * self.share * self.unit * total / len(self.layers)
+        self.last = float(value.detach())
+        return value
+
+
+@dataclass
+class DualTerm(SlicedTerm):
+    """Semi-dual transport of a network's features, in the place of their sliced distance.
+
+    Attributes:
+        term: transport at every layer.
+        share, last: see `WhitenedTerm`.
+        potentials: those of the layers, in the same memory from step to step: a checkpoint holds them.
+    """
+
+    term: FeatureTerm = field(kw_only=True)
+    share: float = 1.0
+    last: float = field(init=False, default=0.0)
+    potentials: list[Tensor] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.potentials = [own.psi for own in self.term.terms.values()]
+
+    @classmethod
+    def of(
+        cls,
+        exemplar: Tensor,
+        known: Tensor | None,
+        network: DeepNetwork,
+        *,
+        unit: float,
+        share: float,
+        generator: torch.Generator,
+        backend: str,
+    ) -> DualTerm | None:
+        """As `DeepTerm.of`, which says what is None.
+
+        Args:
+            generator: of the draws of targets.
+            backend: see `texot.kernels.laguerre_cells`.
+        """
+        if min(exemplar.shape[1:]) <= _MARGIN:
+            return None
+        term = FeatureTerm.of(
+            exemplar,
+            known,
+            network,
+            tuple(network.strides),
+            unit=unit,
+            max_cells=_MOST_TARGETS,
+            generator=generator,
+            backend=backend,
+        )
+        if term is None:
+            return None
+        for layer, own in term.terms.items():
+            own.stride = max(1, _SPARSE // network.strides[layer])
+        return cls(0, term.measure, term=term, share=share)
+
+    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
+        """The weighted transport of an image (C, H, W), differentiable; moves the potentials."""
+        value = self.weight * self.share * self.term(image, periodic, generator)
+        for kept, own in zip(self.potentials, self.term.terms.values(), strict=True):
+            own.psi = kept.copy_(own.psi)
         self.last = float(value.detach())
         return value
 

