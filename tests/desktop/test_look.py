@@ -201,3 +201,12 @@ def test_tooltips_speak_as_the_help_does(window: Window) -> None:
             wanted = [w.lower() for w in re.findall(r"[A-Za-z]+", told[f"--{name}"].split(";")[0])]
             known = [w for w in wanted if w in words]
             assert len(known) >= 0.8 * len(wanted), (command, name, tip, told[f"--{name}"])
+
+
+def test_the_edit_menu_is_grey_where_it_would_do_nothing(window: Window) -> None:
+    edit = window.menuBar().actions()[1].menu()
+    edit.popup(window.mapToGlobal(QPoint(50, 20)))
+    QTest.qWait(10)
+    assert not any(a.isEnabled() for a in (window.menus.undo, window.menus.redo, window.menus.copy))
+    edit.close()
+    assert window.menus.undo.isEnabled(), "its keys ask by themselves"

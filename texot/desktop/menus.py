@@ -34,6 +34,8 @@ class Menus:
         self.redo = self._add(edit, "&Redo stroke", "Ctrl+Shift+Z", paint(masks.tab.redo.click))
         self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
         self.invert = self._add(edit, "&Invert mask", "Ctrl+I", paint(masks.tab.invert.click))
+        edit.aboutToShow.connect(self._show_changes)
+        edit.aboutToHide.connect(self._allow_changes)
         edit.addSeparator()
         self.copy = self._add(edit, "Copy pi&cture", "Ctrl+C", window.saving.copy_image)
         self.command = self._add(edit, "Copy as co&mmand", "Ctrl+Shift+C", window.saving.copy_command)
@@ -57,6 +59,22 @@ class Menus:
             self._add(look, f"{tab.title} (&{number + 1})", f"Alt+{number + 1}", show)
         self._add(bar.addMenu("&Help"), "&About texot", "", self._about)
         self.show_recent(window.opening.recent())
+
+    def _show_changes(self) -> None:
+        """In the menu, what would do nothing is grey; its keys ask by themselves."""
+        masks = self._window.masks
+        painting = self._window.tab is masks.tab and masks.tab.painting is not None
+        for action, control in (
+            (self.undo, masks.tab.undo),
+            (self.redo, masks.tab.redo),
+            (self.invert, masks.tab.invert),
+        ):
+            action.setEnabled(painting and control.isEnabled())
+        self.copy.setEnabled(not self._window.view.canvas.after.isNull())
+
+    def _allow_changes(self) -> None:
+        for action in (self.undo, self.redo, self.invert, self.copy):
+            action.setEnabled(True)
 
     def show_recent(self, paths: list[str]) -> None:
         """Files that were open."""
