@@ -8,6 +8,7 @@ import torch
 from textures import clouds, noise, photograph
 from torch import Tensor
 
+from texot.images.autocorrelation import regularity
 from texot.images.patches import extract_patches
 from texot.images.pyramid import Periodic, downsample_known
 from texot.images.quilt import first_layout, least_cut, piece_side, quilt
@@ -128,6 +129,16 @@ def test_tiny_images(size: tuple[int, int], source: tuple[int, int]) -> None:
 def test_novelty_names_the_pieces() -> None:
     assert [piece_side(64, x) for x in (0, 0.25, 0.5, 1)] == [64, 32, 16, 4]
     assert piece_side(3, 1) == 3
+
+
+def test_larger_results_are_of_smaller_pieces() -> None:
+    exemplar = clouds(3, 32, 32, seed=1, sigma=2)
+    board = ((torch.arange(32)[:, None] // 4 + torch.arange(32) // 4) % 2).float()[None]
+    for image, side, piece in ((exemplar, 32, 8), (exemplar, 48, 5), (exemplar, 128, 4), (board, 48, 8)):
+        found = first_layout(image, (side, side), 0.5, generator=generator(side))
+        regular = regularity(image)
+        expected = quilt(image, (side, side), piece, regular=regular, generator=generator(side))
+        assert torch.equal(found, expected), (side, piece)
 
 
 def test_without_novelty_the_layout_is_the_exemplars() -> None:

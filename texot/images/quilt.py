@@ -32,7 +32,8 @@ _USE, _NEAR, _NOISE = 1.0, 1.0, 0.1
 _REACH = 3  # pieces; sources used within it are not used again if others will do
 _FORBIDDEN = 1e3
 _LEAST_PIECE = 4  # pixels
-_REUSED, _CONTINUED = 0.5, 0.7  # regularity from which pieces may come again nearby, and go on
+_MOST_SMALLER = 2.0  # how much smaller pieces are of results larger than the exemplar
+_LOOSE, _REUSED, _CONTINUED = 0.35, 0.5, 0.7  # regularity from which pieces stay large, may come again, go on
 _ATTEMPTS, _MOST_PIECES = 4, 2000  # the best of so many layouts, as long as they are small
 
 
@@ -83,7 +84,8 @@ def first_layout(
     """Where synthesis starts: the exemplar's own layout, or a quilt of its pieces.
 
     The exemplar's `regularity` tells how new it may be: walls and planks (above .5) may use a piece again
-    nearby, patterns (above .7) may go on from piece to piece.
+    nearby, patterns (above .7) may go on from piece to piece. A larger result shows every piece more often:
+    those of loose textures (below .35) are smaller there, down to half, so that they are not known again.
 
     Args:
         exemplar: (C, h, w), at the coarsest scale.
@@ -96,13 +98,18 @@ def first_layout(
         (C, H, W).
     """
     if novelty > 0:
-        piece = min(piece_side(min(exemplar.shape[1:]), novelty), max(_LEAST_PIECE, min(size) // 2))
+        regular, side = regularity(exemplar, known), min(exemplar.shape[1:])
+        piece = piece_side(side, novelty)
+        if regular < _LOOSE:
+            growth = math.sqrt(math.prod(size) / exemplar[0].numel())
+            piece = max(min(side, _LEAST_PIECE), round(piece / min(max(1.0, growth), _MOST_SMALLER)))
+        piece = min(piece, max(_LEAST_PIECE, min(size) // 2))
         return quilt(
             exemplar,
             size,
             piece,
             known=known,
-            regular=regularity(exemplar, known),
+            regular=regular,
             periodic=periodic,
             generator=generator,
         )
