@@ -448,3 +448,18 @@ def test_two_seeds_are_no_shifts_of_each_other() -> None:
 def test_novelty_that_makes_no_sense(options: dict[str, object], message: str) -> None:
     with pytest.raises(texot.InputError, match=message):
         synthesize(clouds(3, 40, 40), **options)
+
+
+def test_a_run_stopped_near_its_end_has_the_last_step_too() -> None:
+    """At the finest scale; whatever the run did since, it is the same."""
+    states = []
+    for state in iter_synthesis(photograph(64, 64, "pebbles"), "64x64", **DRAFT):
+        states.append((state, state.result().image if state.scale == 0 else None))
+    (state, at_once), last = states[-2], states[-1][0].result().image
+    assert at_once is not None
+    stopped = state.result().image
+    assert torch.equal(stopped, at_once)
+    assert torch.equal(states[-1][0].image, last)
+    assert float((stopped - last).square().mean()) < 0.7 * float((state.image - last).square().mean())
+    coarse = next(state for state, _ in states if state.scale > 0)
+    assert torch.equal(coarse.result().image, coarse.image)

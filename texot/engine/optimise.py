@@ -150,6 +150,7 @@ class State:
     _job: Job = field(repr=False)
     _log: Log = field(repr=False)
     _progress: Callable[[], Progress] = field(repr=False)
+    _last_step: Callable[[], Tensor] | None = field(repr=False)
 
     def progress(self) -> Progress:
         """What `optimise` needs to go on from here. To be asked for before the next step."""
@@ -158,19 +159,21 @@ class State:
     @property
     def image(self) -> Tensor:
         """The image after this step at full size, (C, H, W) float32 on the CPU in [0, 1]."""
+        return self._full(self._current)
+
+    def _full(self, image: Tensor) -> Tensor:
         sizes = list(self._job.plan.sizes[: self.scale])
-        full = upsample_to(self._current, sizes, periodic=self._job.periodic)
-        full = full.clamp(0, 1).cpu()
+        full = upsample_to(image, sizes, periodic=self._job.periodic).clamp(0, 1).cpu()
         return full if self._job.finish is None else self._job.finish(full)
 
     def result(self) -> Synthesis:
-        """What there is after this step, as a `Synthesis`."""
+        """What there is after this step, as a `Synthesis`; at the finest scale as the last step leaves it."""
         loss = self.loss if math.isfinite(self.loss) else None
         settings = {**copy.deepcopy(self._job.settings), "loss": loss}
         if self.total_step < self.total_steps:
             settings["stopped_at"] = self.total_step
         return Synthesis(
-            self.image,
+            self.image if self._last_step is None else self._full(self._last_step()),
             self._log.losses[: self.total_step],
             self._log.marginal_errors[: self.total_step],
             {**self._log.timings, "total": self.seconds},
@@ -275,7 +278,30 @@ def optimise(
                     _job=job,
                     _log=record,
                     _progress=partial(moving.progress, number, step, record, seconds),
+                    _last_step=None
+                    if stage is not plan.stages[-1] or step == stage.n_iter
+                    else partial(_last_step, job, stage, image, terms, [term.psi for term in terms]),
                 )
+
+
+def _last_step(
+    job: Job, stage: Stage, image: Tensor, terms: list[PatchTerm], potentials: list[Tensor]
+) -> Tensor:
+    """What a job does to the image after all steps, of an image (C, H, W) in the midst of them.
+
+    Args:
+        terms, potentials: of the stage, and what their potentials were then: they may have moved on.
+    """
+    later = [term.psi for term in terms]
+    try:
+        for term, psi in zip(terms, potentials, strict=True):
+            term.psi = psi
+        if job.settle is not None:
+            image = job.settle(image)
+        return image if job.put_right is None else job.put_right(stage, image)
+    finally:
+        for term, psi in zip(terms, later, strict=True):
+            term.psi = psi
 
 
 def _work(job: Job, stage: Stage) -> float:
