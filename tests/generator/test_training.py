@@ -24,6 +24,7 @@ from texot.generator.checkpoint import load_checkpoint, save_checkpoint
 from texot.generator.deep import find_network
 from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
 from texot.generator.model_file import load_model
+from texot.generator.plan import default_steps
 from texot.generator.processes import Processes
 from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
 from texot.generator.training import Trainer
@@ -446,3 +447,9 @@ def test_missing_and_wrong_weights(tmp_path: Any, monkeypatch: pytest.MonkeyPatc
     with caplog.at_level(logging.INFO, "texot"):
         Trainer(clouds(3, 32, 32), steps=1)
     assert "texot[train]" in caplog.text
+
+
+@pytest.mark.parametrize(("side", "steps"), [(96, 2100), (128, 2100), (192, 3150), (256, 4200), (600, 4200)])
+def test_larger_exemplars_train_longer(side: int, steps: int) -> None:
+    assert sum(Trainer(clouds(1, side, side + 30), features="none").plan_steps) == steps
+    assert default_steps((side, side + 30)) == steps

@@ -26,7 +26,7 @@ from texot.files.exemplar import Exemplar
 from texot.generator.network import Architecture
 from texot.generator.published import published_architecture
 
-STEPS = 2100
+STEPS, STEPS_SIDE, MOST_STEPS = 2100, 128, 2  # of exemplars up to this side; so many times at most
 _SHARES = {0: 600, 1: 400, 2: 500, 3: 600}  # of the steps, by scale: coarse ones cost little and decide most
 _FIELDS = {0: (1, 1), 1: (1.5, 1.5), 2: (2, 2)}  # of a side, by scale; coarser: two of them side by side
 _WIDTHS = (16, 24, 32, 32)
@@ -58,6 +58,11 @@ class Training:
         return height >> stage.scale, width >> stage.scale
 
 
+def default_steps(exemplar: Size) -> int:
+    """2100, and in proportion to the shorter side more from 128 px on, up to twice as many at 256."""
+    return round(STEPS * min(max(1.0, min(exemplar) / STEPS_SIDE), MOST_STEPS))
+
+
 def plan_training(
     exemplar: Size,
     colours: int,
@@ -74,7 +79,7 @@ def plan_training(
         exemplar: (height, width).
         colours: its channels.
         n_scales: scales of the network, or None for up to 4.
-        steps: of all stages together, or None.
+        steps: of all stages together, or None: see `default_steps`.
         lr: Adam's step, or None.
         entropy: see `Plan`.
         rooms: see `texot.engine.plan.known_rooms`.
@@ -108,7 +113,7 @@ def plan_training(
     unit = max(16, 2 ** (n_scales - 1))
     stages, fields = [], []
     shares = [_SHARES[min(3, scale)] for scale in range(n_scales)]
-    wanted = STEPS if steps is None else steps
+    wanted = default_steps(exemplar) if steps is None else steps
     counts = [max(1, math.floor(wanted * share / sum(shares))) for share in shares]
     counts[0] = max(1, counts[0] + wanted - sum(counts))
 
@@ -194,7 +199,7 @@ def plan_textures(
         InputError: see `plan_training`.
     """
     if numbers["steps"] is None and textures > 1:
-        numbers["steps"] = STEPS * textures
+        numbers["steps"] = textures * max(default_steps(source.size) for source in sources)
     plans = [
         planner(
             (source.size[1], source.size[0]),

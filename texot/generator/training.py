@@ -61,7 +61,7 @@ class Trainer:
             of any sizes, for one network of them and of all textures between. Their order does not matter
             but for the order of weights.
         preset: "default", or "paper" for the published network and schedule, without deep features.
-        steps: of all stages together; None: 2100 an exemplar, or as published 5000.
+        steps: of all stages together; None: see `default_steps` of the plan, or as published 5000.
         time_limit: seconds within which training ends; steps become fewer as far as needed. The same seed
             then gives the same bytes only where the same number of steps fits.
         objective: what brings the network's patches to the exemplar's, see `texot.generator.objectives`:

@@ -50,8 +50,9 @@ class GeneratorTab(Tab):
         self.list = Exemplars(self.form, 72)
         self.list.setToolTip("Several make one network of them all, and of the textures between")
         self.list.changed.connect(self._may_resume)
-        self.steps = number(0, 10_000_000, 0, "Training steps in all; default: 2100 an exemplar")
-        self.steps.setSpecialValueText("2100 an exemplar")
+        tip = "Training steps in all; default: 2100 an exemplar, up to 4200 from 256 px on"
+        self.steps = number(0, 10_000_000, 0, tip)
+        self.steps.setSpecialValueText("2100 to 4200 an exemplar")
         self.steps.setSingleStep(100)
         self.form.addRow("S&teps", self.steps)
         self.train_seed = number(0, MOST_SEED, 0, "Same seed, same model; others differ")
