@@ -59,8 +59,8 @@ LEGEND = """\
 unseen part of the photograph; deep Gram too. Lower is better, 1 is as like as another part. Spectrum: rms
 difference of radial spectra; lattice: rise of a weave of 2, 4 or 8 pixels. Mean, deviation: worst channel's
 relative error. Copied: share of 12x12 patches that are coherent copies. Training once, then making one 2x
-texture, start to exit. The quarters of rust and stonewall repeat each other: their reference is no unseen part,
-and what is relative to it says only which method is nearer."""
+texture, start to exit. The quarters of rust and stonewall repeat each other: their reference is no unseen
+part, and what is relative to it says only which method is nearer."""
 
 
 def pair(sample: str, side: int) -> tuple[Tensor, Tensor]:
