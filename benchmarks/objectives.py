@@ -66,10 +66,9 @@ the commonest shift of the exemplar. All but the first two train without sliced 
 without deep features. Neural-ot maps another sample (--source, or the first) to each. Refining counts as
 training; else that includes start and exit, and measuring the dual gap of transport.
 
-Read with care: one seed, few exemplars, and minutes in which none converges; differences of a few hundredths
-mean nothing. A low 8x8 beside a large spectrum error and deep Gram is what a flat mean picture gets, not a
-merit. So neural-ot on gravel after 18 s, nearly flat grey (8x8 0.93, spectrum 8.63 dB, deep Gram 24); the
-others of that run, at 150 to 360 steps, were coarse noise of the right grain of contrast, without stones."""
+Read with care: one seed, two exemplars, and two minutes in which none converges; differences of a few
+hundredths mean nothing. A low 8x8 beside a large spectrum error and deep Gram is what a flat mean picture
+gets, not a merit. On one core beside another process that computed."""
 MANY = 200_000  # steps: the time limit decides
 
 
