@@ -18,7 +18,7 @@ class Look:
 
     Attributes:
         now: wall clock.
-        own: processor time of this process.
+        own: processor time of this process, and of those that count with it.
         busy: processor time of everything on the cores this process may use.
         cores: their number.
     """
@@ -29,8 +29,13 @@ class Look:
     cores: int
 
 
-def look(stat: Path = Path("/proc/stat")) -> Look | None:
-    """The clocks now; None where the system does not tell (it does on Linux)."""
+def look(stat: Path = Path("/proc/stat"), *, beside: int | None = None) -> Look | None:
+    """The clocks now; None where the system does not tell (it does on Linux).
+
+    Args:
+        stat: what the system tells of its cores.
+        beside: another process that is no stranger, like a worker's window.
+    """
     try:
         usable = os.sched_getaffinity(0)
         tick = os.sysconf("SC_CLK_TCK")
@@ -41,10 +46,14 @@ def look(stat: Path = Path("/proc/stat")) -> Look | None:
                 user, nice, system, _idle, _iowait, *rest = map(int, fields[:8])
                 busy += user + nice + system + sum(rest)
                 cores += 1
+        times = os.times()
+        own = times.user + times.system
+        if beside is not None:
+            told = Path(f"/proc/{beside}/stat").read_text(encoding="utf-8", errors="replace")
+            own += sum(map(int, told.rpartition(")")[2].split()[11:13])) / tick  # after a name of any words
     except (AttributeError, OSError, ValueError):
         return None
-    times = os.times()
-    return Look(time.monotonic(), times.user + times.system, busy / tick, cores) if cores else None
+    return Look(time.monotonic(), own, busy / tick, cores) if cores else None
 
 
 def free_cores(before: Look | None, after: Look | None) -> int | None:

@@ -58,3 +58,21 @@ def test_real_clocks_see_a_busy_process() -> None:
     free = free_cores(before, after)
     assert free is not None
     assert free <= max(1, after.cores - 1) or after.cores > 8
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="no /proc/stat here")
+def test_a_process_that_belongs_to_us_is_no_stranger() -> None:
+    work = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        before = look(beside=work.pid)
+        time.sleep(0.5)
+        after, alone = look(beside=work.pid), look()
+    finally:
+        work.kill()
+        work.wait()
+    assert before is not None
+    assert after is not None
+    assert alone is not None
+    assert after.own - before.own > 0.2 * (after.busy - before.busy) > 0
+    assert after.own > alone.own
+    assert look(beside=2**30) is None  # it is gone

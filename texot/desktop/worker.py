@@ -75,12 +75,30 @@ class Worker:
     def serve(self) -> None:
         """Answer for ever."""
         self.tell("hello", 0, version=__version__)
-        before = look()
-        import texot.synthesis  # noqa: F401  # and torch
+        window = os.getppid()  # which starts at the same time: no other program
+        before = look(beside=window)
+        import torch
 
-        _use_threads(free_cores(before, look()))
-        threading.Thread(target=self._answer, args=(self._files,), daemon=True).start()
+        import texot.synthesis  # noqa: F401
+
+        n_threads, ready = _n_threads(free_cores(before, look(beside=window))), threading.Event()
+        threading.Thread(target=self._answer_beside, args=(ready,), daemon=True).start()
+        ready.wait()
+        torch.set_num_threads(n_threads)
         self._answer(self._runs)
+
+    def _answer_beside(self, ready: threading.Event) -> None:
+        """Answer what concerns files, with one of torch's threads.
+
+        With more, OpenMP would keep a second team of them, more than there are cores, and let the threads of
+        every run sleep where they wait for each other: twice the time.
+        """
+        import torch
+
+        torch.set_num_threads(1)  # of this thread; the other sets its own afterwards
+        torch.get_num_threads()  # now, as a thread takes the number of the last who set one when it first asks
+        ready.set()
+        self._answer(self._files)
 
     def _answer(self, requests: queue.Queue[dict[str, Any]]) -> None:
         while True:
@@ -254,12 +272,12 @@ class Worker:
         self.tell("state", number, picture, **facts)
 
 
-def _use_threads(free: int | None) -> None:
+def _n_threads(free: int | None) -> int:
     """As many threads as there are free cores, where that is known: torch's wait for each other."""
     import torch
 
-    if free is not None and free < torch.get_num_threads():
-        torch.set_num_threads(free)
+    own = torch.get_num_threads()
+    return own if free is None else min(own, free)
 
 
 class _Notes(logging.Handler):
