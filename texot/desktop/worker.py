@@ -96,7 +96,7 @@ class Worker:
         import torch
 
         torch.set_num_threads(1)  # of this thread; the other sets its own afterwards
-        torch.get_num_threads()  # now, as a thread takes the number of the last who set one when it first asks
+        torch.get_num_threads()  # at once: a thread that asks later takes what was set last, by any
         ready.set()
         self._answer(self._files)
 
