@@ -235,22 +235,13 @@ def _write(
     """One image, row-block by row-block where its format can."""
     import torch
 
-    from texot.engine.shares import tiled_axes
     from texot.files.record import png_text
     from texot.files.stream import STREAMED, stream_png, write_rows
     from texot.files.write import write_image
 
     width, height = window["size"]
-    about = {
-        "job": "sample",
-        "texot": __version__,
-        "size": [width, height],
-        "at": list(window["at"]),
-        "tile": window["tile"] or tiled_axes(window["weight_map"]),
-        "seed": window["seed"],
-        "exemplar_sha256": generator.facts.get("exemplar_sha256"),
-        **generator.mix_settings(window["weights"], window["weight_map"], window["map_area"]),
-    }
+    mix = ("seed", "at", "tile", "weights", "weight_map", "map_area")
+    about = generator.settings((width, height), **{key: window[key] for key in mix})
     if refined:
         about["refine"] = refined
     if picture is not None:

@@ -47,7 +47,6 @@ from texot.synthesis import iter_synthesis
 
 __all__ = ["interpolate", "interpolation_path", "iter_interpolation"]
 
-MOST_GAIN = 3.0  # of the details of one exemplar, for the contrast of the mixture
 WARM = 0.5  # share of the usual steps, where a start image is given
 
 

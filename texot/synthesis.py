@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from texot._version import __version__
-from texot.engine.feature_term import FeatureTerms
+from texot.engine.feature_term import FeatureTerm
 from texot.engine.isolation import own_modes, stepwise
 from texot.engine.objective import SlicedTerm
 from texot.engine.optimise import Job, LossRecord, Pixels, State, Synthesis, optimise
@@ -222,17 +222,7 @@ class _Texture:
         self.terms = Terms(plan, self.scales, generator, backend)
         self.own = start_pyramid(start, plan, periodic, device)
         self._statistics: dict[int, Statistics] = {}
-        self.features: FeatureTerms | None = None
-        if features is not None:
-            self.features = FeatureTerms(
-                features.network,
-                features.layers,
-                self.scales,
-                generator,
-                psi_steps=plan.psi_steps,
-                robustness=plan.robustness,
-                backend=backend,
-            )
+        self.features, self.backend = features, backend
 
     def job(self, settings: dict[str, Any]) -> Job:
         """The job that the loop runs."""
@@ -258,9 +248,19 @@ class _Texture:
         """The sliced terms of a stage, and that on deep features, which counts at full resolution only."""
         assert self.features is not None
         found = self.terms.sliced(stage)
-        if stage.scale == 0:
-            found += self.features.at(0, found[0].measure.spread)
-        return found
+        if stage.scale > 0:
+            return found
+        term = FeatureTerm.of(
+            *self.scales[0],
+            self.features.network,
+            self.features.layers,
+            unit=found[0].measure.spread,  # as patches count there
+            generator=self.generator,
+            psi_steps=self.plan.psi_steps,
+            robustness=self.plan.robustness,
+            backend=self.backend,
+        )
+        return found if term is None else [*found, term]
 
     def _start(self, stage: Stage) -> Tensor:
         """A layout of the exemplar's at the first stage's scale, or as published noise in [0, 1]."""

@@ -189,15 +189,6 @@ def test_descent_lowers_the_distance_of_features_to_a_third() -> None:
     assert all(float(own.psi.std()) > 0 for own in term.terms.values())
 
 
-def test_every_third_step_counts_three_times() -> None:
-    exemplar, image = clouds(2, 12, 12), noise(2, 12, 12)
-    rare, once = term_of(exemplar, every=3), term_of(exemplar)
-    draws = generator(1)
-    assert [float(rare(image, TORUS, draws)) for _ in range(2)] == [0, 0]
-    found, want = float(rare(image, TORUS, draws)), float(once(image, TORUS, generator(1)))
-    assert found == pytest.approx(3 * want, rel=1e-6)
-
-
 def test_unknown_pixels_are_no_targets() -> None:
     exemplar = clouds(2, 12, 12)
     known = torch.ones(12, 12, dtype=torch.bool)

@@ -16,6 +16,7 @@ from texot.images.pyramid import (
     extend,
     gaussian_kernel,
     gaussian_pyramid,
+    surround,
     upsample,
     upsample_to,
     wrap,
@@ -330,3 +331,12 @@ def test_random_offsets_follow_their_generator_alone() -> None:
         generator = torch.Generator().manual_seed(7)
         draws.append([random_offset((9, 9), 4, 4, (True, True), generator) for _ in range(20)])
     assert draws[0] == draws[1]
+
+
+def test_surroundings_wrap_or_mirror() -> None:
+    image = torch.arange(5.0).expand(1, 2, 5)
+    wrapped = surround(image, 2, 4, (True, True))
+    assert wrapped.shape == (1, 8, 12)  # 2 and 5 become 4 and 8, with 2 around
+    assert wrapped[0, 0].tolist() == [3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4]
+    mirrored = surround(image, 6, 1, (False, False))[0, 0]
+    assert mirrored.tolist() == [2, 3, 4, 3, 2, 1, 0, 1, 2, 3, 4, 3, 2, 1, 0, 1, 2]

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from texot import Generator, Synthesis
-from texot._version import __version__
 from texot.engine.options import check_memory
 from texot.engine.shares import tiled_axes
 from texot.files.sizes import parse_size
@@ -51,16 +50,7 @@ def sample_tiles(
                 yield done, total, None
     finally:
         torch.set_num_threads(threads)
-    settings = {
-        "job": "sample",
-        "texot": __version__,
-        "size": [width, height],
-        "at": list(at),
-        "tile": tile,
-        "seed": seed,
-        "exemplar_sha256": model.facts.get("exemplar_sha256"),
-        **model.mix_settings(weights, map, None),
-    }
+    settings = model.settings((width, height), **window)
     timings = {"total": time.perf_counter() - begun}
     yield total, total, Synthesis(image, [], [], timings, settings, model.mode, model.icc_profile)
 

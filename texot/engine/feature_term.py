@@ -30,7 +30,6 @@ from texot.transport.measure import PatchMeasure
 _OPEN: Periodic = (False, False)
 _LEAST_DEVIATION = 0.2  # of a channel, as a share of their mean
 _LEAST_CELLS = 8
-_SHARE = 1.0  # of a term, where patches of a scale have 1
 _MOST_VIEWS = 16  # of the exemplar, each moved under the network's grid
 
 
@@ -47,7 +46,7 @@ class Network(Protocol):
 
 @dataclass
 class FeatureTerm(SlicedTerm):
-    """Transport between an image's deep features at one scale and an exemplar's.
+    """Transport between the deep features of an image at full resolution and an exemplar's.
 
     `weight` is what the loop sets for sliced terms; these have their own from the start. The network runs on
     the CPU.
@@ -56,14 +55,11 @@ class FeatureTerm(SlicedTerm):
         network: gives the features.
         deviations: (channels, 1, 1) of the exemplar, at each layer.
         terms: transport at each layer, with its potential.
-        every: steps between passes; the term counts that many times then.
     """
 
     network: Network = field(kw_only=True)
     deviations: dict[str, Tensor] = field(kw_only=True)
     terms: dict[str, PatchTerm] = field(kw_only=True)
-    every: int = 1
-    n_calls: int = field(init=False, default=0)
 
     @classmethod
     def of(
@@ -73,9 +69,7 @@ class FeatureTerm(SlicedTerm):
         network: Network,
         layers: tuple[str, ...],
         *,
-        scale: int = 0,
         unit: float = 1.0,
-        every: int = 1,
         max_cells: int = 16384,
         generator: torch.Generator,
         **options: Any,
@@ -83,9 +77,9 @@ class FeatureTerm(SlicedTerm):
         """The term for an exemplar, or None where too little of it is known.
 
         Args:
-            exemplar: (C, h, w), C of 1 or 3, at the term's scale.
+            exemplar: (C, h, w), C of 1 or 3.
             known: (h, w) bool, or None for all.
-            network, scale, every: see `FeatureTerm`.
+            network: gives the features.
             layers: of the network.
             unit: what features count that are as far off as the exemplar's are from their mean.
             max_cells: targets kept a layer.
@@ -117,68 +111,22 @@ class FeatureTerm(SlicedTerm):
             )
             spread = float(measure.nu @ ((measure.y - measure.centre) ** 2).sum(1))
             weight = unit / (len(layers) * max(spread, 1e-12))
-            terms[layer] = PatchTerm(scale, measure, weight=weight, **options)
+            terms[layer] = PatchTerm(0, measure, weight=weight, **options)
         if not terms:
             return None
         first = next(iter(terms.values())).measure
-        return cls(scale, first, network=network, deviations=deviations, terms=terms, every=every)
+        return cls(0, first, network=network, deviations=deviations, terms=terms)
 
     def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
-        """The weighted semi-duals of an image scale (C, H, W), differentiable; moves the potentials."""
-        self.n_calls += 1
+        """The weighted semi-duals of an image (C, H, W), differentiable; moves the potentials."""
         total = image.new_zeros(())
-        if self.n_calls % self.every:
-            return total
         stride = max(self.network.strides[layer] for layer in self.terms)
         by = tuple(int(torch.randint(0, stride, (), generator=generator)) for _ in range(2))
         view = _moved(image, by, periodic)
         for layer, found in _cells(self.network, view, tuple(self.terms), periodic).items():
             value, _ = self.terms[layer](found / self.deviations[layer], periodic, generator)
-            total = total + self.every * value
+            total = total + value
         return total
-
-
-class FeatureTerms:
-    """A job's terms on deep features: made when a stage first needs them, and kept for all later ones.
-
-    Args:
-        network, layers: see `FeatureTerm.of`.
-        targets: image (C, h, w) and known pixels (h, w), or None for all, at every scale, finest first.
-        generator: CPU generator of the draws of targets.
-        **options: of each layer's `PatchTerm`.
-    """
-
-    def __init__(
-        self,
-        network: Network,
-        layers: tuple[str, ...],
-        targets: list[tuple[Tensor, Tensor | None]],
-        generator: torch.Generator,
-        **options: Any,
-    ) -> None:
-        self.network, self.layers, self.targets = network, layers, targets
-        self.generator, self.options = generator, options
-        self._made: dict[int, FeatureTerm | None] = {}
-
-    def at(self, scale: int, unit: float) -> list[SlicedTerm]:
-        """The term of a scale, or none where too little of the exemplar is known.
-
-        Args:
-            scale: of the image, 0 = finest.
-            unit: squared distance of patches that a relative distance of 1 counts as.
-        """
-        if scale not in self._made:
-            self._made[scale] = FeatureTerm.of(
-                *self.targets[scale],
-                self.network,
-                self.layers,
-                scale=scale,
-                unit=_SHARE * unit,
-                generator=self.generator,
-                **self.options,
-            )
-        term = self._made[scale]
-        return [] if term is None else [term]
 
 
 def _cells(network: Network, image: Tensor, layers: tuple[str, ...], periodic: Periodic) -> dict[str, Tensor]:

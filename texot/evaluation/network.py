@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from texot.images.pyramid import Periodic
+from texot.images.pyramid import Periodic, surround
 
 Features = Callable[[Tensor, tuple[str, ...]], dict[str, Tensor]]
 
@@ -47,19 +46,8 @@ class Network:
         Returns:
             (channels, ceil(H/stride), ceil(W/stride)) for each layer.
         """
-        found = self.features(self._with_context(image, periodic), layers)
+        found = self.features(surround(image, self.context, 2, periodic), layers)  # even sides
         return {layer: self._inner(found[layer], layer, image) for layer in layers}
-
-    def _with_context(self, image: Tensor, periodic: Periodic) -> Tensor:
-        """The image with `context` pixels before it and that or one more after: even sides."""
-        for axis in (1, 2):
-            n = image.shape[axis]
-            t = torch.arange(-self.context, n + self.context + n % 2)
-            if not periodic[axis - 1] and n > 1:
-                t = t.remainder(2 * n - 2)
-                t = torch.minimum(t, 2 * n - 2 - t)
-            image = image.index_select(axis, t.remainder(n))
-        return image
 
     def _inner(self, features: Tensor, layer: str, image: Tensor) -> Tensor:
         stride = self.strides[layer]

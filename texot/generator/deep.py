@@ -10,13 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from texot.engine.options import check_choice
 from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
-from texot.images.pyramid import Periodic
+from texot.images.pyramid import Periodic, surround
 
 TRANSPORTS = ("sliced", "semi-dual")
 _MARGIN = 16  # pixels around an image that the network sees beside it
@@ -42,14 +41,7 @@ class DeepNetwork:
 
         Sides are made multiples of 16 by what lies beyond, mirrored where an axis does not wrap.
         """
-        for axis in (1, 2):
-            n = image.shape[axis]
-            t = torch.arange(-_MARGIN, n + -n % _MARGIN + _MARGIN, device=image.device)
-            if not periodic[axis - 1] and n > 1:
-                t = t.remainder(2 * n - 2)
-                t = torch.minimum(t, 2 * n - 2 - t)
-            image = image.index_select(axis, t.remainder(n))
-        found = self.features(image)
+        found = self.features(surround(image, _MARGIN, _MARGIN, periodic))
         margins = {layer: _MARGIN // self.strides[layer] for layer in layers}
         return {layer: found[layer][:, m:-m, m:-m] for layer, m in margins.items()}
 

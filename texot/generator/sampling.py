@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from texot._version import __version__
 from texot.engine.isolation import own_modes
 from texot.engine.optimise import Synthesis
 from texot.engine.options import TILES, check_choice, check_memory, resolve_device, whole
@@ -139,8 +140,7 @@ class Generator:
         mix: dict[str, Any] = {"weights": weights, "weight_map": weight_map, "map_area": map_area}
         for top, left, part in self.tiles((width, height), seed=seed, at=at, tile=tile, **mix):
             image[:, top : top + part.shape[1], left : left + part.shape[2]] = part
-        settings = {"job": "sample", "seed": seed, "at": list(at), "size": [width, height], "tile": tile}
-        settings.update(self.mix_settings(weights, weight_map, map_area))
+        settings = self.settings((width, height), seed=seed, at=at, tile=tile, **mix)
         timings = {"total": time.perf_counter() - begun}
         return Synthesis(image, [], [], timings, settings, self.mode, self.icc_profile)
 
@@ -210,13 +210,33 @@ class Generator:
         if weights is not None:
             whole_weights(weights, self.n_exemplars)
 
-    def mix_settings(self, weights: Any, weight_map: Any, map_area: Any) -> dict[str, Any]:
-        """How a sample mixes textures, as plain JSON values; nothing of a model of one."""
-        if self.n_exemplars == 1:
-            return {}
-        if weight_map is None:
-            return {"weights": whole_weights(weights, self.n_exemplars)}
-        return {"map": map_name(weight_map), "map_area": None if map_area is None else list(map_area)}
+    def settings(
+        self,
+        size: tuple[int, int],
+        *,
+        seed: int,
+        at: Sequence[int],
+        tile: str | None,
+        weights: Any = None,
+        weight_map: Any = None,
+        map_area: Any = None,
+    ) -> dict[str, Any]:
+        """What a sample of these arguments, see `sample`, tells of how it was made: plain JSON values."""
+        found = {
+            "job": "sample",
+            "texot": __version__,
+            "size": list(size),
+            "at": list(at),
+            "tile": tile or tiled_axes(weight_map),
+            "seed": seed,
+            "exemplar_sha256": self.facts.get("exemplar_sha256"),
+        }
+        if self.n_exemplars > 1 and weight_map is None:
+            found["weights"] = whole_weights(weights, self.n_exemplars)
+        elif self.n_exemplars > 1:
+            found["map"] = map_name(weight_map)
+            found["map_area"] = None if map_area is None else list(map_area)
+        return found
 
     def _shares(
         self, weights: Any, weight_map: Any, area: Area, periods: tuple[int | None, int | None]

@@ -59,6 +59,25 @@ def extend(image: Tensor, margins: tuple[int, int], periodic: Periodic) -> Tenso
     return image
 
 
+def surround(image: Tensor, margin: int, multiple: int, periodic: Periodic) -> Tensor:
+    """Add what lies beyond on both axes: wrapped where periodic, else mirrored.
+
+    Args:
+        image: (C, H, W).
+        margin: pixels to add on every side, more than the image has if need be.
+        multiple: more are added at the ends, until sides less the margins are multiples of it.
+        periodic: axes (y, x) that wrap around.
+    """
+    for axis in (1, 2):
+        n = image.shape[axis]
+        t = torch.arange(-margin, n + -n % multiple + margin, device=image.device)
+        if not periodic[axis - 1] and n > 1:
+            t = t.remainder(2 * n - 2)
+            t = torch.minimum(t, 2 * n - 2 - t)
+        image = image.index_select(axis, t.remainder(n))
+    return image
+
+
 def downsample(image: Tensor, *, periodic: Periodic = (True, True)) -> Tensor:
     """Next coarser scale of a whole image: (C, H, W) -> (C, ceil(H/2), ceil(W/2)).
 

@@ -29,7 +29,6 @@ from texot.images.pyramid import Periodic
 
 N_MAP = 3
 BATCH = 512
-WIDTHS = (128, 128)
 _LR = 1e-3
 
 
@@ -38,11 +37,6 @@ class PotentialTerm(OpposedTerm):
     """E f(y) - E f(T(x, z)) over patches of one scale; images are those of `MapWeights`."""
 
     betas = (0.5, 0.99)
-
-    @staticmethod
-    def widths(d: int) -> tuple[int, ...]:
-        """See `OpposedTerm`."""
-        return (d, *WIDTHS, 1)
 
     def patches(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
         """Those of both maps of the picture."""

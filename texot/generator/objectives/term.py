@@ -15,6 +15,8 @@ from texot.images.pyramid import Periodic
 
 T = TypeVar("T", bound="ObjectiveTerm")
 
+HIDDEN = (128, 128)
+
 
 @dataclass
 class ObjectiveTerm(PatchTerm):
@@ -85,8 +87,8 @@ class OpposedTerm(ObjectiveTerm):
 
     @staticmethod
     def widths(d: int) -> tuple[int, ...]:
-        """Those of the network's layers, for patches of d values."""
-        raise NotImplementedError
+        """Those of the network's layers, for patches of d values; a function of them where not overridden."""
+        return (d, *HIDDEN, 1)
 
     def start(self, generator: torch.Generator) -> None:
         """See `ObjectiveTerm`."""

@@ -22,7 +22,6 @@ from texot.generator.objectives.term import OpposedTerm, draw
 N_CRITIC = 5
 PENALTY = 10.0
 BATCH = 256
-WIDTHS = (128, 128)
 _LR = 1e-3
 
 
@@ -31,11 +30,6 @@ class CriticTerm(OpposedTerm):
     """The critic's estimate of the Wasserstein-1 distance, in units of the exemplar's spread."""
 
     betas = (0.0, 0.9)
-
-    @staticmethod
-    def widths(d: int) -> tuple[int, ...]:
-        """See `OpposedTerm`."""
-        return (d, *WIDTHS, 1)
 
     def value(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """See `ObjectiveTerm`."""
