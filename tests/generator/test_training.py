@@ -18,8 +18,9 @@ from textures import clouds, noise, photograph
 
 import texot
 from texot.engine.objective import evaluate
-from texot.errors import InputError
+from texot.errors import InputError, TexotError
 from texot.evaluation.squeezenet import squeezenet_features
+from texot.evaluation.vgg import _BLOCKS, vgg19
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
 from texot.generator.deep import find_network
 from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
@@ -167,7 +168,12 @@ def test_torchrun_does_the_same(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("wrote m.safetensors") == 1
-    trainers, _ = of_two_threads(tmp_path / "e.png", steps=4, **TINY)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # as theirs: sums of several threads have other last digits
+    try:
+        trainers, _ = of_two_threads(tmp_path / "e.png", steps=4, **TINY)
+    finally:
+        torch.set_num_threads(before)
     trainers[0].generator().save(tmp_path / "threads.safetensors")
     one, other = (
         load_model(tmp_path / name).network.state_dict() for name in ("m.safetensors", "threads.safetensors")
@@ -374,6 +380,40 @@ def test_training_on_squeezenet_features() -> None:
     facts = trainer.generator(with_gap=False).facts
     assert facts["features"] == "squeezenet"
     assert facts["deep_features"]
+
+
+@pytest.mark.parametrize("transport", ["sliced", "semi-dual"])
+def test_training_on_the_features_of_a_vgg_file(tmp_path: Path, transport: str) -> None:
+    draws, stored, index, before = torch.Generator().manual_seed(0), {}, 0, 3
+    for count, channels in _BLOCKS:
+        for _ in range(count):
+            kernel = torch.randn(channels, before, 3, 3, generator=draws) * (2 / (9 * before)) ** 0.5
+            stored[f"features.{index}.weight"], stored[f"features.{index}.bias"] = (
+                kernel,
+                torch.zeros(channels),
+            )
+            index, before = index + 2, channels
+        index += 1
+    path = tmp_path / "vgg19.pth"
+    torch.save(stored, path)
+    network = find_network(str(path), transport)
+    assert network is not None
+    image = photograph(64, 96)
+    found, want = network.features(image), vgg19(path).features(image, ("relu2_1", "relu4_1"))
+    assert torch.equal(found["relu4_1"], want["relu4_1"])
+    for name, stride in network.strides.items():
+        assert found[name].shape[1:] == (64 // stride, 96 // stride)
+    trainer = Trainer(
+        photograph(64, 64), steps=2, n_scales=1, features=str(path), feature_transport=transport
+    )
+    for _ in trainer:
+        pass
+    assert trainer.terms.deep is not None
+    assert trainer.terms.deep.last > 0
+    del stored["features.0.bias"]
+    torch.save(stored, path)
+    with pytest.raises(TexotError, match="not EfficientNet-Lite0's weights"):
+        find_network(str(path))
 
 
 SEMI_DUAL = {"n_scales": 1, "features": "efficientnet-lite0", "feature_transport": "semi-dual"}

@@ -14,10 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.engine.options import check_choice
+from texot.errors import InputError
 from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
 from texot.images.pyramid import Periodic, surround
 
 TRANSPORTS = ("sliced", "semi-dual")
+_VGG_LAYERS = ("relu2_1", "relu3_1", "relu4_1")
 _MARGIN = 16  # pixels around an image that the network sees beside it
 
 
@@ -51,7 +53,7 @@ def find_network(features: str, transport: str = "sliced") -> DeepNetwork | None
 
     Args:
         features: "auto" (EfficientNet-Lite0 where its package is installed), "none", "efficientnet-lite0",
-            "squeezenet", or a file of EfficientNet-Lite0's weights.
+            "squeezenet", or a file of EfficientNet-Lite0's or VGG-19's weights.
         transport: of `TRANSPORTS`.
 
     Returns:
@@ -65,7 +67,10 @@ def find_network(features: str, transport: str = "sliced") -> DeepNetwork | None
     if features == "squeezenet":
         return replace(squeezenet(), transport=transport)
     path = find_weights(features)
-    return None if path is None else replace(efficientnet_lite0(path), transport=transport)
+    if path is None:
+        return None
+    found = None if features in ("auto", "efficientnet-lite0") else vgg19(path)
+    return replace(found or efficientnet_lite0(path), transport=transport)
 
 
 def efficientnet_lite0(path: Path) -> DeepNetwork:
@@ -104,3 +109,19 @@ def squeezenet() -> DeepNetwork:
         return found
 
     return DeepNetwork(SQUEEZENET.strides, features)
+
+
+def vgg19(path: Path) -> DeepNetwork | None:
+    """VGG-19 on the CPU with the weights of a file, see `texot.evaluation.vgg`; None if not its own."""
+    from texot.evaluation import vgg  # see `squeezenet`
+
+    try:
+        network = vgg.vgg19(path)
+    except InputError:
+        return None
+
+    def features(image: Tensor) -> dict[str, Tensor]:
+        found = network.features(image.cpu(), _VGG_LAYERS)
+        return {name: cells.to(image.device) for name, cells in found.items()}
+
+    return DeepNetwork({name: network.strides[name] for name in _VGG_LAYERS}, features)

@@ -93,7 +93,7 @@ def find_weights(features: str) -> Path | None:
     if not Path(features).is_file():
         raise InputError(
             f"features {features!r} is no file: expected auto, none, efficientnet-lite0, squeezenet or a "
-            "file of EfficientNet-Lite0's weights"
+            "file of EfficientNet-Lite0's or VGG-19's weights"
         )
     return Path(features)
 

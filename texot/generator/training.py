@@ -69,7 +69,7 @@ class Trainer:
             "neural-ot" for a map from the first of two exemplars to the second.
         seed: of all randomness, 0 <= seed < 2**63.
         features: deep features for structure: "auto" where their weights are installed, "none",
-            "efficientnet-lite0", or a file of its weights, or "squeezenet".
+            "efficientnet-lite0", "squeezenet", or a file of the former's or VGG-19's weights.
         feature_transport: how they are compared, "sliced", or "semi-dual" for one exemplar.
         n_scales: scales of the network, or None for up to 4.
         lr: step of Adam.
