@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.engine.hole_plan import hole_plan
+from texot.engine.hole_plan import LEAST_HOLE, hole_plan
 from texot.engine.optimise import Job, Pixels
 from texot.engine.plan import Stage
 from texot.engine.refinement import with_detail
@@ -37,6 +37,7 @@ from texot.images.masks import (
 )
 from texot.images.peel import peel
 from texot.images.pyramid import Periodic, extend
+from texot.images.shift_map import shift_map
 
 log = logging.getLogger("texot")
 
@@ -229,6 +230,7 @@ class HoleFill:
         self.canvas = self._begin()
         self._begin = None  # and let go of what it holds
         image, known, share, periodic = self._target()
+        self.target_periodic = periodic
         self.target = masked_pyramid(image.to(device), known.to(device), n_scales, periodic=periodic)
         self.shares = self._planes(share, periodic)
         canvas, laid, hole = self.box.cut(self.canvas), None, self.hole
@@ -292,8 +294,23 @@ class HoleFill:
 
     def _first_fill(self, scale: int) -> tuple[Tensor, Tensor]:
         """The image at a scale with its hole filled by pieces of the texture, and where they come from."""
-        large = max(PIECE, round(PIECE_SHARE * min(self.target[scale][0].shape[1:])))
-        across = largest_square(self.holes[scale].cpu(), large)
+        hole, (texture, usable) = self.holes[scale], self.target[scale]
+        large = max(PIECE, round(PIECE_SHARE * min(texture.shape[1:])))
+        across = largest_square(hole.cpu(), large)
+        if across >= LEAST_HOLE and largest_square(usable.cpu(), LEAST_HOLE) == LEAST_HOLE:
+            found = shift_map(
+                self.fixed[scale],
+                hole,
+                texture,
+                usable,
+                large,
+                share=self.shares[scale],
+                periodic=self.periodic,
+                source_periodic=self.target_periodic,
+                generator=self.generator,
+            )
+            if found is not None:
+                return found
         return self._laid(scale, self.fixed[scale], min(large, max(LEAST_PIECE + 2, 2 * across)))
 
     def _laid(

@@ -59,7 +59,7 @@ def peel(
         source. On the devices of image and source.
     """
     shares = None if share is None else share.detach().cpu()
-    pieces = _Pieces.of(source.detach().cpu(), known.cpu(), piece, shares, generator)
+    pieces = Pieces.of(source.detach().cpu(), known.cpu(), piece, shares, generator)
     start, open_ = image.detach().cpu(), hole.cpu()
     attempts = [
         _lay(start, open_, pieces, depth, periodic, generator)
@@ -70,7 +70,7 @@ def peel(
 
 
 @dataclass(frozen=True)
-class _Pieces:
+class Pieces:
     """All that can be laid.
 
     Attributes:
@@ -94,7 +94,7 @@ class _Pieces:
     @classmethod
     def of(
         cls, source: Tensor, known: Tensor, side: int, share: Tensor | None, generator: torch.Generator
-    ) -> _Pieces:
+    ) -> Pieces:
         """See `peel`."""
         channels, height, width = source.shape
         whole = F.max_pool2d((~known).float()[None], side, stride=1)[0].flatten() == 0
@@ -123,7 +123,7 @@ class _Pieces:
 def _lay(
     image: Tensor,
     hole: Tensor,
-    pieces: _Pieces,
+    pieces: Pieces,
     depth: float | None,
     periodic: Periodic,
     generator: torch.Generator,
