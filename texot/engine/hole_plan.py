@@ -11,7 +11,7 @@ from texot.images.pyramid import Periodic
 
 LEAST_HOLE = 8  # pixels across the hole that the coarsest scale keeps
 LEAST_PATCH = 2
-COARSEST = 0.5  # share of the usual steps, where the first fill is good
+COARSEST, LAID_COARSEST = 0.3, 0.5  # shares of the usual steps
 LAID_ROBUSTNESS = 0.6
 SLICED_WEIGHT = 1.5
 RATE = 0.5  # of Adam's usual step: every stage starts near its end, and larger ones blur that
@@ -73,8 +73,8 @@ def hole_plan(
     for scale in reversed(range(len(counts))):
         steps = effort.n_steps(max(counts[scale], 1), max(counts[0], 1))
         share = FINEST if scale == 0 < len(counts) - 1 else 1.0
-        if laid and scale == len(counts) - 1 > 0:  # it joins soon, and then drifts away from what is known
-            share = COARSEST
+        if scale == len(counts) - 1 > 0:  # it joins soon, and then drifts away from what is known
+            share = LAID_COARSEST if laid else COARSEST
         steps = n_iter or max(1, round(share * steps))
         terms = tuple(term for k in range(scale, len(counts)) for term in terms_at(k))
         stages.append(Stage(scale, steps, terms, tuple(k for k in (scale, scale + 1) if k < len(counts))))

@@ -33,6 +33,7 @@ _PATCH = 8  # pixels of the patches that tell where it does, and of those that j
 _QUERIES, _NEAREST = 1024, 3  # patches that vote for offsets, and votes of each
 _RING, _RING_OFFSETS = 256, 2**14  # pixels around the hole, and offsets, that are compared
 _SEEN = 0.15  # share of those pixels that an offset must reach
+_UNSEEN = 0.05  # for those it does not reach, in the texture's variance
 _CHOICE = 3  # offsets that every pixel has at least
 _DRAWS = 64
 _FAR = 0.02  # for what is 1/e as near, in the texture's variance
@@ -40,7 +41,7 @@ _FORBIDDEN = 1e3
 _SWEEPS, _POLISH = 6, 6
 _ATTEMPTS = 7  # the first without given places
 _CORE = 1  # pixels around such a place that are given
-_MISSING = 0.3  # weight of the sliced distance beside that of single patches
+_MISSING = 0.4  # weight of the sliced distance beside that of single patches
 _JUDGED, _FILTERS = 1024, 64
 
 
@@ -231,7 +232,8 @@ def _suiting(part: _Part, texture: _Texture, n: int, generator: torch.Generator)
         row, column, allowed = texture.places(y + some[:, :1], x + some[:, 1:])
         differ = ((texture.values[:, row, column] - wanted[:, None]) ** 2).sum(0) * allowed
         count = allowed.sum(1)
-        costs.append(torch.where(count >= _SEEN * len(y), differ.sum(1) / count.clamp_min(1), torch.inf))
+        mean = differ.sum(1) / count.clamp_min(1) + _UNSEEN * texture.variance * (1 - count / len(y))
+        costs.append(torch.where(count >= _SEEN * len(y), mean, torch.inf))
     cost = torch.cat(costs)
     found: list[tuple[int, int]] = []
     while len(found) < n and bool(cost.min() < torch.inf):
