@@ -25,8 +25,8 @@ from texot.images.peel import Pieces
 from texot.images.pyramid import Periodic
 from texot.transport.sliced import sliced_distance
 
-_MOST_OFFSETS, _LEAST_OFFSETS = 72, 16
-_MOST_COSTS = 2**25  # of pairs of offsets at all pixels together
+_MOST_OFFSETS, _LEAST_OFFSETS = 72, 40
+_MOST_COSTS = 2**22  # of pairs of offsets at all pixels together
 _REPEATS = 0.6  # share of the offsets at which the texture repeats itself
 _APART = 0.08  # of the larger side: less is no repetition
 _PATCH = 8  # pixels of the patches that tell where it does, and of those that judge
@@ -38,7 +38,7 @@ _CHOICE = 3  # offsets that every pixel has at least
 _DRAWS = 64
 _FAR = 0.02  # for what is 1/e as near, in the texture's variance
 _FORBIDDEN = 1e3
-_SWEEPS, _POLISH = 6, 6
+_SWEEPS, _POLISH = 4, 4
 _ATTEMPTS = 7  # the first without given places
 _CORE = 1  # pixels around such a place that are given
 _MISSING = 0.4  # weight of the sliced distance beside that of single patches
@@ -380,7 +380,7 @@ class _Costs:
                     others = (m.select(axis, before) for k, m in enumerate(messages) if k != opposite)
                     belief = own.select(axis, before) + sum(others)
                     pairs = self.pairs.select(axis, before) + self.pairs.select(axis, line)
-                    found = (belief[:, :, None] + pairs).amin(1)
+                    found = (belief[:, None] + pairs).amin(2)
                     messages[to].select(axis, line).copy_(found - found.amin(1, keepdim=True))
 
     def _polished(self, labels: Tensor, own: Tensor) -> Tensor:
