@@ -39,9 +39,9 @@ _DRAWS = 64
 _FAR = 0.02  # for what is 1/e as near, in the texture's variance
 _FORBIDDEN = 1e3
 _SWEEPS, _POLISH = 4, 4
-_ATTEMPTS = 7  # the first without given places
+_ATTEMPTS = 9  # the first without given places
 _CORE = 1  # pixels around such a place that are given
-_MISSING = 0.4  # weight of the sliced distance beside that of single patches
+_MISSING = 1.0  # weight of the sliced distance beside that of single patches
 _JUDGED, _FILTERS = 1024, 64
 
 
