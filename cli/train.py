@@ -95,10 +95,11 @@ def duration(value: str) -> float:
 )
 @click.option(
     "--feature-transport",
-    type=click.Choice(["sliced", "semi-dual"]),
-    default="sliced",
+    type=click.Choice(["auto", "sliced", "semi-dual", "both"]),
+    default="auto",
     show_default=True,
-    help="How they are compared: along random directions, or as Algorithm 2 compares patches.",
+    help="How they are compared: along random directions, as Algorithm 2 compares patches, or deep ones in "
+    "both ways; auto: both where the exemplar's features are large.",
 )
 @click.option(
     "--n-scales", metavar="N", type=whole(1, 100), help="Scales of the network, each half the size."

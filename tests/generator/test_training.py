@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from command_line import environment
 from PIL import Image
 from textures import clouds, noise, photograph
@@ -375,8 +376,8 @@ def test_training_on_squeezenet_features() -> None:
     trainer = Trainer(photograph(64, 64), steps=4, n_scales=1, features="squeezenet")
     for _ in trainer:
         pass
-    assert trainer.terms.deep is not None
-    assert trainer.terms.deep.last > 0
+    assert trainer.terms.deep
+    assert all(term.last > 0 for term in trainer.terms.deep)
     facts = trainer.generator(with_gap=False).facts
     assert facts["features"] == "squeezenet"
     assert facts["deep_features"]
@@ -408,8 +409,8 @@ def test_training_on_the_features_of_a_vgg_file(tmp_path: Path, transport: str) 
     )
     for _ in trainer:
         pass
-    assert trainer.terms.deep is not None
-    assert trainer.terms.deep.last > 0
+    assert trainer.terms.deep
+    assert all(term.last > 0 for term in trainer.terms.deep)
     del stored["features.0.bias"]
     torch.save(stored, path)
     with pytest.raises(TexotError, match="not EfficientNet-Lite0's weights"):
@@ -419,13 +420,17 @@ def test_training_on_the_features_of_a_vgg_file(tmp_path: Path, transport: str) 
 SEMI_DUAL = {"n_scales": 1, "features": "efficientnet-lite0", "feature_transport": "semi-dual"}
 
 
-def test_semi_dual_features_are_resumed_with_their_potentials(tmp_path: Any) -> None:
-    exemplar, options = photograph(64, 48), {**SEMI_DUAL, "steps": 6, "backend": "tiled"}
+@pytest.mark.parametrize(("transport", "kinds"), [("semi-dual", [DualTerm]), ("both", [DualTerm, DeepTerm])])
+def test_semi_dual_features_are_resumed_with_their_potentials(
+    tmp_path: Any, transport: str, kinds: list[type]
+) -> None:
+    exemplar = photograph(64, 48)
+    options = {**SEMI_DUAL, "feature_transport": transport, "steps": 6, "backend": "tiled"}
     whole = Trainer(exemplar, **options)
     for state in whole:
         if state.total_step == 3:
             save_checkpoint(whole.checkpoint(), tmp_path / "c")
-    assert isinstance(whole.terms.deep, DualTerm)
+    assert [type(term) for term in whole.terms.deep] == kinds
     assert all(float(psi.std()) > 0 for psi in whole.terms.potentials)
     again = Trainer(exemplar, resume=load_checkpoint(tmp_path / "c"), **options)
     for _ in again:
@@ -434,7 +439,29 @@ def test_semi_dual_features_are_resumed_with_their_potentials(tmp_path: Any) -> 
         assert torch.equal(one, other)
     for name, tensor in whole.network.state_dict().items():
         assert torch.equal(tensor, again.network.state_dict()[name]), name
-    assert whole.generator(with_gap=False).facts["feature_transport"] == "semi-dual"
+    assert whole.generator(with_gap=False).facts["feature_transport"] == transport
+
+
+def test_large_features_are_transported_small_ones_only_sliced() -> None:
+    blobs, grain = clouds(3, 64, 64), noise(3, 64, 64)
+    large = F.interpolate(blobs[None], scale_factor=2, mode="bilinear")[0]
+    for exemplar, transport in ((large, "both"), (grain, None)):
+        trainer = Trainer(exemplar, steps=1, n_scales=1, features="efficientnet-lite0")
+        assert trainer.options.get("feature_transport") == transport
+        same = Trainer(exemplar, steps=1, n_scales=1, features="none")
+        assert "feature_transport" not in same.options
+    two = Trainer([large, blobs], steps=1, n_scales=1, features="efficientnet-lite0")
+    assert "feature_transport" not in two.options
+
+
+def test_beside_sliced_features_only_deep_layers_are_transported() -> None:
+    trainer = Trainer(photograph(64, 64), **{**SEMI_DUAL, "feature_transport": "both"}, steps=1)
+    trainer._prepare(torch.Generator().manual_seed(0))
+    dual, sliced = trainer.terms.deep
+    assert isinstance(dual, DualTerm)
+    assert isinstance(sliced, DeepTerm)
+    assert list(dual.term.terms) == ["e4", "e5", "e6"]
+    assert list(sliced.layers) == ["stem", "e1", "e2", "e3", "e4", "e5", "e6"]
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "squeezenet"])
@@ -467,7 +494,7 @@ def test_semi_dual_features_are_of_one_exemplar() -> None:
     two = [clouds(3, 32, 32), clouds(3, 32, 32, seed=1)]
     with pytest.raises(InputError, match="semi-dual is for one exemplar"):
         Trainer(two, steps=1, features="none", feature_transport="semi-dual")
-    with pytest.raises(InputError, match="feature_transport must be one of sliced, semi-dual"):
+    with pytest.raises(InputError, match="feature_transport must be one of auto, sliced, semi-dual, both"):
         Trainer(two[0], steps=1, feature_transport="dual")
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from textures import clouds, noise, photograph
 
-from texot.images.autocorrelation import autocorrelation, regularity
+from texot.images.autocorrelation import autocorrelation, correlation_length, regularity
 from texot.images.pyramid import downsample_known
 
 
@@ -63,3 +63,28 @@ def test_regularity_of_samples(name: str, low: float, high: float) -> None:
     while image.shape[1] > 96:
         image, _ = downsample_known(image)
     assert low < regularity(image) < high
+
+
+def test_the_correlation_length_of_squares_is_theirs() -> None:
+    """Squares of side s, each of its own level: r(x, y) = (1 - |x| / s) (1 - |y| / s) over many draws."""
+    for side in (4, 8):
+        squares = noise(1, 256 // side, 256 // side).repeat_interleave(side, 1).repeat_interleave(side, 2)
+        # along an axis r falls to a fifth at .8 s, along a diagonal at .78 s
+        assert correlation_length(squares) == pytest.approx(0.79 * side, rel=0.12)
+
+
+def test_the_correlation_length_grows_with_the_image_and_not_with_its_contrast() -> None:
+    small = clouds(1, 128, 128)
+    large = torch.nn.functional.interpolate(small[None], scale_factor=2, mode="bilinear")[0]
+    assert correlation_length(large) == pytest.approx(2 * correlation_length(small), rel=0.15)
+    assert correlation_length(0.1 + 0.3 * small) == pytest.approx(correlation_length(small), rel=1e-3)
+    assert correlation_length(noise(1, 64, 64)) < 1.5
+    assert correlation_length(torch.full((1, 32, 32), 0.5)) == 0
+
+
+def test_the_correlation_length_leaves_out_unknown_pixels() -> None:
+    image, known = clouds(1, 96, 96), torch.ones(96, 96, dtype=torch.bool)
+    known[:, 64:] = False
+    within = correlation_length(image[:, :, :64])
+    image[:, :, 64:] = torch.nan
+    assert correlation_length(image, known) == pytest.approx(within, rel=0.2)

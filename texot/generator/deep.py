@@ -15,11 +15,15 @@ from torch import Tensor
 
 from texot.engine.options import check_choice
 from texot.errors import InputError
+from texot.files.exemplar import Exemplar
 from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
+from texot.images.autocorrelation import correlation_length
 from texot.images.pyramid import Periodic, surround
 
-TRANSPORTS = ("sliced", "semi-dual")
+TRANSPORTS = ("sliced", "semi-dual", "both")
 _VGG_LAYERS = ("relu2_1", "relu3_1", "relu4_1")
+_LARGE = 6.0  # pixels of correlation from which features are large
+_MOST_SIDE = 1024  # of what tells
 _MARGIN = 16  # pixels around an image that the network sees beside it
 
 
@@ -71,6 +75,15 @@ def find_network(features: str, transport: str = "sliced") -> DeepNetwork | None
         return None
     found = None if features in ("auto", "efficientnet-lite0") else vgg19(path)
     return replace(found or efficientnet_lite0(path), transport=transport)
+
+
+def suitable_transport(exemplar: Exemplar) -> str:
+    """What suits an exemplar: "both" where it has large features, by `correlation_length`, else "sliced"."""
+    side = min(_MOST_SIDE, *exemplar.size)
+    top, left = ((n - side) // 2 for n in exemplar.size)
+    part = (..., slice(top, top + side), slice(left, left + side))
+    mask = None if exemplar.mask is None else exemplar.mask[part]
+    return "both" if correlation_length(exemplar.pixels[part], mask) >= _LARGE else "sliced"
 
 
 def efficientnet_lite0(path: Path) -> DeepNetwork:

@@ -17,6 +17,7 @@ from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
 from texot.images.pyramid import downsample_known, upsample
 
 _SLICED, _SLICED_BIG, _DEEP = 3.0, 0.75, 10.0  # weights of the sliced terms
+_COARSE_CELLS = 8  # pixels from which cells of deep features are transported beside sliced ones
 
 
 class TrainingTerms:
@@ -50,7 +51,7 @@ class TrainingTerms:
         self._patches: dict[TermPlan, list[PatchTerm]] = {}
         self._sliced: list[WhitenedTerm | BlendedSlices] = []
         deep: list[DeepTerm | None] = []
-        self.deep: DeepTerm | DualTerm | BlendedFeatures | None = None
+        self.deep: list[DeepTerm | DualTerm | BlendedFeatures] = []
         for number, source in enumerate(sources):
             scales = _scales(source, plan.n_scales, device)
             if isinstance(network, TextureNetwork):
@@ -64,27 +65,27 @@ class TrainingTerms:
             sliced = [] if plan.published else [_whitened(plan, term) for term in terms]
             if deep_network is not None:
                 unit = float(sliced[0].variance)
-                if deep_network.transport == "semi-dual":
-                    self.deep = DualTerm.of(
-                        *scales[0], deep_network, unit=unit, share=_DEEP, generator=generator, backend=backend
-                    )
-                    continue
-                deep.append(DeepTerm.of(*scales[0], deep_network, unit=unit, share=_DEEP))
+                if deep_network.transport != "sliced":
+                    self.deep += _transported(scales[0], deep_network, unit, generator, backend)
+                if deep_network.transport != "semi-dual":
+                    deep.append(DeepTerm.of(*scales[0], deep_network, unit=unit, share=_DEEP))
             blend = self.blend
             self._sliced += sliced if blend is None else [BlendedSlices.of(t, blend, number) for t in sliced]
         self.all = [term for terms in self._patches.values() for term in terms]
-        if deep:
-            self.deep = deep[0] if self.blend is None else BlendedFeatures.of(deep, self.blend)
+        if self.blend is None:
+            self.deep += [term for term in deep if term is not None]
+        elif deep:
+            blended = BlendedFeatures.of(deep, self.blend)
+            self.deep += [] if blended is None else [blended]
 
     @property
     def potentials(self) -> list[Tensor]:
         """Those that are no transport term's of the loop, which keeps their own."""
-        return self.deep.potentials if isinstance(self.deep, DualTerm) else []
+        return [psi for term in self.deep if isinstance(term, DualTerm) for psi in term.potentials]
 
     def sliced_value(self) -> float:
         """The sum of the sliced terms at the last step that had them."""
-        deep = 0.0 if self.deep is None else self.deep.last
-        return deep + sum(term.last for term in self._sliced)
+        return sum(term.last for term in [*self.deep, *self._sliced])
 
     def patches(self, stage: Stage) -> list[PatchTerm]:
         """The transport terms of a stage."""
@@ -93,7 +94,7 @@ class TrainingTerms:
     def sliced(self, stage: Stage) -> list[SlicedTerm]:
         """The sliced terms of a stage: deep features count at full resolution only."""
         found: list[SlicedTerm] = [term for term in self._sliced if term.scale in stage.sliced]
-        return [*found, self.deep] if stage.scale == 0 and self.deep is not None else found
+        return [*found, *self.deep] if stage.scale == 0 else found
 
 
 def _scales(source: Exemplar, n_scales: int, device: torch.device) -> list[tuple[Tensor, Tensor | None]]:
@@ -102,6 +103,26 @@ def _scales(source: Exemplar, n_scales: int, device: torch.device) -> list[tuple
     for _ in range(1, n_scales):
         scales.append(downsample_known(*scales[-1]))
     return scales
+
+
+def _transported(
+    finest: tuple[Tensor, Tensor | None],
+    network: DeepNetwork,
+    unit: float,
+    generator: torch.Generator,
+    backend: str,
+) -> list[DualTerm]:
+    """The semi-dual term on deep features, if the exemplar is large enough for one."""
+    term = DualTerm.of(
+        *finest,
+        network,
+        unit=unit,
+        share=_DEEP,
+        least_stride=1 if network.transport == "semi-dual" else _COARSE_CELLS,
+        generator=generator,
+        backend=backend,
+    )
+    return [] if term is None else [term]
 
 
 def _whitened(plan: Plan, term: PatchTerm) -> WhitenedTerm:

@@ -151,7 +151,7 @@ class DeepTerm(SlicedTerm):
 
 @dataclass
 class DualTerm(SlicedTerm):
-    """Semi-dual transport of a network's features, in the place of their sliced distance.
+    """Semi-dual transport of a network's features, in the place of their sliced distance or beside it.
 
     Attributes:
         term: transport at every layer.
@@ -176,12 +176,14 @@ class DualTerm(SlicedTerm):
         *,
         unit: float,
         share: float,
+        least_stride: int = 1,
         generator: torch.Generator,
         backend: str,
     ) -> DualTerm | None:
         """As `DeepTerm.of`, which says what is None.
 
         Args:
+            least_stride: pixels between the cells of the finest layer that is transported.
             generator: of the draws of targets.
             backend: see `texot.kernels.laguerre_cells`.
         """
@@ -191,7 +193,7 @@ class DualTerm(SlicedTerm):
             exemplar,
             known,
             network,
-            tuple(network.strides),
+            tuple(name for name, stride in network.strides.items() if stride >= least_stride),
             unit=unit,
             max_cells=_MOST_TARGETS,
             generator=generator,

