@@ -11,6 +11,7 @@ from textures import clouds, noise, photograph
 from torch import Tensor
 
 import texot
+from texot.errors import InputError
 from texot.evaluation import layout_share
 from texot.images.patches import extract_patches
 from texot.images.pyramid import downsample, gaussian_kernel
@@ -463,3 +464,11 @@ def test_a_run_stopped_near_its_end_has_the_last_step_too() -> None:
     assert float((stopped - last).square().mean()) < 0.7 * float((state.image - last).square().mean())
     coarse = next(state for state, _ in states if state.scale > 0)
     assert torch.equal(coarse.result().image, coarse.image)
+
+
+def test_memory_of_deep_features_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    exemplar, pages = clouds(3, 32, 32), {"SC_PHYS_PAGES": 25000, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr("os.sysconf", lambda name: pages[name])
+    iter_synthesis(exemplar, "512x512")
+    with pytest.raises(InputError, match="GiB of memory"):
+        iter_synthesis(exemplar, "512x512", features="squeezenet")

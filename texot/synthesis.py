@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from texot._version import __version__
-from texot.engine.feature_term import FeatureTerm
+from texot.engine.feature_term import BYTES_A_PIXEL, FeatureTerm
 from texot.engine.isolation import own_modes, stepwise
 from texot.engine.objective import SlicedTerm
 from texot.engine.optimise import Job, LossRecord, Pixels, State, Synthesis, optimise
@@ -161,7 +161,8 @@ def iter_synthesis(
     }
     network = _find_features(features, preset, source)
     target_device = resolve_device(device)
-    check_memory(source.pixels.shape[0], source.size, (width, height))
+    deep = 0 if network is None else BYTES_A_PIXEL
+    check_memory(source.pixels.shape[0], source.size, (width, height), more=deep)
     start = None if isinstance(init, str) and init == "noise" else _start_image(read_exemplar(init), source)
     if start is not None and novelty is not None:
         raise InputError("novelty chooses a first layout, and init is one: give one of the two")

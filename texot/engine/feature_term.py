@@ -27,6 +27,7 @@ from texot.engine.plan import SEARCH_DIM
 from texot.images.pyramid import Periodic
 from texot.transport.measure import PatchMeasure
 
+BYTES_A_PIXEL = 600  # of an image, for activations and their gradients: SqueezeNet as measured
 _OPEN: Periodic = (False, False)
 _LEAST_DEVIATION = 0.2  # of a channel, as a share of their mean
 _LEAST_CELLS = 8

@@ -63,17 +63,18 @@ def check_backend(backend: str, device: torch.device, pixels: int, dimension: in
         raise InputError(str(error)) from error
 
 
-def check_memory(channels: int, exemplar: tuple[int, int], size: tuple[int, int]) -> None:
+def check_memory(channels: int, exemplar: tuple[int, int], size: tuple[int, int], *, more: int = 0) -> None:
     """Refuse what cannot fit this machine: image, gradient, two averages, patches and copies on the way.
 
     Args:
         channels: of the images.
         exemplar, size: of the exemplar and of the result, in pixels.
+        more: bytes that a pixel of the result takes beside.
 
     Raises:
         InputError: it would take more than there is.
     """
-    need = 4 * channels * (10 * size[0] * size[1] + 5 * exemplar[0] * exemplar[1])
+    need = 4 * channels * (10 * size[0] * size[1] + 5 * exemplar[0] * exemplar[1]) + more * size[0] * size[1]
     try:
         have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # not told on this system
