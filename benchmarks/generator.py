@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 import click
+import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
@@ -38,6 +39,8 @@ from texot import evaluation
 from texot.evaluation.inputs import OPEN, TORUS
 from texot.files.exemplar import read_exemplar
 from texot.files.write import to_pil, write_image
+from texot.images.autocorrelation import autocorrelation
+from texot.images.masks import details
 
 METHODS = ("algorithm 1", "algorithm 2", "algorithm 2, no features", "paper preset")
 FIGURES = (
@@ -46,6 +49,7 @@ FIGURES = (
     ("gram", "deep Gram", 2),
     ("spectrum_db", "spectrum dB", 2),
     ("lattice_db", "lattice dB", 2),
+    ("peak", "peak", 3),
     ("oddness", "oddness", 2),
     ("mean_percent", "mean %", 1),
     ("deviation_percent", "deviation %", 1),
@@ -53,14 +57,17 @@ FIGURES = (
     ("train_seconds", "training s", 0),
     ("seconds", "making s", 1),
 )
+LAGS = (2, 4, 8)
 COLUMNS = ("sample", "side", "method", "seed", *(name for name, _, _ in FIGURES))
 LEGEND = """\
 4x4 (mean over scales) and 8x8: exact patch distance to the exemplar, relative to that of the reference, an
 unseen part of the photograph; deep Gram too. Lower is better, 1 is as like as another part. Spectrum: rms
-difference of radial spectra; lattice: rise of a weave of 2, 4 or 8 pixels. Mean, deviation: worst channel's
-relative error. Copied: share of 12x12 patches that are coherent copies. Training once, then making one 2x
-texture, start to exit. The quarters of rust and stonewall repeat each other: their reference is no unseen
-part, and what is relative to it says only which method is nearer."""
+difference of radial spectra; lattice: rise of a weave of 2, 4 or 8 pixels; peak: how much more the
+autocorrelation of details stands out at lags of 2, 4 or 8 pixels (the network's scales) than the exemplar's,
+on 1024x1024 px of a generator. Mean, deviation: worst channel's relative error. Copied: share of 12x12
+patches that are coherent copies. Training once, then making one 2x texture, start to exit. The quarters of
+rust and stonewall repeat each other: their reference is no unseen part, and what is relative to it says only
+which method is nearer. A method that this commit was not measured with names the last that was."""
 
 
 def pair(sample: str, side: int) -> tuple[Tensor, Tensor]:
@@ -100,6 +107,22 @@ def figures(image: Tensor, exemplar: Tensor, reference: Tensor) -> dict[str, flo
     }
 
 
+def peak(image: Tensor, exemplar: Tensor) -> float:
+    """The largest rise of the autocorrelation of details at lags of 2, 4, 8 px, less the exemplar's there."""
+
+    def rises(pixels: Tensor) -> Tensor:
+        found = autocorrelation(details(pixels))
+        return torch.stack(
+            [
+                line[lag] - (line[lag - 1] + line[lag + 1]) / 2
+                for line in (found[0], found[:, 0])
+                for lag in LAGS
+            ]
+        )
+
+    return float((rises(image) - rises(exemplar)).max())
+
+
 def measure(method: str, exemplar: Tensor, folder: Path, seed: int, threads: int | None) -> dict[str, float]:
     """Make `result.png` in a folder; its seconds."""
     source, result, model = folder / "exemplar.png", folder / "result.png", folder / "model.safetensors"
@@ -114,6 +137,8 @@ def measure(method: str, exemplar: Tensor, folder: Path, seed: int, threads: int
     }
     trained = run_texot("train", source, "-o", model, "--seed", seed, *kinds[method], threads=threads)
     made = run_texot("sample", model, "-o", result, "--size", "2x", "--seed", seed, threads=threads)
+    wide = folder / "wide.png"
+    run_texot("sample", model, "-o", wide, "--size", "1024x1024", "--seed", seed + 1, threads=threads)
     return {"train_seconds": trained.seconds, "seconds": made.seconds}
 
 
@@ -158,6 +183,8 @@ def main(
                     folder = Path(temporary)
                     times = measure(method, exemplar, folder, seed, threads)
                     image = read_exemplar(folder / "result.png").pixels
+                    wide = folder / "wide.png"
+                    times["peak"] = peak(read_exemplar(wide).pixels if wide.exists() else image, exemplar)
                     if keep:
                         keep.mkdir(parents=True, exist_ok=True)
                         name = f"{sample}-{side}-{method.replace(' ', '_')}"
@@ -165,13 +192,16 @@ def main(
                         write_image(exemplar, keep / f"{sample}-{side}.png", mode=mode_of(exemplar))
                 row = table.add({**where, **key, **times, **figures(image, exemplar, reference)})
                 click.echo(" ".join(f"{name} {row[name]}" for name in COLUMNS), err=True)
-    shown: list[Row] = table.find(commit=where["commit"], side=side, seed=seed)
+    last = {(row["sample"], row["method"]): row for row in table.find(side=side, seed=seed)}
+    here = {row["sample"] for row in last.values() if row["commit"] == where["commit"]}
+    shown: list[Row] = [row for row in last.values() if row["sample"] in here]
     shown.sort(key=lambda row: (row["sample"], METHODS.index(row["method"])))
     headings = ["sample", "method", *(heading for _, heading, _ in FIGURES)]
-    lines = [
-        [row["sample"], row["method"], *(f"{float(row[name]):.{digits}f}" for name, _, digits in FIGURES)]
-        for row in shown
-    ]
+    lines = []
+    for row in shown:
+        of = "" if row["commit"] == where["commit"] else f" ({row['commit']})"
+        cells = (f"{float(row[name]):.{digits}f}" if row[name] else "" for name, _, digits in FIGURES)
+        lines.append([row["sample"], row["method"] + of, *cells])
     title = f"The generator on {side}x{side} px exemplars"
     write_page(RESULTS / f"generator_{side}.md", title, where, [*markdown(headings, lines), "", LEGEND])
 
