@@ -30,6 +30,7 @@ _MOST_COSTS = 2**22  # of pairs of offsets at all pixels together
 _REPEATS = 0.6  # share of the offsets at which the texture repeats itself
 _APART = 0.08  # of the larger side: less is no repetition
 _PATCH = 8  # pixels of the patches that tell where it does, and of those that judge
+_MOST_PIXELS = 2**20  # of a texture that is searched for them
 _QUERIES, _NEAREST = 1024, 3  # patches that vote for offsets, and votes of each
 _RING, _RING_OFFSETS = 256, 2**14  # pixels around the hole, and offsets, that are compared
 _SEEN = 0.15  # share of those pixels that an offset must reach
@@ -87,6 +88,7 @@ def shift_map(
     if costs is None:
         return None
     y, x = costs.places
+    judge = _Judge.of(patches, shares, generator)
     best, least = None, torch.inf
     for attempt in range(_ATTEMPTS):
         own = costs.own if attempt == 0 else _given(costs.own, part.hole, piece, generator)
@@ -96,7 +98,7 @@ def shift_map(
         result[:, part.rows[:, None], part.columns] = torch.where(
             part.hole, texture.values[:, rows, columns], part.values
         )
-        loss = _loss(result, hole.cpu(), patches, periodic, generator)
+        loss = judge.loss(result, hole.cpu(), periodic)
         if best is None or loss < least:
             best, least = (result, texture.counts(rows[part.hole], columns[part.hole])), loss
     assert best is not None
@@ -127,7 +129,7 @@ class _Texture:
     def counts(self, y: Tensor, x: Tensor) -> Tensor:
         """(h, w): how often pixels are named."""
         found = torch.zeros(self.known.shape, dtype=torch.float32)
-        return found.index_put_((y, x), torch.ones(len(y)), accumulate=True)
+        return found.index_put_((y, x), torch.ones(len(y), dtype=torch.float32), accumulate=True)
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,8 @@ def _after_longest_gap(there: Tensor) -> int:
 def _repeats(texture: _Texture, patches: Pieces, n: int, generator: torch.Generator) -> list[tuple[int, int]]:
     """Up to n offsets (y, x) at which most of a texture's patches have one of their nearest."""
     height, width = texture.known.shape
+    if height * width > _MOST_PIXELS:
+        return []
     apart = max(4, round(_APART * max(height, width)))
     queries = torch.randperm(len(patches.rows), generator=generator)[:_QUERIES].sort().values
     votes = torch.zeros(2 * height + 1, 2 * width + 1, dtype=torch.float32)
@@ -203,7 +207,7 @@ def _repeats(texture: _Texture, patches: Pieces, n: int, generator: torch.Genera
         y, x = (d.gather(1, nearest.indices)[nearest.values < torch.inf] for d in (dy, dx))
         for sign in (1, -1):
             place = height + sign * y, width + sign * x
-            votes.index_put_(place, torch.ones(len(y)), accumulate=True)
+            votes.index_put_(place, torch.ones(len(y), dtype=torch.float32), accumulate=True)
     kernel = votes.new_tensor([1.0, 2.0, 1.0]) / 4
     smooth = F.conv2d(votes[None, None], (kernel[:, None] * kernel)[None, None], padding=1)[0, 0]
     peak = (smooth == F.max_pool2d(smooth[None], 3, 1, 1)[0]) & (smooth > 0)
@@ -218,16 +222,15 @@ def _suiting(part: _Part, texture: _Texture, n: int, generator: torch.Generator)
     ring = ring[torch.randperm(len(ring), generator=generator)[:_RING].sort().values]
     wanted = part.values[:, ring[:, 0], ring[:, 1]]
     y, x = ring[:, 0] + part.top, ring[:, 1] + part.left
-    spans = [
-        torch.arange(-start - size, n_source - start)
-        for start, size, n_source in zip(
-            (part.top, part.left), part.hole.shape, texture.known.shape, strict=True
-        )
-    ]
-    offsets = torch.cartesian_prod(*spans)
+    first = torch.tensor([-part.top - part.hole.shape[0], -part.left - part.hole.shape[1]])
+    n_rows, n_columns = (a + b for a, b in zip(part.hole.shape, texture.known.shape, strict=True))
+    total = n_rows * n_columns
+    if total > _RING_OFFSETS:
+        draw = torch.randint(total, (_RING_OFFSETS,), generator=generator)
+    else:
+        draw = torch.arange(total)
+    offsets, costs = first + torch.stack([draw // n_columns, draw % n_columns], 1), []
     offsets = offsets[(offsets != 0).any(1)]
-    draw = torch.randperm(len(offsets), generator=generator)[:_RING_OFFSETS].sort().values
-    offsets, costs = offsets[draw], []
     for some in torch.split(offsets, 2048):
         row, column, allowed = texture.places(y + some[:, :1], x + some[:, 1:])
         differ = ((texture.values[:, row, column] - wanted[:, None]) ** 2).sum(0) * allowed
@@ -255,7 +258,7 @@ def _covering(
     there = texture.known.nonzero()
 
     def reached(chosen: list[tuple[int, int]]) -> Tensor:
-        count = torch.zeros(part.hole.shape)
+        count = torch.zeros(part.hole.shape, dtype=torch.float32)
         for dy, dx in chosen:
             count += texture.places(y + dy, x + dx)[2]
         return count
@@ -298,20 +301,38 @@ def _given(own: Tensor, hole: Tensor, apart: int, generator: torch.Generator) ->
     return found
 
 
-def _loss(
-    image: Tensor, hole: Tensor, patches: Pieces, periodic: Periodic, generator: torch.Generator
-) -> float:
-    """How far the patches that touch a hole are from those of the texture, in its variance and pixel."""
-    everywhere = extract_patches(image, _PATCH, periodic=periodic)
-    touched = extract_patches(hole[None].to(image), _PATCH, periodic=periodic).amax(1) > 0
-    x = everywhere[touched]
-    x = x[torch.randperm(len(x), generator=generator)[:_JUDGED]]
-    y = patches.values
-    nearest = (patches.squares.sum(1) - 2 * x @ y.T).amin(1) + (x**2).sum(1)
-    draws = y[torch.randint(len(y), (len(x),), generator=generator)]
-    filters = F.normalize(torch.randn(x.shape[1], _FILTERS, generator=generator, dtype=torch.float32), dim=0)
-    missing = float(sliced_distance(x, draws, filters)) * x.shape[1]
-    return (float(nearest.mean()) + _MISSING * missing) / patches.variance / _PATCH**2
+@dataclass(frozen=True)
+class _Judge:
+    """Compares fills.
+
+    Attributes:
+        patches: of the texture.
+        wanted: (n,) indices of them, drawn by their shares.
+        filters: (d, k) of the sliced distance.
+    """
+
+    patches: Pieces
+    wanted: Tensor
+    filters: Tensor
+
+    @classmethod
+    def of(cls, patches: Pieces, share: Tensor | None, generator: torch.Generator) -> _Judge:
+        """Patches count by their shares (h, w) of mass."""
+        weight = torch.ones(len(patches.rows), dtype=torch.float32)
+        if share is not None:
+            weight = share[patches.rows + _PATCH // 2, patches.columns + _PATCH // 2] + 1e-6
+        wanted = torch.multinomial(weight, _JUDGED, replacement=True, generator=generator)
+        filters = torch.randn(patches.values.shape[1], _FILTERS, generator=generator, dtype=torch.float32)
+        return cls(patches, wanted, F.normalize(filters, dim=0))
+
+    def loss(self, image: Tensor, hole: Tensor, periodic: Periodic) -> float:
+        """How far patches that touch a hole are from those wanted, in the texture's variance and pixel."""
+        touched = extract_patches(hole[None].to(image), _PATCH, periodic=periodic).amax(1) > 0
+        x, y = extract_patches(image, _PATCH, periodic=periodic)[touched], self.patches.values
+        some = x[torch.linspace(0, len(x) - 1, _JUDGED).round().long()]
+        nearest = (self.patches.squares.sum(1) - 2 * some @ y.T).amin(1) + (some**2).sum(1)
+        missing = float(sliced_distance(some, y[self.wanted], self.filters)) * x.shape[1]
+        return (float(nearest.mean()) + _MISSING * missing) / self.patches.variance / _PATCH**2
 
 
 @dataclass(frozen=True)
@@ -342,7 +363,7 @@ class _Costs:
         copies = texture.values[:, y, x].transpose(0, 1) / texture.variance**0.5
         copies[0] = part.values / texture.variance**0.5
         n, (h, w) = len(copies), part.hole.shape
-        pairs = torch.empty(n, n, h, w)
+        pairs = torch.empty(n, n, h, w, dtype=torch.float32)
         for label in range(n):
             both = (allowed & allowed[label]).float()[None]
             differ = ((copies - copies[label]) ** 2).sum(1)[None] * both
