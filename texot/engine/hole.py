@@ -24,6 +24,7 @@ from texot.engine.terms import Terms
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar
 from texot.files.original import Original
+from texot.images.autocorrelation import correlation_length, regularity
 from texot.images.masks import (
     Box,
     around,
@@ -47,6 +48,8 @@ LEAST_TRUST = 0.1
 PIECE, PIECE_SHARE = 12, 1 / 4  # pieces of the first fill: so many pixels or of the texture, the larger
 LEAST_PIECE = 4
 EDGE, EDGE_PIECE = 3, 8  # pixels from a hole's edge that are laid anew at every scale, and of the pieces
+LARGE_FEATURES, LEAST_REGULAR = 3.0, 0.35  # pixels of the coarsest scale from which features are kept whole
+MOST_SEARCHED = 2**20  # pixels of a texture that is searched for pieces
 AROUND = 8  # pixels of the coarsest scale around what the first fill took that are likely as well
 LEAST_LIKELY = 0.002
 JOIN = (1, 3)  # pixels of the coarsest scale around what was laid anew that move too: before, and at last
@@ -297,7 +300,7 @@ class HoleFill:
         hole, (texture, usable) = self.holes[scale], self.target[scale]
         large = max(PIECE, round(PIECE_SHARE * min(texture.shape[1:])))
         across = largest_square(hole.cpu(), large)
-        if across >= LEAST_HOLE and largest_square(usable.cpu(), LEAST_HOLE) == LEAST_HOLE:
+        if across >= LEAST_HOLE and _structured(texture.cpu(), usable.cpu()):
             found = shift_map(
                 self.fixed[scale],
                 hole,
@@ -386,3 +389,12 @@ class HoleFill:
         """Patches at the edge see what is known: it spreads inwards from them (cf. Wexler et al. 2007)."""
         depth = distance(~hole.cpu(), TRUST_DEPTH * 4, periodic=self.periodic)
         return torch.exp(-depth / TRUST_DEPTH).clamp_min(LEAST_TRUST).to(hole.device)
+
+
+def _structured(texture: Tensor, usable: Tensor) -> bool:
+    """Whether a texture has features to keep whole, larger than a few pixels or in a pattern."""
+    if texture[0].numel() > MOST_SEARCHED or largest_square(usable, LEAST_HOLE) < LEAST_HOLE:
+        return False
+    return (
+        correlation_length(texture, usable) >= LARGE_FEATURES or regularity(texture, usable) >= LEAST_REGULAR
+    )

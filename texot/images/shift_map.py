@@ -30,7 +30,6 @@ _MOST_COSTS = 2**22  # of pairs of offsets at all pixels together
 _REPEATS = 0.6  # share of the offsets at which the texture repeats itself
 _APART = 0.08  # of the larger side: less is no repetition
 _PATCH = 8  # pixels of the patches that tell where it does, and of those that judge
-_MOST_PIXELS = 2**20  # of a texture that is searched for them
 _QUERIES, _NEAREST = 1024, 3  # patches that vote for offsets, and votes of each
 _RING, _RING_OFFSETS = 256, 2**14  # pixels around the hole, and offsets, that are compared
 _SEEN = 0.15  # share of those pixels that an offset must reach
@@ -63,7 +62,7 @@ def shift_map(
     Args:
         image: (C, H, W).
         hole: (H, W) bool, somewhere true and somewhere false.
-        source: (C, h, w) that is copied.
+        source: (C, h, w) that is copied; some hundred pixels a side, since all of it is compared.
         known: (h, w) bool, what may be copied of it; some square of 8x8 is.
         piece: pixels between places whose offset is given.
         share: (h, w) in [0, 1], or None: what has little costs more.
@@ -194,8 +193,6 @@ def _after_longest_gap(there: Tensor) -> int:
 def _repeats(texture: _Texture, patches: Pieces, n: int, generator: torch.Generator) -> list[tuple[int, int]]:
     """Up to n offsets (y, x) at which most of a texture's patches have one of their nearest."""
     height, width = texture.known.shape
-    if height * width > _MOST_PIXELS:
-        return []
     apart = max(4, round(_APART * max(height, width)))
     queries = torch.randperm(len(patches.rows), generator=generator)[:_QUERIES].sort().values
     votes = torch.zeros(2 * height + 1, 2 * width + 1, dtype=torch.float32)
