@@ -216,6 +216,7 @@ def draw(samples: list[str], side: int, folder: Path) -> None:
             with Image.open(folder / f"{name}.png") as image:
                 sheet.paste(image.convert("RGB"), (left, row * (2 * side + 8)))
                 left += image.width + gap
+    sheet = sheet.reduce(max(1, side // 128))
     sheet.save(RESULTS / f"generator_{side}.jpg", quality=88)
 
 

@@ -53,6 +53,16 @@ def test_each_side_is_continued_by_its_own_texture() -> None:
     assert float((inside[20:] < 0.5).float().mean()) > 0.9
 
 
+def test_bricks_are_continued_whole_and_in_their_courses() -> None:
+    rows, columns = torch.arange(128)[:, None], torch.arange(128)
+    joints = ((columns + 16 * (rows // 16 % 2)) % 32 < 4) | (rows % 16 < 4)
+    bricks = torch.where(joints, 0.2, 0.7)[None] + 0.1 * noise(1, 128, 128)
+    mask = square(128, 128, 40, 40, 48)
+    found = texot.inpaint(torch.where(mask > 0, 0.5, bricks), mask, quality="draft").image
+    inside = (found < 0.5)[0, 40:88, 40:88]
+    assert float((inside == joints[40:88, 40:88]).float().mean()) > 0.95
+
+
 def test_what_is_far_away_is_not_used() -> None:
     image = 0.3 * clouds(3, 64, 256)
     image[:, :, 160:] += 0.6
