@@ -141,6 +141,16 @@ def test_two_that_average_have_the_gradient_of_the_doubled_batch() -> None:
     assert equal(*(trainer.averaged().state_dict() for trainer in trainers))
 
 
+def test_potentials_of_deep_features_are_averaged_too() -> None:
+    options = {"n_scales": 1, "features": "efficientnet-lite0", "feature_transport": "both", "steps": 3}
+    trainers, _ = of_two_threads(photograph(64, 64), **options, backend="tiled", device="cpu")
+    mine, others = (trainer.terms.potentials for trainer in trainers)
+    assert mine
+    assert all(float(psi.std()) > 0 for psi in mine)
+    for one, other in zip(mine, others, strict=True):
+        assert torch.equal(one, other)
+
+
 @pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="no gloo")
 def test_torchrun_does_the_same(tmp_path: Path) -> None:
     """Two real processes with gloo end with the bytes that two threads do."""

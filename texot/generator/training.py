@@ -276,8 +276,12 @@ class Trainer:
             settings={},
             mode=self.source.mode,
             work=self._work,
-            average=self._processes.average if self._processes.count > 1 else None,
+            average=self._average if self._processes.count > 1 else None,
         )
+
+    def _average(self, tensors: list[Tensor]) -> None:
+        """Over the processes: what the loop brings, and the potentials that it does not know."""
+        self._processes.average([*tensors, *self.terms.potentials])
 
     def variables(self, stage: Stage, generator: torch.Generator) -> Weights:
         """What a stage moves."""
