@@ -112,10 +112,15 @@ class Terms:
         return self._made[term]
 
     def _capacity(self, scale: int) -> float:
-        """1, or the ratio of areas to the power 1.5 where the image is smaller than what it is made of."""
+        """1, or more where what is made is smaller than what it is made of: it cannot hold all of that.
+
+        The ratio of areas, for a whole image to the power 1.5.
+        """
         if self.plan.published:
             return 1.0
         image, known = self.targets[scale]
         area = image[0].numel() if known is None else int(known.sum())
+        if self.holes is not None:
+            return max(1.0, area / max(1, int(self.holes[scale].sum())))
         share = 1.0 if self.parts is None else float(self.parts[scale].mean())
         return float(max(1.0, area / max(1.0, share * math.prod(self.plan.sizes[scale]))) ** 1.5)
