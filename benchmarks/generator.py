@@ -42,7 +42,15 @@ from texot.files.write import to_pil, write_image
 from texot.images.autocorrelation import autocorrelation
 from texot.images.masks import details
 
-METHODS = ("algorithm 1", "algorithm 2", "algorithm 2, no features", "paper preset")
+METHODS = (
+    "algorithm 1",
+    "algorithm 2",
+    "algorithm 2, sliced",
+    "algorithm 2, semi-dual",
+    "algorithm 2, both",
+    "algorithm 2, no features",
+    "paper preset",
+)
 FIGURES = (
     ("w2", "4x4", 2),
     ("p8", "8x8", 2),
@@ -135,7 +143,8 @@ def measure(method: str, exemplar: Tensor, folder: Path, seed: int, threads: int
         "algorithm 2, no features": ("--features", "none"),
         "paper preset": ("--preset", "paper"),
     }
-    trained = run_texot("train", source, "-o", model, "--seed", seed, *kinds[method], threads=threads)
+    kind = kinds.get(method, (*kinds["algorithm 2"], "--feature-transport", method.rpartition(", ")[2]))
+    trained = run_texot("train", source, "-o", model, "--seed", seed, *kind, threads=threads)
     made = run_texot("sample", model, "-o", result, "--size", "2x", "--seed", seed, threads=threads)
     wide = folder / "wide.png"
     run_texot("sample", model, "-o", wide, "--size", "1024x1024", "--seed", seed + 1, threads=threads)

@@ -11,7 +11,6 @@ from textures import clouds, noise, photograph
 from torch import Tensor
 
 import texot
-from texot.errors import InputError
 from texot.evaluation import layout_share
 from texot.images.patches import extract_patches
 from texot.images.pyramid import downsample, gaussian_kernel
@@ -470,5 +469,5 @@ def test_memory_of_deep_features_is_counted(monkeypatch: pytest.MonkeyPatch) -> 
     exemplar, pages = clouds(3, 32, 32), {"SC_PHYS_PAGES": 25000, "SC_PAGE_SIZE": 4096}
     monkeypatch.setattr("os.sysconf", lambda name: pages[name])
     iter_synthesis(exemplar, "512x512")
-    with pytest.raises(InputError, match="GiB of memory"):
+    with pytest.raises(texot.InputError, match="GiB of memory"):
         iter_synthesis(exemplar, "512x512", features="squeezenet")

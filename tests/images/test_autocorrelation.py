@@ -82,6 +82,12 @@ def test_the_correlation_length_grows_with_the_image_and_not_with_its_contrast()
     assert correlation_length(torch.full((1, 32, 32), 0.5)) == 0
 
 
+def test_the_middle_of_a_large_image_tells_its_correlation_length() -> None:
+    image = torch.zeros(1, 1100, 40)
+    image[:, 38:1062] = clouds(1, 1024, 40)
+    assert correlation_length(image) == correlation_length(image[:, 38:1062])
+
+
 def test_the_correlation_length_leaves_out_unknown_pixels() -> None:
     image, known = clouds(1, 96, 96), torch.ones(96, 96, dtype=torch.bool)
     known[:, 64:] = False

@@ -24,7 +24,7 @@ from texot.engine.terms import Terms
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar
 from texot.files.original import Original
-from texot.images.autocorrelation import correlation_length, regularity
+from texot.images.autocorrelation import LOOSE, correlation_length, regularity
 from texot.images.masks import (
     Box,
     around,
@@ -48,7 +48,7 @@ LEAST_TRUST = 0.1
 PIECE, PIECE_SHARE = 12, 1 / 4  # pieces of the first fill: so many pixels or of the texture, the larger
 LEAST_PIECE = 4
 EDGE, EDGE_PIECE = 3, 8  # pixels from a hole's edge that are laid anew at every scale, and of the pieces
-LARGE_FEATURES, LEAST_REGULAR = 3.0, 0.35  # pixels of the coarsest scale from which features are kept whole
+LARGE_FEATURES = 3.0  # pixels of correlation at the coarsest scale from which features are kept whole
 MOST_SEARCHED = 2**20  # pixels of a texture that is searched for pieces
 AROUND = 8  # pixels of the coarsest scale around what the first fill took that are likely as well
 LEAST_LIKELY = 0.002
@@ -393,8 +393,6 @@ class HoleFill:
 
 def _structured(texture: Tensor, usable: Tensor) -> bool:
     """Whether a texture has features to keep whole, larger than a few pixels or in a pattern."""
-    if texture[0].numel() > MOST_SEARCHED or largest_square(usable, LEAST_HOLE) < LEAST_HOLE:
+    if texture[0].numel() > MOST_SEARCHED:
         return False
-    return (
-        correlation_length(texture, usable) >= LARGE_FEATURES or regularity(texture, usable) >= LEAST_REGULAR
-    )
+    return correlation_length(texture, usable) >= LARGE_FEATURES or regularity(texture, usable) >= LOOSE

@@ -23,7 +23,6 @@ from texot.images.pyramid import Periodic, surround
 TRANSPORTS = ("sliced", "semi-dual", "both")
 _VGG_LAYERS = ("relu2_1", "relu3_1", "relu4_1")
 _LARGE = 6.0  # pixels of correlation from which features are large
-_MOST_SIDE = 1024  # of what tells
 _MARGIN = 16  # pixels around an image that the network sees beside it
 
 
@@ -79,11 +78,8 @@ def find_network(features: str, transport: str = "sliced") -> DeepNetwork | None
 
 def suitable_transport(exemplar: Exemplar) -> str:
     """What suits an exemplar: "both" where it has large features, by `correlation_length`, else "sliced"."""
-    side = min(_MOST_SIDE, *exemplar.size)
-    top, left = ((n - side) // 2 for n in exemplar.size)
-    part = (..., slice(top, top + side), slice(left, left + side))
-    mask = None if exemplar.mask is None else exemplar.mask[part]
-    return "both" if correlation_length(exemplar.pixels[part], mask) >= _LARGE else "sliced"
+    length = correlation_length(exemplar.pixels, exemplar.mask)
+    return "both" if length >= _LARGE else "sliced"
 
 
 def efficientnet_lite0(path: Path) -> DeepNetwork:

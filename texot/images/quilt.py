@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.images.autocorrelation import regularity
+from texot.images.autocorrelation import LOOSE, regularity
 from texot.images.patches import extract_patches
 from texot.images.pyramid import Periodic, wrap
 
@@ -33,7 +33,7 @@ _REACH = 3  # pieces; sources used within it are not used again if others will d
 _FORBIDDEN = 1e3
 _LEAST_PIECE = 4  # pixels
 _MOST_SMALLER = 2.0  # how much smaller pieces are of results larger than the exemplar
-_LOOSE, _REUSED, _CONTINUED = 0.35, 0.5, 0.7  # regularity from which pieces stay large, may come again, go on
+_REUSED, _CONTINUED = 0.5, 0.7  # regularity from which pieces may come again, go on
 _ATTEMPTS, _MOST_PIECES = 4, 2000  # the best of so many layouts, as long as they are small
 
 
@@ -100,7 +100,7 @@ def first_layout(
     if novelty > 0:
         regular, side = regularity(exemplar, known), min(exemplar.shape[1:])
         piece = piece_side(side, novelty)
-        if regular < _LOOSE:
+        if regular < LOOSE:
             growth = math.sqrt(math.prod(size) / exemplar[0].numel())
             piece = max(min(side, _LEAST_PIECE), round(piece / min(max(1.0, growth), _MOST_SMALLER)))
         piece = min(piece, max(_LEAST_PIECE, min(size) // 2))

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from texot.images.masks import largest_square, shrunk
 from texot.images.patches import extract_patches
 from texot.images.peel import Pieces
 from texot.images.pyramid import Periodic
@@ -63,7 +64,7 @@ def shift_map(
         image: (C, H, W).
         hole: (H, W) bool, somewhere true and somewhere false.
         source: (C, h, w) that is copied; some hundred pixels a side, since all of it is compared.
-        known: (h, w) bool, what may be copied of it; some square of 8x8 is.
+        known: (h, w) bool, what may be copied of it.
         piece: pixels between places whose offset is given.
         share: (h, w) in [0, 1], or None: what has little costs more.
         periodic, source_periodic: axes (y, x) that wrap around, of either.
@@ -71,16 +72,18 @@ def shift_map(
 
     Returns:
         (C, H, W), its known pixels untouched, and (h, w): how many pixels of the hole come from each of the
-        source; on the devices of image and source. None where there is no choice: the hole is too large for
-        enough offsets, or they do not reach all of it.
+        source; on the devices of image and source. None where there is no choice: no 8x8 pixels are known,
+        the hole is too large for enough offsets, or they do not reach all of it.
     """
-    shares = None if share is None else share.detach().cpu()
-    texture = _Texture(source.detach().cpu(), known.cpu(), shares, source_periodic)
-    part = _Part.of(image.detach().cpu(), hole.cpu(), periodic)
+    canvas, open_ = image.detach().cpu(), hole.cpu()
+    part = _Part.of(canvas, open_, periodic)
     most = min(_MOST_OFFSETS, int((_MOST_COSTS / part.hole.numel()) ** 0.5))
-    if most < _LEAST_OFFSETS:
+    usable = known.cpu()
+    if most < _LEAST_OFFSETS or largest_square(usable, _PATCH) < _PATCH:
         return None
-    patches = Pieces.of(texture.values, texture.known, _PATCH, None, generator)
+    values, shares = source.detach().cpu(), None if share is None else share.detach().cpu()
+    patches = Pieces.of(values, usable, _PATCH, None, generator)
+    texture = _Texture(values, usable, shares, source_periodic, patches.variance)
     offsets = _repeats(texture, patches, round(_REPEATS * most), generator)
     offsets += _suiting(part, texture, most - len(offsets), generator)
     costs = _Costs.of(part, texture, _covering(part, texture, offsets, most, generator))
@@ -93,11 +96,11 @@ def shift_map(
         own = costs.own if attempt == 0 else _given(costs.own, part.hole, piece, generator)
         labels = costs.solve(own)
         rows, columns = (place.gather(0, labels[None])[0] for place in (y, x))
-        result = part.image.clone()
+        result = canvas.clone()
         result[:, part.rows[:, None], part.columns] = torch.where(
             part.hole, texture.values[:, rows, columns], part.values
         )
-        loss = judge.loss(result, hole.cpu(), periodic)
+        loss = judge.loss(result, open_, periodic)
         if best is None or loss < least:
             best, least = (result, texture.counts(rows[part.hole], columns[part.hole])), loss
     assert best is not None
@@ -106,16 +109,19 @@ def shift_map(
 
 @dataclass(frozen=True)
 class _Texture:
-    """What is copied: (C, h, w), what may be (h, w) bool, (h, w) shares or None, axes that wrap around."""
+    """What is copied.
+
+    Attributes:
+        values, known, share: (C, h, w), (h, w) bool and (h, w) or None, see `shift_map`.
+        periodic: axes (y, x) that wrap around.
+        variance: of what is known.
+    """
 
     values: Tensor
     known: Tensor
     share: Tensor | None
     periodic: Periodic
-
-    @property
-    def variance(self) -> float:
-        return float(self.values[:, self.known].var(1, correction=0).sum().clamp_min(1e-8))
+    variance: float
 
     def places(self, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pixels that rows and columns of an endless plane stand for, and whether they may be copied."""
@@ -123,7 +129,8 @@ class _Texture:
         for index, n, wraps in zip((y, x), self.known.shape, self.periodic, strict=True):
             allowed = allowed & ((index >= 0) & (index < n) | wraps)
             found.append(index % n if wraps else index.clamp(0, n - 1))
-        return found[0], found[1], allowed & self.known[found[0], found[1]]
+        allowed = allowed & self.known[found[0], found[1]]
+        return found[0].expand(allowed.shape), found[1].expand(allowed.shape), allowed
 
     def counts(self, y: Tensor, x: Tensor) -> Tensor:
         """(h, w): how often pixels are named."""
@@ -136,15 +143,12 @@ class _Part:
     """The hole's bounding box in an image, and a known pixel around it.
 
     Attributes:
-        image: (C, H, W).
         top, left: where it starts; it goes on beyond the border where the image wraps around.
         rows, columns: (h,) and (w,) of the image.
         hole, values: (h, w) bool and (C, h, w) there.
         rings: axes (y, x) along which its end meets its start.
-        periodic: of the image.
     """
 
-    image: Tensor
     top: int
     left: int
     rows: Tensor
@@ -152,7 +156,6 @@ class _Part:
     hole: Tensor
     values: Tensor
     rings: tuple[bool, bool]
-    periodic: Periodic
 
     @classmethod
     def of(cls, image: Tensor, hole: Tensor, periodic: Periodic) -> _Part:
@@ -174,7 +177,7 @@ class _Part:
         rows, columns = lines
         values = image[:, rows[:, None], columns]
         part = hole[rows[:, None], columns]
-        return cls(image, starts[0], starts[1], rows, columns, part, values, (rings[0], rings[1]), periodic)
+        return cls(starts[0], starts[1], rows, columns, part, values, (rings[0], rings[1]))
 
     @property
     def plane(self) -> tuple[Tensor, Tensor]:
@@ -215,7 +218,7 @@ def _repeats(texture: _Texture, patches: Pieces, n: int, generator: torch.Genera
 
 def _suiting(part: _Part, texture: _Texture, n: int, generator: torch.Generator) -> list[tuple[int, int]]:
     """Up to n offsets (y, x), no two of them next to each other, whose copies go on around the hole."""
-    ring = ((F.max_pool2d(part.hole.float()[None], 3, 1, 1)[0] > 0) & ~part.hole).nonzero()
+    ring = (~part.hole & ~shrunk(~part.hole, 1)).nonzero()
     ring = ring[torch.randperm(len(ring), generator=generator)[:_RING].sort().values]
     wanted = part.values[:, ring[:, 0], ring[:, 1]]
     y, x = ring[:, 0] + part.top, ring[:, 1] + part.left
@@ -254,23 +257,18 @@ def _covering(
     y, x = part.plane
     there = texture.known.nonzero()
 
-    def reached(chosen: list[tuple[int, int]]) -> Tensor:
-        count = torch.zeros(part.hole.shape, dtype=torch.float32)
-        for dy, dx in chosen:
-            count += texture.places(y + dy, x + dx)[2]
-        return count
-
-    offsets = list(dict.fromkeys(offsets))
-    count = reached(offsets)
+    count = torch.zeros(part.hole.shape, dtype=torch.int64)
+    for dy, dx in dict.fromkeys(offsets):
+        count += texture.places(y + dy, x + dx)[2]
     more: list[tuple[int, int]] = []
     while len(more) < most // 2:
-        lacking = (part.hole & (count < _CHOICE)).nonzero()
+        want = part.hole & (count < _CHOICE)
+        lacking = want.nonzero()
         if not len(lacking):
             break
         from_ = lacking[torch.randint(len(lacking), (_DRAWS,), generator=generator)]
         to = there[torch.randint(len(there), (_DRAWS,), generator=generator)]
         draws = (to - from_ - torch.tensor([part.top, part.left])).tolist()
-        want = part.hole & (count < _CHOICE)
         best = max(draws, key=lambda d: int((texture.places(y + d[0], x + d[1])[2] & want).sum()))
         more.append((best[0], best[1]))
         count += texture.places(y + best[0], x + best[1])[2]
@@ -280,8 +278,7 @@ def _covering(
 def _given(own: Tensor, hole: Tensor, apart: int, generator: torch.Generator) -> Tensor:
     """Costs (h, w, n) under which a random place in each square of so many pixels has a random label."""
     found = own.clone()
-    size = 2 * _CORE + 1
-    inside = F.max_pool2d((~hole).float()[None], size, 1, _CORE)[0] == 0
+    inside = shrunk(hole, _CORE)
     for top in range(0, hole.shape[0], apart):
         for left in range(0, hole.shape[1], apart):
             y, x = (int(k) for k in torch.randint(apart, (2,), generator=generator))
@@ -353,7 +350,7 @@ class _Costs:
         """None where some pixel has no label."""
         shift = torch.tensor([(0, 0), *offsets]).T[..., None, None]
         y, x = part.plane
-        y, x, allowed = texture.places(*(y + shift[0] + 0 * x, x + shift[1] + 0 * y))
+        y, x, allowed = texture.places(y + shift[0], x + shift[1])
         allowed[0] = ~part.hole
         if not bool(allowed[1:].any(0)[part.hole].all()):
             return None
@@ -386,13 +383,12 @@ class _Costs:
         """Pass messages to the right, to the left, down and up, line after line."""
         for axis, (forward, backward) in ((1, (0, 1)), (0, (2, 3))):
             n = own.shape[axis]
-            ring = self.rings[1 if axis == 1 else 0]
             for to, opposite, step in ((forward, backward, 1), (backward, forward, -1)):
                 order = range(n) if step == 1 else range(n - 1, -1, -1)
                 for line in order:
                     before = line - step
                     if not 0 <= before < n:
-                        if not ring:
+                        if not self.rings[axis]:
                             continue
                         before %= n
                     others = (m.select(axis, before) for k, m in enumerate(messages) if k != opposite)
