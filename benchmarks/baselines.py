@@ -30,7 +30,7 @@ from texot.files.exemplar import read_exemplar
 from texot.files.sizes import parse_size
 from texot.files.write import write_image
 from texot.images.pyramid import Periodic, gaussian_pyramid, upsample
-from texot.images.quilt import least_cut
+from texot.layout.cuts import least_cut
 
 TOLERANCE = 0.1  # of quilting: blocks within this of the least error may be taken
 

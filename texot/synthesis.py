@@ -46,8 +46,8 @@ from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar, with_channels
 from texot.files.sizes import parse_size
 from texot.images.pyramid import Periodic, upsample
-from texot.images.quilt import first_layout
 from texot.images.statistics import Statistics
+from texot.layout.start import first_layout
 
 if TYPE_CHECKING:
     from texot.evaluation.choice import Features

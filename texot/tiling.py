@@ -27,7 +27,8 @@ from texot.files.original import Original, read_original
 from texot.images.autocorrelation import regularity
 from texot.images.lighting import level
 from texot.images.pyramid import Periodic, gaussian_pyramid
-from texot.images.quilt import piece_side, requilt
+from texot.layout.quilt import requilt
+from texot.layout.start import piece_side
 
 __all__ = ["iter_tileable", "iter_variation", "lay_out", "make_tileable", "make_variation"]
 

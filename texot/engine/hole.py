@@ -36,9 +36,9 @@ from texot.images.masks import (
     masked_pyramid,
     shrunk,
 )
-from texot.images.peel import peel
 from texot.images.pyramid import Periodic, extend
-from texot.images.shift_map import shift_map
+from texot.layout.peel import peel
+from texot.layout.shift_map import shift_map
 
 log = logging.getLogger("texot")
 

@@ -19,8 +19,8 @@ from texot.files.exemplar import Exemplar
 from texot.images.masks import details
 from texot.images.mixing import LocalMixture, mixed, sum_of
 from texot.images.pyramid import Periodic, gaussian_pyramid, upsample
-from texot.images.quilt import first_layout
 from texot.images.statistics import Statistics
+from texot.layout.start import first_layout
 
 MOST_GAIN = 3.0  # of the details of one exemplar, for the contrast of the mixture
 

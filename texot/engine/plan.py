@@ -79,7 +79,7 @@ class Plan:
         psi_rate: share of the mean cost by which a hit lowers a potential, at scales with large patches.
         psi_rate_fine: the same at the finer scales, where a patch used again should soon give way.
         robustness: exponent of robust averaging, see `PatchTerm`.
-        novelty: of the first layout, see `texot.images.quilt.first_layout`.
+        novelty: of the first layout, see `texot.layout.start.first_layout`.
         brings_detail: a finer stage starts from the exemplar's pixels where the coarser patches are from, see
             `with_detail`; else from the enlarged image.
         published_step: constant step of the published averaged ascent, or None for ours.

@@ -62,6 +62,11 @@ def masked_pyramid(
     return scales
 
 
+def filled(image: Tensor, known: Tensor) -> Tensor:
+    """An image (C, H, W) with the mean of its known pixels (H, W) where it is unknown."""
+    return torch.where(known, image, image[:, known].mean(1)[:, None, None])
+
+
 def fill_smoothly(image: Tensor, known: Tensor, *, periodic: Periodic = (False, False)) -> Tensor:
     """The image with unknown pixels from coarser scales, where the known ones around have met, smoothed.
 

@@ -20,17 +20,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.images.masks import largest_square, shrunk
-from texot.images.patches import extract_patches
-from texot.images.peel import Pieces
+from texot.images.masks import shrunk
 from texot.images.pyramid import Periodic
-from texot.transport.sliced import sliced_distance
+from texot.layout.judge import Judge
+from texot.layout.peel import Pieces
 
 _MOST_OFFSETS, _LEAST_OFFSETS = 72, 40
 _MOST_COSTS = 2**22  # of pairs of offsets at all pixels together
 _REPEATS = 0.6  # share of the offsets at which the texture repeats itself
 _APART = 0.08  # of the larger side: less is no repetition
-_PATCH = 8  # pixels of the patches that tell where it does, and of those that judge
 _QUERIES, _NEAREST = 1024, 3  # patches that vote for offsets, and votes of each
 _RING, _RING_OFFSETS = 256, 2**14  # pixels around the hole, and offsets, that are compared
 _SEEN = 0.15  # share of those pixels that an offset must reach
@@ -42,8 +40,6 @@ _FORBIDDEN = 1e3
 _SWEEPS, _POLISH = 4, 4
 _ATTEMPTS = 9  # the first without given places
 _CORE = 1  # pixels around such a place that are given
-_MISSING = 1.0  # weight of the sliced distance beside that of single patches
-_JUDGED, _FILTERS = 1024, 64
 
 
 def shift_map(
@@ -79,10 +75,11 @@ def shift_map(
     part = _Part.of(canvas, open_, periodic)
     most = min(_MOST_OFFSETS, int((_MOST_COSTS / part.hole.numel()) ** 0.5))
     usable = known.cpu()
-    if most < _LEAST_OFFSETS or largest_square(usable, _PATCH) < _PATCH:
-        return None
     values, shares = source.detach().cpu(), None if share is None else share.detach().cpu()
-    patches = Pieces.of(values, usable, _PATCH, None, generator)
+    judge = Judge.of(values, usable, shares, generator=generator) if most >= _LEAST_OFFSETS else None
+    if judge is None:
+        return None
+    patches = judge.patches
     texture = _Texture(values, usable, shares, source_periodic, patches.variance)
     offsets = _repeats(texture, patches, round(_REPEATS * most), generator)
     offsets += _suiting(part, texture, most - len(offsets), generator)
@@ -90,7 +87,6 @@ def shift_map(
     if costs is None:
         return None
     y, x = costs.places
-    judge = _Judge.of(patches, shares, generator)
     best, least = None, torch.inf
     for attempt in range(_ATTEMPTS):
         own = costs.own if attempt == 0 else _given(costs.own, part.hole, piece, generator)
@@ -100,7 +96,7 @@ def shift_map(
         result[:, part.rows[:, None], part.columns] = torch.where(
             part.hole, texture.values[:, rows, columns], part.values
         )
-        loss = judge.loss(result, open_, periodic)
+        loss = judge.loss(result, open_, periodic=periodic)
         if best is None or loss < least:
             best, least = (result, texture.counts(rows[part.hole], columns[part.hole])), loss
     assert best is not None
@@ -293,40 +289,6 @@ def _given(own: Tensor, hole: Tensor, apart: int, generator: torch.Generator) ->
                 label = int(torch.multinomial(choice.float(), 1, generator=generator))
                 core[..., torch.arange(own.shape[2]) != label] = _FORBIDDEN
     return found
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """Compares fills.
-
-    Attributes:
-        patches: of the texture.
-        wanted: (n,) indices of them, drawn by their shares.
-        filters: (d, k) of the sliced distance.
-    """
-
-    patches: Pieces
-    wanted: Tensor
-    filters: Tensor
-
-    @classmethod
-    def of(cls, patches: Pieces, share: Tensor | None, generator: torch.Generator) -> _Judge:
-        """Patches count by their shares (h, w) of mass."""
-        weight = torch.ones(len(patches.rows), dtype=torch.float32)
-        if share is not None:
-            weight = share[patches.rows + _PATCH // 2, patches.columns + _PATCH // 2] + 1e-6
-        wanted = torch.multinomial(weight, _JUDGED, replacement=True, generator=generator)
-        filters = torch.randn(patches.values.shape[1], _FILTERS, generator=generator, dtype=torch.float32)
-        return cls(patches, wanted, F.normalize(filters, dim=0))
-
-    def loss(self, image: Tensor, hole: Tensor, periodic: Periodic) -> float:
-        """How far patches that touch a hole are from those wanted, in the texture's variance and pixel."""
-        touched = extract_patches(hole[None].to(image), _PATCH, periodic=periodic).amax(1) > 0
-        x, y = extract_patches(image, _PATCH, periodic=periodic)[touched], self.patches.values
-        some = x[torch.linspace(0, len(x) - 1, _JUDGED).round().long()]
-        nearest = (self.patches.squares.sum(1) - 2 * some @ y.T).amin(1) + (some**2).sum(1)
-        missing = float(sliced_distance(some, y[self.wanted], self.filters)) * x.shape[1]
-        return (float(nearest.mean()) + _MISSING * missing) / self.patches.variance / _PATCH**2
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,12 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from textures import clouds, noise, photograph
+from textures import clouds, noise
 from torch import Tensor
 
-from texot.images.autocorrelation import regularity
-from texot.images.patches import extract_patches
-from texot.images.pyramid import Periodic, downsample_known
-from texot.images.quilt import first_layout, least_cut, piece_side, quilt
+from texot.images.pyramid import Periodic
+from texot.layout.cuts import least_cut
+from texot.layout.quilt import quilt
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -105,50 +104,12 @@ def test_patterns_go_on() -> None:
     assert torch.equal(image, 1 - image.roll(2, 1))
 
 
-def test_rows_of_the_rug_stay_straight() -> None:
-    exemplar = photograph(512, 512, "rug")
-    while exemplar.shape[1] > 96:
-        exemplar, _ = downsample_known(exemplar)
-    for seed in range(3):
-        image = first_layout(exemplar, (64, 64), 0.5, generator=generator(seed))
-        red = (image[0] - image[1]) > 0.2
-        rows = red.float().mean(1)  # a straight row is red all along, or not at all
-        bent = torch.minimum(rows, 1 - rows).mean()
-        own = ((exemplar[0] - exemplar[1]) > 0.2).float().mean(1)
-        assert float(bent) < 1.3 * float(torch.minimum(own, 1 - own).mean()) + 0.02
-
-
 @pytest.mark.parametrize("size", [(1, 1), (3, 50), (50, 2)])
 @pytest.mark.parametrize("source", [(1, 1), (2, 9), (30, 4)])
 def test_tiny_images(size: tuple[int, int], source: tuple[int, int]) -> None:
     image = quilt(noise(1, *source), size, 8, generator=generator())
     assert image.shape == (1, *size)
     assert image.isfinite().all()
-
-
-def test_novelty_names_the_pieces() -> None:
-    assert [piece_side(64, x) for x in (0, 0.25, 0.5, 1)] == [64, 32, 16, 4]
-    assert piece_side(3, 1) == 3
-
-
-def test_larger_results_are_of_smaller_pieces() -> None:
-    exemplar = clouds(3, 32, 32, seed=1, sigma=2)
-    board = ((torch.arange(32)[:, None] // 4 + torch.arange(32) // 4) % 2).float()[None]
-    for image, side, piece in ((exemplar, 32, 8), (exemplar, 48, 5), (exemplar, 128, 4), (board, 48, 8)):
-        found = first_layout(image, (side, side), 0.5, generator=generator(side))
-        regular = regularity(image)
-        expected = quilt(image, (side, side), piece, regular=regular, generator=generator(side))
-        assert torch.equal(found, expected), (side, piece)
-
-
-def test_without_novelty_the_layout_is_the_exemplars() -> None:
-    exemplar = noise(3, 64, 64)
-    coarse, _ = downsample_known(exemplar)  # (3, 31, 31), which begins one pixel inside
-    image = first_layout(coarse, (32, 32), 0, generator=generator())
-    assert torch.equal(image[:, :31, :31], coarse) or torch.equal(image[:, 1:, 1:], coarse)
-    twice = first_layout(coarse, (64, 50), 0, generator=generator())
-    assert torch.equal(extract_patches(twice[:, :31, :31], 31)[0], coarse.flatten())
-    assert torch.equal(twice[:, 31:62, :31], coarse)
 
 
 def test_the_cut_is_the_least_of_all_paths() -> None:

@@ -19,20 +19,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.images.autocorrelation import LOOSE, regularity
+from texot.images.masks import filled
 from texot.images.patches import extract_patches
-from texot.images.pyramid import Periodic, wrap
+from texot.images.pyramid import Periodic
+from texot.layout.cuts import least_cut
 
 _USE, _NEAR, _NOISE = 1.0, 1.0, 0.1
 _REACH = 3  # pieces; sources used within it are not used again if others will do
 _FORBIDDEN = 1e3
-_LEAST_PIECE = 4  # pixels
-_MOST_SMALLER = 2.0  # how much smaller pieces are of results larger than the exemplar
 _REUSED, _CONTINUED = 0.5, 0.7  # regularity from which pieces may come again, go on
 _ATTEMPTS, _MOST_PIECES = 4, 2000  # the best of so many layouts, as long as they are small
 
@@ -65,61 +63,6 @@ class _Axis:
         gap = self.starts[b] - self.starts[a]
         half = self.length // 2
         return (gap + half) % self.length - half if self.wraps else gap
-
-
-def piece_side(side: int, novelty: float) -> int:
-    """Side of pieces, of an exemplar's shorter side: all at novelty 0, a quarter at .5, a sixteenth at 1."""
-    return max(min(side, _LEAST_PIECE), round(side * 2 ** (-4 * novelty)))
-
-
-def first_layout(
-    exemplar: Tensor,
-    size: tuple[int, int],
-    novelty: float,
-    *,
-    known: Tensor | None = None,
-    periodic: Periodic = (True, True),
-    generator: torch.Generator,
-) -> Tensor:
-    """Where synthesis starts: the exemplar's own layout, or a quilt of its pieces.
-
-    The exemplar's `regularity` tells how new it may be: walls and planks (above .5) may use a piece again
-    nearby, patterns (above .7) may go on from piece to piece. A larger result shows every piece more often:
-    those of loose textures (below .35) are smaller there, down to half, so that they are not known again.
-
-    Args:
-        exemplar: (C, h, w), at the coarsest scale.
-        size: (H, W) of the result there.
-        novelty: in [0, 1]. 0: the exemplar, repeated or cut off; else a quilt, see `piece_side`; no piece is
-            larger than half of the result.
-        known, periodic, generator: see `quilt`.
-
-    Returns:
-        (C, H, W).
-    """
-    if novelty > 0:
-        regular, side = regularity(exemplar, known), min(exemplar.shape[1:])
-        piece = piece_side(side, novelty)
-        if regular < LOOSE:
-            growth = math.sqrt(math.prod(size) / exemplar[0].numel())
-            piece = max(min(side, _LEAST_PIECE), round(piece / min(max(1.0, growth), _MOST_SMALLER)))
-        piece = min(piece, max(_LEAST_PIECE, min(size) // 2))
-        return quilt(
-            exemplar,
-            size,
-            piece,
-            known=known,
-            regular=regular,
-            periodic=periodic,
-            generator=generator,
-        )
-    image = exemplar if known is None else _filled(exemplar, known)
-    for axis, n in enumerate(size, start=1):
-        # no padding makes an exemplar's coarse scales: they lack a pixel at either end
-        missing = max(0, n - image.shape[axis])
-        before = missing // 2 if missing <= 2 else 0
-        image = wrap(image, axis, -before, n - before)
-    return image
 
 
 def quilt(
@@ -257,7 +200,7 @@ class _Sheet:
         regular: float,
     ) -> _Sheet:
         """See `quilt` for the arguments."""
-        source = exemplar.cpu() if known is None else _filled(exemplar.cpu(), known.cpu())
+        source = exemplar.cpu() if known is None else filled(exemplar.cpu(), known.cpu())
         unknown = torch.zeros(source.shape[1:]) if known is None else (~known.cpu()).float()
         return cls(source, unknown, piece, size, periodic, regular)
 
@@ -358,29 +301,6 @@ class _Sheet:
         return cost
 
 
-def least_cut(error: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """The path of least error from the first row to the last, one column a row, neighbours at most one apart.
-
-    Args:
-        error: (n, k), k >= 1.
-
-    Returns:
-        (n,) columns. (Dynamic programming; Efros & Freeman 2001, section 2.1.)
-    """
-    n, k = error.shape
-    total = np.full((n, k + 2), np.inf)
-    total[0, 1:-1] = error[0]
-    for row in range(1, n):
-        last = total[row - 1]
-        total[row, 1:-1] = error[row] + np.minimum(np.minimum(last[:-2], last[1:-1]), last[2:])
-    path = np.empty(n, np.int64)
-    path[-1] = int(total[-1, 1:-1].argmin())
-    for row in range(n - 2, -1, -1):
-        low = path[row + 1]  # of the padded columns: one to the left
-        path[row] = low - 1 + int(total[row, low : low + 3].argmin())
-    return path
-
-
 def _axis(length: int, piece: int, overlap: int, wraps: bool) -> _Axis:
     """Evenly spaced pieces that overlap by at least `overlap` pixels, and by as little more as will do."""
     step = max(1, piece - overlap)
@@ -390,9 +310,3 @@ def _axis(length: int, piece: int, overlap: int, wraps: bool) -> _Axis:
     room = length - piece
     count = math.ceil(room / step)
     return _Axis([i * room // max(1, count) for i in range(count + 1)], length, False)
-
-
-def _filled(image: Tensor, known: Tensor) -> Tensor:
-    """The image with the mean of its known pixels where it is unknown."""
-    mean = image[:, known].mean(1)
-    return torch.where(known, image, mean[:, None, None])

@@ -2,7 +2,7 @@
 
 import torch
 
-from texot.images.peel import peel
+from texot.layout.peel import peel
 
 
 def test_the_first_fill_continues_stripes() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from texot.images.shift_map import shift_map
+from texot.layout.shift_map import shift_map
 
 BOTH = (True, True)
 

@@ -1,0 +1,303 @@
+"""A first layout of regular textures, course by course: bricks in their rows, motifs, boards side by side.
+
+The exemplar is cut into bands along the lines where bands of it join best at whatever shift (joints, plain
+stripes); a sequence of them, each as often as the others, fills the result. Every band goes on along itself
+by a sequence of its own columns, so that no two rows are the same, and is moved along to where it suits the
+band before. Neighbours are joined along the cut of least error through their overlap, as in a quilt (Efros &
+Freeman 2001); but bands are chosen all at once (`texot.layout.sequences`), so that rows are straight, and
+whole, and meet around the torus.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from texot.images.pyramid import Periodic
+from texot.layout.cuts import least_cut
+from texot.layout.judge import Judge
+from texot.layout.sequences import Array, Segment, even_sequence
+
+_CONTEXT = 1 / 16  # of the shorter side: pixels on either side of a cut that are compared, if they are there
+_OVERLAP = 1 / 32  # of it: those that are there, between which the cut winds
+_CONTINUED = 0.7  # regularity from which bands may follow each other as in the exemplar
+_SHIFTED = 0.25  # noise in what a shift along costs, of the median shift's: of bands that may not
+_LEAST = 1 / 10  # of a side: the shortest segment
+_ALONG = 2  # how much longer pieces of a band may be than bands are broad
+_SUITING = 0.25  # share of shifts that suit, which tell what a join costs
+_LAGS = 64  # shifts at which lines are compared
+_MOST_LINES = 512
+_ATTEMPTS = 4
+
+Image = npt.NDArray[np.float32]
+
+
+def courses(
+    exemplar: Tensor,
+    size: tuple[int, int],
+    longest: float,
+    judge: Judge,
+    *,
+    known: Tensor,
+    regular: float = 0,
+    periodic: Periodic = (True, True),
+    generator: torch.Generator,
+) -> Tensor | None:
+    """A layout of an exemplar's bands.
+
+    Rows or columns: whichever are cheaper to join.
+
+    Args:
+        exemplar: (C, h, w).
+        size: (H, W) of the result.
+        longest: most rows of a band, of all the exemplar's; its pieces may have twice as many columns.
+        judge: tells the best of some attempts.
+        known: (h, w) bool; other pixels are avoided.
+        regular: the exemplar's `regularity`: below .7 no two bands follow each other as they do there.
+        periodic: axes (y, x) along which the result wraps around.
+        generator: CPU generator of the draws.
+
+    Returns:
+        (C, H, W), or None where exemplar or result have no room for bands, or exemplar too many lines.
+    """
+    if max(exemplar.shape[1:]) > _MOST_LINES:
+        return None
+    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    best: tuple[_Weave, list[Segment], float] | None = None
+    for axis in (0, 1):
+        weave = _Weave.of(exemplar.cpu(), known.cpu(), size, axis, longest, regular, periodic)
+        found = None if weave is None else weave.bands(rng)
+        if weave is not None and found is not None and (best is None or found[1] < best[2]):
+            best = weave, *found
+    if best is None:
+        return None
+    weave, bands, _ = best
+    attempts = []
+    for attempt in range(_ATTEMPTS):
+        found = (bands, 0.0) if attempt == 0 else weave.bands(rng)
+        layout = None if found is None else weave.laid(found[0], rng)
+        if layout is not None:
+            attempts.append(layout)
+    return min(attempts, key=lambda image: judge.loss(image, periodic=periodic), default=None)
+
+
+@dataclass(frozen=True)
+class _Weave:
+    """What all attempts along one axis share; turned so that bands lie on top of each other.
+
+    Attributes:
+        source: (C, h, w).
+        unknown: (h, w) 1 where a pixel should not be used.
+        size: (H, W) of the result.
+        periodic: its axes that wrap around.
+        turned: whether axes are exchanged.
+        overlap, context: pixels on either side of a cut that are there, and that are compared.
+        lengths: fewest and most rows of a band.
+        along: fewest and most columns of a piece of one.
+        continued: whether bands may follow each other as in the source.
+        jump: (h + 1, h + 1) what a join of them costs.
+    """
+
+    source: Image
+    unknown: Image
+    size: tuple[int, int]
+    periodic: Periodic
+    turned: bool
+    overlap: int
+    context: int
+    lengths: tuple[int, int]
+    along: tuple[int, int]
+    continued: bool
+    jump: Array
+
+    @classmethod
+    def of(
+        cls,
+        exemplar: Tensor,
+        known: Tensor,
+        size: tuple[int, int],
+        axis: int,
+        longest: float,
+        regular: float,
+        periodic: Periodic,
+    ) -> _Weave | None:
+        """See `courses`; None where there is no room."""
+        if axis:
+            exemplar, known, size = exemplar.mT, known.mT, (size[1], size[0])
+            periodic = periodic[1], periodic[0]
+        mean = exemplar[:, known].mean(1)[:, None, None]
+        source = torch.where(known, exemplar, mean).numpy().astype(np.float32)
+        overlap, context = (max(2, round(part * min(source.shape[1:]))) for part in (_OVERLAP, _CONTEXT))
+        lengths, along = (
+            (max(3, round(_LEAST * n)), max(6, round(min(1.0, most) * n)))
+            for n, most in zip(source.shape[1:], (longest, _ALONG * longest), strict=True)
+        )
+        room = min(source.shape[1] - lengths[0], source.shape[2] - along[0])
+        if room < 2 * overlap or size[0] < 2 * lengths[0] or size[1] < 2 * along[0]:
+            return None
+        jump = _row_joins(source, known.numpy().astype(np.float32), overlap, context)
+        continued = regular >= _CONTINUED
+        if not continued:
+            jump[_apart(len(jump)) < lengths[0]] = np.inf
+        unknown = (~known).numpy().astype(np.float32)
+        return cls(
+            source, unknown, size, periodic, axis == 1, overlap, context, lengths, along, continued, jump
+        )
+
+    def bands(self, rng: np.random.Generator) -> tuple[list[Segment], float] | None:
+        """Bands of the source that fill the result, and what they cost."""
+        unused = np.zeros(len(self.unknown))
+        return even_sequence(
+            self.jump,
+            self.size[0],
+            self.lengths,
+            unknown=self.unknown.mean(1).astype(np.float64),
+            used=unused,
+            ring=self.periodic[0],
+            rng=rng,
+        )
+
+    def laid(self, bands: list[Segment], rng: np.random.Generator) -> Tensor | None:
+        """(C, H, W) of bands, each continued along itself; None where one cannot be."""
+        used = np.zeros(self.unknown.shape)
+        strips: list[Image] = []
+        for band in bands:
+            strip = self._strip(band, used, rng)
+            if strip is None:
+                return None
+            strips.append(self._moved(strip, strips, rng, last=len(strips) + 1 == len(bands)))
+        image = self._joined(strips, [b.length for b in bands], self.size[0], 0)
+        result = torch.from_numpy(np.ascontiguousarray(image))
+        return result.mT.contiguous() if self.turned else result
+
+    def _strip(self, band: Segment, used: Array, rng: np.random.Generator) -> Image | None:
+        """A band and its overlaps, along the result; unless that wraps, half a source further."""
+        rows = slice(band.start, band.end)
+        part = self.source[:, band.start - self.overlap : band.end + self.overlap]
+        wanted = self.size[1] + (0 if self.periodic[1] else self._slack)
+        run = even_sequence(
+            _column_joins(part, self.overlap, self.context, self.along[0]),
+            wanted,
+            self.along,
+            unknown=self.unknown[rows].mean(0).astype(np.float64),
+            used=used[rows].mean(0),
+            ring=self.periodic[1],
+            rng=rng,
+        )
+        if run is None:
+            return None
+        for piece in run[0]:
+            used[rows, piece.start : piece.end] += 1
+        pieces = [part[:, :, p.start - self.overlap : p.end + self.overlap] for p in run[0]]
+        return self._joined(pieces, [p.length for p in run[0]], wanted, 1)
+
+    @property
+    def _slack(self) -> int:
+        """Columns that strips have more where the result does not wrap around."""
+        return len(self.unknown[0]) // 2
+
+    def _moved(self, strip: Image, before: list[Image], rng: np.random.Generator, *, last: bool) -> Image:
+        """A strip moved along, and cut to the result's width, to where it suits those it joins."""
+        width, both = self.size[1], 2 * self.overlap
+        joins = [(before[-1][:, -both:], strip[:, :both])] if before else []
+        if before and last and self.periodic[0]:
+            joins.append((before[0][:, :both], strip[:, -both:]))
+        if self.periodic[1]:
+            shifts = [np.roll(np.arange(width), k) for k in range(width if joins else 1)]
+        else:
+            shifts = [np.arange(width) + k for k in range(self._slack + 1 if joins else 1)]
+        weight = _triangle(self.overlap)[None, :, None].astype(np.float32)
+        errors = np.array(
+            [float(sum((weight * (a - b[:, :, x]) ** 2).sum() for a, b in joins)) for x in shifts]
+        )
+        if not self.continued:
+            errors += _SHIFTED * np.median(errors) * rng.random(len(errors))
+        return strip[:, :, shifts[int(errors.argmin())]]
+
+    def _joined(self, parts: list[Image], lengths: list[int], total: int, axis: int) -> Image:
+        """Parts in a row along an axis, each with an overlap on either side, joined by cuts."""
+        closed, ring = axis == 0 and self.periodic[1], self.periodic[axis]
+        parts = [p if axis == 0 else p.transpose(0, 2, 1) for p in parts]
+        both = 2 * self.overlap
+        out = np.zeros((parts[0].shape[0], total + both, parts[0].shape[2]), np.float32)
+        at = 0
+        for part, length in zip(parts, lengths, strict=True):
+            new = part.copy()
+            if at:
+                new[:, :both] = _cut(out[:, at : at + both], part[:, :both], closed)
+            out[:, at : at + length + both] = new
+            at += length
+        if ring:
+            out[:, :both] = _cut(out[:, total:], out[:, :both], closed)
+            out = out[:, :total]
+        else:
+            out = out[:, self.overlap : self.overlap + total]
+        return out if axis == 0 else out.transpose(0, 2, 1)
+
+
+def _cut(old: Image, new: Image, closed: bool) -> Image:
+    """Two images (C, k, n) joined along a cut, the old one on top."""
+    path = least_cut(np.ascontiguousarray(((old - new) ** 2).sum(0).T), closed=closed)
+    return np.where(np.arange(old.shape[1])[:, None] < path, old, new)
+
+
+def _row_joins(source: Image, known: Image, overlap: int, context: int) -> Array:
+    """What a join of two cuts of rows costs at those shifts that suit best, (h + 1, h + 1)."""
+    width = known.shape[1]
+    values = source * known
+    square = (values**2).sum(0)
+    most = width // 2
+    found = []
+    for lag in np.unique(np.linspace(-most, most, _LAGS).round().astype(int)):
+        a, b = (slice(lag, None), slice(0, width - lag)) if lag >= 0 else (slice(0, lag), slice(-lag, None))
+        cross = sum(plane[:, a] @ plane[:, b].T for plane in values)
+        total = square[:, a] @ known[:, b].T + known[:, a] @ square[:, b].T - 2 * cross
+        count = known[:, a] @ known[:, b].T
+        found.append(_around_cuts(total.clip(0), context) / _around_cuts(count, context).clip(1e-6))
+    return _framed(np.quantile(np.stack(found), _SUITING, axis=0), overlap)
+
+
+def _column_joins(part: Image, overlap: int, context: int, apart: int) -> Array:
+    """What joins of a band's columns cost, (w + 1, w + 1), with at least `apart` columns between cuts."""
+    flat = part.reshape(-1, part.shape[2])
+    square = (flat**2).sum(0)
+    distance = (square[:, None] + square - 2 * flat.T @ flat).clip(0)
+    count = _around_cuts(np.ones_like(distance), context).clip(1e-6)
+    joins = _framed(_around_cuts(distance, context) / count, overlap)
+    joins[_apart(len(joins)) < apart] = np.inf
+    return joins
+
+
+def _triangle(overlap: int) -> Array:
+    """Weights of the lines around a cut, (2 overlap,): those next to it count most."""
+    line = np.arange(2 * overlap)
+    return np.minimum(line + 1, 2 * overlap - line) / (overlap * (overlap + 1))
+
+
+def _around_cuts(lines: Image, context: int) -> Array:
+    """Of pairs of lines (n, n): weighted sums over those on either side of pairs of cuts, (n + 1, n + 1)."""
+    n = len(lines) + 1
+    wide = np.pad(lines.astype(np.float64), context)
+    found = np.zeros((n, n))
+    for k, weight in enumerate(_triangle(context)):
+        found += weight * wide[k : k + n, k : k + n]
+    return found
+
+
+def _framed(joins: Array, margin: int) -> Array:
+    """Joins (n, n), none nearer to a border than a margin."""
+    found = np.full_like(joins, np.inf)
+    inside = slice(margin, len(joins) - margin)
+    found[inside, inside] = joins[inside, inside]
+    return found
+
+
+def _apart(n: int) -> npt.NDArray[np.int64]:
+    """Lines from one cut to another, (n, n)."""
+    cut = np.arange(n)
+    apart: npt.NDArray[np.int64] = np.abs(cut[:, None] - cut)
+    return apart
