@@ -10,6 +10,7 @@ whole, and meet around the torus.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,11 +25,13 @@ from texot.layout.sequences import Array, Segment, even_sequence
 
 _CONTEXT = 1 / 16  # of the shorter side: pixels on either side of a cut that are compared, if they are there
 _OVERLAP = 1 / 32  # of it: those that are there, between which the cut winds
-_CONTINUED = 0.7  # regularity from which bands may follow each other as in the exemplar
+CONTINUED = 0.7  # regularity from which bands may follow each other as in the exemplar
 _SHIFTED = 0.25  # noise in what a shift along costs, of the median shift's: of bands that may not
 _LEAST = 1 / 10  # of a side: the shortest segment
 _ALONG = 2  # how much longer pieces of a band may be than bands are broad
 _SUITING = 0.25  # share of shifts that suit, which tell what a join costs
+_ALIKE, _EDGES = 3, 0.6  # bands beside one from which its pieces may be, and how different their edges
+_BARRIER = 10.0
 _LAGS = 64  # shifts at which lines are compared
 _MOST_LINES = 512
 _ATTEMPTS = 4
@@ -99,7 +102,8 @@ class _Weave:
         lengths: fewest and most rows of a band.
         along: fewest and most columns of a piece of one.
         continued: whether bands may follow each other as in the source.
-        jump: (h + 1, h + 1) what a join of them costs.
+        likeness: (h + 1, h + 1) how different the rows around two cuts are, 1 for the median.
+        jump: (h + 1, h + 1) what a join of bands costs: the same, and infinite where there is to be none.
     """
 
     source: Image
@@ -112,6 +116,7 @@ class _Weave:
     lengths: tuple[int, int]
     along: tuple[int, int]
     continued: bool
+    likeness: Array
     jump: Array
 
     @classmethod
@@ -139,13 +144,26 @@ class _Weave:
         room = min(source.shape[1] - lengths[0], source.shape[2] - along[0])
         if room < 2 * overlap or size[0] < 2 * lengths[0] or size[1] < 2 * along[0]:
             return None
-        jump = _row_joins(source, known.numpy().astype(np.float32), overlap, context)
-        continued = regular >= _CONTINUED
+        likeness = _row_joins(source, known.numpy().astype(np.float32), overlap, context)
+        likeness /= max(float(np.median(likeness[np.isfinite(likeness)])), 1e-12)
+        jump = likeness.copy()
+        continued = regular >= CONTINUED
         if not continued:
             jump[_apart(len(jump)) < lengths[0]] = np.inf
         unknown = (~known).numpy().astype(np.float32)
         return cls(
-            source, unknown, size, periodic, axis == 1, overlap, context, lengths, along, continued, jump
+            source=source,
+            unknown=unknown,
+            size=size,
+            periodic=periodic,
+            turned=axis == 1,
+            overlap=overlap,
+            context=context,
+            lengths=lengths,
+            along=along,
+            continued=continued,
+            likeness=likeness,
+            jump=jump,
         )
 
     def bands(self, rng: np.random.Generator) -> tuple[list[Segment], float] | None:
@@ -176,24 +194,56 @@ class _Weave:
 
     def _strip(self, band: Segment, used: Array, rng: np.random.Generator) -> Image | None:
         """A band and its overlaps, along the result; unless that wraps, half a source further."""
-        rows = slice(band.start, band.end)
-        part = self.source[:, band.start - self.overlap : band.end + self.overlap]
+        bands = [band, *self._alike(band)]
+        parts = [self.source[:, b.start - self.overlap : b.end + self.overlap] for b in bands]
+        unknown, before = ([of[b.start : b.end].mean(0) for b in bands] for of in (self.unknown, used))
         wanted = self.size[1] + (0 if self.periodic[1] else self._slack)
         run = even_sequence(
-            _column_joins(part, self.overlap, self.context, self.along[0]),
+            self._column_joins(parts),
             wanted,
             self.along,
-            unknown=self.unknown[rows].mean(0).astype(np.float64),
-            used=used[rows].mean(0),
+            unknown=_beside(unknown, _BARRIER),
+            used=_beside(before, 0),
             ring=self.periodic[1],
             rng=rng,
         )
         if run is None:
             return None
+        pieces = []
         for piece in run[0]:
-            used[rows, piece.start : piece.end] += 1
-        pieces = [part[:, :, p.start - self.overlap : p.end + self.overlap] for p in run[0]]
+            which, start = divmod(piece.start, parts[0].shape[2] + 1)
+            used[bands[which].start : bands[which].end, start : start + piece.length] += 1
+            pieces.append(parts[which][:, :, start - self.overlap : start + piece.length + self.overlap])
         return self._joined(pieces, [p.length for p in run[0]], wanted, 1)
+
+    def _alike(self, band: Segment) -> list[Segment]:
+        """Other bands as broad, with edges like this one's: its pieces may be from them too."""
+        step = self.lengths[0]
+        starts = np.arange(self.overlap, len(self.unknown) + 1 - self.overlap - band.length)
+        cost = np.maximum(self.likeness[starts, band.start], self.likeness[starts + band.length, band.end])
+        cost[np.abs(starts - band.start) < step] = np.inf
+        found: list[Segment] = []
+        while len(found) < _ALIKE and len(cost) and cost.min() <= _EDGES:
+            start = int(starts[cost.argmin()])
+            found.append(Segment(start, start + band.length))
+            cost[np.abs(starts - start) < step] = np.inf
+        return found
+
+    def _column_joins(self, parts: list[Image]) -> Array:
+        """What joins cost of columns of bands that lie side by side, a column apart."""
+        width = parts[0].shape[2]
+        cuts = width + 1
+        joins = np.full((len(parts) * cuts, len(parts) * cuts), np.inf)
+        flat = [part.reshape(-1, width) for part in parts]
+        square = [(part**2).sum(0) for part in flat]
+        count = _around_cuts(np.ones((width, width), np.float32), self.context).clip(1e-6)
+        for i, j in itertools.product(range(len(parts)), repeat=2):
+            distance = (square[i][:, None] + square[j] - 2 * flat[i].T @ flat[j]).clip(0)
+            block = _framed(_around_cuts(distance, self.context) / count, self.overlap)
+            if i == j:
+                block[_apart(cuts) < self.along[0]] = np.inf
+            joins[i * cuts : (i + 1) * cuts, j * cuts : (j + 1) * cuts] = block
+        return joins
 
     @property
     def _slack(self) -> int:
@@ -261,15 +311,12 @@ def _row_joins(source: Image, known: Image, overlap: int, context: int) -> Array
     return _framed(np.quantile(np.stack(found), _SUITING, axis=0), overlap)
 
 
-def _column_joins(part: Image, overlap: int, context: int, apart: int) -> Array:
-    """What joins of a band's columns cost, (w + 1, w + 1), with at least `apart` columns between cuts."""
-    flat = part.reshape(-1, part.shape[2])
-    square = (flat**2).sum(0)
-    distance = (square[:, None] + square - 2 * flat.T @ flat).clip(0)
-    count = _around_cuts(np.ones_like(distance), context).clip(1e-6)
-    joins = _framed(_around_cuts(distance, context) / count, overlap)
-    joins[_apart(len(joins)) < apart] = np.inf
-    return joins
+def _beside(parts: list[Array], between: float) -> Array:
+    """Values of the columns of bands that lie side by side, a column apart."""
+    found = [parts[0]]
+    for part in parts[1:]:
+        found += [np.array([between]), part]
+    return np.concatenate(found).astype(np.float64)
 
 
 def _triangle(overlap: int) -> Array:

@@ -20,7 +20,7 @@ _TEMPERATURE = 0.05  # of the median cost of a join
 _ROUNDS, _PRICE = 5, 0.2  # of dual ascent, and its step for a whole segment, in median joins
 _DRAWS = 16  # sequences a round; the best of all is kept
 _STARTS = 3  # first cuts that are tried where a sequence is a ring
-_UNEVEN = 2.0  # weight of uneven use beside the joins of one source's length, in median joins
+_JOINS, _UNEVEN = 1.5, 2.0  # weights of a join a segment, in median joins, and of uneven use
 _UNKNOWN = 0.5  # price of a line that is not known, in median joins
 _LEAST = 1e-300
 
@@ -140,8 +140,8 @@ def even_sequence(
         ring: whether the last segment joins the first.
 
     Returns:
-        The best of those drawn, and its cost: joins a source's length, in median joins, and how uneven its
-        use is; or None where there is none.
+        The best of those drawn, and what it costs: its joins, in median joins, and how uneven its use is; or
+        None where there is none.
     """
     finite = np.isfinite(jump)
     if not finite.any():
@@ -178,7 +178,11 @@ def even_sequence(
             follow = sequence[1:] + sequence[:1] if ring else sequence[1:]
             joins = sum(float(jump[a.end, b.start]) for a, b in zip(sequence, follow, strict=False))
             uneven = float(np.abs((used + use - even)[known]).mean()) / want if known.any() else 0.0
-            cost = joins * usable.sum() / total + _UNEVEN * uneven + _UNKNOWN * float((use * unknown).sum())
+            cost = (
+                _JOINS * joins * sum(lengths) / total
+                + _UNEVEN * uneven
+                + _UNKNOWN * float((use * unknown).sum())
+            )
             if best is None or cost < best[1]:
                 best = sequence, cost
         if drawn:

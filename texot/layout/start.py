@@ -10,11 +10,12 @@ from torch import Tensor
 from texot.images.autocorrelation import LOOSE, regularity
 from texot.images.masks import filled
 from texot.images.pyramid import Periodic, wrap
-from texot.layout.courses import courses
+from texot.layout.courses import CONTINUED, courses
 from texot.layout.judge import PATCH, Judge
 from texot.layout.quilt import quilt
 
 _LEAST_PIECE = 4  # pixels
+_BAND, _CONTINUED_BAND = 4 / 3, 2.0  # how much broader bands may be than pieces; those that may go on
 _MOST_SMALLER = 2.0  # how much smaller pieces are of results larger than the exemplar
 
 
@@ -70,7 +71,7 @@ def first_layout(
         judge = Judge.of(exemplar.cpu(), whole, generator=generator) if min(size) >= PATCH else None
         if judge is None:
             return pieces
-        longest = 2 * 2 ** (-4 * novelty)
+        longest = (_CONTINUED_BAND if regular >= CONTINUED else _BAND) * 2 ** (-4 * novelty)
         rows = courses(
             exemplar,
             size,
