@@ -28,6 +28,7 @@ LEAST_RESULT = 24  # the same of the result's
 LEAST_HALF = 20  # of a small exemplar's, which would have one scale only
 BIG_FROM = 2  # finest scale that has patches of twice the size throughout
 BIG_LEAST = 56  # pixels of the shorter side that they need: of fewer, a few patches would be the whole image
+SETTLED, GROWN, MOST_SETTLED = 2.0, 3.0, 5.0  # by how much the coarsest stage is shorter, see `_shorter`
 EARLY = 0.6  # share of a stage's steps for which scale 1 has them too
 FINEST = 0.6  # share of the usual steps that the finest stage takes
 ROBUSTNESS = 0.6
@@ -282,6 +283,16 @@ def until_big(scale: int, n_scales: int) -> float:
     return EARLY if scale == BIG_FROM - 1 else 0.0
 
 
+def _shorter(exemplar: Size, size: Size) -> float:
+    """By how much the coarsest stage has fewer steps than its size would give it.
+
+    Pieces of the first layout grow together soon; then they drift back to a shift of the exemplar, and a
+    result larger than that to several, in which what lies side by side comes again.
+    """
+    growth = math.sqrt(math.prod(size) / math.prod(exemplar))
+    return min(MOST_SETTLED, SETTLED + GROWN * max(0.0, growth - 1))
+
+
 def default_plan(
     exemplar: Size,
     size: Size,
@@ -322,8 +333,8 @@ def default_plan(
     stages = []
     for scale in reversed(range(count)):
         steps = effort.n_steps(sizes[scale][0] * sizes[scale][1], size[0] * size[1])
-        if scale == count - 1 > 0:  # pieces grow together soon, then drift back to a shift of the exemplar
-            steps = max(1, steps // 2)
+        if scale == count - 1 > 0:
+            steps = max(1, int(steps / _shorter(exemplar, size)))
         elif scale == 0 < count - 1:  # only the finest detail is new
             steps = max(1, round(FINEST * steps))
         terms = tuple(t for k in range(scale, count) for t in terms_at(k))
