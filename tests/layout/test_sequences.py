@@ -55,6 +55,15 @@ def test_long_ones_are_drawn_although_their_costs_are_beyond_floats() -> None:
         assert {s.length for s in sequence} <= set(range(2, 7))
 
 
+def test_the_only_one_is_drawn_however_dear_it_is() -> None:
+    """Twelve lines of two pieces of six, whose join weighs e^-600, beside lengths that cannot be filled."""
+    rng = np.random.default_rng(0)
+    jump, price = np.full((7, 7), np.inf), np.zeros(6)
+    jump[6, 0] = 30
+    drawn = draw_sequences(jump, 12, (6, 6), price, temperature=0.05, starts=None, n=2, rng=rng)
+    assert drawn == [[Segment(0, 6)] * 2] * 2
+
+
 def test_there_may_be_none() -> None:
     rng = np.random.default_rng(0)
     jump, none = np.full((7, 7), np.inf), np.zeros(6)

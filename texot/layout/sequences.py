@@ -57,7 +57,7 @@ def draw_sequences(
         total: lines to fill.
         lengths: fewest and most lines of a segment.
         price: (m,) of lines.
-        temperature: above 0.
+        temperature: above 0; what costs more than 700 times as much is as if infinite.
         starts: cuts where sequences begin that are rings, whose last segment joins the first; None for open
             ones, that begin and end where they like.
         n: number of sequences.
@@ -82,21 +82,20 @@ def draw_sequences(
         first[0] = away.max(0) > 0
     # over all sequences that fill t lines: ends[t] end at a cut, begin[t] go on from one; logs: their units
     begin = np.zeros((total + 1, *first.shape))
-    ends, logs = np.zeros_like(begin), np.zeros(total + 1)
-    begin[0] = first
+    ends, logs = np.zeros_like(begin), np.full(total + 1, -np.inf)
+    begin[0], logs[0] = first, 0
     ring = np.zeros((most, len(first), total + cuts))  # begin / worth by s - t: a column is a diagonal
     ring[0, :, total : total + cuts] = first / worth
     for t in range(1, total + 1):
         before = np.arange(max(0, t - most), t - least + 1)
-        logs[t] = logs[t - 1]
-        if len(before):
-            weight = np.exp(logs[before] - logs[t - 1])
+        most_likely = logs[before].max(initial=-np.inf)
+        if most_likely > -np.inf:
             diagonals = ring[before % most, :, total - t : total - t + cuts]
-            ends[t] = worth * np.tensordot(weight, diagonals, 1)
+            ends[t] = worth * np.tensordot(np.exp(logs[before] - most_likely), diagonals, 1)
             top = ends[t].max()
             if top > 0:
                 ends[t] /= top
-                logs[t] += np.log(top)
+                logs[t] = most_likely + np.log(top)
         begin[t] = ends[t] @ away
         ring[t % most] = 0
         ring[t % most, :, total - t : total - t + cuts] = begin[t] / worth
@@ -110,7 +109,7 @@ def draw_sequences(
         while True:
             length = np.arange(least, min(most, t, end) + 1)
             mass = begin[t - length, which, end - length] / worth[end - length]
-            mass *= np.exp(logs[t - length] - logs[t - 1])
+            mass *= np.exp(logs[t - length] - logs[t - length].max())
             start = end - int(length[_chosen(mass, rng)])
             sequence.append(Segment(start, end))
             t -= end - start
