@@ -5,7 +5,7 @@ import torch
 from textures import clouds, noise, photograph
 from torch import Tensor
 
-from texot.images.autocorrelation import regularity
+from texot.images.autocorrelation import LOOSE, regularity
 from texot.images.patches import extract_patches
 from texot.images.pyramid import downsample_known
 from texot.layout.quilt import quilt
@@ -45,13 +45,23 @@ def test_novelty_names_the_pieces() -> None:
     assert piece_side(3, 1) == 3
 
 
-def test_larger_results_of_loose_textures_are_of_smaller_pieces() -> None:
-    exemplar = clouds(3, 32, 32, seed=1, sigma=2)
-    for side, piece in ((32, 8), (48, 5), (128, 4)):
-        found = first_layout(exemplar, (side, side), 0.5, generator=generator(side))
-        regular = regularity(exemplar)
-        expected = quilt(exemplar, (side, side), piece, regular=regular, generator=generator(side))
-        assert torch.equal(found, expected), (side, piece)
+@pytest.mark.parametrize(
+    ("exemplar", "side", "piece"),
+    [
+        (noise(3, 32, 32), 32, 8),  # a quarter of the side
+        (noise(3, 32, 32), 48, 5),  # larger results: smaller
+        (noise(3, 32, 32), 128, 4),  # down to half
+        (clouds(3, 64, 64, sigma=1.7), 64, 18),  # a correlation length of 4.4 pixels: four times that
+        (clouds(3, 64, 64, sigma=4), 64, 24),  # up to half as large again
+        (clouds(3, 64, 64, sigma=4), 128, 12),
+    ],
+)
+def test_pieces_of_loose_textures(exemplar: Tensor, side: int, piece: int) -> None:
+    found = first_layout(exemplar, (side, side), 0.5, generator=generator())
+    regular = regularity(exemplar)
+    assert regular < LOOSE
+    expected = quilt(exemplar, (side, side), piece, regular=regular, generator=generator())
+    assert torch.equal(found, expected)
 
 
 def test_rows_of_the_rug_stay_straight() -> None:

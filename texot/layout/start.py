@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from texot.images.autocorrelation import LOOSE, regularity
+from texot.images.autocorrelation import LOOSE, correlation_length, regularity
 from texot.images.masks import filled
 from texot.images.pyramid import Periodic, wrap
 from texot.layout.courses import CONTINUED, courses
@@ -16,6 +16,8 @@ from texot.layout.quilt import quilt
 
 _LEAST_PIECE = 4  # pixels
 _BAND, _CONTINUED_BAND = 4 / 3, 2.0  # how much broader bands may be than pieces; those that may go on
+_FEATURES = 4.0  # least side of pieces of loose textures, in correlation lengths
+_MOST_LARGER = 1.5  # by how much they are larger for that, at most
 _MOST_SMALLER = 2.0  # how much smaller pieces are of results larger than the exemplar
 
 
@@ -33,58 +35,65 @@ def first_layout(
     periodic: Periodic = (True, True),
     generator: torch.Generator,
 ) -> Tensor:
-    """Where synthesis starts: the exemplar's own layout, or a quilt of its pieces.
+    """Where synthesis starts: the exemplar's own layout, or a quilt of its pieces, or of its courses.
 
-    The exemplar's `regularity` tells how new it may be: walls and planks (above .5) may use a piece again
-    nearby, patterns (above .7) may go on from piece to piece. A larger result shows every piece more often:
-    those of loose textures (below .35) are smaller there, down to half, so that they are not known again.
+    The exemplar's autocorrelation tells which. Loose textures (`regularity` below .35) become a quilt. Pieces
+    of those with large features are up to half as large again, so that stones stay whole: four times the
+    `correlation_length`. A larger result shows every piece more often: they are smaller there, down to half,
+    so that they are not known again. Of others a quilt, which may use pieces again nearby (above .5) and go
+    on from piece to piece (above .7), and `courses` are compared, and the one is taken that loses less.
 
     Args:
         exemplar: (C, h, w), at the coarsest scale.
         size: (H, W) of the result there.
-        novelty: in [0, 1]. 0: the exemplar, repeated or cut off; else a quilt, see `piece_side`; no piece is
-            larger than half of the result.
+        novelty: in [0, 1]. 0: the exemplar, repeated or cut off; else how small pieces are, see `piece_side`;
+            none is larger than half of the result. Bands of courses are a third broader at most.
         known, periodic, generator: see `quilt`.
 
     Returns:
         (C, H, W).
     """
-    if novelty > 0:
-        regular, side = regularity(exemplar, known), min(exemplar.shape[1:])
-        piece = piece_side(side, novelty)
-        if regular < LOOSE:
-            growth = math.sqrt(math.prod(size) / exemplar[0].numel())
-            piece = max(min(side, _LEAST_PIECE), round(piece / min(max(1.0, growth), _MOST_SMALLER)))
-        piece = min(piece, max(_LEAST_PIECE, min(size) // 2))
-        pieces = quilt(
-            exemplar,
-            size,
-            piece,
-            known=known,
-            regular=regular,
-            periodic=periodic,
-            generator=generator,
-        )
-        if regular < LOOSE:
-            return pieces
-        whole = torch.ones(exemplar.shape[1:], dtype=torch.bool) if known is None else known.cpu()
-        judge = Judge.of(exemplar.cpu(), whole, generator=generator) if min(size) >= PATCH else None
-        if judge is None:
-            return pieces
-        longest = (_CONTINUED_BAND if regular >= CONTINUED else _BAND) * 2 ** (-4 * novelty)
-        rows = courses(
-            exemplar,
-            size,
-            longest,
-            judge,
-            known=whole,
-            regular=regular,
-            periodic=periodic,
-            generator=generator,
-        )
-        found = [pieces] if rows is None else [rows.to(pieces), pieces]
-        return min(found, key=lambda layout: judge.loss(layout.cpu(), periodic=periodic))
-    image = exemplar if known is None else filled(exemplar, known)
+    if novelty == 0:
+        return _own_layout(exemplar if known is None else filled(exemplar, known), size)
+    regular = regularity(exemplar, known)
+    side = _piece_side_for(exemplar, size, novelty, known, loose=regular < LOOSE)
+    pieces = quilt(exemplar, size, side, known=known, regular=regular, periodic=periodic, generator=generator)
+    usable = torch.ones(exemplar.shape[1:], dtype=torch.bool) if known is None else known.cpu()
+    judge = None
+    if regular >= LOOSE and min(size) >= PATCH:
+        judge = Judge.of(exemplar.cpu(), usable, generator=generator)
+    if judge is None:
+        return pieces
+    longest = (_CONTINUED_BAND if regular >= CONTINUED else _BAND) * 2 ** (-4 * novelty)
+    rows = courses(
+        exemplar,
+        size,
+        longest,
+        judge,
+        known=usable,
+        regular=regular,
+        periodic=periodic,
+        generator=generator,
+    )
+    found = [pieces] if rows is None else [rows.to(pieces), pieces]
+    return min(found, key=lambda layout: judge.loss(layout.cpu(), periodic=periodic))
+
+
+def _piece_side_for(
+    exemplar: Tensor, size: tuple[int, int], novelty: float, known: Tensor | None, *, loose: bool
+) -> int:
+    """Side of a quilt's pieces; see `first_layout`."""
+    side = min(exemplar.shape[1:])
+    piece = float(piece_side(side, novelty))
+    if loose:
+        features = _FEATURES * correlation_length(exemplar, known)
+        growth = math.sqrt(math.prod(size) / exemplar[0].numel())
+        piece = max(piece, min(features, _MOST_LARGER * piece)) / min(max(1.0, growth), _MOST_SMALLER)
+    return min(max(min(side, _LEAST_PIECE), round(piece)), max(_LEAST_PIECE, min(size) // 2))
+
+
+def _own_layout(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """An image (C, h, w), repeated or cut off, (C, H, W)."""
     for axis, n in enumerate(size, start=1):
         # no padding makes an exemplar's coarse scales: they lack a pixel at either end
         missing = max(0, n - image.shape[axis])
