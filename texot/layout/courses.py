@@ -26,15 +26,15 @@ from texot.layout.sequences import Array, Segment, even_sequence
 _CONTEXT = 1 / 16  # of the shorter side: pixels on either side of a cut that are compared, if they are there
 _OVERLAP = 1 / 32  # of it: those that are there, between which the cut winds
 CONTINUED = 0.7  # regularity from which bands may follow each other as in the exemplar
-_SHIFTED = 0.25  # noise in what a shift along costs, of the median shift's: of bands that may not
+_SHIFTED = 0.25  # else, noise in what it costs to move a band along, of the median
 _LEAST = 1 / 10  # of a side: the shortest segment
 _ALONG = 2  # how much longer pieces of a band may be than bands are broad
 _SUITING = 0.25  # share of shifts that suit, which tell what a join costs
 _ALIKE, _EDGES = 3, 0.6  # bands beside one from which its pieces may be, and how different their edges
-_BARRIER = 10.0
+_BARRIER = 10.0  # of the line between two bands that lie side by side: no piece goes across
 _LAGS = 64  # shifts at which lines are compared
 _MOST_LINES = 512
-_ATTEMPTS = 4
+_ATTEMPTS, _MOST_WORK = 4, 32  # the best of so many layouts, as long as all are so many exemplars' pixels
 
 Image = npt.NDArray[np.float32]
 
@@ -52,13 +52,13 @@ def courses(
 ) -> Tensor | None:
     """A layout of an exemplar's bands.
 
-    Rows or columns: whichever are cheaper to join.
+    They are rows or columns: whichever are cheaper to join.
 
     Args:
         exemplar: (C, h, w).
         size: (H, W) of the result.
         longest: most rows of a band, of all the exemplar's; its pieces may have twice as many columns.
-        judge: tells the best of some attempts.
+        judge: tells the best of up to four attempts.
         known: (h, w) bool; other pixels are avoided.
         regular: the exemplar's `regularity`: below .7 no two bands follow each other as they do there.
         periodic: axes (y, x) along which the result wraps around.
@@ -80,7 +80,8 @@ def courses(
         return None
     weave, bands, _ = best
     attempts = []
-    for attempt in range(_ATTEMPTS):
+    most = _MOST_WORK * exemplar[0].numel() // (size[0] * size[1])
+    for attempt in range(max(1, min(_ATTEMPTS, most))):
         found = (bands, 0.0) if attempt == 0 else weave.bands(rng)
         layout = None if found is None else weave.laid(found[0], rng)
         if layout is not None:
@@ -102,7 +103,7 @@ class _Weave:
         lengths: fewest and most rows of a band.
         along: fewest and most columns of a piece of one.
         continued: whether bands may follow each other as in the source.
-        likeness: (h + 1, h + 1) how different the rows around two cuts are, 1 for the median.
+        difference: (h + 1, h + 1) how different the rows around two cuts are, 1 for the median.
         jump: (h + 1, h + 1) what a join of bands costs: the same, and infinite where there is to be none.
     """
 
@@ -116,7 +117,7 @@ class _Weave:
     lengths: tuple[int, int]
     along: tuple[int, int]
     continued: bool
-    likeness: Array
+    difference: Array
     jump: Array
 
     @classmethod
@@ -144,9 +145,9 @@ class _Weave:
         room = min(source.shape[1] - lengths[0], source.shape[2] - along[0])
         if room < 2 * overlap or size[0] < 2 * lengths[0] or size[1] < 2 * along[0]:
             return None
-        likeness = _row_joins(source, known.numpy().astype(np.float32), overlap, context)
-        likeness /= max(float(np.median(likeness[np.isfinite(likeness)])), 1e-12)
-        jump = likeness.copy()
+        difference = _row_joins(source, known.numpy().astype(np.float32), overlap, context)
+        difference /= max(float(np.median(difference[np.isfinite(difference)])), 1e-12)
+        jump = difference.copy()
         continued = regular >= CONTINUED
         if not continued:
             jump[_apart(len(jump)) < lengths[0]] = np.inf
@@ -162,7 +163,7 @@ class _Weave:
             lengths=lengths,
             along=along,
             continued=continued,
-            likeness=likeness,
+            difference=difference,
             jump=jump,
         )
 
@@ -220,7 +221,9 @@ class _Weave:
         """Other bands as broad, with edges like this one's: its pieces may be from them too."""
         step = self.lengths[0]
         starts = np.arange(self.overlap, len(self.unknown) + 1 - self.overlap - band.length)
-        cost = np.maximum(self.likeness[starts, band.start], self.likeness[starts + band.length, band.end])
+        cost = np.maximum(
+            self.difference[starts, band.start], self.difference[starts + band.length, band.end]
+        )
         cost[np.abs(starts - band.start) < step] = np.inf
         found: list[Segment] = []
         while len(found) < _ALIKE and len(cost) and cost.min() <= _EDGES:
