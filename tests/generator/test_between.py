@@ -14,13 +14,15 @@ import texot
 from texot.engine.objective import evaluate
 from texot.engine.shares import between
 from texot.errors import InputError
-from texot.generator.blend import KNOTS, Blend
+from texot.generator.blend import KNOTS, Blend, BlendedDual
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
+from texot.generator.deep import find_network
 from texot.generator.features import find_weights
 from texot.generator.layers import Mixed
 from texot.generator.model_file import load_model, unpack
 from texot.generator.network import Architecture, TextureNetwork
 from texot.generator.sampling import Generator
+from texot.generator.terms import DualTerm
 from texot.generator.training import Trainer
 from texot.generator.weight_map import WeightMap
 
@@ -194,17 +196,27 @@ def blended(shares: Sequence[float], exemplars: list[Tensor], **options: Any) ->
         shares[number] > 0 and abs(KNOTS[term.knot] - shares[number]) < 0.2
         for number, term in zip(numbers, terms, strict=True)
     ]  # type: ignore[attr-defined]
+    for dual in trainer.terms.deep:
+        if isinstance(dual, BlendedDual):
+            share = shares[trainer._order.index(dual.number)]
+            for knot, potentials in zip(KNOTS, dual.knots, strict=True):
+                moves = share > 0 and abs(knot - share) < 0.2
+                assert all(bool(psi.any()) == moves for psi in potentials)
     return float(loss.detach()), [grad for grad in grads if grad is not None]
 
 
-@pytest.mark.parametrize("features", ["none", "efficientnet-lite0"])
-def test_all_the_weight_uses_nothing_of_the_other(features: str) -> None:
+@pytest.mark.parametrize(
+    ("features", "transport"),
+    [("none", "auto"), ("efficientnet-lite0", "sliced"), ("efficientnet-lite0", "both")],
+)
+def test_all_the_weight_uses_nothing_of_the_other(features: str, transport: str) -> None:
     """Another B changes nothing of the objective at (1, 0), and all of it elsewhere."""
+    options = {"features": features, "feature_transport": transport}
     assert find_weights("efficientnet-lite0") is not None
     first, other, third = photograph(48, 48), photograph(48, 48, "rust"), 0.3 * photograph(48, 48, "rust")
-    values = [blended((1, 0), [first, b], features=features)[0] for b in (other, third)]
+    values = [blended((1, 0), [first, b], **options)[0] for b in (other, third)]
     assert values[0] == values[1]
-    values = [blended((0.5, 0.5), [first, b], features=features)[0] for b in (other, third)]
+    values = [blended((0.5, 0.5), [first, b], **options)[0] for b in (other, third)]
     assert values[0] != values[1]
 
 
@@ -223,6 +235,35 @@ def test_an_end_has_the_objective_of_a_generator_of_one() -> None:
     assert sum(float((grad**2).sum()) for grad in grads) == pytest.approx(total, rel=1e-2)
 
 
+def test_transport_of_deep_features_counts_by_its_share_in_the_mixture_of_units() -> None:
+    exemplar, network, units = photograph(64, 64), find_network("efficientnet-lite0"), (0.5, 2.0)
+    assert network is not None
+    options: dict[str, Any] = {"unit": units[1], "share": 3.0, "backend": "tiled"}
+
+    def term() -> DualTerm:
+        draws = torch.Generator().manual_seed(0)
+        found = DualTerm.of(exemplar, None, network, generator=draws, **options)
+        assert found is not None
+        found.weight = 2.0
+        return found
+
+    def value(of: DualTerm | BlendedDual) -> float:
+        return float(of(photograph(64, 64, "rust"), (True, True), torch.Generator().manual_seed(1)))
+
+    blend, own = Blend(2), value(term())
+    blended = BlendedDual.of(term(), blend, 1, units)
+    blended.weight = 2.0
+    for share in (1.0, 0.5, 0.25):
+        blend.shares = torch.tensor([1 - share, share])
+        unit = (1 - share) * units[0] + share * units[1]
+        assert value(blended) == pytest.approx(share * unit / units[1] * own, rel=1e-5)
+        assert blended.last == pytest.approx(share * unit / units[1] * own, rel=1e-5)
+    assert value(blended) != pytest.approx(share * unit / units[1] * own, rel=1e-3)  # that knot's have moved
+    assert [all(bool(psi.any()) for psi in knot) for knot in blended.knots] == [True, True, False, True]
+    blend.shares = torch.tensor([1.0, 0.0])
+    assert value(blended) == blended.last == 0
+
+
 def test_the_order_of_exemplars_does_not_matter() -> None:
     one, other = (texot.train(given, steps=6, **TINY) for given in (two(), two()[::-1]))
     a = one.sample((32, 24), weights=[0.2, 0.8]).image
@@ -232,13 +273,16 @@ def test_the_order_of_exemplars_does_not_matter() -> None:
     assert one.exemplar_size == (36, 40)
 
 
-@pytest.mark.parametrize("stop", [2, 4, 7])
-def test_resumed_ends_bit_identically(tmp_path: Path, stop: int) -> None:
-    whole = trained(Trainer(two(), steps=10, seed=4, **TINY))
-    first = Trainer(two(), steps=10, seed=4, **TINY)
+@pytest.mark.parametrize(("stop", "transport"), [(2, None), (4, None), (7, None), (4, "both")])
+def test_resumed_ends_bit_identically(tmp_path: Path, stop: int, transport: str | None) -> None:
+    options = TINY
+    if transport is not None:
+        options = {**TINY, "features": "efficientnet-lite0", "feature_transport": transport, "n_scales": 1}
+    whole = trained(Trainer(two(), steps=10, seed=4, **options))
+    first = Trainer(two(), steps=10, seed=4, **options)
     trained(first, stop)
     save_checkpoint(first.checkpoint(), tmp_path / "c")
-    again = trained(Trainer(two(), steps=10, seed=4, resume=load_checkpoint(tmp_path / "c"), **TINY))
+    again = trained(Trainer(two(), steps=10, seed=4, resume=load_checkpoint(tmp_path / "c"), **options))
     assert all(torch.equal(whole[name], again[name]) for name in whole)
     with pytest.raises(InputError, match="another exemplar"):
         Trainer(two()[0], steps=10, seed=4, resume=load_checkpoint(tmp_path / "c"), **TINY)

@@ -22,6 +22,7 @@ from texot.engine.objective import evaluate
 from texot.errors import InputError, TexotError
 from texot.evaluation.squeezenet import squeezenet_features
 from texot.evaluation.vgg import _BLOCKS, vgg19
+from texot.generator.blend import BlendedDual, BlendedFeatures
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
 from texot.generator.deep import find_network
 from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
@@ -407,7 +408,7 @@ def test_training_on_the_features_of_a_vgg_file(tmp_path: Path, transport: str) 
         index += 1
     path = tmp_path / "vgg19.pth"
     torch.save(stored, path)
-    network = find_network(str(path), transport)
+    network = find_network(str(path))
     assert network is not None
     image = photograph(64, 96)
     found, want = network.features(image), vgg19(path).features(image, ("relu2_1", "relu4_1"))
@@ -460,8 +461,14 @@ def test_large_features_are_transported_small_ones_only_sliced() -> None:
         assert trainer.options.get("feature_transport") == transport
         same = Trainer(exemplar, steps=1, n_scales=1, features="none")
         assert "feature_transport" not in same.options
-    two = Trainer([large, blobs], steps=1, n_scales=1, features="efficientnet-lite0")
-    assert "feature_transport" not in two.options
+    two = Trainer([large, grain], steps=1, n_scales=1, features="efficientnet-lite0")
+    assert two.options["feature_transport"] == "auto"
+    two._prepare(torch.Generator().manual_seed(0))
+    kinds = [type(term) for term in two.terms.deep]
+    assert kinds == [BlendedDual, BlendedFeatures]
+    dual = two.terms.deep[0]
+    assert isinstance(dual, BlendedDual)
+    assert two.sources[two._order[dual.number]].size == (128, 128)
 
 
 def test_beside_sliced_features_only_deep_layers_are_transported() -> None:
@@ -477,7 +484,7 @@ def test_beside_sliced_features_only_deep_layers_are_transported() -> None:
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "squeezenet"])
 def test_the_semi_dual_term_prefers_the_texture_to_others(name: str) -> None:
     """Once potentials have risen: distances to the nearest alone do not tell what is missing."""
-    exemplar, network = photograph(128, 128), find_network(name, "semi-dual")
+    exemplar, network = photograph(128, 128), find_network(name)
     assert network is not None
 
     def value(image: torch.Tensor) -> float:
@@ -500,12 +507,9 @@ def test_a_time_limit_leaves_semi_dual_potentials_alone() -> None:
     assert not any(bool(psi.any()) for psi in trainer.terms.potentials)
 
 
-def test_semi_dual_features_are_of_one_exemplar() -> None:
-    two = [clouds(3, 32, 32), clouds(3, 32, 32, seed=1)]
-    with pytest.raises(InputError, match="semi-dual is for one exemplar"):
-        Trainer(two, steps=1, features="none", feature_transport="semi-dual")
+def test_there_are_three_transports() -> None:
     with pytest.raises(InputError, match="feature_transport must be one of auto, sliced, semi-dual, both"):
-        Trainer(two[0], steps=1, feature_transport="dual")
+        Trainer(clouds(3, 32, 32), steps=1, feature_transport="dual")
 
 
 def test_missing_and_wrong_weights(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:

@@ -21,7 +21,7 @@ from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar
 from texot.generator.deep import DeepNetwork
 from texot.generator.model_file import MOST_TEXTURES
-from texot.generator.terms import DeepTerm, WhitenedTerm, torus_features
+from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm, torus_features
 from texot.images.pyramid import Periodic
 
 KNOTS = (0.25, 0.5, 0.75, 1.0)
@@ -138,6 +138,52 @@ class BlendedSlices(SlicedTerm):
             return image.new_zeros(())
         self.term.weight = self.weight
         value = share * self.term(image, periodic, generator)
+        self.last = float(value.detach())
+        return value
+
+
+@dataclass
+class BlendedDual(SlicedTerm):
+    """Semi-dual transport of one exemplar's deep features, by its weight, in the unit of `BlendedFeatures`.
+
+    Attributes:
+        blend: the weights of the step.
+        number: of the exemplar.
+        units: of all exemplars.
+        term: its term.
+        knots: its potentials for every knot, each a layer's.
+    """
+
+    blend: Blend = field(default_factory=lambda: Blend(2))
+    number: int = 0
+    units: tuple[float, ...] = ()
+    term: DualTerm = field(kw_only=True)
+    knots: list[list[Tensor]] = field(init=False)
+    last: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self.knots = [[psi.clone() for psi in self.term.potentials] for _ in KNOTS]
+
+    @classmethod
+    def of(cls, term: DualTerm, blend: Blend, number: int, units: tuple[float, ...]) -> BlendedDual:
+        """The term by its weight."""
+        return cls(term.scale, term.measure, blend=blend, number=number, units=units, term=term)
+
+    @property
+    def potentials(self) -> list[Tensor]:
+        """Those of all knots."""
+        return [psi for knot in self.knots for psi in knot]
+
+    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
+        """See `DualTerm`."""
+        share = self.blend.share(self.number)
+        if share == 0:
+            self.last = 0.0
+            return image.new_zeros(())
+        unit = sum(self.blend.share(k) * own for k, own in enumerate(self.units))
+        self.term.use(self.knots[self.blend.knot(self.number)])
+        self.term.weight = self.weight
+        value = share * unit / self.units[self.number] * self.term(image, periodic, generator)
         self.last = float(value.detach())
         return value
 

