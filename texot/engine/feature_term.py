@@ -24,6 +24,7 @@ from torch import Tensor
 
 from texot.engine.objective import PatchTerm, SlicedTerm
 from texot.engine.plan import SEARCH_DIM
+from texot.images.masks import filled
 from texot.images.pyramid import Periodic
 from texot.transport.measure import PatchMeasure
 
@@ -89,7 +90,7 @@ class FeatureTerm(SlicedTerm):
         """
         stride = max(network.strides[layer] for layer in layers)
         if known is not None:
-            exemplar = torch.where(known, exemplar, exemplar[:, known].mean(1)[:, None, None])
+            exemplar = filled(exemplar, known)
         maps: dict[str, list[Tensor]] = {layer: [] for layer in layers}
         usable: dict[str, list[Tensor]] = {layer: [] for layer in layers}
         for view, mask in _views(exemplar, known, stride, generator):

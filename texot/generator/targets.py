@@ -14,6 +14,7 @@ from texot.generator.deep import DeepNetwork
 from texot.generator.network import PlaneNetwork, TextureNetwork
 from texot.generator.plan import PATCH
 from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
+from texot.images.masks import filled
 from texot.images.pyramid import downsample_known, upsample
 
 _SLICED, _SLICED_BIG, _DEEP = 3.0, 0.75, 10.0  # weights of the sliced terms
@@ -71,14 +72,11 @@ class TrainingTerms:
                 unit = float(sliced[0].variance)
                 transport = transports[number]
                 units.append(unit)
-                draws = (
-                    generator if self.blend is None else torch.Generator().manual_seed(0)
-                )  # not the others'
+                # what is drawn of an exemplar does not depend on the others
+                draws = generator if self.blend is None else torch.Generator().manual_seed(0)
                 duals.append(_transported(scales[0], deep_network, transport, unit, draws, backend))
-                wanted_too = transport != "semi-dual"
-                deep.append(
-                    DeepTerm.of(*scales[0], deep_network, unit=unit, share=_DEEP) if wanted_too else None
-                )
+                sliced_too = transport != "semi-dual"
+                deep.append(_compared(scales[0], deep_network, unit) if sliced_too else None)
             blend = self.blend
             self._sliced += sliced if blend is None else [BlendedSlices.of(t, blend, number) for t in sliced]
         self.all = [term for terms in self._patches.values() for term in terms]
@@ -117,6 +115,11 @@ def _scales(source: Exemplar, n_scales: int, device: torch.device) -> list[tuple
     for _ in range(1, n_scales):
         scales.append(downsample_known(*scales[-1]))
     return scales
+
+
+def _compared(finest: tuple[Tensor, Tensor | None], network: DeepNetwork, unit: float) -> DeepTerm | None:
+    """The sliced term on deep features, if the exemplar is large enough."""
+    return DeepTerm.of(*finest, network, unit=unit, share=_DEEP)
 
 
 def _transported(
@@ -163,7 +166,7 @@ def _set_contrast(mean: Tensor, contrast: Tensor, scales: list[tuple[Tensor, Ten
         else:
             coarse, coarse_known = scales[scale + 1]
             if coarse_known is not None:
-                coarse = torch.where(coarse_known, coarse, coarse[:, coarse_known].mean(1)[:, None, None])
+                coarse = filled(coarse, coarse_known)
             height, width = (2 * n for n in coarse.shape[1:])
             # a coarse pixel k of the exemplar lies at its fine coordinate 2 k + 3/2
             inside = slice(1, 1 + height), slice(1, 1 + width)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 LOOSE = 0.35  # regularity below which a texture has no rows to keep
+PATTERN = 0.7  # regularity from which it may go on as it is: its period makes a shift of it
 _ALIKE = 0.2  # correlation down to which an image is like itself
 _MOST_SIDE = 1024  # of the part of an image that tells
 

@@ -81,19 +81,18 @@ def fill_smoothly(image: Tensor, known: Tensor, *, periodic: Periodic = (False, 
     if bool(known.all()):
         return image
     if min(known.shape) < 4:
-        mean = image[:, known].mean(1)
-        return torch.where(known, image, mean[:, None, None])
+        return filled(image, known)
     coarse, coarse_known = downsample_masked(image, known, periodic=periodic)
     if not bool(coarse_known.any()):
-        return torch.where(known, image, image[:, known].mean(1)[:, None, None])
+        return filled(image, known)
     coarse = fill_smoothly(coarse, coarse_known, periodic=periodic)
     size = (image.shape[1], image.shape[2])
-    filled = torch.where(known, image, upsample(coarse, size, periodic=periodic))
+    result = torch.where(known, image, upsample(coarse, size, periodic=periodic))
     for _ in range(_SMOOTHINGS):
-        wide = extend(filled, (1, 1), periodic)
+        wide = extend(result, (1, 1), periodic)
         mean = wide[:, 1:-1, :-2] + wide[:, 1:-1, 2:] + wide[:, :-2, 1:-1] + wide[:, 2:, 1:-1]
-        filled = torch.where(known, image, mean / 4)
-    return filled
+        result = torch.where(known, image, mean / 4)
+    return result
 
 
 def details(image: Tensor, periodic: Periodic = (False, False)) -> Tensor:

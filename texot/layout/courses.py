@@ -18,15 +18,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from texot.images.autocorrelation import PATTERN
+from texot.images.masks import filled
 from texot.images.pyramid import Periodic
 from texot.layout.cuts import least_cut
-from texot.layout.judge import Judge
 from texot.layout.sequences import Array, Segment, even_sequence
 
 _CONTEXT = 1 / 16  # of the shorter side: pixels on either side of a cut that are compared, if they are there
 _OVERLAP = 1 / 32  # of it: those that are there, between which the cut winds
-CONTINUED = 0.7  # regularity from which bands may follow each other as in the exemplar
-_SHIFTED = 0.25  # else, noise in what it costs to move a band along, of the median
+_SHIFTED = 0.25  # noise in what it costs to move a band along, of the median: where rows are no pattern
 _LEAST = 1 / 10  # of a side: the shortest segment
 _ALONG = 2  # how much longer pieces of a band may be than bands are broad
 _SUITING = 0.25  # share of shifts that suit, which tell what a join costs
@@ -34,7 +34,7 @@ _ALIKE, _EDGES = 3, 0.6  # bands beside one from which its pieces may be, and ho
 _BARRIER = 10.0  # of the line between two bands that lie side by side: no piece goes across
 _LAGS = 64  # shifts at which lines are compared
 _MOST_LINES = 512
-_ATTEMPTS, _MOST_WORK = 4, 32  # the best of so many layouts, as long as all are so many exemplars' pixels
+_ATTEMPTS, _MOST_WORK = 4, 32  # so many layouts, as long as all have no more pixels than so many exemplars
 
 Image = npt.NDArray[np.float32]
 
@@ -43,14 +43,13 @@ def courses(
     exemplar: Tensor,
     size: tuple[int, int],
     longest: float,
-    judge: Judge,
     *,
     known: Tensor,
     regular: float = 0,
     periodic: Periodic = (True, True),
     generator: torch.Generator,
-) -> Tensor | None:
-    """A layout of an exemplar's bands.
+) -> list[Tensor]:
+    """Layouts of an exemplar's bands, to choose from.
 
     They are rows or columns: whichever are cheaper to join.
 
@@ -58,17 +57,17 @@ def courses(
         exemplar: (C, h, w).
         size: (H, W) of the result.
         longest: most rows of a band, of all the exemplar's; its pieces may have twice as many columns.
-        judge: tells the best of up to four attempts.
         known: (h, w) bool; other pixels are avoided.
         regular: the exemplar's `regularity`: below .7 no two bands follow each other as they do there.
         periodic: axes (y, x) along which the result wraps around.
         generator: CPU generator of the draws.
 
     Returns:
-        (C, H, W), or None where exemplar or result have no room for bands, or exemplar too many lines.
+        Up to four (C, H, W); none where exemplar or result have no room for bands, or the exemplar has
+        too many lines.
     """
     if max(exemplar.shape[1:]) > _MOST_LINES:
-        return None
+        return []
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     best: tuple[_Weave, list[Segment], float] | None = None
     for axis in (0, 1):
@@ -77,7 +76,7 @@ def courses(
         if weave is not None and found is not None and (best is None or found[1] < best[2]):
             best = weave, *found
     if best is None:
-        return None
+        return []
     weave, bands, _ = best
     attempts = []
     most = _MOST_WORK * exemplar[0].numel() // (size[0] * size[1])
@@ -86,7 +85,7 @@ def courses(
         layout = None if found is None else weave.laid(found[0], rng)
         if layout is not None:
             attempts.append(layout)
-    return min(attempts, key=lambda image: judge.loss(image, periodic=periodic), default=None)
+    return attempts
 
 
 @dataclass(frozen=True)
@@ -135,8 +134,7 @@ class _Weave:
         if axis:
             exemplar, known, size = exemplar.mT, known.mT, (size[1], size[0])
             periodic = periodic[1], periodic[0]
-        mean = exemplar[:, known].mean(1)[:, None, None]
-        source = torch.where(known, exemplar, mean).numpy().astype(np.float32)
+        source = filled(exemplar, known).numpy().astype(np.float32)
         overlap, context = (max(2, round(part * min(source.shape[1:]))) for part in (_OVERLAP, _CONTEXT))
         lengths, along = (
             (max(3, round(_LEAST * n)), max(6, round(min(1.0, most) * n)))
@@ -148,7 +146,7 @@ class _Weave:
         difference = _row_joins(source, known.numpy().astype(np.float32), overlap, context)
         difference /= max(float(np.median(difference[np.isfinite(difference)])), 1e-12)
         jump = difference.copy()
-        continued = regular >= CONTINUED
+        continued = regular >= PATTERN
         if not continued:
             jump[_apart(len(jump)) < lengths[0]] = np.inf
         unknown = (~known).numpy().astype(np.float32)

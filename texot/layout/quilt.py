@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from texot.images.autocorrelation import PATTERN
 from texot.images.masks import filled
 from texot.images.patches import extract_patches
 from texot.images.pyramid import Periodic
@@ -31,7 +32,7 @@ from texot.layout.cuts import least_cut
 _USE, _NEAR, _NOISE = 1.0, 1.0, 0.1
 _REACH = 3  # pieces; sources used within it are not used again if others will do
 _FORBIDDEN = 1e3
-_REUSED, _CONTINUED = 0.5, 0.7  # regularity from which pieces may come again, go on
+_REUSED = 0.5  # regularity from which pieces may come again
 _ATTEMPTS, _MOST_PIECES = 4, 2000  # the best of so many layouts, as long as they are small
 
 
@@ -232,7 +233,7 @@ class _Sheet:
                 error = (error + (weight * wanted**2).sum()) / (float(mask.sum()) + 1e-6) / self.variance
                 cost = error + self.unknown
                 cost = cost + _NOISE * torch.rand(len(cost), generator=generator, dtype=torch.float32)
-                if self.regular < _CONTINUED:
+                if self.regular < PATTERN:
                     cost = cost + self._nearby(laid, (i, j))
                 if self.regular < _REUSED:
                     used = F.avg_pool2d(use[None, None], piece, stride=1).flatten()

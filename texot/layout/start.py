@@ -7,15 +7,15 @@ import math
 import torch
 from torch import Tensor
 
-from texot.images.autocorrelation import LOOSE, correlation_length, regularity
+from texot.images.autocorrelation import LOOSE, PATTERN, correlation_length, regularity
 from texot.images.masks import filled
 from texot.images.pyramid import Periodic, wrap
-from texot.layout.courses import CONTINUED, courses
+from texot.layout.courses import courses
 from texot.layout.judge import PATCH, Judge
 from texot.layout.quilt import quilt
 
 _LEAST_PIECE = 4  # pixels
-_BAND, _CONTINUED_BAND = 4 / 3, 2.0  # how much broader bands may be than pieces; those that may go on
+_BAND, _PATTERN_BAND = 4 / 3, 2.0  # how much broader bands may be than pieces; those of patterns
 _FEATURES = 4.0  # least side of pieces of loose textures, in correlation lengths
 _MOST_LARGER = 1.5  # by how much they are larger for that, at most
 _MOST_SMALLER = 2.0  # how much smaller pieces are of results larger than the exemplar
@@ -64,19 +64,18 @@ def first_layout(
         judge = Judge.of(exemplar.cpu(), usable, generator=generator)
     if judge is None:
         return pieces
-    longest = (_CONTINUED_BAND if regular >= CONTINUED else _BAND) * 2 ** (-4 * novelty)
+    longest = (_PATTERN_BAND if regular >= PATTERN else _BAND) * 2 ** (-4 * novelty)
     rows = courses(
         exemplar,
         size,
         longest,
-        judge,
         known=usable,
         regular=regular,
         periodic=periodic,
         generator=generator,
     )
-    found = [pieces] if rows is None else [rows.to(pieces), pieces]
-    return min(found, key=lambda layout: judge.loss(layout.cpu(), periodic=periodic))
+    best = min([*rows, pieces.cpu()], key=lambda layout: judge.loss(layout, periodic=periodic))
+    return best.to(exemplar)
 
 
 def _piece_side_for(
