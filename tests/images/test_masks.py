@@ -13,6 +13,8 @@ from texot.images.masks import (
     groups,
     largest_square,
     masked_pyramid,
+    opened,
+    together,
 )
 from texot.images.pyramid import Periodic, downsample
 
@@ -117,3 +119,35 @@ def test_groups_of_overlapping_boxes_keep_their_own_pixels() -> None:
 def test_margins_end_at_the_image_and_span_what_wraps() -> None:
     assert around(Box(5, 9, 50, 60), 10, (100, 64)) == Box(0, 19, 40, 64)
     assert around(Box(5, 9, 50, 60), 10, (100, 64), (True, False)) == Box(0, 100, 40, 64)
+
+
+@pytest.mark.parametrize("side", [1, 2, 5])
+def test_opening_is_the_union_of_the_squares_inside(side: int) -> None:
+    mask = noise(1, 14, 17)[0] > 0.25
+    union = torch.zeros_like(mask)
+    wide = torch.nn.functional.pad(mask[None].float(), (side,) * 4, mode="replicate")[0] > 0
+    for y in range(-side, 14):
+        for x in range(-side, 17):
+            if bool(wide[y + side : y + 2 * side, x + side : x + 2 * side].all()):
+                union[max(0, y) : max(0, y + side), max(0, x) : max(0, x + side)] = True
+    assert torch.equal(opened(mask, side), union)
+
+
+def test_opening_across_the_join_of_a_torus() -> None:
+    mask = torch.zeros(12, 12, dtype=torch.bool)
+    mask[[0, 1, 10, 11]] = True
+    assert torch.equal(opened(mask, 4, periodic=(True, True)), mask)
+
+
+def test_groups_are_joined_in_boxes_of_bounded_size_without_a_loss() -> None:
+    hole = torch.zeros(90, 200, dtype=torch.bool)
+    for top, left in ((3, 3), (20, 30), (60, 8), (5, 150), (80, 190)):
+        hole[top : top + 4, left : left + 5] = True
+    parts = together(groups(hole, 8), 64)
+    assert len(parts) == 3
+    again = torch.zeros_like(hole)
+    for box, own in parts:
+        assert max(box.bottom - box.top, box.right - box.left) <= 64
+        assert not bool((box.cut(again) & own).any())
+        box.cut(again).logical_or_(own)
+    assert torch.equal(again, hole)

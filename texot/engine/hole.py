@@ -34,7 +34,9 @@ from texot.images.masks import (
     groups,
     largest_square,
     masked_pyramid,
+    opened,
     shrunk,
+    together,
 )
 from texot.images.pyramid import Periodic, extend
 from texot.layout.peel import peel
@@ -47,6 +49,7 @@ TRUST_DEPTH = 1.5  # pixels of each scale, towards the middle of a hole, over wh
 LEAST_TRUST = 0.1
 PIECE, PIECE_SHARE = 12, 1 / 4  # pieces of the first fill: so many pixels or of the texture, the larger
 LEAST_PIECE = 4
+ATTEMPTS = 4  # first fills of a hole, of which the best is kept
 EDGE, EDGE_PIECE = 3, 8  # pixels from a hole's edge that are laid anew at every scale, and of the pieces
 LARGE_FEATURES = 3.0  # pixels of correlation at the coarsest scale from which features are kept whole
 MOST_SEARCHED = 2**20  # pixels of a texture that is searched for pieces
@@ -55,7 +58,7 @@ LEAST_LIKELY = 0.002
 JOIN = (1, 3)  # pixels of the coarsest scale around what was laid anew that move too: before, and at last
 LEAST_COUNT = 64  # pixels of a hole whose details can be judged
 MOST_GAIN = 1.5
-APART = 32  # pixels from which on holes are filled one by one
+APART, MOST_TOGETHER = 32, 512  # pixels: nearer holes are one; side of a box whose holes are filled together
 
 Lay = Callable[[int, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 """Makes a first fill: see `Photograph.lay`."""
@@ -113,28 +116,61 @@ def fill_jobs(
     Raises:
         InputError: not enough is known near a hole.
     """
-    height, width = photograph.hole.shape
-    whole = [(Box(0, height, 0, width), photograph.hole)]
+    if photograph.lay is None:
+        parts = together(groups(photograph.hole, APART), MOST_TOGETHER)
+    else:
+        height, width = photograph.hole.shape
+        parts = [(Box(0, height, 0, width), photograph.hole)]
     fills = [
-        HoleFill(photograph, box, own, quality=quality, expert=expert, backend=backend)
-        for box, own in (groups(photograph.hole, APART) if photograph.lay is None else whole)
+        HoleFill(photograph, box, own, quality=quality, expert=expert, backend=backend) for box, own in parts
     ]
-
-    def first() -> Tensor:
-        """The photograph, all holes but the first filled smoothly, for whoever stops before their turn."""
-        canvas = photograph.original.pixels.clone()
-        for fill in fills[1:]:
-            part = fill.box.cut(canvas)
-            smooth = fill_smoothly(part, ~fill.unknown, periodic=fill.periodic)
-            part.copy_(torch.where(fill.hole, smooth, part))
-        return canvas
-
     if len(fills) > 1:
         log.info("%d holes are filled one by one", len(fills))
-    return lambda generator: [
-        fill.job(generator, settings, before.filled if before else first)
-        for fill, before in zip(fills, [None, *fills[:-1]], strict=True)
-    ]
+
+    def jobs(generator: torch.Generator) -> list[Job]:
+        canvas = Canvas(photograph, fills)
+        return [fill.job(generator, settings, canvas) for fill in fills]
+
+    return jobs
+
+
+class Canvas:
+    """The photograph while its holes are filled, one group after the other.
+
+    A filled group is kept as its hole's pixels alone, so that memory does not grow by a photograph a hole.
+
+    Args:
+        photograph: the image.
+        fills: its groups of holes. All but the first are filled smoothly until their turn comes.
+    """
+
+    def __init__(self, photograph: Photograph, fills: list[HoleFill]) -> None:
+        self.smooth = photograph.original.pixels.clone()
+        for fill in fills[1:]:
+            part = fill.box.cut(self.smooth)
+            smooth = fill_smoothly(part, ~fill.unknown, periodic=fill.periodic)
+            part.copy_(torch.where(fill.hole, smooth, part))
+        self.filled: list[tuple[Box, Tensor, Tensor]] = []
+        self.current: Filling | None = None
+
+    def begin(self, filling: Filling) -> int:
+        """Start a group of holes; the one before is done.
+
+        Returns:
+            How many groups are done.
+        """
+        if self.current is not None:
+            box, hole, values = self.current.pixels_of_hole()
+            self.filled.append((box, hole, values))
+        self.current = filling
+        return len(self.filled)
+
+    def image(self, done: int) -> Tensor:
+        """The photograph (C, H, W) after so many groups, a copy."""
+        image = self.smooth.clone()
+        for box, hole, values in self.filled[:done]:
+            box.cut(image)[:, hole] = values
+        return image
 
 
 class HoleFill:
@@ -166,7 +202,7 @@ class HoleFill:
         hole = torch.zeros(size, dtype=torch.bool)
         box.cut(hole).copy_(own)
         self.hole = self.box.cut(hole).clone()
-        _, known, _, known_periodic = self._target()
+        _, known, _, known_periodic = self.target()
         self.plan = hole_plan(
             self.hole,
             known,
@@ -184,7 +220,7 @@ class HoleFill:
         hole, opaque = self.box.cut(photograph.hole), photograph.original.opaque
         return hole if opaque is None else hole | ~self.box.cut(opaque)
 
-    def _target(self) -> tuple[Tensor, Tensor, Tensor | None, Periodic]:
+    def target(self) -> tuple[Tensor, Tensor, Tensor | None, Periodic]:
         """Image, known pixels and their shares of mass, of what texture is taken from; what wraps there."""
         photograph = self.photograph
         if photograph.other is not None:
@@ -202,43 +238,55 @@ class HoleFill:
         share = torch.exp(-((away / self.reach) ** 2))
         return self.box.cut(pixels), self.box.cut(usable), share, self.periodic
 
-    def job(
-        self, generator: torch.Generator, settings: dict[str, Any], canvas: Callable[[], Tensor] | None
-    ) -> Job:
-        """The job that the loop runs; `canvas` tells the photograph (C, H, W) when it starts."""
-        self.generator, self._begin = generator, canvas
-        original = self.photograph.original
+    def job(self, generator: torch.Generator, settings: dict[str, Any], canvas: Canvas) -> Job:
+        """The job that the loop runs: what it computes lives as long as the job."""
+        filling, original = Filling(self, generator, canvas), self.photograph.original
         return Job(
             plan=self.plan,
             periodic=self.periodic,
-            start=self._start,
-            refine=self._refine,
-            variables=self._variables,
-            patch_terms=lambda stage: self.terms.patches(stage),
-            sliced_terms=lambda stage: self.terms.sliced(stage),
-            put_right=self._put_right,
-            settle=None if self.photograph.lay else lambda image: self.terms.coherent(image, self.periodic),
+            start=filling.start,
+            refine=filling.refine,
+            variables=filling.variables,
+            patch_terms=lambda stage: filling.terms.patches(stage),
+            sliced_terms=lambda stage: filling.terms.sliced(stage),
+            put_right=filling.put_right,
+            settle=None
+            if self.photograph.lay
+            else lambda image: filling.terms.coherent(image, self.periodic),
             n_targets={k: min(self.plan.max_patches, h * w) for k, (h, w) in enumerate(self.plan.sizes)},
             settings=settings,
             mode=original.mode,
             icc_profile=original.icc_profile,
             dpi=original.dpi,
-            finish=self._finish,
+            finish=filling.finish,
         )
 
-    def _start(self, stage: Stage) -> Tensor:
-        """Make everything ready; the first image: what is known, smoothly continued into the hole."""
+
+class Filling:
+    """A group of holes while it is filled: its scales, measures and pixels.
+
+    Args:
+        fill: the holes.
+        generator: CPU generator of all draws.
+        canvas: the photograph, as the groups before left it.
+    """
+
+    def __init__(self, fill: HoleFill, generator: torch.Generator, canvas: Canvas) -> None:
+        self.fill, self.generator, self.canvas = fill, generator, canvas
+        self.photograph, self.plan, self.box = fill.photograph, fill.plan, fill.box
+        self.periodic, self.hole = fill.periodic, fill.hole
+
+    def start(self, stage: Stage) -> Tensor:
+        """Make everything ready; the first image: what is known, and a first fill of the hole."""
         photograph, device, n_scales = self.photograph, self.photograph.device, self.plan.n_scales
-        assert self._begin is not None
-        self.canvas = self._begin()
-        self._begin = None  # and let go of what it holds
-        image, known, share, periodic = self._target()
+        self.done = self.canvas.begin(self)
+        image, known, share, periodic = self.fill.target()
         self.target_periodic = periodic
         self.target = masked_pyramid(image.to(device), known.to(device), n_scales, periodic=periodic)
         self.shares = self._planes(share, periodic)
-        canvas, laid, hole = self.box.cut(self.canvas), None, self.hole
+        canvas, laid, hole = self.box.cut(self.canvas.image(self.done)), None, self.hole
         if photograph.lay is None:  # what others fill, or nobody, must be something meanwhile
-            canvas = fill_smoothly(canvas, ~self.unknown, periodic=self.periodic)
+            canvas = fill_smoothly(canvas, ~self.fill.unknown, periodic=self.periodic)
         else:
             laid, new = photograph.lay(stage.scale, *self.target[-1], self.generator)
             hole = self.hole & self._near(new.cpu(), stage.scale, JOIN[0])
@@ -255,7 +303,7 @@ class HoleFill:
             self.plan,
             [*self.target],
             self.generator,
-            self.backend,
+            self.fill.backend,
             shares=self.shares,
             holes=self.holes,
             trust=[self._trust(hole) for hole in self.holes],
@@ -296,14 +344,21 @@ class HoleFill:
         return fine[: self.hole.shape[0], : self.hole.shape[1]]
 
     def _first_fill(self, scale: int) -> tuple[Tensor, Tensor]:
-        """The image at a scale with its hole filled by pieces of the texture, and where they come from."""
+        """The image at a scale with its hole filled, and where its pieces come from.
+
+        Pieces of the texture fill what they fit into; dead pixels and scratches are filled smoothly.
+        """
         hole, (texture, usable) = self.holes[scale], self.target[scale]
+        image = fill_smoothly(self.fixed[scale], ~hole, periodic=self.periodic)
+        wide = self._wide_part(hole)
+        if not bool(wide.any()):
+            return image, torch.zeros_like(usable, dtype=torch.float32)
         large = max(PIECE, round(PIECE_SHARE * min(texture.shape[1:])))
-        across = largest_square(hole.cpu(), large)
+        across = largest_square(wide.cpu(), large)
         if across >= LEAST_HOLE and _structured(texture.cpu(), usable.cpu()):
             found = shift_map(
-                self.fixed[scale],
-                hole,
+                image,
+                wide,
                 texture,
                 usable,
                 large,
@@ -314,17 +369,30 @@ class HoleFill:
             )
             if found is not None:
                 return found
-        return self._laid(scale, self.fixed[scale], min(large, max(LEAST_PIECE + 2, 2 * across)))
+        attempts = ATTEMPTS if across >= LEAST_HOLE else 1  # specks need no choice
+        return self._laid(scale, image, wide, min(large, max(LEAST_PIECE + 2, 2 * across)), attempts=attempts)
+
+    def _wide_part(self, hole: Tensor) -> Tensor:
+        """The part of a hole (H, W) bool that pieces fit into, with the rough edges of that."""
+        wide = opened(hole, LEAST_PIECE, periodic=self.periodic)
+        near = F.max_pool2d(wide.float()[None], 2 * LEAST_PIECE - 1, stride=1, padding=LEAST_PIECE - 1)[0] > 0
+        return hole & near
 
     def _laid(
-        self, scale: int, image: Tensor, side: int, depth: float | None = None
+        self,
+        scale: int,
+        image: Tensor,
+        hole: Tensor,
+        side: int,
+        *,
+        attempts: int = 1,
+        depth: float | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """The image at a scale with pieces laid in its hole: see `peel`. Smooth, where none fits."""
-        hole, (texture, usable) = self.holes[scale], self.target[scale]
+        """The image at a scale with pieces laid in a hole: see `peel`. As it is, where none fits."""
+        texture, usable = self.target[scale]
         piece = largest_square(usable.cpu(), min(side, *hole.shape))
-        if piece < LEAST_PIECE:
-            smooth = fill_smoothly(image, ~hole, periodic=self.periodic) if depth is None else image
-            return smooth, torch.zeros_like(usable, dtype=torch.float32)
+        if piece < LEAST_PIECE or not bool(hole.any()):
+            return image, torch.zeros_like(usable, dtype=torch.float32)
         return peel(
             image,
             hole,
@@ -332,42 +400,41 @@ class HoleFill:
             usable,
             piece,
             depth=depth,
+            attempts=attempts,
             share=self.shares[scale],
             periodic=self.periodic,
             generator=self.generator,
         )
 
-    def _refine(self, stage: Stage, image: Tensor) -> Tensor:
+    def refine(self, stage: Stage, image: Tensor) -> Tensor:
         term = max(self.terms.at(stage.scale + 1), key=lambda t: t.measure.patch_size)
         size, target = self.plan.sizes[stage.scale], self.target[stage.scale]
         finer = with_detail(image, size, term, *target, periodic=self.periodic, inset=0)
         hole, fixed = self.fresh[stage.scale], self.fixed[stage.scale]
         finer = torch.where(hole, finer.clamp(0, 1), fixed)
         if self.photograph.lay is None:  # detail from elsewhere does not go on from what is known
-            finer, _ = self._laid(stage.scale, finer, EDGE_PIECE, depth=EDGE)
+            wide = self._wide_part(self.holes[stage.scale])
+            finer, _ = self._laid(stage.scale, finer, wide, EDGE_PIECE, depth=EDGE)
         return finer
 
-    def _variables(self, stage: Stage, image: Tensor) -> Pixels:
+    def variables(self, stage: Stage, image: Tensor) -> Pixels:
         self.pixels = Pixels(image, self.holes[stage.scale])
         return self.pixels
 
-    def filled(self) -> Tensor:
-        """The whole photograph with this part as its last stage left it."""
-        return self._paste(self.pixels.image().detach().clamp(0, 1).cpu())
+    def pixels_of_hole(self) -> tuple[Box, Tensor, Tensor]:
+        """The neighbourhood, its hole (h, w) and the hole's pixels (C, n) as the last stage left them."""
+        found = self.pixels.image().detach().clamp(0, 1).cpu()
+        return self.box, self.hole, found[:, self.hole]
 
-    def _paste(self, crop: Tensor) -> Tensor:
-        whole = self.canvas.clone()
-        part = self.box.cut(whole)
-        part[:, self.hole] = crop[:, self.hole]
-        return whole
-
-    def _finish(self, crop: Tensor) -> Tensor:
-        whole, alpha = self._paste(crop), self.photograph.original.alpha
+    def finish(self, crop: Tensor) -> Tensor:
+        """The whole photograph (C, H, W), with its alpha if it has one, of the neighbourhood (C, h, w)."""
+        whole, alpha = self.canvas.image(self.done), self.photograph.original.alpha
+        self.box.cut(whole)[:, self.hole] = crop[:, self.hole]
         if alpha is None:
             return whole
         return torch.cat([whole, torch.where(self.photograph.hole, 1.0, alpha)])
 
-    def _put_right(self, stage: Stage, image: Tensor) -> Tensor:
+    def put_right(self, stage: Stage, image: Tensor) -> Tensor:
         """Give the hole's finest details the contrast of those around: averaging patches shrinks it."""
         hole, (texture, known) = self.holes[stage.scale], self.target[stage.scale]
         share = self.shares[stage.scale]

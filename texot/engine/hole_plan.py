@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from texot.engine.plan import EFFORT, FINEST, LEAST_EXEMPLAR, Plan, Stage, TermPlan, scale_sizes, until_big
@@ -11,6 +12,7 @@ from texot.images.pyramid import Periodic
 
 LEAST_HOLE = 8  # pixels across the hole that the coarsest scale keeps
 LEAST_PATCH = 2
+LEAST_PATCHES, LEAST_SHARE = 1024, 0.05  # of patches that are known, or their share of all: enough for a target
 COARSEST, LAID_COARSEST = 0.3, 0.5  # shares of the usual steps
 LAID_ROBUSTNESS = 0.6
 SLICED_WEIGHT = 1.5
@@ -56,7 +58,7 @@ def hole_plan(
             f"not enough is left to take texture from: no {least}x{least} patch fits what is known near "
             f"the hole; use {smaller}a larger --reach, or --exemplar"
         )
-    patch = min(patch, room)
+    patch = min(patch, room) if patch_size else _common_patch(known, min(patch, room))
     counts, rooms = _scales(hole, known, periodic, known_periodic, patch, room, n_scales)
     sizes = scale_sizes((hole.shape[0], hole.shape[1]), len(counts))
 
@@ -90,6 +92,15 @@ def hole_plan(
         sliced_weight=SLICED_WEIGHT,
         n_filters=effort.n_filters,
     )
+
+
+def _common_patch(known: Tensor, patch: int) -> int:
+    """The largest side up to `patch` of squares that are known often enough to stand for the texture."""
+    for side in range(patch, LEAST_PATCH, -1):
+        whole = F.max_pool2d((~known).float()[None], side, stride=1) == 0
+        if int(whole.sum()) >= min(LEAST_PATCHES, LEAST_SHARE * whole.numel()):
+            return side
+    return min(patch, LEAST_PATCH)
 
 
 def _scales(

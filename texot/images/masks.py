@@ -107,6 +107,20 @@ def shrunk(mask: Tensor, width: int) -> Tensor:
     return F.max_pool2d((~mask).float()[None], 2 * width + 1, stride=1, padding=width)[0] == 0
 
 
+def opened(mask: Tensor, side: int, *, periodic: Periodic = (False, False)) -> Tensor:
+    """The union of all squares of true pixels, `side` px a side, in (H, W) bool (a morphological opening).
+
+    Args:
+        mask: (H, W) bool.
+        side: pixels.
+        periodic: axes (y, x) that wrap around; beyond the others the border pixel goes on.
+    """
+    outside = extend((~mask)[None].to(torch.uint8), (side, side), periodic).float()
+    squares = F.max_pool2d(outside, side, stride=1) == 0
+    found = F.max_pool2d(F.pad(squares.float(), (side - 1,) * 4), side, stride=1)[0] > 0
+    return found[side:-side, side:-side] & mask
+
+
 def largest_square(mask: Tensor, most: int | None = None) -> int:
     """Side of the largest square of true pixels in (H, W) bool, counted up to `most`."""
     most = min(mask.shape) if most is None else min(most, *mask.shape)
@@ -207,6 +221,41 @@ def groups(hole: Tensor, apart: int) -> list[tuple[Box, Tensor]]:
             rough.left + inner.right,
         )
         found.append((box, inner.cut(own).clone()))
+    return found
+
+
+def together(parts: list[tuple[Box, Tensor]], most: int) -> list[tuple[Box, Tensor]]:
+    """Groups of holes joined where one box of at most `most` pixels a side holds them.
+
+    Args:
+        parts: boxes of one image, with the (h, w) bool of each group's pixels in there.
+        most: pixels.
+
+    Returns:
+        The same of fewer groups, in the order of their first members.
+    """
+    clusters: list[tuple[Box, list[tuple[Box, Tensor]]]] = []
+    for box, own in parts:
+        for number, (outer, members) in enumerate(clusters):
+            joined = Box(
+                min(outer.top, box.top),
+                max(outer.bottom, box.bottom),
+                min(outer.left, box.left),
+                max(outer.right, box.right),
+            )
+            if max(joined.bottom - joined.top, joined.right - joined.left) <= most:
+                clusters[number] = joined, [*members, (box, own)]
+                break
+        else:
+            clusters.append((box, [(box, own)]))
+    found = []
+    for outer, members in clusters:
+        mask = torch.zeros(outer.bottom - outer.top, outer.right - outer.left, dtype=torch.bool)
+        for box, own in members:
+            mask[
+                box.top - outer.top : box.bottom - outer.top, box.left - outer.left : box.right - outer.left
+            ] |= own
+        found.append((outer, mask))
     return found
 
 

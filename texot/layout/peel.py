@@ -24,7 +24,6 @@ _AT_EDGE, _EDGE = 6.0, 2.0  # known pixels next to a hole count as much more, fa
 _GUESS = 0.2  # what pixels count that are guessed
 _SEEN = 0.75  # share of a piece that is known where one is best laid
 _JOIN = 3.0  # pixels over which a piece fades into those laid before it
-_ATTEMPTS = 4
 _MOST_VALUES = 2**24  # of all pieces together: beyond, some are left out
 
 
@@ -37,6 +36,7 @@ def peel(
     *,
     depth: float | None = None,
     share: Tensor | None = None,
+    attempts: int = 4,
     periodic: Periodic = (False, False),
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
@@ -61,11 +61,8 @@ def peel(
     shares = None if share is None else share.detach().cpu()
     pieces = Pieces.of(source.detach().cpu(), known.cpu(), piece, shares, generator)
     start, open_ = image.detach().cpu(), hole.cpu()
-    attempts = [
-        _lay(start, open_, pieces, depth, periodic, generator)
-        for _ in range(_ATTEMPTS if depth is None else 1)
-    ]
-    best = min(attempts, key=lambda attempt: attempt[2])
+    tried = [_lay(start, open_, pieces, depth, periodic, generator) for _ in range(attempts)]
+    best = min(tried, key=lambda attempt: attempt[2])
     return best[0].to(image), best[1].to(source)
 
 
@@ -136,13 +133,16 @@ def _lay(
         filled, 1 + _AT_EDGE * torch.exp((1 - away) / _EDGE), 0.0 if depth is None else _GUESS
     )
     left, total = left.clone(), 0.0
-    use, origin = torch.zeros(2, *pieces.size, dtype=torch.float32)
+    origin = torch.zeros(pieces.size, dtype=torch.float32)
+    use = torch.zeros([n - side + 1 for n in pieces.size], dtype=torch.float32)  # mean over a piece's pixels
+    overlap = side - torch.arange(1 - side, side).abs().float()
+    shared = torch.outer(overlap, overlap) / side**2  # pixels that two pieces share
     places = _Places(filled, left, side, periodic, generator)
     while bool(left.any()):
         y, x = places.best()
         goal, known, new = result[:, y, x], filled[y, x], left[y, x]
         weight = weights[y, x]
-        used = F.avg_pool2d(use[None], side, stride=1)[0][pieces.rows, pieces.columns]
+        used = use[pieces.rows, pieces.columns]
         noise = torch.rand(len(used), generator=generator, dtype=torch.float32)
         cost = pieces.errors(goal, weight) + pieces.far + _USE * used + _NOISE * noise
         found = int(cost.argmin())
@@ -155,7 +155,9 @@ def _lay(
         filled[y, x], left[y, x] = known | new, False
         places.update(y, x)
         row, column = int(pieces.rows[found]), int(pieces.columns[found])
-        use[row : row + side, column : column + side] += 1
+        above, before = max(0, row - side + 1), max(0, column - side + 1)
+        near = use[above : row + side, before : column + side]
+        near += shared[above - row + side - 1 :, before - column + side - 1 :][: near.shape[0], : near.shape[1]]
         origin[row : row + side, column : column + side] += new
     return result, origin, total
 
