@@ -190,7 +190,7 @@ def train(
         gap = generator.facts.get("dual_gap")
         if gap is not None:
             report.say(f"dual gap {gap:.0%} on a fresh sample")
-        report.done(output=output, loss=state.loss, seconds=state.seconds, interrupted=False)
+        report.done(output=output, loss=trainer.losses[-1], seconds=trainer.seconds, interrupted=False)
 
 
 def _check_names(exemplars: tuple[Path, ...], output: Path, overwrite: bool) -> Path:

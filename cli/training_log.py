@@ -28,7 +28,6 @@ class TrainingLog:
     def __init__(self, folder: Path | None, preview_every: int, done: int) -> None:
         self.folder, self.every = folder, preview_every
         self._losses: list[tuple[int, float]] = []
-        self._n_scales = 1
         self._metrics: TextIO | None = None
         if folder is not None:
             self._open(folder, done)
@@ -61,7 +60,6 @@ class TrainingLog:
         self._metrics.write(json.dumps(plain) + "\n")
         self._metrics.flush()
         self._losses.append((state.scale, state.loss))
-        self._n_scales = state.n_scales
         if state.total_step % self.every == 0 or state.total_step == state.total_steps:
             self._preview(trainer, state)
 
@@ -95,7 +93,8 @@ class TrainingLog:
 
         assert self.folder is not None
         if self._losses:
-            plot = read_exemplar(draw_losses(self._losses, self._n_scales)).pixels
+            n_scales = 1 + max(scale for scale, _ in self._losses)
+            plot = read_exemplar(draw_losses(self._losses, n_scales)).pixels
             write_image(plot, self.folder / "loss.png")
 
 

@@ -187,6 +187,22 @@ def test_killed_between_checkpoints_and_resumed(folder: Path) -> None:
     assert not aside.exists()
 
 
+def test_resumed_at_the_last_step(folder: Path, model: Path) -> None:
+    """Killed after the last step, before the model was written."""
+    from texot.generator.checkpoint import save_checkpoint
+    from texot.generator.training import Trainer
+
+    trainer = Trainer("photo.png", steps=8, n_scales=2, features="none", backend="tiled", device="cpu")
+    for _ in trainer:
+        pass
+    save_checkpoint(trainer.checkpoint(), "m.safetensors.checkpoint")
+    options = [*TINY, "--license", "CC0 1.0", "--resume", "--log-dir", "log"]
+    done = call("train", "photo.png", "-o", "m.safetensors", *options)
+    assert done.exit_code == 0, done.stderr
+    assert Path("m.safetensors").read_bytes() == model.read_bytes()
+    assert not Path("m.safetensors.checkpoint").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [

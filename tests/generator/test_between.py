@@ -273,7 +273,7 @@ def test_the_order_of_exemplars_does_not_matter() -> None:
     assert one.exemplar_size == (36, 40)
 
 
-@pytest.mark.parametrize(("stop", "transport"), [(2, None), (4, None), (7, None), (4, "both")])
+@pytest.mark.parametrize(("stop", "transport"), [(2, None), (4, None), (7, None), (10, None), (4, "both")])
 def test_resumed_ends_bit_identically(tmp_path: Path, stop: int, transport: str | None) -> None:
     options = TINY
     if transport is not None:

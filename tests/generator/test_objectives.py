@@ -254,7 +254,7 @@ def test_training_comes_nearer(objective: str) -> None:
 
 
 @pytest.mark.parametrize("objective", OTHERS)
-@pytest.mark.parametrize("stop", [3, 5])
+@pytest.mark.parametrize("stop", [3, 5, 9])
 def test_resumed_ends_bit_identically(tmp_path: Path, objective: str, stop: int) -> None:
     """Critics, their Adam and their counts too; before and after the change of stages."""
     options: dict[str, Any] = {"objective": objective, "steps": 9, "seed": 4, **TINY}

@@ -48,19 +48,38 @@ def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("stop", [1, 3, 4, 5, 9])
-def test_resumed_at_any_step_ends_bit_identically(tmp_path: Any, stop: int) -> None:
-    """Before, at and after the change of stages."""
-    whole = trained(Trainer(clouds(3, 32, 32), steps=10, seed=4, **TINY))
-    first = Trainer(clouds(3, 32, 32), steps=10, seed=4, **TINY)
-    assert first.plan_steps[0] in (3, 4)
-    trained(first, stop)
-    save_checkpoint(first.checkpoint(), tmp_path / "c")
-    second = Trainer(clouds(3, 32, 32), steps=10, seed=4, resume=load_checkpoint(tmp_path / "c"), **TINY)
-    assert equal(whole, trained(second))
-    assert second.state is not None
-    assert second.state.total_step == 10
-    assert len(second.losses) == 10
+def resumed_everywhere(exemplar: Any, folder: Path, **options: Any) -> None:
+    """Training put aside after any step, the last included, writes the file that it would have written."""
+    whole, n_steps = Trainer(exemplar, **options), 0
+    for n_steps, _ in enumerate(whole, 1):
+        save_checkpoint(whole.checkpoint(), folder / f"{n_steps}")
+    whole.generator().save(folder / "whole")
+    for step in range(1, n_steps + 1):
+        again = Trainer(exemplar, resume=load_checkpoint(folder / f"{step}"), **options)
+        assert sum(1 for _ in again) == n_steps - step
+        again.generator().save(folder / "again")
+        assert (folder / "again").read_bytes() == (folder / "whole").read_bytes(), step
+        assert len(again.losses) == n_steps
+
+
+def test_resumed_after_any_step_writes_the_same_file(tmp_path: Path) -> None:
+    resumed_everywhere(clouds(3, 32, 32), tmp_path, steps=10, seed=4, **TINY)
+
+
+def test_resumed_after_any_step_stops_where_it_would_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training that has settled is not trained further by being put aside."""
+    monkeypatch.setattr("texot.generator.training._SETTLED_STEPS", 2)
+    monkeypatch.setattr("texot.generator.targets.TrainingTerms.sliced_value", lambda terms: 1.0)
+    resumed_everywhere(clouds(1, 32, 32), tmp_path, steps=12, **TINY)
+
+
+def test_nothing_is_made_of_no_step() -> None:
+    trainer = Trainer(clouds(1, 32, 32), steps=4, **TINY)
+    for ask in (trainer.generator, trainer.checkpoint):
+        with pytest.raises(ValueError, match="no step is done"):
+            ask()
 
 
 def test_the_loss_falls_and_colours_are_the_exemplars() -> None:

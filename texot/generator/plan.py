@@ -54,7 +54,8 @@ class Training:
 
     def size(self, stage: Stage) -> Size:
         """What a stage's network fills, at the stage's scale."""
-        height, width = self.fields[self.plan.stages.index(stage)]
+        scales = [own.scale for own in self.plan.stages]
+        height, width = self.fields[scales.index(stage.scale)]
         return height >> stage.scale, width >> stage.scale
 
 

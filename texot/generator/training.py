@@ -179,6 +179,7 @@ class Trainer:
         self.network = self._build(self._random).to(self.device)
         self._averages = {name: p.detach().clone() for name, p in self.network.named_parameters()}
         self.state: State | None = None
+        self._seconds = 0.0 if resume is None else resume.progress.seconds
         self._sliced = [] if resume is None else list(resume.sliced)
         self.losses = [] if resume is None else [record.loss for record in resume.progress.losses]
 
@@ -208,6 +209,25 @@ class Trainer:
         """Steps of every stage."""
         return tuple(stage.n_iter for stage in self.training.plan.stages)
 
+    @property
+    def scale(self) -> int:
+        """The scale of the last step, 0 = finest."""
+        return self._place()[0].scale
+
+    @property
+    def seconds(self) -> float:
+        """Spent until the last step, those of the training that this one resumes among them."""
+        return self._seconds
+
+    def _place(self) -> tuple[Stage, int]:
+        """The stage of the last step, and its steps that are done."""
+        left = len(self.losses)
+        for stage in self.training.plan.stages:
+            if left <= stage.n_iter:
+                break
+            left -= stage.n_iter
+        return stage, left
+
     def _set_steps(self, steps: tuple[int, ...]) -> None:
         stages = self.training.plan.stages
         if len(steps) != len(stages):
@@ -218,7 +238,7 @@ class Trainer:
     def __iter__(self) -> Iterator[State]:
         """Train, a state after each step."""
         for state in stepwise(optimise(self._prepare, self._random, self._resume)):
-            self.state = state
+            self.state, self._seconds = state, state.seconds
             self.losses.append(state.loss)
             self._sliced.append(self.terms.sliced_value())
             yield state
@@ -226,17 +246,18 @@ class Trainer:
             if self._limit is not None and self._processes.any(late):
                 log.info("time limit reached at step %d of %d", state.total_step, state.total_steps)
                 return
-            if self._early_stop and state.scale == 0 and self._processes.any(self._settled(state)):
+            if self._early_stop and state.scale == 0 and self._processes.any(self._settled()):
                 log.info("the loss has settled at step %d of %d", state.total_step, state.total_steps)
                 return
 
-    def _settled(self, state: State) -> bool:
-        """Whether, towards the end, the sliced distances are hardly below those of the steps before.
+    def _settled(self) -> bool:
+        """Whether, towards the end of the finest stage, the sliced distances hardly fall any more.
 
         Transport costs do not tell: they rise while the potentials learn.
         """
-        least = max(2 * _SETTLED_STEPS, _SETTLED_FROM * state.stage_steps)
-        if state.step < least or len(self._sliced) < 2 * _SETTLED_STEPS:
+        stage, step = self._place()
+        least = max(2 * _SETTLED_STEPS, _SETTLED_FROM * stage.n_iter)
+        if stage.scale or step < least or len(self._sliced) < 2 * _SETTLED_STEPS:
             return False
         late, before = self._sliced[-_SETTLED_STEPS:], self._sliced[-2 * _SETTLED_STEPS : -_SETTLED_STEPS]
         return sum(late) > _SETTLED * sum(before)
@@ -260,6 +281,10 @@ class Trainer:
         own = self._processes.generator(self.options["seed"])
         if own is not None:
             generator.set_state(own.get_state())
+        if self._resume is not None and self._early_stop and self._processes.any(self._settled()):
+            stages = job.plan.stages  # ended when it was put aside: only what it had is restored
+            ended = replace(stages[-1], n_iter=self._resume.step)
+            job = replace(job, plan=replace(job.plan, stages=(*stages[:-1], ended)))
         return job
 
     def _job(self, generator: torch.Generator) -> Job:
@@ -322,9 +347,14 @@ class Trainer:
 
     def checkpoint(self) -> Checkpoint:
         """Where training stands after the last step; to be asked for before the next one."""
-        assert self.state is not None
+        if self.state is not None:
+            progress = self.state.progress()
+        elif self._resume is not None:
+            progress = self._resume
+        else:
+            raise ValueError("no step is done yet: iterate over the trainer first")
         return Checkpoint(
-            self.state.progress(), self.options, self.plan_steps, self._sha256, list(self._sliced)
+            progress, self.options, self.plan_steps, self._sha256, list(self._sliced)
         )
 
     def averaged(self) -> PlaneNetwork:
@@ -345,9 +375,13 @@ class Trainer:
 
         Args:
             with_gap: also measure how far the potentials are from their best, on a fresh sample (seconds).
+
+        Raises:
+            ValueError: no step is done yet.
         """
-        assert self.state is not None
-        source, state = self.source, self.state
+        if not self.losses:
+            raise ValueError("no step is done yet: iterate over the trainer first")
+        source, loss = self.source, self.losses[-1]
         sizes: list[tuple[int, int]] = [own.size for own in self._sources]
         facts: dict[str, Any] = {
             "texot": __version__,
@@ -359,16 +393,16 @@ class Trainer:
             "exemplar_size": [*max(sizes, key=lambda size: (size[0] * size[1], size))],
             "exemplar_sha256": [s.sha256 for s in self.sources] if len(self._sources) > 1 else source.sha256,
             "mode": source.mode,
-            "loss": state.loss if math.isfinite(state.loss) else None,
-            "total_step": state.total_step,
-            "total_steps": state.total_steps,
+            "loss": loss if math.isfinite(loss) else None,
+            "total_step": len(self.losses),
+            "total_steps": sum(self.plan_steps),
         }
         network = self.averaged()
-        for texture, own in enumerate(self.sources if state.scale == 0 and not self._maps else []):
+        for texture, own in enumerate(self.sources if self.scale == 0 and not self._maps else []):
             mean, deviation = channel_moments(own.pixels, own.mask)
             side = min(1024, 4 * max(own.size))  # large enough for its own moments to be the texture's
             network.match_moments(mean.flatten(), deviation.flatten(), side=side, texture=texture)
-        if with_gap and state.scale == 0 and self._objective is None:
+        if with_gap and self.scale == 0 and self._objective is None:
             facts["dual_gap"] = self.dual_gap(network)
         if self._objective is not None:
             self._objective.keep(network, self.terms)
