@@ -25,7 +25,7 @@ from examples.fitting import Figures, Fit, Psi, distance_to, fit, fresh, gaps, m
 from examples.sheet import Block, draw
 from texot.cli.options import real
 from texot.errors import TexotError
-from texot.files.write import check_target, write_whole
+from texot.files.whole import check_target, write_whole
 
 _SHOWN = 12  # samples of a fit
 _HEADINGS = [

@@ -203,6 +203,23 @@ def test_resumed_at_the_last_step(folder: Path, model: Path) -> None:
     assert not Path("m.safetensors.checkpoint").exists()
 
 
+def test_the_checkpoint_goes_after_the_model_is_safe(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut at any moment leaves one of the two."""
+    calls: list[str] = []
+    for name in ("fsync", "replace", "unlink"):
+        real = getattr(os, name)
+        monkeypatch.setattr(
+            os, name, lambda *a, _real=real, _name=name: (calls.append(f"{_name} {a[-1]}"), _real(*a))[1]
+        )
+    done = call("train", "photo.png", "-o", "m.safetensors", "--checkpoint-every", 4, *TINY)
+    assert done.exit_code == 0, done.stderr
+    assert calls[-1] == "unlink m.safetensors.checkpoint"
+    model = next(k for k, made in enumerate(calls) if made.endswith("/m.safetensors"))
+    before, after = calls[model - 1], calls[model + 1 : -1]
+    assert before.startswith("fsync")
+    assert [made.split()[0] for made in after] == ["fsync"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [

@@ -17,10 +17,11 @@ from pictures import levels, matrix_profile, one_line, saved
 from PIL import Image, PngImagePlugin
 
 from texot.errors import InputError, OutputError
-from texot.files import write as texot_write
+from texot.files import whole
 from texot.files.decode import read_png_text
 from texot.files.exemplar import read_exemplar
-from texot.files.write import check_output, to_pil, write_image, write_whole
+from texot.files.whole import write_whole
+from texot.files.write import check_output, to_pil, write_image
 
 
 def planes_of(rgb: np.ndarray) -> torch.Tensor:
@@ -249,7 +250,7 @@ def test_full_disk(tmp_path: Path, rgb: np.ndarray, monkeypatch: pytest.MonkeyPa
         with ordinary(path, mode):
             return ordinary("/dev/full", "wb")
 
-    monkeypatch.setattr(texot_write, "open", full, raising=False)
+    monkeypatch.setattr(whole, "open", full, raising=False)
     for name in ("new.png", "old.png"):
         with pytest.raises(OutputError, match="the disk is full; free some space") as error:
             write_image(planes_of(rgb), tmp_path / name)

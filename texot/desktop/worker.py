@@ -133,7 +133,8 @@ class Worker:
     def do_save(self, request: dict[str, Any]) -> None:
         """Write a session file under the user's name, in the format that it asks for."""
         from texot.files.original import read_original
-        from texot.files.write import check_output, write_image, write_whole
+        from texot.files.whole import write_whole
+        from texot.files.write import check_output, write_image
 
         source, path = Path(request["file"]), request["path"]
         if source.suffix != ".safetensors":

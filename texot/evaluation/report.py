@@ -19,7 +19,7 @@ from texot.evaluation import report_pictures as pictures
 from texot.evaluation.meanings import FIGURES, best, text
 from texot.evaluation.yardstick import Measurement, Yardstick
 from texot.files.record import LossPoint
-from texot.files.write import write_whole
+from texot.files.whole import write_whole
 
 _COMPARED = {
     "shifted": ("shifted copy", "the exemplar rolled by a third: no new texture, least distance"),

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from texot.errors import OutputError
-from texot.files.write import check_target, to_pil, write_whole
+from texot.files.whole import check_target, write_whole
+from texot.files.write import to_pil
 
 _KINDS = {".gif": "GIF", ".png": "PNG", ".webp": "WEBP"}
 _MARGIN = 4  # pixels between the pictures of a sheet

@@ -6,22 +6,19 @@ of deflate with the directory at the end (TIFF 6.0; Adobe Photoshop TIFF technic
 
 from __future__ import annotations
 
-import errno
 import os
-import secrets
-import stat
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from texot.errors import OutputError, one_line
-from texot.files.write import check_output, check_target, to_pil
+from texot.errors import OutputError
+from texot.files.whole import check_target, whole_file
+from texot.files.write import check_output, to_pil
 
 STREAMED = (".png", ".tif", ".tiff")
 """Suffixes of formats that can be written this way."""
@@ -56,7 +53,7 @@ def write_rows(
     """
     name = os.fsdecode(path)
     check_output(name)
-    with _whole(name) as stream:
+    with whole_file(name) as stream:
         if name.lower().endswith(".png"):
             stream_png(blocks, stream, size=size, mode=mode, text=text, icc_profile=icc_profile)
         else:
@@ -170,24 +167,3 @@ def _levels(blocks: Iterable[Tensor], size: tuple[int, int], mode: str) -> Itera
         yield levels
     if done != height:
         raise ValueError(f"{done} rows came for an image of {width}x{height}")
-
-
-@contextmanager
-def _whole(name: str) -> Iterator[BinaryIO]:
-    """A file that takes its name when all is written, and on any failure leaves what was there before."""
-    target = os.path.realpath(name)
-    temporary = os.path.join(os.path.dirname(target), f".texot-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as stream:
-            yield stream
-        with suppress(FileNotFoundError):
-            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
-        os.replace(temporary, target)
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(temporary)
-        if not isinstance(error, OSError) or isinstance(error, OutputError):
-            raise
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full; free some space" if full else error.strerror or one_line(error)
-        raise OutputError(f"cannot write {name!r}: {reason}") from error

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
 import os
 import re
-import secrets
-import stat
-from contextlib import suppress
 from typing import Any
 
 from PIL import Image
@@ -17,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from texot.errors import InputError, OutputError, one_line
+from texot.files.whole import check_target, write_whole
 
 log = logging.getLogger("texot")
 
@@ -106,35 +103,6 @@ def _output_format(name: str) -> str:
     return _WRITERS[suffix]
 
 
-def check_target(name: str) -> str:
-    """The file that will really be replaced: links are followed, as opening would."""
-    effective = os.access in os.supports_effective_ids
-    try:
-        target = os.path.realpath(name)
-        folder = os.path.dirname(target)
-        if not stat.S_ISDIR(os.stat(folder).st_mode):
-            raise OutputError(f"cannot write {name!r}: {folder!r} is not a folder")
-        if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
-            raise OutputError(f"cannot write {name!r}: no permission to write in {folder!r}")
-        with suppress(FileNotFoundError):
-            kind = os.stat(target).st_mode
-            if stat.S_ISDIR(kind):
-                raise OutputError(f"cannot write {name!r}: it is a directory; name a file")
-            if not stat.S_ISREG(kind):
-                raise OutputError(f"cannot write {name!r}: it is a pipe or device; name a file")
-            if not os.access(target, os.W_OK, effective_ids=effective):
-                raise OutputError(f"cannot write {name!r}: it exists and is read-only")
-    except OutputError:
-        raise
-    except FileNotFoundError as error:
-        raise OutputError(f"cannot write {name!r}: no such folder; make it first") from error
-    except OSError as error:
-        raise OutputError(f"cannot write {name!r}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise OutputError(f"{name!r} is not a file name ({one_line(error)})") from error
-    return target
-
-
 def write_image(
     image: Tensor,
     path: str | os.PathLike[str],
@@ -164,14 +132,14 @@ def write_image(
     """
     name = os.fsdecode(path)
     kind = _output_format(name)
-    target = check_target(name)
+    check_target(name)
     if mode == "I;16" and kind not in _DEEP_FORMATS:
         log.debug("%s holds 8 bits a channel: 16-bit grey is written as L", kind)
         mode = "L"
     picture = to_pil(image, mode)
     if picture.mode.endswith("A") and kind not in _ALPHA_FORMATS:
         raise OutputError(f"cannot write {name!r}: {kind} holds no transparency; use .png, .tif or .webp")
-    _replace(target, _encode(picture, kind, name, text or {}, icc_profile, dpi), name)
+    write_whole(name, _encode(picture, kind, name, text or {}, icc_profile, dpi))
 
 
 def _encode(
@@ -209,34 +177,3 @@ def _png_text(text: dict[str, str]) -> PngInfo:
         value = value.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
         info.add_text(key, value)
     return info
-
-
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write bytes to a file, whole or not at all, with the access rights an ordinary open() would give.
-
-    The bytes go to a temporary file in the same folder, which then takes the name; on any failure it is
-    removed and an existing file stays as it was.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    name = os.fsdecode(path)
-    _replace(check_target(name), data, name)
-
-
-def _replace(target: str, data: bytes, name: str) -> None:
-    temporary = os.path.join(os.path.dirname(target), f".texot-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as stream:
-            stream.write(data)
-        with suppress(FileNotFoundError):
-            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
-        os.replace(temporary, target)
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(temporary)
-        if not isinstance(error, OSError):
-            raise
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full; free some space" if full else error.strerror or one_line(error)
-        raise OutputError(f"cannot write {name!r}: {reason}") from error

@@ -10,7 +10,7 @@ import torch
 
 from texot.engine.optimise import LossRecord, Progress
 from texot.errors import InputError, one_line
-from texot.files.write import write_whole
+from texot.files.whole import write_whole
 from texot.generator.model_file import pack, read_file, unpack
 
 FORMAT = "texot-checkpoint"

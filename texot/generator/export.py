@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from texot._version import __version__
 from texot.errors import TexotError
-from texot.files.write import write_whole
+from texot.files.whole import write_whole
 from texot.generator.network import PlaneNetwork, Window
 from texot.generator.sampling import Generator
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from texot.errors import InputError, one_line
-from texot.files.write import write_whole
+from texot.files.whole import write_whole
 from texot.generator.critics import critics_of, room_for_critics
 from texot.generator.map_network import MapNetwork
 from texot.generator.network import Architecture, PlaneNetwork, TextureNetwork
