@@ -103,7 +103,7 @@ def test_palette(tmp_path: Path, rgb: np.ndarray) -> None:
         np.testing.assert_array_equal(levels(exemplar), np.asarray(palette.convert("RGB")))
 
 
-@pytest.mark.parametrize("transparency", [3, bytes([255, 255, 254, 0, 255])])
+@pytest.mark.parametrize("transparency", [3, bytes([255, 128, 127, 0, 255])])
 def test_palette_with_transparency(tmp_path: Path, rgb: np.ndarray, transparency: int | bytes) -> None:
     palette = Image.fromarray(rgb).quantize(16)
     exemplar = read_exemplar(saved(palette, tmp_path / "a.png", transparency=transparency))
@@ -117,17 +117,18 @@ def test_palette_with_transparency(tmp_path: Path, rgb: np.ndarray, transparency
 def test_palette_with_alpha_channel(rgb: np.ndarray) -> None:
     image = Image.fromarray(rgb).quantize(16).convert("PA")
     alpha = np.full((12, 17), 255, np.uint8)
-    alpha[2:5, 3:9] = 128
+    alpha[2:5, 3:9] = 127
     image.putalpha(Image.fromarray(alpha))
     exemplar = read_exemplar(image)
     assert exemplar.mask is not None
     np.testing.assert_array_equal(exemplar.mask.numpy(), alpha == 255)
 
 
-def test_alpha_masks_what_is_not_opaque(tmp_path: Path, rgb: np.ndarray, grey: np.ndarray) -> None:
+def test_alpha_masks_what_is_not_above_one_half(tmp_path: Path, rgb: np.ndarray, grey: np.ndarray) -> None:
     alpha = np.full((12, 17), 255, np.uint8)
-    alpha[1, 2], alpha[3, 4], alpha[5, 6] = 0, 254, 1
-    usable = alpha == 255
+    alpha[1, 2], alpha[3, 4], alpha[5, 6] = 0, 127, 1
+    alpha[7, 8], alpha[9, 10] = 128, 250
+    usable = alpha > 127
     rgba = np.dstack([rgb, alpha])
     la = np.dstack([grey, alpha])
     for suffix in ("png", "tif", "webp"):
@@ -164,7 +165,7 @@ def test_opaque_alpha_is_no_mask(rgb: np.ndarray) -> None:
 
 
 def test_transparent_everywhere_is_refused(rgb: np.ndarray) -> None:
-    clear = np.dstack([rgb, np.full((12, 17), 254, np.uint8)])
+    clear = np.dstack([rgb, np.full((12, 17), 127, np.uint8)])
     for source in (clear, Image.fromarray(clear), torch.from_numpy(clear).permute(2, 0, 1)):
         with pytest.raises(InputError, match="transparent everywhere"):
             read_exemplar(source)

@@ -8,20 +8,21 @@ from __future__ import annotations
 import io
 import logging
 import os
-import stat
 import struct
-from collections.abc import Sequence
-from typing import BinaryIO, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, ImageFile
 
 from texot.errors import InputError, one_line
+from texot.files import exif, header, jpeg, png
+from texot.files.source import opened
+from texot.memory import memory_limit
 
 log = logging.getLogger("texot")
 Float32Array = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
 MAX_PIXELS_IN = 300_000_000
 """Images with more pixels are refused before they are decoded (8192 x 8192 has 67 million)."""
 # Only plain decoders: Pillow would also hand EPS to Ghostscript and read stubs that need other programs.
@@ -38,6 +39,7 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_TURNS = tuple(_TRANSPOSE[k] for k in (5, 6, 7, 8))
 _EXIF_ORIENTATION = 0x0112
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # ICC colour space -> PIL mode it reads
 # What Pillow raises on a damaged EXIF block or profile. Warnings are listed for callers who made them errors.
@@ -60,51 +62,35 @@ def read_png_text(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises:
         InputError: The file cannot be read or is no PNG.
     """
-    name = os.fsdecode(path)
-    with open_file(name) as stream:
-        image = open_image(stream, name, formats=("PNG",))
+    with opened(os.fsdecode(path)) as (stream, label, _):
+        image = open_image(stream, label, formats=("PNG",))
         try:
             image.load()  # text may follow the pixels
             return {str(key): str(value) for key, value in getattr(image, "text", {}).items()}
         except Exception as error:
-            raise _undecodable(repr(name), error) from error
+            raise _undecodable(label, error) from error
 
 
-def open_file(path: str) -> BinaryIO:
-    """Open a regular file with something in it."""
-    try:
-        info = os.stat(path)
-        if stat.S_ISDIR(info.st_mode):
-            raise InputError(f"expected an image file, but {path!r} is a directory: name one file in it")
-        if not stat.S_ISREG(info.st_mode):
-            # A pipe may never end and cannot be rewound.
-            raise InputError(f"expected a regular file, but {path!r} is a pipe or device: save it to one")
-        if info.st_size == 0:
-            raise InputError(f"expected an image file, but {path!r} is empty (0 bytes)")
-        return open(path, "rb")
-    except FileNotFoundError as error:
-        raise InputError(f"no such file: {path!r}; check the name and folder") from error
-    except PermissionError as error:
-        raise InputError(f"no permission to read {path!r}: check its access rights") from error
-    except OSError as error:
-        raise InputError(f"cannot read {path!r}: {error.strerror or error}") from error
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path!r} is not a file name ({one_line(error)})") from error
-
-
-def open_image(stream: BinaryIO, path: str, formats: Sequence[str] = _FORMATS) -> ImageFile.ImageFile:
+def open_image(stream: BinaryIO, name: str, formats: Sequence[str] = _FORMATS) -> ImageFile.ImageFile:
     """Identify a file from its header.
 
     This is Image.open without its size check, whose limit and warning are process-wide: a library cannot
-    move them for one thread only. `_decode` checks the size itself.
+    move them for one thread only. `decode` checks the size itself.
+
+    Args:
+        stream: at the file's start.
+        name: of the file, for messages and for the suffix of TGA.
+        formats: that are tried.
+
+    Raises:
+        InputError: it is of no kind that can be read.
     """
-    name = repr(path)
-    if formats is _FORMATS and os.path.splitext(path)[1].lower() in _TGA_SUFFIXES:
+    if formats is _FORMATS and os.path.splitext(name.strip("'\""))[1].lower() in _TGA_SUFFIXES:
         formats = (*formats, "TGA")
     prefix = stream.read(16)
-    reason = ""
+    if other := header.other_kind(prefix):
+        raise InputError(f"{name} is {other}, which texot does not read: {header.hint(other)}")
+    reason, profile = "", None
     Image.preinit()
     for key in formats:
         if key not in Image.OPEN:
@@ -118,9 +104,14 @@ def open_image(stream: BinaryIO, path: str, formats: Sequence[str] = _FORMATS) -
             if isinstance(accepted, str):  # recognised, but its decoder is not installed
                 reason = accepted
             elif accepted:
+                if key == "PNG":
+                    stream, profile = png.readable(stream, name)
                 stream.seek(0)
                 # Without a name Pillow does not map the file into memory, where truncation would be fatal.
-                return factory(stream, "")
+                image = factory(stream, "")
+                if profile:
+                    image.info["icc_profile"] = profile
+                return image
         except (SyntaxError, LookupError, TypeError, struct.error) as error:
             reason = f"{key}: {one_line(error)}" if accepted else reason
         except Exception as error:
@@ -142,16 +133,72 @@ def _undecodable(name: str, error: Exception) -> InputError:
 
 
 class Decoded(NamedTuple):
-    """Planes (C, H, W) in [0, 1], (H, W) opaque or None, mode, and the colour profile if it still holds."""
+    """A picture, upright.
+
+    Attributes:
+        planes: (C, H, W) float32 in [0, 1].
+        alpha: (H, W) float32 in [0, 1], or None where nothing is transparent by its kind.
+        mode: "L", "RGB" or "I;16".
+        icc_profile: the colour profile, if it still holds.
+        deep: the file has more than 8 bits a colour, of which 8 are read.
+        exif: EXIF data for the upright pixels, or None.
+        dpi: dots per inch (x, y) as the file says them, unchecked.
+        whole: (width, height) before a reduction.
+    """
 
     planes: Float32Array
-    opaque: BoolArray | None
+    alpha: Float32Array | None
     mode: str
-    icc_profile: bytes | None
+    icc_profile: bytes | None = None
+    deep: bool = False
+    exif: bytes | None = None
+    dpi: Any = None
+    whole: tuple[int, int] = (0, 0)
 
 
-def decode(image: Image.Image, label: str) -> Decoded:
-    """Resolve a PIL image into sRGB or grey planes and a mask; `label` names it in messages.
+Fit = Callable[[tuple[int, int]], tuple[int, int]]
+"""(width, height) that a picture of some size is reduced to."""
+
+
+def decode_file(stream: BinaryIO, label: str, *, manage: bool = True, fit: Fit | None = None) -> Decoded:
+    """Read an image file; arguments as in `decode`.
+
+    Raises:
+        InputError: it is no image, or as in `decode`.
+    """
+    stream.seek(0, io.SEEK_END)
+    n_bytes = stream.tell()
+    stream.seek(0)
+    image = open_image(stream, label)
+    if image.width * image.height <= MAX_PIXELS_IN and not header.is_plausible(image, n_bytes):
+        raise InputError(
+            f"{label} is damaged: its header declares {image.width}x{image.height} pixels, more than "
+            f"{n_bytes} bytes can hold: get a whole copy"
+        )
+    try:
+        return decode(image, label, manage=manage, fit=fit)
+    except InputError as error:
+        if image.format not in ("JPEG", "MPO") or not isinstance(error.__cause__, OSError):
+            raise
+        stream.seek(0)
+        try:
+            data = jpeg.with_end(stream.read())
+        except _METADATA_ERRORS:
+            data = None
+        if data is None:
+            raise
+    log.warning("%s: its last two bytes are missing, all pixels are there", label)
+    return decode(open_image(io.BytesIO(data), label), label, manage=manage, fit=fit)
+
+
+def decode(image: Image.Image, label: str, *, manage: bool = True, fit: Fit | None = None) -> Decoded:
+    """Resolve a PIL image into sRGB or grey planes and alpha.
+
+    Args:
+        image: as Pillow opens or makes it; loaded by this.
+        label: names it in messages.
+        manage: convert colours with a profile to sRGB; False: keep RGB and grey as they are, and the profile.
+        fit: tells the size to reduce it to; None: it keeps its own.
 
     Raises:
         InputError: it is empty, too large, truncated or damaged.
@@ -164,36 +211,77 @@ def decode(image: Image.Image, label: str) -> Decoded:
         )
     if width * height == 0:
         raise InputError(f"{label} is empty ({width}x{height} pixels)")
+    target = fit((width, height)) if fit else (width, height)
+    _check_memory(image, target, label)
     try:
-        if getattr(image, "is_animated", False):
-            log.info("%s holds %s images: the first is used", label, getattr(image, "n_frames", "several"))
+        stream = getattr(image, "fp", None)
+        deep = stream is not None and header.is_deep(image, stream)
+        count = header.frames(image, stream) if stream is not None else getattr(image, "n_frames", 1)
+        if count > 1:
+            many = "more than " if count >= header.MOST_FRAMES else ""
+            log.info("%s holds %s%d images: the first is used", label, many, count)
+        if target != image.size and image.format == "JPEG" and isinstance(image, ImageFile.ImageFile):
+            image.draft(None, target)  # decodes at a half, a quarter or an eighth, at least that large
         _allocate(image)
         image.load()
+        dpi, tags = image.info.get("dpi"), _exif(image, label)
         profile = image.info.get("icc_profile")
-        image = _upright(image, label)
+        if not profile and image.format == "PNG":
+            grey = image.mode in ("1", "L", "LA", "I;16", "I")
+            profile = png.colour_profile(image.info, grey=grey)
+        image, turned = _upright(image, label)
+        if turned:
+            width, height, target = height, width, target[::-1]
+        keeps = not manage and image.mode not in ("CMYK", "LAB", "YCbCr", "HSV")
         if image.mode.startswith("I") or image.mode == "F":
-            planes, opaque = _deep_planes(image, label)
+            planes, alpha = _deep_planes(image, label)
             mode = "I;16"  # and no colour management: its profile goes along
         else:
-            colour, opaque = _split_alpha(image)
-            colour = _to_srgb(colour, profile, label)
-            profile = None
+            colour, cover = _split_alpha(image)
+            if target != colour.size:
+                colour, cover = _reduced(colour, cover, target)
+            if not keeps:
+                colour, profile = _to_srgb(colour, profile, label), None
             planes, mode = _planes(colour), colour.mode
+            alpha = None if cover is None else _planes(cover)[0]
     except Exception as error:
         raise _undecodable(label, error) from error
-    return Decoded(planes, opaque, mode, profile or None)
+    return Decoded(planes, alpha, mode, profile or None, deep, tags, dpi, (width, height))
 
 
-def alpha_of(image: Image.Image, label: str) -> Float32Array | None:
-    """The (H, W) alpha channel in [0, 1] of an image that `decode` has read, upright; None without one."""
-    if not image.has_transparency_data:
-        return None
+def _check_memory(image: Image.Image, target: tuple[int, int], label: str) -> None:
+    """Refuse, before it is decoded, what would not fit: Pillow's pixels, and planes of the size they get.
+
+    Raises:
+        InputError: more memory than there is.
+    """
+    have = memory_limit()
+    need = 8 * image.width * image.height + 16 * target[0] * target[1]
+    if have is not None and need > have:
+        raise InputError(
+            f"{label} has {image.width}x{image.height} pixels: reading it would take {need / 2**30:.1f} GiB "
+            f"of memory and there are {have / 2**30:.1f}: crop it or make it smaller first"
+        )
+
+
+def _exif(image: Image.Image, label: str) -> bytes | None:
     try:
-        alpha = _upright(image, label).convert("RGBA").getchannel("A")
-    except Exception as error:
-        raise _undecodable(label, error) from error
-    found: Float32Array = np.divide(np.asarray(alpha), np.float32(255), dtype=np.float32)
-    return found
+        return exif.of_image(image)
+    except _METADATA_ERRORS as error:
+        log.warning("%s: left out its damaged EXIF data (%s)", label, one_line(error))
+        return None
+
+
+def _reduced(
+    colour: Image.Image, cover: Image.Image | None, size: tuple[int, int]
+) -> tuple[Image.Image, Image.Image | None]:
+    """Both at another size; what is transparent does not bleed into the colours."""
+    if cover is None:
+        return colour.resize(size, Image.Resampling.BICUBIC), None
+    whole = colour.copy()
+    whole.putalpha(cover)
+    whole = whole.convert(f"{colour.mode}a").resize(size, Image.Resampling.BICUBIC).convert(f"{colour.mode}A")
+    return whole.convert(colour.mode), whole.getchannel("A")
 
 
 def _allocate(image: Image.Image) -> None:
@@ -206,17 +294,17 @@ def _allocate(image: Image.Image) -> None:
         image.im = Image.new(image.mode, size).im
 
 
-def _upright(image: Image.Image, label: str) -> Image.Image:
-    """Apply the EXIF (or XMP) orientation."""
+def _upright(image: Image.Image, label: str) -> tuple[Image.Image, bool]:
+    """Apply the EXIF (or XMP) orientation; whether width and height changed places."""
     try:
         method = _TRANSPOSE.get(image.getexif().get(_EXIF_ORIENTATION, 1))
     except _METADATA_ERRORS as error:
         log.warning("%s: ignored damaged EXIF data (%s)", label, one_line(error))
-        return image
-    return image if method is None else image.transpose(method)
+        return image, False
+    return (image, False) if method is None else (image.transpose(method), method in _TURNS)
 
 
-def _deep_planes(image: Image.Image, label: str) -> tuple[Float32Array, BoolArray | None]:
+def _deep_planes(image: Image.Image, label: str) -> tuple[Float32Array, Float32Array | None]:
     """Planes of the grey modes beyond 8 bits: I;16 of any byte order, I and F."""
     values = np.asarray(image)
     low, high = values.min(), values.max()
@@ -227,19 +315,18 @@ def _deep_planes(image: Image.Image, label: str) -> tuple[Float32Array, BoolArra
             f"got {low:g} to {high:g}: rescale it"
         )
     key = image.info.get("transparency")
-    opaque = values != key if isinstance(key, int) else None
-    return np.divide(values, np.float32(top), dtype=np.float32)[None], opaque
+    alpha = (values != key).astype(np.float32) if isinstance(key, int) else None
+    return np.divide(values, np.float32(top), dtype=np.float32)[None], alpha
 
 
-def _split_alpha(image: Image.Image) -> tuple[Image.Image, BoolArray | None]:
-    """The colours and where they are opaque, from an alpha channel, palette or colour key."""
+def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """The colours and how opaque they are ("L"), from an alpha channel, palette or colour key."""
     key = image.info.get("transparency")
     if image.mode == "1" and isinstance(key, int):  # which older Pillows do not resolve
-        return image.convert("L"), np.asarray(image) != bool(key)
+        return image.convert("L"), Image.fromarray((np.asarray(image) != bool(key)).astype(np.uint8) * 255)
     if image.has_transparency_data:
         image = image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
-        opaque = np.asarray(image.getchannel("A")) == 255
-        return image.convert(image.mode[:-1]), opaque
+        return image.convert(image.mode[:-1]), image.getchannel("A")
     if image.mode == "1":
         return image.convert("L"), None
     if image.mode in ("P", "PA", "RGBX"):

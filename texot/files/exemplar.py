@@ -10,19 +10,27 @@ import hashlib
 import logging
 import math
 import os
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.files.decode import BoolArray, Float32Array, decode, open_file, open_image
+from texot.files.decode import Decoded, Fit, Float32Array, decode, decode_file
+from texot.files.source import is_encoded, opened
 
 log = logging.getLogger("texot")
+
+ALPHA = ("mask", "ignore", "channel")
+"""What an alpha channel is: a mask of pixels that belong to the texture, nothing, or one more channel."""
+KNOWN_ALPHA = 0.5  # a pixel of more belongs to the texture
+_MUCH = 0.1  # of all pixels: so many that are left out are worth a line
+_NORMALS = (0.5, 0.5, 1.0)  # mean of a flat normal map
 
 _MAX_CHANNELS = 32  # more is a picture whose channels stand last
 _FLOAT_SLACK = 1e-4  # rounding of a resize or colour conversion, clipped silently
@@ -35,10 +43,12 @@ class Exemplar:
     Attributes:
         pixels: (C, H, W) float32 on the CPU, values in [0, 1]; C is 1 or 3, or more for a stack of maps.
         mask: (H, W) bool, True where a pixel belongs to the texture; None where all do.
-        mode: how a result should be written: "L", "RGB", "I;16" (16-bit grey) or "multi" (above 4 channels).
+        mode: how a result should be written: "L", "RGB", "I;16" (16-bit grey), "multi" (above 4 channels), or
+            "LA" or "RGBA" where alpha is the last of the pixels' channels.
         icc_profile: profile the pixels are still in; None where they are sRGB, as nearly always.
         name: the file's name, if there was one.
         sha256: hash of shape, pixels and mask; computed unless given.
+        reduced: whether it was larger.
     """
 
     pixels: Tensor
@@ -47,6 +57,7 @@ class Exemplar:
     icc_profile: bytes | None = None
     name: str | None = None
     sha256: str = ""
+    reduced: bool = False
 
     def __post_init__(self) -> None:
         if not self.sha256:
@@ -78,22 +89,28 @@ def _fingerprint(pixels: Tensor, mask: Tensor | None) -> str:
 
 
 def read_exemplar(
-    source: str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | Tensor | Exemplar,
+    source: str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[Any] | Tensor | Exemplar,
+    *,
+    alpha: str = "mask",
+    fit: Fit | None = None,
 ) -> Exemplar:
     """Turn whatever holds the texture into planes in [0, 1].
 
     Files and PIL images read as they look: EXIF rotation is applied, colours with a profile (CMYK too) become
     sRGB, the first of several frames is used. 16-bit grey keeps its precision and gives mode "I;16"; so do
-    images of 32-bit integers (their values must lie in 0..65535) and of floats (in [0, 1]).
-
-    Pixels that are not fully opaque are not part of the texture: they are False in the mask. An image whose
-    alpha channel is opaque everywhere has no mask.
+    images of 32-bit integers (their values must lie in 0..65535) and of floats (in [0, 1]). Other files of
+    more than 8 bits a channel are read with 8, which is logged.
 
     Args:
-        source: A path; a PIL image; an array (H, W) or (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB,
-            4 RGBA; a tensor (H, W) or (C, H, W) with the same meanings, where C beyond 4 is a stack of maps
-            (mode "multi", no alpha); or an `Exemplar`, returned as it is. Arrays and tensors hold uint8,
-            uint16, bool (as 0 and 1) or floats in [0, 1]; they are copied, never shared.
+        source: A path; the bytes of an image file, or a file object that reads them; a PIL image; an array
+            (H, W) or (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA; a tensor (H, W) or (C, H, W)
+            with the same meanings, where C beyond 4 is a stack of maps (mode "multi", no alpha); or an
+            `Exemplar`, of which alpha is settled. Arrays and tensors hold uint8, uint16, bool (as 0 and 1) or
+            floats in [0, 1]; they are copied, never shared.
+        alpha: "mask": pixels of which alpha is above one half belong to the texture, the others are False in
+            the mask (none where all belong); "ignore": all belong; "channel": all belong, and alpha is a
+            channel after the colours, unless it is opaque everywhere.
+        fit: tells the (width, height) that an image of some size is reduced to; None: it keeps its own.
 
     Returns:
         The exemplar, on the CPU.
@@ -102,49 +119,124 @@ def read_exemplar(
         InputError: The source is missing, empty, truncated, no image, too large, entirely transparent, holds
             NaN, or is of a kind, shape or type that is not listed above.
     """
+    check_alpha(alpha)
     if isinstance(source, Exemplar):
-        return source
+        return _fitted(source, fit)
     if isinstance(source, Tensor):
-        return _from_tensor(source)
+        return _fitted(_from_tensor(source, alpha), fit)
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _fitted(_from_array(source, alpha), fit)
     if isinstance(source, Image.Image):
-        filename = os.path.basename(os.fsdecode(getattr(source, "filename", "") or "")) or None
+        name = os.path.basename(os.fsdecode(getattr(source, "filename", "") or "")) or None
         label = f"the {source.mode} image"
-        return _exemplar(*decode(source, label), label=label, name=filename)
-    if isinstance(source, (str, bytes, os.PathLike)):
-        path = os.fsdecode(source)
-        with open_file(path) as stream:
-            decoded = decode(open_image(stream, path), repr(path))
-        return _exemplar(*decoded, label=repr(path), name=os.path.basename(path))
-    raise InputError(
-        f"expected a path, PIL image, NumPy array or torch tensor as exemplar, got {type(source).__name__}"
+        decoded = decode(source, label, fit=fit)
+    elif is_encoded(source):
+        with opened(source) as (stream, label, name):
+            decoded = decode_file(stream, label, fit=fit)
+    else:
+        raise InputError(
+            "expected a path, the bytes of an image file, a file object, PIL image, NumPy array or torch "
+            f"tensor as exemplar, got {type(source).__name__}"
+        )
+    if decoded.deep:
+        log.info("%s has 16 bits a channel: it is read with 8", label)
+    return _from_decoded(decoded, alpha, label, name)
+
+
+def check_alpha(alpha: object) -> None:
+    """Refuse what is none of `ALPHA`.
+
+    Raises:
+        InputError: it is not.
+    """
+    if alpha not in ALPHA:
+        raise InputError(f"alpha must be one of {', '.join(ALPHA)}, not {alpha!r}")
+
+
+def tell_normals(pixels: Tensor, name: str | None = None) -> None:
+    """Log it where an image (C, H, W) looks like a normal map: unit vectors as colours, most pointing up."""
+    if pixels.shape[0] != 3:
+        return
+    some = pixels.flatten(1)[:, :: max(1, pixels[0].numel() // 65536)].double()
+    off = max(abs(float(mean) - want) for mean, want in zip(some.mean(1), _NORMALS, strict=True))
+    lengths = (2 * some - 1).norm(dim=0)
+    if off < 0.1 and float((lengths - 1).abs().median()) < 0.1 and float(some[2].min()) > 0.4:
+        log.warning(
+            "%s looks like a normal map: its vectors do not keep length 1; normalise the result",
+            repr(name) if name else "the image",
+        )
+
+
+def _from_decoded(decoded: Decoded, alpha: str, label: str, name: str | None) -> Exemplar:
+    width, height = decoded.planes.shape[2], decoded.planes.shape[1]
+    found = _exemplar(
+        decoded.planes, decoded.alpha, decoded.mode, decoded.icc_profile, alpha=alpha, label=label, name=name
     )
+    if decoded.whole == (width, height):
+        return found
+    return _told_reduced(found, decoded.whole, label)
+
+
+def _fitted(exemplar: Exemplar, fit: Fit | None) -> Exemplar:
+    """The same, reduced where `fit` says so."""
+    size = fit(exemplar.size) if fit else exemplar.size
+    if size == exemplar.size:
+        return exemplar
+    shape = (size[1], size[0])
+    pixels, mask = exemplar.pixels, exemplar.mask
+    seen = pixels if mask is None else torch.where(mask, pixels, 0)
+    small = F.interpolate(seen[None], size=shape, mode="area")[0]
+    if mask is not None:
+        weight = F.interpolate(mask.float()[None, None], size=shape, mode="area")[0]
+        small, mask = small / weight.clamp_min(1e-6), weight[0] > KNOWN_ALPHA
+    found = Exemplar(small.clamp(0, 1), mask, exemplar.mode, exemplar.icc_profile, exemplar.name)
+    label = repr(exemplar.name) if exemplar.name else "the exemplar"
+    return _told_reduced(found, exemplar.size, label)
+
+
+def _told_reduced(exemplar: Exemplar, whole: tuple[int, int], label: str) -> Exemplar:
+    before, after = ("x".join(map(str, size)) for size in (whole, exemplar.size))
+    log.info("%s has %s px: reduced to %s (see --exemplar-size)", label, before, after)
+    return replace(exemplar, reduced=True)
 
 
 def _exemplar(
     planes: Float32Array,
-    opaque: BoolArray | None,
+    alpha_plane: Float32Array | None,
     mode: str,
     icc_profile: bytes | None = None,
     *,
+    alpha: str,
     label: str,
     name: str | None = None,
 ) -> Exemplar:
-    """Last step of every reader: a mask only where it says something."""
-    mask = None
-    if opaque is not None and not opaque.all():
-        usable = int(opaque.sum())
-        if usable == 0:
-            raise InputError(
-                f"{label} is transparent everywhere, so it holds no texture: remove its alpha channel"
-            )
-        log.debug("%s: %d of %d pixels are opaque, the rest is left out", label, usable, opaque.size)
-        mask = torch.from_numpy(np.ascontiguousarray(opaque))
-    return Exemplar(torch.from_numpy(planes), mask, mode, icc_profile, name)
+    """Last step of every reader: a mask or channel only where it says something."""
+    pixels = torch.from_numpy(planes)
+    if alpha_plane is None or alpha == "ignore" or bool((alpha_plane == 1).all()):
+        return Exemplar(pixels, None, mode, icc_profile, name)
+    if alpha == "channel":
+        pixels, mode = with_alpha(pixels, torch.from_numpy(alpha_plane)[None], mode)
+        return Exemplar(pixels, None, mode, icc_profile, name)
+    known = alpha_plane > KNOWN_ALPHA
+    usable = int(known.sum())
+    if usable == 0:
+        raise InputError(
+            f"{label} is transparent everywhere, so it holds no texture: remove its alpha channel, or "
+            "take alpha as no mask (--alpha ignore or channel)"
+        )
+    if usable < (1 - _MUCH) * known.size:
+        share = 100 * (1 - usable / known.size)
+        log.info("%s: %.0f%% of it is transparent and left out (see --alpha)", label, share)
+    mask = None if usable == known.size else torch.from_numpy(np.ascontiguousarray(known))
+    return Exemplar(pixels, mask, mode, icc_profile, name)
 
 
-def _from_array(array: npt.NDArray[Any]) -> Exemplar:
+def with_alpha(pixels: Tensor, alpha: Tensor, mode: str) -> tuple[Tensor, str]:
+    """Colours (C, H, W) and alpha (1, H, W) as channels of one image, and its mode."""
+    return torch.cat([pixels, alpha]), {"RGB": "RGBA", "L": "LA", "I;16": "LA"}.get(mode, mode)
+
+
+def _from_array(array: npt.NDArray[Any], alpha: str) -> Exemplar:
     label = f"the array of shape {array.shape} and type {array.dtype}"
     if array.ndim == 2:
         array = array[:, :, None]
@@ -153,10 +245,10 @@ def _from_array(array: npt.NDArray[Any]) -> Exemplar:
         if array.ndim == 3 and array.shape[0] <= 4:
             hint = ": move its channels last, numpy.moveaxis(array, 0, -1)"
         raise InputError(f"expected an array (H, W) or (H, W, C), C up to 4, got shape {array.shape}{hint}")
-    return _from_planes(np.moveaxis(array, -1, 0), label)
+    return _from_planes(np.moveaxis(array, -1, 0), label, alpha)
 
 
-def _from_tensor(tensor: Tensor) -> Exemplar:
+def _from_tensor(tensor: Tensor, alpha: str) -> Exemplar:
     shape = tuple(tensor.shape)
     label = f"the tensor of shape {shape} and type {str(tensor.dtype).removeprefix('torch.')}"
     if tensor.ndim == 2:
@@ -175,11 +267,11 @@ def _from_tensor(tensor: Tensor) -> Exemplar:
     tensor = tensor.detach().cpu()
     if tensor.dtype in (torch.bfloat16, torch.float16):
         tensor = tensor.float()  # NumPy knows no bfloat16
-    return _from_planes(tensor.numpy(), label)
+    return _from_planes(tensor.numpy(), label, alpha)
 
 
-def _from_planes(array: npt.NDArray[Any], label: str) -> Exemplar:
-    """Scale channels-first values of any accepted type; alpha, where C is 2 or 4, becomes the mask."""
+def _from_planes(array: npt.NDArray[Any], label: str, alpha: str) -> Exemplar:
+    """Scale channels-first values of any accepted type; where C is 2 or 4, the last is alpha."""
     if array.size == 0 or array.shape[0] == 0:
         raise InputError(f"{label} is empty: expected at least one pixel")
     kind, width = array.dtype.kind, array.dtype.itemsize  # the byte order does not matter
@@ -202,9 +294,9 @@ def _from_planes(array: npt.NDArray[Any], label: str) -> Exemplar:
         values.clip(0, 1, out=values)
 
     channels = array.shape[0]
-    opaque = None
+    last = None
     if channels in (2, 4):
-        opaque = values[-1] == 1
+        last = values[-1].copy()
         values = values[:-1].copy()
     mode = "multi" if channels > 4 else "RGB" if channels > 2 else "I;16" if scale == 65535 else "L"
-    return _exemplar(values, opaque, mode, label=label)
+    return _exemplar(values, last, mode, alpha=alpha, label=label)
