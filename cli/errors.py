@@ -1,28 +1,46 @@
 """Every way to fail, as one line on stderr and an exit code; never a traceback.
 
-2 is wrong usage, 1 the rest, 130 Ctrl-C. TEXOT_DEBUG=1 shows the traceback of an unexpected error.
+2 is wrong usage, 1 the rest, 128 + n signal n (Ctrl-C: 130). TEXOT_DEBUG=1 shows the traceback of an
+unexpected error.
 """
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import click
 
+from texot.cli.interrupt import signals_restored
 from texot.errors import TexotError
 
 MEMORY_ADVICE = "out of memory: ask for a smaller --size, or for --device cpu if it was the GPU's"
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C, with what became of the work."""
+    """Ctrl-C or another signal that asks to end, with what became of the work.
 
-    exit_code = 130
+    Args:
+        message: what became of it.
+        signum: the signal's number.
+    """
 
-    def __init__(self, message: str = "interrupted before there was an image to keep") -> None:
+    exit_code: int  # type: ignore[misc]  # click's is of the class, which serves all but signals
+
+    def __init__(
+        self,
+        message: str = "interrupted before there was an image to keep",
+        signum: int = signal.SIGINT,
+    ) -> None:
         super().__init__(message)
+        self.exit_code = 128 + signum
+
+    @classmethod
+    def of(cls, error: KeyboardInterrupt) -> "Interrupted":
+        """What the user reads where nothing was kept."""
+        return cls(signum=getattr(error, "signum", signal.SIGINT))
 
 
 class OneLineErrors(click.Group):
@@ -38,16 +56,16 @@ class OneLineErrors(click.Group):
             code = error.exit_code
         except Exception as error:  # the outermost frame: what passes here would be a traceback
             code = exit_code(error)
-            with contextlib.suppress(OSError):  # nobody reads stderr any more: the exit code must do
-                print(f"texot: {one_line(error)}", file=sys.stderr)
+            print(f"texot: {one_line(error)}", file=sys.stderr)
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; click would answer Ctrl-C with a blank line and exit code 1."""
         try:
-            return super().invoke(ctx)
+            with signals_restored():
+                return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            raise Interrupted from error
+            raise Interrupted.of(error) from error
 
 
 def exit_code(error: Exception) -> int:

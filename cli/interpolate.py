@@ -7,7 +7,7 @@ import click
 
 from texot.cli.errors import Interrupted
 from texot.cli.files import Outputs, check_outputs, is_numbered, make_folder, plan_outputs
-from texot.cli.interrupt import CtrlC
+from texot.cli.interrupt import CtrlC, Stopped
 from texot.cli.options import (
     FILE,
     check_mix,
@@ -102,13 +102,14 @@ def interpolate(
             options.update(weights=weights, map=map_)
             run(sources, options, plan[0], report, record=record, iterate=iter_interpolation)
             return
-        made = _sequence(sources, frames, options, plan if numbered else None, report, record)
-        if not numbered:
-            _animate(made, output, report)
-        if sheet:
-            _draw_sheet(made, sheet, report)
+        with CtrlC() as ctrl_c:  # around all frames and what is made of them
+            made = _sequence(sources, frames, options, plan if numbered else None, report, record, ctrl_c)
+            if not numbered:
+                _animate(made, output, report)
+            if sheet:
+                _draw_sheet(made, sheet, report)
         if len(made) < frames:
-            raise Interrupted(f"interrupted: {len(made)} of {frames} frames are done")
+            raise Interrupted(f"interrupted: {len(made)} of {frames} frames are done", ctrl_c.signum)
 
 
 def _sequence(
@@ -118,6 +119,7 @@ def _sequence(
     plan: list[Outputs] | None,
     report: Quiet,
     record: dict[str, Any],
+    ctrl_c: CtrlC,
 ) -> "list[Synthesis]":
     """The frames, each started from the one before and written if there is a plan; fewer after Ctrl-C."""
     from texot.files.write import as_written
@@ -130,14 +132,20 @@ def _sequence(
             given.update(init=as_written(made[-1].image, made[-1].mode), novelty=None)
         if plan is not None:
             made.append(run(sources, given, plan[number], report, record=record, iterate=iter_interpolation))
-            continue
-        report.start(output=f"frame {number + 1}", seed=given["seed"], size=given["size"])
-        with CtrlC() as ctrl_c:
-            state, _ = steps(sources, given, Outputs(Path()), report, ctrl_c, iterate=iter_interpolation)
+        else:
+            report.start(output=f"frame {number + 1}", seed=given["seed"], size=given["size"])
+            try:
+                state, _ = steps(sources, given, Outputs(Path()), report, ctrl_c, iterate=iter_interpolation)
+            except Stopped:
+                if not made:
+                    raise
+            if not ctrl_c.pressed:
+                made.append(state.result())
+            report.close()
+        ctrl_c.keep()  # from here on the frames that there are
         if ctrl_c.pressed:
             break
-        made.append(state.result())
-        report.close()
+    ctrl_c.ignore()
     return made
 
 

@@ -90,7 +90,7 @@ class Bar(Quiet):
 
     def _opened(self, total: int, figures: str) -> "tqdm[None]":
         if self.bar is None:
-            sized = os.get_terminal_size(sys.stderr.fileno()).columns > 0  # not where programs play terminal
+            sized = _has_size()
             self.bar = tqdm(
                 total=total,
                 leave=False,
@@ -127,7 +127,7 @@ class Json(Quiet):
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Report an error as an event and leave with its exit code."""
         super().__exit__(kind, error, trace)
-        error = Interrupted() if isinstance(error, KeyboardInterrupt) else error
+        error = Interrupted.of(error) if isinstance(error, KeyboardInterrupt) else error
         if isinstance(error, Exception) and not isinstance(error, click.exceptions.Exit):
             event = "interrupted" if isinstance(error, Interrupted) else "error"
             self._event(event, message=one_line(error), exit_code=exit_code(error))
@@ -193,6 +193,14 @@ class _Forward(logging.Handler):
         if line not in self.said and not picked:
             self.said.add(line)
             self.to.say(line)
+
+
+def _has_size() -> bool:
+    """Whether stderr is a terminal that tells its size: not where programs play terminal, or one has gone."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except OSError:
+        return False
 
 
 def _clock(seconds: float) -> str:

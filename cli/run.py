@@ -1,18 +1,17 @@
 """One image from start to file, for every command that synthesises.
 
-The loop holds the library's last State: Ctrl-C leaves it with the best image so far, which is written like a
-finished one. Its file records the step it stopped at, so that even that image can be replayed.
+The loop holds the library's last State: Ctrl-C, SIGTERM and SIGHUP leave it with the best image so far, which
+is written like a finished one. Its file records the step it stopped at: even that image can be replayed.
 """
 
-import signal
-import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from texot import __version__
-from texot.cli.errors import Interrupted, bad_option
+from texot.cli.errors import Interrupted, bad_option, one_line
 from texot.cli.files import Outputs
-from texot.cli.interrupt import CtrlC
+from texot.cli.interrupt import CtrlC, raise_on_signals
 from texot.cli.load import free_cores, look
 from texot.cli.progress import Quiet
 from texot.files.record import png_text
@@ -31,7 +30,7 @@ temporary back and gets it page by page again, a tenth of the time of sampling."
 
 
 def start() -> int | None:
-    """Load what is slow to load; from here on Ctrl-C is an exception again, so that cleaning up works.
+    """Load what is slow to load; from here on signals are exceptions, so that cleaning up works.
 
     Returns:
         The cores that other programs left free meanwhile, if the system tells.
@@ -43,8 +42,7 @@ def start() -> int | None:
 
     torch.empty(_FREED)  # and freed: from then on glibc keeps up to twice as much at hand, see mallopt(3)
     free = free_cores(before, look())
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    raise_on_signals()
     return free
 
 
@@ -122,14 +120,13 @@ def run(
         What was written.
 
     Raises:
-        Interrupted: Ctrl-C; what there was by then is written.
+        Interrupted: Ctrl-C or another signal; what there was by then is written.
         TexotError: see `texot.synthesize` and `texot.files.write.write_image`.
     """
     size = options["size"] if isinstance(exemplar, list) else options.get("size", exemplar.size)
     report.start(version=__version__, output=outputs.image, seed=options["seed"], size=size)
     with CtrlC() as ctrl_c:
         state, losses = steps(exemplar, options, outputs, report, ctrl_c, stop_at=stop_at, iterate=iterate)
-        ctrl_c.ignore()  # the loop is over: another press must not cost the file
         result = state.result()
         text = png_text({**result.settings, **record}, [(step.scale, step.loss) for step in result.losses])
         _write(result, outputs.image, text)
@@ -138,7 +135,7 @@ def run(
     report.done(output=outputs.image, loss=state.loss, seconds=state.seconds, interrupted=ctrl_c.pressed)
     if ctrl_c.pressed:
         progress = f"step {state.total_step} of {state.total_steps}"
-        raise Interrupted(f"interrupted: {outputs.image} holds the image after {progress}")
+        raise Interrupted(f"interrupted: {outputs.image} holds the image after {progress}", ctrl_c.signum)
     return result
 
 
@@ -152,7 +149,10 @@ def steps(
     stop_at: int | None = None,
     iterate: "Callable[..., Iterator[State]] | None" = None,
 ) -> tuple["State", list[tuple[int, float]]]:
-    """Run the loop, see `run`: the last state, and the scale and loss of every step."""
+    """Run the loop, see `run`: the last state, and the scale and loss of every step.
+
+    Afterwards no signal matters any more: another press must not cost the file.
+    """
     import texot
 
     state = None
@@ -164,10 +164,15 @@ def steps(
             report.step(state)
             if outputs.frames and outputs.save_every and state.total_step % outputs.save_every == 0:
                 number = state.total_step // outputs.save_every
-                outputs.frames.mkdir(exist_ok=True)
-                _write(state.result(), outputs.frames / f"{number:06}.png")
+                try:
+                    outputs.frames.mkdir(exist_ok=True)
+                    _write(state.result(), outputs.frames / f"{number:06}.png")
+                except OSError as error:  # a full disk may have room again for the result
+                    report.say(f"no more frames: {one_line(error)}")
+                    outputs = replace(outputs, frames=None)
             if ctrl_c.pressed or state.total_step == stop_at:
                 break
+        ctrl_c.ignore()
     except KeyboardInterrupt:
         if state is None:
             raise

@@ -212,6 +212,8 @@ def _check(name: str, inputs: list[Path], overwrite: bool) -> None:
     from texot.files.write import check_output
 
     if name == "-":
+        if sys.stdout is None:
+            raise OutputError("stdout is closed: name a file with -o")
         if sys.stdout.isatty():
             raise click.UsageError(
                 "-o - writes a PNG: send stdout to a file or program.", click.get_current_context()

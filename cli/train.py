@@ -1,11 +1,9 @@
 """`texot train`: learn a texture once, to make as much of it as anyone wants."""
 
+import logging
 import os
 import re
-import signal
-import threading
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,13 +19,9 @@ from texot.cli.training_log import TrainingLog
 if TYPE_CHECKING:
     from texot.generator.training import Trainer
 
+log = logging.getLogger("texot")
+
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-class Terminated(Interrupted):
-    """SIGTERM, which a shell reports as 143."""
-
-    exit_code = 143
 
 
 def duration(value: str) -> float:
@@ -153,7 +147,7 @@ def train(
     with reporter(progress, quiet or not first) as report:
         free = start()
         from texot.files.exemplar import read_exemplar
-        from texot.generator.checkpoint import load_checkpoint, save_checkpoint
+        from texot.generator.checkpoint import load_checkpoint
         from texot.generator.processes import Processes
         from texot.generator.training import Trainer
 
@@ -167,17 +161,18 @@ def train(
         trainer = Trainer(sources, resume=before, processes=processes, **options)
         journal = TrainingLog(log_dir if first else None, preview_every, len(trainer.losses))
         report.start(version=__version__, output=output, seed=options["seed"], size=sources[0].size)
-        with CtrlC() as ctrl_c, _Term(ctrl_c) as term:
+        with CtrlC(hurry=False) as ctrl_c:  # in the midst of a step there is nothing that --resume could use
+            if before is not None:
+                ctrl_c.keep()
             for state in trainer:
                 ctrl_c.keep()
                 report.step(state)
                 journal.step(trainer, state)
                 if processes.any(ctrl_c.pressed):
-                    if first:
-                        save_checkpoint(trainer.checkpoint(), aside)
-                    raise _interrupted(trainer, aside, term.came)
+                    kept = not first or _put_aside(trainer, aside)
+                    raise _interrupted(trainer, aside, kept, ctrl_c.signum)
                 if first and state.total_step % checkpoint_every == 0:
-                    save_checkpoint(trainer.checkpoint(), aside)
+                    _put_aside(trainer, aside)
             ctrl_c.ignore()
             journal.end()
             processes.leave()
@@ -210,29 +205,26 @@ def _check_names(exemplars: tuple[Path, ...], output: Path, overwrite: bool) -> 
     return aside
 
 
-def _interrupted(trainer: "Trainer", aside: Path, terminated: bool) -> Interrupted:
+def _put_aside(trainer: "Trainer", aside: Path) -> bool:
+    """Write a checkpoint; whether it could be written. If not, training can still end well."""
+    from texot.errors import OutputError
+    from texot.generator.checkpoint import save_checkpoint
+
+    try:
+        save_checkpoint(trainer.checkpoint(), aside)
+    except OutputError as error:
+        log.warning("no checkpoint after step %d: %s", len(trainer.losses), error)
+        return False
+    return True
+
+
+def _interrupted(trainer: "Trainer", aside: Path, kept: bool, signum: int) -> Interrupted:
     state = trainer.state
     assert state is not None
-    done = f"{aside} holds the training after step {state.total_step} of {state.total_steps}"
-    message = f"interrupted: {done}; the same command with --resume goes on"
-    return Terminated(message) if terminated else Interrupted(message)
-
-
-class _Term:
-    """Context in which SIGTERM ends the loop after its step, as Ctrl-C does."""
-
-    def __init__(self, ctrl_c: CtrlC) -> None:
-        self.ctrl_c, self.came = ctrl_c, False
-
-    def __enter__(self) -> "_Term":
-        self._main = threading.current_thread() is threading.main_thread()
-        if self._main:
-            self._before = signal.signal(signal.SIGTERM, self._press)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._main:
-            signal.signal(signal.SIGTERM, self._before)
-
-    def _press(self, signum: int, frame: FrameType | None) -> None:
-        self.came = self.ctrl_c.pressed = True
+    if kept:
+        done = f"{aside} holds the training after step {state.total_step} of {state.total_steps}"
+    elif aside.exists():
+        done = f"{aside} holds the training after an earlier step: the last one could not be written"
+    else:
+        return Interrupted("interrupted: the checkpoint could not be written, nothing is kept", signum)
+    return Interrupted(f"interrupted: {done}; the same command with --resume goes on", signum)

@@ -1,13 +1,18 @@
 """What `texot train --log-dir` writes: metrics as JSON lines, a plot of the loss, previews."""
 
 import json
+import logging
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from texot.errors import one_line
+
 if TYPE_CHECKING:
     from texot import State
     from texot.generator.training import Trainer
+
+log = logging.getLogger("texot")
 
 _NAMES = ("total_step", "scale", "step", "loss", "marginal_error", "seconds")
 _PREVIEW_SEED = 0
@@ -15,6 +20,9 @@ _PREVIEW_SEED = 0
 
 class TrainingLog:
     """A folder that follows a training; without one, nothing.
+
+    What cannot be written there while training goes on is left out, with a warning: a full disk must not end
+    the training.
 
     Args:
         folder: made where it is missing, or None.
@@ -34,6 +42,7 @@ class TrainingLog:
 
     def _open(self, folder: Path, done: int) -> None:
         from texot.errors import OutputError
+        from texot.files.whole import write_whole
 
         path = folder / "metrics.jsonl"
         try:
@@ -44,8 +53,8 @@ class TrainingLog:
                 if row is not None and row["total_step"] <= done:
                     kept.append(line)
                     self._losses.append((int(row["scale"]), float(row["loss"] or math.nan)))
-            self._metrics = path.open("w", encoding="utf-8")
-            self._metrics.writelines(line + "\n" for line in kept)
+            write_whole(path, "".join(line + "\n" for line in kept).encode())
+            self._metrics = path.open("a", encoding="utf-8")
         except OSError as error:
             raise OutputError(
                 f"cannot write in {str(folder)!r}: {error.strerror}: name another --log-dir"
@@ -57,17 +66,26 @@ class TrainingLog:
             return
         row = {name: getattr(state, name) for name in _NAMES}
         plain = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
-        self._metrics.write(json.dumps(plain) + "\n")
-        self._metrics.flush()
         self._losses.append((state.scale, state.loss))
-        if state.total_step % self.every == 0 or state.total_step == state.total_steps:
-            self._preview(trainer, state)
+        try:
+            self._metrics.write(json.dumps(plain) + "\n")
+            self._metrics.flush()
+            if state.total_step % self.every == 0 or state.total_step == state.total_steps:
+                self._preview(trainer, state)
+        except OSError as error:
+            self._warn(error)
 
     def end(self) -> None:
         """Training is over."""
         if self._metrics is not None:
-            self._plot()
-            self._metrics.close()
+            try:
+                self._plot()
+                self._metrics.close()
+            except OSError as error:
+                self._warn(error)
+
+    def _warn(self, error: OSError) -> None:
+        log.warning("--log-dir is not complete: %s", error.strerror or one_line(error))
 
     def _preview(self, trainer: "Trainer", state: "State") -> None:
         """The averaged network's texture, at the scale that it has reached; from first to last."""

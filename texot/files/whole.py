@@ -83,7 +83,13 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     temporary = ""
     try:
         _sweep(folder)
-        temporary, stream = _temporary(folder)
+        while True:
+            # named before it is there: a signal in between must not leave it
+            temporary = os.path.join(folder, f".texot-{secrets.token_hex(8)}.tmp")
+            stream = open(temporary, "xb")  # noqa: SIM115
+            if _is_held(stream):
+                break
+            stream.close()
         with stream:
             yield stream
             stream.flush()
@@ -111,18 +117,13 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise OutputError(f"cannot write {name!r}: {reason}") from error
 
 
-def _temporary(folder: str) -> tuple[str, BinaryIO]:
-    """A fresh file that is locked as long as it is open, after its name."""
-    while True:
-        path = os.path.join(folder, f".texot-{secrets.token_hex(8)}.tmp")
-        stream = open(path, "xb")  # noqa: SIM115
-        try:
-            _lock(stream.fileno())
-        except OSError:
-            return path, stream  # no locks there: then nobody can lock it to remove it either
-        if sys.platform == "win32" or os.fstat(stream.fileno()).st_nlink:
-            return path, stream
-        stream.close()  # another process took it for debris, before it was locked
+def _is_held(stream: BinaryIO) -> bool:
+    """Lock a fresh file, for as long as it is open; not where another process took it for debris before."""
+    try:
+        _lock(stream.fileno())
+    except OSError:
+        return True  # no locks there: then nobody can lock it to remove it either
+    return sys.platform == "win32" or os.fstat(stream.fileno()).st_nlink > 0
 
 
 @lru_cache(256)
