@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from texot.cli.files import check_apart
 from texot.cli.options import FILE, example, whole
 from texot.cli.progress import reporter
 from texot.cli.run import start, use_threads
@@ -137,7 +138,8 @@ def evaluate(
         found = [_read_result(path, source, tile) for path in dict.fromkeys(results)]
         rest = _like(_read_opaque(reference), source, reference) if reference else None
         if page:
-            _check_page(page, [exemplar, *results])
+            given = (exemplar, *results, reference, vgg_weights, inception_weights)
+            _check_page(page, [path for path in given if path])
         deep = _network(network, vgg_weights, inception_weights)
         use_threads(threads, free, report)
         yardstick = Yardstick(
@@ -271,8 +273,7 @@ def _check_page(page: Path, inputs: list[Path]) -> None:
 
     if page.suffix.lower() not in (".html", ".htm"):
         raise click.BadParameter(f"{page} does not end in .html.", param_hint="'--report'")
-    if page.resolve() in {path.resolve() for path in inputs}:
-        raise click.UsageError(f"{page} would be used twice.", click.get_current_context())
+    check_apart(inputs, [page])
     if page.is_dir():
         raise OutputError(f"cannot write '{page}': it is a directory; name a file")
     check_output(page.with_name("report.png"))  # the folder

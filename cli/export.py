@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from texot.cli.files import check_apart
 from texot.cli.options import FILE, example
 from texot.cli.run import start
 
@@ -32,6 +33,7 @@ def export(model: Path, output: Path, overwrite: bool) -> None:
 
     if output.suffix.lower() != ".onnx":
         raise OutputError(f"expected an output file ending in .onnx, got {str(output)!r}")
+    check_apart([model], [output])
     check_writable(output)
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists and --no-overwrite protects it: choose another name")

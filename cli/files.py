@@ -1,5 +1,6 @@
 """Which files a command writes, and whether it may: checked before the work starts, not after it."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import click
 
 from texot.errors import OutputError
 
+_FRAME = r"\d{6,}\.png"
 _COUNTER = r"\{i(?::0?(\d{1,2}))?\}"
 
 
@@ -80,11 +82,9 @@ def check_outputs(
     """
     from texot.files.write import check_output
 
-    seen = {path.resolve() for path in inputs}
-    for path in [file for outputs in plan for file in (outputs.image, outputs.loss_plot) if file]:
-        if path.resolve() in seen:
-            raise _usage(f"{path} would be used twice: every input and output needs a name of its own.")
-        seen.add(path.resolve())
+    files = [file for outputs in plan for file in (outputs.image, outputs.loss_plot) if file]
+    check_apart(inputs, files, [(outputs.frames, _FRAME) for outputs in plan if outputs.frames])
+    for path in files:
         (check or check_output)(path)
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists and --no-overwrite protects it: choose another name")
@@ -94,6 +94,45 @@ def check_outputs(
             raise OutputError(
                 f"{folder} holds files and --no-overwrite protects them: choose another --frames"
             )
+
+
+def check_apart(
+    inputs: Iterable[Path], files: Sequence[Path], folders: Iterable[tuple[Path, str]] = ()
+) -> None:
+    """Refuse outputs that would be written over an input or over each other.
+
+    Args:
+        inputs: files that are read.
+        files: files that are written.
+        folders: folders that are written in, with the pattern of their files' names.
+
+    Raises:
+        click.UsageError: a file that would be.
+    """
+    seen: list[Path] = list(inputs)
+    for path in files:
+        if any(_same(path, other) for other in seen):
+            raise _usage(f"{path} would be used twice: every input and output needs a name of its own.")
+        seen.append(path)
+    for folder, pattern in folders:
+        there = os.listdir(folder) if folder.is_dir() else []
+        written = [folder / name for name in there if re.fullmatch(pattern, name)]
+        for path in seen:
+            named = re.fullmatch(pattern, path.name) and _same(path.parent, folder)
+            if named or any(_same(path, other) for other in written):
+                raise _usage(
+                    f"{path} would be used twice: files of such names are written in {folder}, name another."
+                )
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two names are of one file, through links and on disks that do not tell cases apart."""
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
 
 
 def _numbered(option: str, name: Path, variations: int, number: int) -> Path:

@@ -11,6 +11,7 @@ import click
 
 from texot import __version__
 from texot.cli.errors import bad_option
+from texot.cli.files import check_apart
 from texot.cli.options import FILE, check_mix, device, example, mix_options, report_options, whole
 from texot.cli.progress import Quiet, reporter
 from texot.cli.run import start, use_threads
@@ -220,8 +221,7 @@ def _check(name: str, inputs: list[Path], overwrite: bool) -> None:
             )
         return
     check_output(name)
-    if Path(name).resolve() in [path.resolve() for path in inputs]:
-        raise click.UsageError(f"{name} would be used twice.", click.get_current_context())
+    check_apart(inputs, [Path(name)])
     if Path(name).exists() and not overwrite:
         raise OutputError(f"{name} exists and --no-overwrite protects it: choose another name")
 

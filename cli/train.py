@@ -10,11 +10,12 @@ import click
 
 from texot import __version__
 from texot.cli.errors import Interrupted
+from texot.cli.files import check_apart
 from texot.cli.interrupt import CtrlC
 from texot.cli.options import FILE, compute_options, example, real, report_options, whole
 from texot.cli.progress import reporter
 from texot.cli.run import start, use_threads
-from texot.cli.training_log import TrainingLog
+from texot.cli.training_log import LOG_FILES, TrainingLog
 
 if TYPE_CHECKING:
     from texot.generator.training import Trainer
@@ -152,7 +153,8 @@ def train(
         from texot.generator.training import Trainer
 
         sources = [read_exemplar(exemplar) for exemplar in exemplars]
-        aside = _check_names(exemplars, output, overwrite)
+        weights = Path(options["features"])  # or the name of a network, which is no file
+        aside = _check_names([*exemplars, weights], output, overwrite, log_dir)
         use_threads(threads, free, report)
         before = load_checkpoint(aside) if resume else None
         if aside.exists() and not resume:
@@ -188,8 +190,8 @@ def train(
         report.done(output=output, loss=trainer.losses[-1], seconds=trainer.seconds, interrupted=False)
 
 
-def _check_names(exemplars: tuple[Path, ...], output: Path, overwrite: bool) -> Path:
-    """The checkpoint's name, once it is sure that model and checkpoint can be written."""
+def _check_names(inputs: list[Path], output: Path, overwrite: bool, log_dir: Path | None) -> Path:
+    """The checkpoint's name, once it is sure that all can be written, and over no input."""
     from texot.errors import OutputError
     from texot.files.stream import check_writable
 
@@ -198,9 +200,8 @@ def _check_names(exemplars: tuple[Path, ...], output: Path, overwrite: bool) -> 
     check_writable(output)
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists and --no-overwrite protects it: choose another name")
-    if output.resolve() in [exemplar.resolve() for exemplar in exemplars]:
-        raise click.UsageError(f"{output} would be used twice.", click.get_current_context())
     aside = output.with_name(output.name + ".checkpoint")
+    check_apart(inputs, [output, aside], [(log_dir, LOG_FILES)] if log_dir else [])
     check_writable(aside)
     return aside
 

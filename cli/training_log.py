@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("texot")
 
+LOG_FILES = r"metrics\.jsonl|loss\.png|preview-\d{6,}\.png"
+"""Pattern of the names of its files."""
 _NAMES = ("total_step", "scale", "step", "loss", "marginal_error", "seconds")
 _PREVIEW_SEED = 0
 
