@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ import click
 from texot.errors import OutputError
 
 _FRAME = r"\d{6,}\.png"
+DASH = Path("-")
+"""Standard input or output; a file of that name is ./- on the command line."""
 _COUNTER = r"\{i(?::0?(\d{1,2}))?\}"
 
 
@@ -83,6 +86,10 @@ def check_outputs(
     from texot.files.write import check_output
 
     files = [file for outputs in plan for file in (outputs.image, outputs.loss_plot) if file]
+    inputs = [path for path in inputs if path != DASH]
+    if DASH in files:
+        check_stdout()
+        files = [path for path in files if path != DASH]
     check_apart(inputs, files, [(outputs.frames, _FRAME) for outputs in plan if outputs.frames])
     for path in files:
         (check or check_output)(path)
@@ -94,6 +101,18 @@ def check_outputs(
             raise OutputError(
                 f"{folder} holds files and --no-overwrite protects them: choose another --frames"
             )
+
+
+def check_stdout() -> None:
+    """Refuse a standard output that takes no picture.
+
+    Raises:
+        OutputError: it is closed, or a terminal.
+    """
+    if sys.stdout is None or sys.stdout.closed:
+        raise OutputError("cannot write to standard output: it is closed")
+    if sys.stdout.isatty():
+        raise OutputError("standard output is a terminal: redirect it, as in -o - > out.png, or name a file")
 
 
 def check_apart(

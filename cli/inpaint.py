@@ -10,12 +10,14 @@ from texot.cli.options import (
     FILE,
     compute_options,
     example,
+    exemplar_options,
     expert_options,
     output_options,
     real,
     report_options,
     result_options,
 )
+from texot.cli.pictures import check_formats, readable
 from texot.cli.progress import reporter
 from texot.cli.run import run, start, use_threads
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     help="How far from a hole its surroundings count; default: its width, at least 64.",
 )
 @result_options(tile="none", tile_help="Axes along which PHOTO goes on at its opposite edge.")
+@exemplar_options()
 @expert_options()
 @compute_options()
 @report_options()
@@ -69,14 +72,21 @@ def inpaint(
         from texot.files.original import read_original
         from texot.inpainting import find_hole, iter_inpaint
 
-        original = read_original(photo)
+        original = read_original(readable(photo), alpha=options["alpha"])
         check_outputs([Outputs(path) for path in (output, show_mask) if path], inputs, overwrite=overwrite)
+        hole = find_hole(original, mask and readable(mask), invert=options["invert_mask"])
+        if output:
+            check_formats([Outputs(output)], original.size, original.mode, opaque=original.is_opaque(hole))
+        if show_mask:
+            check_formats([Outputs(show_mask)], original.size, "RGB")
         record = use_threads(threads, free, report)
         if show_mask:
-            _write_preview(original, find_hole(original, mask, invert=options["invert_mask"]), show_mask)
+            _write_preview(original, hole, show_mask)
             report.say(f"wrote {show_mask}")
         if output:
-            options = {**options, "mask": mask}
+            options["mask"] = ~hole if options["invert_mask"] else hole
+            for name in ("source", "exemplar"):
+                options[name] = options[name] and readable(options[name])
             run(original, options, Outputs(output), report, record=record, iterate=iter_inpaint)
 
 
@@ -86,6 +96,6 @@ def _write_preview(original: "Original", hole: "Tensor", path: Path) -> None:
 
     from texot.files.write import write_image
 
-    planes = original.pixels[:3].expand(3, -1, -1)
+    planes = original.pixels[: 1 if original.mode in ("L", "LA", "I;16") else 3].expand(3, -1, -1)
     red = planes.new_tensor([1.0, 0.0, 0.0])[:, None, None]
     write_image(torch.where(hole, 0.3 * planes + 0.7 * red, planes), path)

@@ -13,6 +13,7 @@ from texot.cli.options import (
     check_mix,
     compute_options,
     example,
+    exemplar_options,
     expert_options,
     mix_options,
     output_options,
@@ -21,6 +22,7 @@ from texot.cli.options import (
     result_options,
     whole,
 )
+from texot.cli.pictures import check_formats, readable
 from texot.cli.progress import Quiet, reporter
 from texot.cli.run import pixel_size, run, start, steps, use_threads
 
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     type=real(zero=True, high=1),
     help="0 keeps an image's layout and makes it tile, 1 keeps least of it; default: 0.5.",
 )
+@exemplar_options(palette=False)
 @expert_options()
 @compute_options()
 @report_options()
@@ -85,11 +88,13 @@ def interpolate(
     inputs = [*exemplars, *of_map]
     with reporter(progress, quiet) as report:
         free = start()
-        from texot.files.animation import check_animation
+        from texot.files.animation import check_animation, sheet_size
         from texot.files.exemplar import read_exemplar
+        from texot.files.sizes import at_most, exemplar_side
         from texot.interpolation import iter_interpolation
 
-        sources = [read_exemplar(path) for path in exemplars]
+        fit = at_most(exemplar_side(options["exemplar_size"]))
+        sources = [read_exemplar(readable(path), alpha=options["alpha"], fit=fit) for path in exemplars]
         largest = max(sources, key=lambda e: (e.size[0] * e.size[1], e.size))
         options["size"] = pixel_size(size, largest)
         make_folder(output, len(plan))
@@ -97,6 +102,12 @@ def interpolate(
         kind = check_animation if frames and not numbered else None
         check_outputs(plan, inputs, overwrite=overwrite, check=kind)
         check_outputs(sheets, [*inputs, *(outputs.image for outputs in plan)], overwrite=overwrite)
+        mode = max(sources, key=lambda e: (e.mode in ("LA", "RGBA"), e.pixels.shape[0])).mode
+        if not numbered and frames:
+            mode = mode.removesuffix("A")
+        check_formats(plan, options["size"], mode)
+        if sheet:
+            check_formats(sheets, sheet_size(frames or 1, options["size"]), mode)
         record = use_threads(threads, free, report)
         if not frames:
             options.update(weights=weights, map=map_)

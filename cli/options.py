@@ -14,7 +14,22 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 MAPS = ("horizontal", "vertical", "radial")  # those of texot.engine.shares, whose import takes a second
-FILE = click.Path(path_type=Path)  # existence is the library's to check: it says more than click does
+
+
+class _File(click.Path):
+    """A file's name: existence is the library's to check, it says more than click does.
+
+    `-` is standard input or output where a command takes that; `./-` is a file.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; absolute where `Path` would make `-` of it."""
+        if str(value) != "-" and str(Path(value)) == "-":
+            value = Path.cwd() / "-"
+        return super().convert(value, param, ctx)
+
+
+FILE = _File(path_type=Path)
 
 
 def whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
@@ -82,7 +97,8 @@ def output_options(*, required: bool, default: str = "") -> Callable[[Command], 
             metavar="OUT",
             type=FILE,
             required=required,
-            help="Image to write: PNG (keeps what replay needs), TIFF, JPEG, WebP or BMP." + default,
+            help="Image to write: PNG (keeps what replay needs), TIFF, JPEG, WebP or BMP; -: PNG to stdout."
+            + default,
         ),
         click.option(
             "--overwrite/--no-overwrite",
@@ -175,6 +191,39 @@ def check_mix(weights: list[float] | None, map_: str | None) -> list[Path]:
     if weights and map_:
         raise click.UsageError("--weights and --map both say how much of each: give one of the two.")
     return [Path(map_)] if map_ and map_ not in MAPS else []
+
+
+def exemplar_options(
+    *, alpha: str = "mask", palette: bool = True, size: bool = True
+) -> Callable[[Command], Command]:
+    """How an image is read: what its alpha is, whether its colours are all there are, how large it may be."""
+    found = [
+        click.option(
+            "--alpha",
+            type=click.Choice(["mask", "ignore", "channel"]),
+            default=alpha,
+            show_default=True,
+            help="Transparent pixels are no part of the texture (mask), or alpha is nothing, or a channel.",
+        )
+    ]
+    if palette:
+        found.append(
+            click.option(
+                "--palette",
+                type=click.Choice(["exemplar", "none"]),
+                help="Whether the image's colours are all that a result has; default: where they are few.",
+            )
+        )
+    if size:
+        found.append(
+            click.option(
+                "--exemplar-size",
+                metavar="PX",
+                type=whole(16, 10**6),
+                help="Reduce exemplars of over PX x PX pixels to so many; default: 4096, less if memory is low.",
+            )
+        )
+    return _together(*found)
 
 
 def compute_options() -> Callable[[Command], Command]:

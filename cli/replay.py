@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from texot import __version__
-from texot.cli.files import Outputs, check_outputs
+from texot.cli.files import DASH, Outputs, check_outputs
 from texot.cli.inpaint import inpaint
 from texot.cli.interpolate import interpolate
 from texot.cli.options import FILE, MAPS, example, output_options, report_options
+from texot.cli.pictures import check_formats, readable
 from texot.cli.progress import Quiet, reporter
 from texot.cli.run import pixel_size, run, start, use_threads
 from texot.cli.synthesize import synthesize
@@ -35,6 +36,7 @@ _ALL = (
     "psi_steps",
     "lr",
     "entropy",
+    "alpha",
     "backend",
     "device",
     "threads",
@@ -64,14 +66,30 @@ class _Asked:
 
 
 def _synthesis(asked: _Asked) -> tuple["Exemplar", Iterate]:
-    from texot.files.exemplar import read_exemplar
     from texot.synthesis import iter_synthesis
 
-    source = read_exemplar(asked.images[0])
-    asked.options["init"] = read_exemplar(asked.extra["init"]) if "init" in asked.extra else "noise"
+    source, asked.options["init"] = _read(asked, asked.images)[0], _init(asked)
     asked.options["size"] = pixel_size(asked.options["size"], source)
     asked.options["features"] = _features(asked)
     return source, iter_synthesis
+
+
+def _read(asked: _Asked, images: tuple[Path, ...]) -> "list[Exemplar]":
+    """Exemplars, as FILE's command read them."""
+    from texot.files.exemplar import read_exemplar
+    from texot.files.sizes import at_most, exemplar_side
+
+    alpha, fit = asked.options["alpha"], at_most(exemplar_side(asked.options["exemplar_size"]))
+    return [read_exemplar(readable(path), alpha=alpha, fit=fit) for path in images]
+
+
+def _init(asked: _Asked) -> "Exemplar | str":
+    """What FILE was started from."""
+    from texot.files.exemplar import read_exemplar
+
+    if "init" not in asked.extra:
+        return "noise"
+    return read_exemplar(readable(asked.extra["init"]), alpha=asked.options["alpha"])
 
 
 def _features(asked: _Asked) -> str:
@@ -90,17 +108,21 @@ def _features(asked: _Asked) -> str:
 
 def _inpainting(asked: _Asked) -> tuple["Original", Iterate]:
     from texot.files.original import read_original
-    from texot.inpainting import iter_inpaint
+    from texot.inpainting import find_hole, iter_inpaint
 
-    asked.options.update(asked.extra, mask=asked.images[1] if len(asked.images) > 1 else None)
-    return read_original(asked.images[0]), iter_inpaint
+    asked.options.update({name: readable(path) for name, path in asked.extra.items()})
+    original = read_original(readable(asked.images[0]), alpha=asked.options["alpha"])
+    mask, invert = asked.images[1:], asked.options["invert_mask"]
+    hole = find_hole(original, readable(mask[0]) if mask else None, invert=invert)
+    asked.options["mask"] = ~hole if invert else hole
+    return original, iter_inpaint
 
 
 def _tile(asked: _Asked) -> tuple["Original", Iterate]:
     from texot.files.original import read_original
     from texot.tiling import iter_tileable
 
-    return read_original(asked.images[0]), iter_tileable
+    return read_original(readable(asked.images[0]), alpha=asked.options["alpha"]), iter_tileable
 
 
 def _variation(asked: _Asked) -> tuple["Original", Iterate]:
@@ -108,16 +130,14 @@ def _variation(asked: _Asked) -> tuple["Original", Iterate]:
     from texot.tiling import iter_variation
 
     asked.options["axes"] = asked.options.pop("tile")
-    return read_original(asked.images[0]), iter_variation
+    return read_original(readable(asked.images[0]), alpha=asked.options["alpha"]), iter_variation
 
 
 def _interpolation(asked: _Asked) -> tuple["list[Exemplar]", Iterate]:
-    from texot.files.exemplar import read_exemplar
     from texot.interpolation import iter_interpolation
 
-    sources = [read_exemplar(path) for path in asked.images]
-    asked.options["size"] = pixel_size(asked.options["size"], sources[0])
-    asked.options["init"] = read_exemplar(asked.extra["init"]) if "init" in asked.extra else "noise"
+    sources = _read(asked, asked.images)
+    asked.options["size"], asked.options["init"] = pixel_size(asked.options["size"], sources[0]), _init(asked)
     map_ = asked.settings.get("map")
     asked.options["map"] = asked.extra.get("map", map_ if map_ in MAPS else None)
     return sources, iter_interpolation
@@ -167,13 +187,27 @@ class _Job:
 
 _JOBS = {
     "synthesize": _Job(
-        synthesize, _synthesis, ("size", "preset", "novelty", "features"), extra=("init", "features")
+        synthesize,
+        _synthesis,
+        ("size", "preset", "novelty", "features", "palette", "exemplar_size"),
+        extra=("init", "features"),
     ),
-    "inpaint": _Job(inpaint, _inpainting, ("reach", "invert_mask"), most=2, extra=("source", "exemplar")),
-    "tile": _Job(tile, _tile, ("band", "flatten")),
-    "variation": _Job(tile, _variation, ("frame",)),
+    "inpaint": _Job(
+        inpaint,
+        _inpainting,
+        ("reach", "invert_mask", "palette", "exemplar_size"),
+        most=2,
+        extra=("source", "exemplar"),
+    ),
+    "tile": _Job(tile, _tile, ("band", "flatten", "palette")),
+    "variation": _Job(tile, _variation, ("frame", "palette")),
     "interpolate": _Job(
-        interpolate, _interpolation, ("size", "weights", "novelty"), least=2, most=100, extra=("init", "map")
+        interpolate,
+        _interpolation,
+        ("size", "weights", "novelty", "exemplar_size"),
+        least=2,
+        most=100,
+        extra=("init", "map"),
     ),
 }
 
@@ -214,6 +248,8 @@ def replay(
     outputs = Outputs(output or file.with_name(f"{file.stem}-replay.png"))
     with reporter(progress, quiet) as report:
         start()
+        from texot.files.original import Original
+
         settings, _ = read_record(file)
         name = settings.get("job", "synthesize")
         if "texot" not in settings:
@@ -232,6 +268,9 @@ def replay(
         check_outputs([outputs], [file, *images, *given.values()], overwrite=overwrite)
         record = use_threads(options.pop("threads"), None, report)
         source, iterate = job.read(_Asked(images, given, options, settings))
+        size, first = options.get("size"), source[0] if isinstance(source, list) else source
+        opaque = isinstance(first, Original) and first.is_opaque(options.get("mask"))
+        check_formats([outputs], size or first.size, first.mode, opaque=opaque)
         _compare_versions(file, settings, record, report)
         run(
             source,
@@ -242,6 +281,8 @@ def replay(
             stop_at=settings.get("stopped_at"),
             iterate=iterate if force else _checked(iterate, file, settings),
         )
+        if outputs.image == DASH:
+            return
         same = file.read_bytes() == outputs.image.read_bytes()
         report.say(f"{outputs.image} {'is identical to' if same else 'differs from'} {file}")
 

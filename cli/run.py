@@ -13,6 +13,7 @@ from texot.cli.errors import Interrupted, bad_option, one_line
 from texot.cli.files import Outputs
 from texot.cli.interrupt import CtrlC, raise_on_signals
 from texot.cli.load import free_cores, look
+from texot.cli.pictures import write_picture
 from texot.cli.progress import Quiet
 from texot.files.record import png_text
 
@@ -67,13 +68,6 @@ def use_threads(threads: int | None, free: int | None, report: Quiet) -> dict[st
     return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
 
 
-def read_inputs(exemplar: Path, init: str) -> tuple["Exemplar", "Exemplar | str"]:
-    """The exemplar and what to start from: an image, or the word noise."""
-    from texot.files.exemplar import read_exemplar
-
-    return read_exemplar(exemplar), init if init == "noise" else read_exemplar(init)
-
-
 def pixel_size(size: str | None, exemplar: "Exemplar | Original") -> tuple[int, int]:
     """Width and height that --size asks for.
 
@@ -91,7 +85,7 @@ def again(result: "Synthesis") -> "Original":
     from texot.files.original import Original
     from texot.files.write import as_written
 
-    return Original.of(as_written(result.image, result.mode), result.mode, result.icc_profile, result.dpi)
+    return Original.of(as_written(result.image, result.mode), result.mode, **result.beside())
 
 
 def run(
@@ -129,7 +123,7 @@ def run(
         state, losses = steps(exemplar, options, outputs, report, ctrl_c, stop_at=stop_at, iterate=iterate)
         result = state.result()
         text = png_text({**result.settings, **record}, [(step.scale, step.loss) for step in result.losses])
-        _write(result, outputs.image, text)
+        write_picture(result, outputs.image, text)
         if outputs.loss_plot:
             _plot(losses, state.n_scales, outputs.loss_plot)
     report.done(output=outputs.image, loss=state.loss, seconds=state.seconds, interrupted=ctrl_c.pressed)
@@ -166,7 +160,7 @@ def steps(
                 number = state.total_step // outputs.save_every
                 try:
                     outputs.frames.mkdir(exist_ok=True)
-                    _write(state.result(), outputs.frames / f"{number:06}.png")
+                    write_picture(state.result(), outputs.frames / f"{number:06}.png")
                 except OSError as error:  # a full disk may have room again for the result
                     report.say(f"no more frames: {one_line(error)}")
                     outputs = replace(outputs, frames=None)
@@ -178,14 +172,6 @@ def steps(
             raise
     assert state is not None  # n_iter is at least 1
     return state, losses
-
-
-def _write(result: "Synthesis", path: Path, text: dict[str, str] | None = None) -> None:
-    from texot.files.write import write_image
-
-    write_image(
-        result.image, path, mode=result.mode, text=text, icc_profile=result.icc_profile, dpi=result.dpi
-    )
 
 
 def _plot(losses: list[tuple[int, float]], n_scales: int, path: Path) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
-from texot.cli.files import check_outputs, make_folder, plan_outputs
+from texot.cli.files import DASH, check_outputs, make_folder, plan_outputs
 from texot.cli.options import (
     FILE,
     compute_options,
     example,
+    exemplar_options,
     expert_options,
     output_options,
     real,
@@ -17,8 +18,9 @@ from texot.cli.options import (
     result_options,
     whole,
 )
+from texot.cli.pictures import check_formats, read_inputs
 from texot.cli.progress import reporter
-from texot.cli.run import again, pixel_size, read_inputs, run, start, use_threads
+from texot.cli.run import again, pixel_size, run, start, use_threads
 
 _FIRST_ONLY = (
     "tile",
@@ -27,6 +29,7 @@ _FIRST_ONLY = (
     "preset",
     "novelty",
     "features",
+    "exemplar_size",
 )  # of the tile that others share the border of
 
 
@@ -69,6 +72,7 @@ _FIRST_ONLY = (
     show_default=True,
     help="Our best, or the algorithm as published.",
 )
+@exemplar_options()
 @expert_options()
 @compute_options()
 @click.option("--loss-plot", metavar="FILE", type=FILE, help="Draw the loss of every step.")
@@ -104,15 +108,18 @@ def synthesize(
         raise click.UsageError("--share-border is not part of --preset paper.")
     if share_border and options["features"] != "none":
         raise click.UsageError("--share-border is without deep features: leave out --features.")
+    if output == DASH and save_every and not frames:
+        raise click.UsageError("-o - names no folder for --save-every: give --frames DIR.")
     plan = plan_outputs(output, loss_plot, frames, save_every, variations)
     with reporter(progress, quiet) as report:
         free = start()
         from texot.tiling import iter_variation
 
-        source, options["init"] = read_inputs(exemplar, init)
+        source, options["init"] = read_inputs(exemplar, init, options)
         options["size"] = pixel_size(size, source)
         make_folder(output, variations)
         check_outputs(plan, [exemplar, Path(init)], overwrite=overwrite)
+        check_formats(plan, options["size"], source.mode)
         record = use_threads(threads, free, report)
         first = None
         for number, outputs in enumerate(plan):

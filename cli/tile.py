@@ -10,12 +10,14 @@ from texot.cli.options import (
     FILE,
     compute_options,
     example,
+    exemplar_options,
     expert_options,
     output_options,
     report_options,
     result_options,
     whole,
 )
+from texot.cli.pictures import check_formats, readable
 from texot.cli.progress import Quiet, reporter
 from texot.cli.run import again, pixel_size, run, start, use_threads
 
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 @click.option("--layout", metavar="FILE", type=FILE, help="Draw an example of the set, laid out at random.")
 @click.option("--size", metavar="WxH", help="Size of that example; default: 4 x 3 tiles.")
 @result_options(tile="both", tile_help="Axes along which copies continue each other.")
+@exemplar_options(alpha="channel", size=False)
 @expert_options()
 @compute_options()
 @report_options()
@@ -89,13 +92,16 @@ def tile(
         from texot.files.original import read_original
         from texot.tiling import iter_tileable, iter_variation
 
-        original = read_original(photo)
+        original = read_original(readable(photo), alpha=options["alpha"])
         wanted = None
         if layout:
             width, height = original.size
             wanted = pixel_size(size or f"{4 * width}x{3 * height}", original)
         make_folder(output, count)
         check_outputs([*plan, *([Outputs(layout)] if layout else [])], [photo], overwrite=overwrite)
+        check_formats(plan, original.size, original.mode, opaque=original.is_opaque())
+        if layout and wanted:
+            check_formats([Outputs(layout)], wanted, original.mode, opaque=original.is_opaque())
         record = use_threads(threads, free, report)
         first = {**options, "band": band, "flatten": flatten, "tile": tile, "seed": seed}
         tiles = [run(original, first, plan[0], report, record=record, iterate=iter_tileable)]

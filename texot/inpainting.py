@@ -9,7 +9,9 @@ neighbourhood; see `texot.synthesis` for the algorithm.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +20,7 @@ from torch import Tensor
 from texot._version import __version__
 from texot.engine.hole import Photograph, fill_jobs
 from texot.engine.isolation import own_modes, stepwise
-from texot.engine.optimise import State, Synthesis, optimise
+from texot.engine.optimise import Job, State, Synthesis, optimise
 from texot.engine.options import (
     TILES,
     check_backend,
@@ -30,8 +32,11 @@ from texot.engine.options import (
 )
 from texot.engine.plan import EFFORT, SEARCH_DIM
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, read_exemplar, with_channels
-from texot.files.original import Original, read_mask, read_original
+from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
+from texot.files.mask import read_mask
+from texot.files.original import Original, read_original
+from texot.files.sizes import at_most, exemplar_side
+from texot.images.palette import choose_palette, in_palette
 
 __all__ = ["inpaint", "iter_inpaint"]
 
@@ -79,6 +84,9 @@ def iter_inpaint(
     invert_mask: bool = False,
     source: Any = None,
     exemplar: Any = None,
+    alpha: str = "mask",
+    palette: str | None = None,
+    exemplar_size: int | None = None,
     reach: float | None = None,
     quality: str = "normal",
     tile: str = "none",
@@ -101,6 +109,9 @@ def iter_inpaint(
         invert_mask: black is filled instead.
         source: a second mask, white where texture may come from; its distance from the hole plays no part.
         exemplar: another image that texture is taken from instead.
+        alpha: see `texot.iter_synthesis`; as "mask", transparent pixels are unknown, and kept if a mask
+            says what is filled.
+        palette, exemplar_size: see `texot.iter_synthesis`; of the image, and of `exemplar`.
         reach: pixels over which what lies around a hole loses its weight; None: chosen by the hole's width.
         quality: "draft", "normal" or "high": time against distance.
         tile: axes along which the image continues at its opposite edge: "both", "x", "y" or "none".
@@ -111,11 +122,15 @@ def iter_inpaint(
         InputError: an image, mask or option that cannot be used.
         DeviceError: a device or back end that was asked for is not there.
     """
-    original = read_original(image)
+    original = read_original(image, alpha=alpha)
     hole = find_hole(original, mask, invert=invert_mask)
     if source is not None and exemplar is not None:
         raise InputError("source and exemplar both say where texture comes from: give one of the two")
-    other = None if exemplar is None else _fitting(read_exemplar(exemplar), original)
+    side = exemplar_side(exemplar_size)
+    other = None if exemplar is None else read_exemplar(exemplar, alpha=alpha, fit=at_most(side))
+    if other is not None:
+        exemplar_size = side if other.reduced else exemplar_size
+        other = _fitting(other, original)
     allowed = None if source is None else read_mask(source, original.size, name="source mask")
     check_choice("quality", quality, tuple(EFFORT))
     check_choice("tile", tile, tuple(TILES))
@@ -132,6 +147,9 @@ def iter_inpaint(
     )
     target_device = resolve_device(device)
     check_backend(backend, target_device, int(hole.sum()), SEARCH_DIM)
+    tell_normals(original.pixels)
+    known = ~hole if original.opaque is None else ~hole & original.opaque
+    colours = choose_palette(original.pixels, known, palette)
     photograph = Photograph(
         original, hole, TILES[tile], target_device, allowed=allowed, other=other, reach=reach
     )
@@ -145,6 +163,9 @@ def iter_inpaint(
         "seed": seed,
         "reach": reach,
         "invert_mask": bool(invert_mask),
+        "alpha": alpha,
+        "palette": "none" if colours is None else "exemplar",
+        "exemplar_size": exemplar_size,
         **expert,
         "backend": backend,
         "device": str(target_device),
@@ -154,7 +175,35 @@ def iter_inpaint(
         "exemplar_sha256": None if other is None else other.sha256,
     }
     prepare = fill_jobs(photograph, quality=quality, expert=expert, backend=backend, settings=settings)
+    prepare = as_the_original(prepare, original, hole, colours)
     return stepwise(optimise(prepare, torch.Generator().manual_seed(seed)))
+
+
+def as_the_original(
+    prepare: Callable[[torch.Generator], list[Job]], original: Original, hole: Tensor, colours: Tensor | None
+) -> Callable[[torch.Generator], list[Job]]:
+    """The jobs that fill an image, with results of its EXIF data and, where these are few, its colours.
+
+    Args:
+        prepare: makes the jobs.
+        original: the image.
+        hole: (H, W) bool, what is filled: all else stays as it is.
+        colours: (K, C), or None for any.
+    """
+
+    def finish(own: Callable[[Tensor], Tensor] | None, image: Tensor) -> Tensor:
+        whole, count = image if own is None else own(image), len(original.pixels)
+        if colours is not None:
+            whole[:count] = torch.where(hole, in_palette(whole[:count], colours), whole[:count])
+        return whole
+
+    def jobs(generator: torch.Generator) -> list[Job]:
+        made = prepare(generator)
+        return [
+            dataclasses.replace(job, exif=original.exif, finish=partial(finish, job.finish)) for job in made
+        ]
+
+    return jobs
 
 
 def find_hole(original: Original, mask: Any = None, *, invert: bool = False) -> Tensor:

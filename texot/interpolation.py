@@ -41,8 +41,8 @@ from texot.engine.shares import (
     whole_weights,
 )
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, read_exemplar, with_channels
-from texot.files.sizes import parse_size
+from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
+from texot.files.sizes import at_most, exemplar_side, parse_size
 from texot.synthesis import iter_synthesis
 
 __all__ = ["interpolate", "interpolation_path", "iter_interpolation"]
@@ -101,6 +101,8 @@ def iter_interpolation(
     lr: float | None = None,
     entropy: float | None = None,
     novelty: float | None = None,
+    alpha: str = "mask",
+    exemplar_size: int | None = None,
     backend: str = "auto",
     device: str | torch.device = "auto",
 ) -> Iterator[State]:
@@ -116,14 +118,20 @@ def iter_interpolation(
         size: (width, height), "WxH", a factor of the largest exemplar's, or None for that one's size.
         init: "noise", or an image to start from, like the one before in a sequence.
         tile: axes along which the result tiles; None: "both", but none along which a map runs.
-        quality, seed, n_scales, patch_size, n_iter, psi_steps, lr, entropy, novelty, backend, device: see
-            `texot.iter_synthesis`.
+        quality, seed, n_scales, patch_size, n_iter, psi_steps, lr, entropy, novelty, alpha, exemplar_size,
+        backend, device: see `texot.iter_synthesis`. An exemplar without alpha is opaque where another has a
+            channel of it.
 
     Raises:
         InputError: exemplars, weights or options that cannot be used.
         DeviceError: a device or back end that was asked for is not there.
     """
-    sources = read_exemplars(exemplars)
+    side = exemplar_side(exemplar_size)
+    sources = read_exemplars(exemplars, alpha=alpha, fit=at_most(side))
+    for source in sources:
+        tell_normals(source.pixels, source.name)
+    if any(source.reduced for source in sources):
+        exemplar_size = side
     if map is not None and weights is not None:
         raise InputError("weights and map both say how much of each exemplar: give one of the two")
     wanted = None if map is not None else whole_weights(weights, len(sources))
@@ -139,12 +147,13 @@ def iter_interpolation(
         "patch_size": patch_size,
     }
     common.update(n_iter=n_iter, psi_steps=psi_steps, lr=lr, entropy=entropy, novelty=novelty)
-    common.update(backend=backend, device=device, tile=tile)
+    common.update(backend=backend, device=device, tile=tile, alpha=alpha, exemplar_size=exemplar_size)
     maps = None if map is None else weight_planes(map, (height, width), len(sources))
     parts = _merged(sources, wanted, maps)
     if len(parts) == 1:  # one exemplar has all the weight
         return iter_synthesis(parts[0][0], (width, height), init=init, **common)
-    start = None if isinstance(init, str) and init == "noise" else _fitted(init, sources[0].pixels.shape[0])
+    channels = sources[0].pixels.shape[0]
+    start = None if isinstance(init, str) and init == "noise" else _fitted(init, channels, alpha)
     if start is not None and novelty is not None:
         raise InputError("novelty chooses a first layout, and init is one: give one of the two")
     seed = whole("seed", seed, 0, 2**63 - 1)
@@ -175,6 +184,8 @@ def iter_interpolation(
         "device": str(target_device),
         "weights": wanted,
         "map": map_name(map),
+        "alpha": alpha,
+        "exemplar_size": exemplar_size,
         "map_sha256": None if maps is None else Exemplar(maps).sha256,
         "exemplar_sha256": [e.sha256 for e in sources],
         "init_sha256": None if start is None else Exemplar(start).sha256,
@@ -216,8 +227,8 @@ def _merged(
     return [found[key] for key in sorted(found) if found[key][1] > 0]
 
 
-def _fitted(init: Any, channels: int) -> Tensor:
-    planes = with_channels(read_exemplar(init).pixels, channels)
+def _fitted(init: Any, channels: int, alpha: str) -> Tensor:
+    planes = with_channels(read_exemplar(init, alpha=alpha).pixels, channels)
     if planes is None:
         raise InputError(f"init does not have the exemplars' {channels} channels: give an image of the kind")
     return planes.contiguous()

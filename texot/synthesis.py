@@ -43,8 +43,9 @@ from texot.engine.refinement import with_detail
 from texot.engine.scales import exemplar_scales, start_pyramid
 from texot.engine.terms import Terms
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, read_exemplar, with_channels
-from texot.files.sizes import parse_size
+from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
+from texot.files.sizes import at_most, exemplar_side, parse_size
+from texot.images.palette import choose_palette, in_palette
 from texot.images.pyramid import Periodic, upsample
 from texot.images.statistics import Statistics
 from texot.layout.start import first_layout
@@ -109,6 +110,9 @@ def iter_synthesis(
     entropy: float | None = None,
     novelty: float | None = None,
     features: str | os.PathLike[str] = "none",
+    alpha: str = "mask",
+    palette: str | None = None,
+    exemplar_size: int | None = None,
     backend: str = "auto",
     device: str | torch.device = "auto",
 ) -> Iterator[State]:
@@ -137,6 +141,13 @@ def iter_synthesis(
         features: "none", or a network whose deep features are transported too, "efficientnet-lite0",
             "squeezenet" or a file of VGG-19's weights, see `texot.engine.feature_term` (default preset only,
             grey and RGB). SqueezeNet takes 600 bytes of memory a pixel of the result.
+        alpha: what the exemplar's alpha channel is: "mask": pixels above one half belong to the texture;
+            "ignore": nothing; "channel": a channel like the colours, which the result has too. Not for an
+            `Exemplar`, which was read before.
+        palette: "exemplar": the result has no other colours than the exemplar (at most 4096); "none": any;
+            None: "exemplar" where it has at most 256 and few for its size.
+        exemplar_size: an exemplar of more pixels than a square of this side is reduced to as many; None:
+            4096, less on a machine of little memory. A size of None or a factor is that of the reduced one.
         backend: "auto", "tiled", "keops" or "reference".
         device: "auto", "cpu", "cuda" or "cuda:i".
 
@@ -145,7 +156,9 @@ def iter_synthesis(
         DeviceError: a device or back end that was asked for is not there.
         TexotError: weights of deep features that are not installed.
     """
-    source = read_exemplar(exemplar)
+    side = exemplar_side(exemplar_size)
+    source = read_exemplar(exemplar, alpha=alpha, fit=at_most(side))
+    tell_normals(source.pixels, source.name)
     width, height = parse_size(size, source.size)
     check_choice("preset", preset, ("default", "paper"))
     check_choice("quality", quality, tuple(EFFORT))
@@ -164,7 +177,9 @@ def iter_synthesis(
     target_device = resolve_device(device)
     deep = 0 if network is None else BYTES_A_PIXEL
     check_memory(source.pixels.shape[0], source.size, (width, height), more=deep)
-    start = None if isinstance(init, str) and init == "noise" else _start_image(read_exemplar(init), source)
+    first = None if isinstance(init, str) and init == "noise" else read_exemplar(init, alpha=alpha)
+    start = None if first is None else _start_image(first, source)
+    colours = choose_palette(source.pixels, source.mask, palette)
     if start is not None and novelty is not None:
         raise InputError("novelty chooses a first layout, and init is one: give one of the two")
     sides = (source.size[1], source.size[0]), (height, width)
@@ -191,14 +206,19 @@ def iter_synthesis(
         "backend": backend,
         "device": str(target_device),
         "exemplar_sha256": source.sha256,
-        "init_sha256": None if start is None else read_exemplar(init).sha256,
+        "init_sha256": None if first is None else first.sha256,
+        "alpha": alpha,
+        "palette": "none" if colours is None else "exemplar",
+        "exemplar_size": side if source.reduced else exemplar_size,
     }
     if network is not None:
         settings |= {"features": network.name, "features_sha256": network.sha256}
     generator = torch.Generator().manual_seed(seed)
 
     def prepare(generator: torch.Generator) -> Job:
-        texture = _Texture(source, plan, TILES[tile], start, generator, target_device, backend, network)
+        texture = _Texture(
+            source, plan, TILES[tile], start, generator, target_device, backend, network, colours
+        )
         return texture.job(settings)
 
     return stepwise(optimise(prepare, generator))
@@ -217,6 +237,7 @@ class _Texture:
         device: torch.device,
         backend: str,
         features: Features | None,
+        colours: Tensor | None,
     ) -> None:
         self.exemplar, self.plan, self.periodic = exemplar, plan, periodic
         self.generator = generator
@@ -224,7 +245,7 @@ class _Texture:
         self.terms = Terms(plan, self.scales, generator, backend)
         self.own = start_pyramid(start, plan, periodic, device)
         self._statistics: dict[int, Statistics] = {}
-        self.features, self.backend = features, backend
+        self.features, self.backend, self.colours = features, backend, colours
 
     def job(self, settings: dict[str, Any]) -> Job:
         """The job that the loop runs."""
@@ -244,6 +265,7 @@ class _Texture:
             settings=settings,
             mode=self.exemplar.mode,
             icc_profile=self.exemplar.icc_profile,
+            finish=None if self.colours is None else partial(in_palette, colours=self.colours),
         )
 
     def _sliced(self, stage: Stage) -> list[SlicedTerm]:
@@ -294,6 +316,8 @@ class _Texture:
         return image
 
     def _put_right(self, stage: Stage, image: Tensor) -> Tensor:
+        if stage.scale == 0 and self.colours is not None:
+            return image  # the nearest colours of what settled are its own: a correction would move them
         if stage.scale not in self._statistics:
             self._statistics[stage.scale] = Statistics.of(*self.scales[stage.scale])
         statistics = self._statistics[stage.scale]

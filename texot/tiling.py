@@ -22,11 +22,13 @@ from texot.engine.optimise import State, Synthesis, optimise
 from texot.engine.options import TILES, check_backend, check_choice, expert_numbers, resolve_device, whole
 from texot.engine.plan import EFFORT, NOVELTY, SEARCH_DIM
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar
+from texot.files.exemplar import Exemplar, tell_normals
 from texot.files.original import Original, read_original
 from texot.images.autocorrelation import regularity
 from texot.images.lighting import level
+from texot.images.palette import choose_palette
 from texot.images.pyramid import Periodic, gaussian_pyramid
+from texot.inpainting import as_the_original
 from texot.layout.quilt import requilt
 from texot.layout.start import piece_side
 
@@ -71,6 +73,8 @@ def iter_tileable(
     *,
     band: int | None = None,
     flatten: bool = False,
+    alpha: str = "channel",
+    palette: str | None = None,
     tile: str = "both",
     quality: str = "normal",
     seed: int = 0,
@@ -93,6 +97,8 @@ def iter_tileable(
             quarter of the shorter side, at most 256.
         flatten: make brightness and colour level first (see `texot.images.lighting.level`): a slope would
             repeat as stripes. Changes all pixels.
+        alpha: see `texot.iter_synthesis`; as "channel", by default, what is transparent tiles too.
+        palette: see `texot.iter_synthesis`.
         tile: axes along which copies continue each other: "both", "x" or "y".
         quality, seed, n_scales, patch_size, n_iter, psi_steps, lr, entropy, backend, device: see
             `texot.iter_synthesis`.
@@ -101,7 +107,7 @@ def iter_tileable(
         InputError: an image or option that cannot be used.
         DeviceError: a device or back end that was asked for is not there.
     """
-    original = read_original(image)
+    original = read_original(image, alpha=alpha)
     periodic, sides = _axes(tile, original)
     most = min(sides) - 8
     if band is None:
@@ -119,7 +125,8 @@ def iter_tileable(
         ~_inside(original, band // 2, periodic),
         periodic,
         lay,
-        {"job": "tile", "band": band, "flatten": bool(flatten), "tile": tile},
+        {"job": "tile", "band": band, "flatten": bool(flatten), "tile": tile, "alpha": alpha},
+        palette=palette,
         quality=quality,
         seed=seed,
         expert=expert_numbers(
@@ -157,6 +164,8 @@ def iter_variation(
     *,
     frame: int | None = None,
     axes: str = "both",
+    alpha: str = "channel",
+    palette: str | None = None,
     quality: str = "normal",
     seed: int = 0,
     n_scales: int | None = None,
@@ -174,6 +183,7 @@ def iter_variation(
         tile: see `make_variation`.
         frame: pixels along every border that stay; None: a 32nd of the shorter side, from 4 to 32.
         axes: those along which the tile tiles: "both", "x" or "y".
+        alpha, palette: see `iter_tileable`.
         quality, seed, n_scales, patch_size, n_iter, psi_steps, lr, entropy, backend, device: see
             `texot.iter_synthesis`. Give every variation a seed of its own.
 
@@ -181,7 +191,7 @@ def iter_variation(
         InputError: an image or option that cannot be used.
         DeviceError: a device or back end that was asked for is not there.
     """
-    original = _original(tile)
+    original = _original(tile, alpha)
     periodic, sides = _axes(axes, original)
     most = (min(sides) - 8) // 2
     if frame is None:
@@ -199,7 +209,8 @@ def iter_variation(
         _inside(original, frame, periodic),
         periodic,
         lay,
-        {"job": "variation", "frame": frame, "tile": axes},
+        {"job": "variation", "frame": frame, "tile": axes, "alpha": alpha},
+        palette=palette,
         quality=quality,
         seed=seed,
         expert=expert_numbers(
@@ -249,11 +260,11 @@ def _last(states: Iterator[State], callback: Callable[[State], object] | None) -
     return state.result()
 
 
-def _original(tile: Any) -> Original:
+def _original(tile: Any, alpha: str) -> Original:
     """A tile, as it was made or as an image."""
-    if not isinstance(tile, Synthesis):
-        return read_original(tile)
-    return Original.of(tile.image, tile.mode, tile.icc_profile, tile.dpi)
+    if isinstance(tile, Synthesis):
+        tile = Original.of(tile.image, tile.mode, tile.icc_profile, tile.dpi, tile.exif)
+    return read_original(tile, alpha=alpha)
 
 
 def _axes(tile: str, original: Original) -> tuple[Periodic, list[int]]:
@@ -308,6 +319,7 @@ def _fill(
     lay: Lay,
     settings: dict[str, Any],
     *,
+    palette: str | None,
     quality: str,
     seed: int,
     expert: dict[str, Any],
@@ -319,6 +331,8 @@ def _fill(
     seed = whole("seed", seed, 0, 2**63 - 1)
     target_device = resolve_device(device)
     check_backend(backend, target_device, int(hole.sum()), SEARCH_DIM)
+    tell_normals(original.pixels)
+    colours = choose_palette(original.pixels, original.opaque, palette)
     texture = Exemplar(original.pixels, original.opaque)  # all of it is known, as far as it does not wrap
     photograph = Photograph(original, hole, periodic, target_device, other=texture, lay=lay)
     settings = {
@@ -331,7 +345,9 @@ def _fill(
         "backend": backend,
         "device": str(target_device),
         "image_sha256": original.sha256,
+        "palette": "none" if colours is None else "exemplar",
         **settings,
     }
     prepare = fill_jobs(photograph, quality=quality, expert=expert, backend=backend, settings=settings)
+    prepare = as_the_original(prepare, original, hole, colours)
     return stepwise(optimise(prepare, torch.Generator().manual_seed(seed)))

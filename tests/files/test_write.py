@@ -296,7 +296,7 @@ def test_failing_rename_leaves_nothing(
 
 def test_what_an_encoder_cannot_do(tmp_path: Path) -> None:
     for name, width in (("a.webp", 20000), ("a.jpg", 70000)):
-        with pytest.raises(OutputError, match=r"cannot write .* try \.png") as error:
+        with pytest.raises(OutputError, match=r"cannot write .* at most [0-9]+ a side; use \.png") as error:
             write_image(torch.zeros(3, 1, width), tmp_path / name)
         one_line(error)
     assert not os.listdir(tmp_path)

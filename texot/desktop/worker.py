@@ -124,7 +124,7 @@ class Worker:
 
     def do_mask(self, request: dict[str, Any]) -> None:
         """Show a mask as the library reads it."""
-        from texot.files.original import read_mask
+        from texot.files.mask import read_mask
 
         mask = read_mask(request["path"], tuple(request["size"]))
         picture, size, channels = as_bytes(mask.float()[None])

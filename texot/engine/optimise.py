@@ -24,7 +24,7 @@ from texot.engine.plan import Plan, Stage, step_work
 from texot.engine.progress import Log, LossRecord, Moving, Progress
 from texot.engine.variables import Pixels, Variables
 from texot.files.record import png_text
-from texot.files.write import to_pil, write_image
+from texot.files.write import encode_image, to_pil, write_image
 from texot.images.pyramid import Periodic, upsample_to
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Job:
         mode: how a result is written, see `texot.files.exemplar.Exemplar`.
         icc_profile: of images whose values are not sRGB, else None.
         dpi: dots per inch (x, y) that a file of the result tells, or None.
+        exif: EXIF data that goes along with the result, or None.
         finish: makes the result of the loop's image at full size, on the CPU; None where they are the same.
         work: cost of a stage's step, to tell the time that is left; None: what `step_work` estimates.
         average: replaces tensors by their means over the processes that share the work; None: there is one.
@@ -75,6 +76,7 @@ class Job:
     work: Callable[[Stage], float] | None = None
     average: Callable[[list[Tensor]], None] | None = None
     settle: Callable[[Tensor], Tensor] | None = None
+    exif: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Synthesis:
         mode: the exemplar's mode, "L", "RGB", "I;16" or "multi"; of a filled photograph "LA" or "RGBA" too.
         icc_profile: of exemplars whose values are not sRGB, else None.
         dpi: of a filled photograph, dots per inch (x, y), or None.
+        exif: of a filled photograph, the EXIF data of its file, or None.
     """
 
     image: Tensor
@@ -101,6 +104,7 @@ class Synthesis:
     mode: str
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
+    exif: bytes | None = None
 
     def to_pil(self) -> Image.Image:
         """The image as Pillow's, in the exemplar's mode."""
@@ -118,7 +122,16 @@ class Synthesis:
             OutputError: it cannot be written there.
         """
         text = png_text(self.settings, [(step.scale, step.loss) for step in self.losses])
-        write_image(self.image, path, mode=self.mode, text=text, icc_profile=self.icc_profile, dpi=self.dpi)
+        write_image(self.image, path, mode=self.mode, text=text, **self.beside())
+
+    def beside(self) -> dict[str, Any]:
+        """What a file holds beside the pixels: arguments of `texot.files.write.write_image`."""
+        return {"icc_profile": self.icc_profile, "dpi": self.dpi, "exif": self.exif}
+
+    def _repr_png_(self) -> bytes:
+        """What notebooks show."""
+        image = self.image if self.mode != "multi" else self.image[:3]
+        return encode_image(image, icc_profile=self.icc_profile)
 
 
 @dataclass(frozen=True)
@@ -181,6 +194,7 @@ class State:
             self._job.mode,
             self._job.icc_profile,
             self._job.dpi,
+            self._job.exif,
         )
 
 

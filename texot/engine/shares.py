@@ -15,7 +15,8 @@ from torch import Tensor
 
 from texot.engine.options import real
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, read_exemplar, with_channels
+from texot.files.decode import Fit
+from texot.files.exemplar import Exemplar, read_exemplar, with_channels, with_same_alpha
 
 MAPS = ("horizontal", "vertical", "radial")
 
@@ -28,15 +29,21 @@ def between(places: Tensor, count: int) -> Tensor:
     return (1 - (places - at).abs()).clamp_min(0)
 
 
-def read_exemplars(exemplars: Sequence[Any]) -> list[Exemplar]:
+def read_exemplars(
+    exemplars: Sequence[Any], *, alpha: str = "mask", fit: Fit | None = None
+) -> list[Exemplar]:
     """Two exemplars or more, with the same channels and mode.
+
+    Args:
+        exemplars: as in `texot.files.exemplar.read_exemplar`.
+        alpha, fit: see there.
 
     Raises:
         InputError: fewer, or of kinds that do not go together.
     """
     if isinstance(exemplars, (str, bytes)) or not isinstance(exemplars, Sequence) or len(exemplars) < 2:
         raise InputError("interpolation is between two exemplars or more: give a list of them")
-    read = [read_exemplar(e) for e in exemplars]
+    read = with_same_alpha([read_exemplar(e, alpha=alpha, fit=fit) for e in exemplars])
     most = max(read, key=lambda e: e.pixels.shape[0])
     channels, modes = most.pixels.shape[0], {e.mode for e in read}
     mode = most.mode if len(modes) > 1 else read[0].mode
@@ -49,7 +56,9 @@ def read_exemplars(exemplars: Sequence[Any]) -> list[Exemplar]:
             have = e.pixels.shape[0]
             raise InputError(f"an exemplar has {have} channels, another {channels}: give some of one kind")
         same = planes is e.pixels and (e.mode, e.icc_profile) == (mode, profile)
-        fitted.append(e if same else Exemplar(planes.contiguous(), e.mask, mode, profile, e.name))
+        fitted.append(
+            e if same else Exemplar(planes.contiguous(), e.mask, mode, profile, e.name, reduced=e.reduced)
+        )
     return fitted
 
 

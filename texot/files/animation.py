@@ -63,17 +63,22 @@ def contact_sheet(images: Sequence[Tensor], columns: int | None = None) -> Tenso
         images: (C, H, W) of one size.
         columns: in a row; None: about as many as rows, at least 5.
     """
-    count = len(images)
-    columns = min(count, max(5, math.ceil(math.sqrt(count))) if columns is None else columns)
+    columns = _columns(len(images), columns)
     channels, height, width = images[0].shape
-    rows = -(-count // columns)
-    sheet = torch.ones(
-        channels,
-        rows * (height + _MARGIN) - _MARGIN,
-        columns * (width + _MARGIN) - _MARGIN,
-        dtype=torch.float32,
-    )
+    whole = sheet_size(len(images), (width, height), columns)
+    sheet = torch.ones(channels, whole[1], whole[0], dtype=torch.float32)
     for number, image in enumerate(images):
         top, left = number // columns * (height + _MARGIN), number % columns * (width + _MARGIN)
         sheet[:, top : top + height, left : left + width] = image
     return sheet
+
+
+def sheet_size(count: int, size: tuple[int, int], columns: int | None = None) -> tuple[int, int]:
+    """(width, height) of a contact sheet of `count` images of a size; columns as there."""
+    columns = _columns(count, columns)
+    rows = -(-count // columns)
+    return columns * (size[0] + _MARGIN) - _MARGIN, rows * (size[1] + _MARGIN) - _MARGIN
+
+
+def _columns(count: int, columns: int | None) -> int:
+    return min(count, max(5, math.ceil(math.sqrt(count))) if columns is None else columns)

@@ -231,6 +231,23 @@ def _exemplar(
     return Exemplar(pixels, mask, mode, icc_profile, name)
 
 
+def with_same_alpha(exemplars: list[Exemplar]) -> list[Exemplar]:
+    """The same, each with an alpha channel if one of them has it: opaque where there was none."""
+    if not any(e.mode in ("LA", "RGBA") for e in exemplars):
+        return exemplars
+    found = []
+    for e in exemplars:
+        if e.mode not in ("LA", "RGBA", "L", "RGB", "I;16"):
+            raise InputError(
+                f"an exemplar has {e.pixels.shape[0]} channels, another has alpha: give one kind"
+            )
+        colours = e.pixels[:-1] if e.mode.endswith("A") else e.pixels
+        alpha = e.pixels[-1:] if e.mode.endswith("A") else torch.ones_like(e.pixels[:1])
+        pixels = torch.cat([colours.expand(3, -1, -1), alpha])
+        found.append(Exemplar(pixels, e.mask, "RGBA", e.icc_profile, e.name, reduced=e.reduced))
+    return found
+
+
 def with_alpha(pixels: Tensor, alpha: Tensor, mode: str) -> tuple[Tensor, str]:
     """Colours (C, H, W) and alpha (1, H, W) as channels of one image, and its mode."""
     return torch.cat([pixels, alpha]), {"RGB": "RGBA", "L": "LA", "I;16": "LA"}.get(mode, mode)

@@ -1,4 +1,4 @@
-"""A photograph whose pixels will be written again, and masks that belong to it.
+"""A photograph whose pixels will be written again.
 
 Unlike an exemplar, it stays in its own colours: a profile is kept beside the pixels, not applied to them, and
 alpha is kept too. Every pixel that nobody changes comes out as it went in. Every failure is an `InputError`.
@@ -69,6 +69,13 @@ class Original:
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         return self.pixels.shape[2], self.pixels.shape[1]
+
+    def is_opaque(self, hole: Tensor | None = None) -> bool:
+        """Whether alpha is 1 everywhere, once the hole (H, W) bool is filled; True where there is none."""
+        if self.alpha is None:
+            return not self.mode.endswith("A")
+        clear = self.alpha[0] < 1
+        return not bool((clear if hole is None else clear & ~hole).any())
 
     def taking(self, alpha: str) -> Original:
         """The same with its alpha channel as a mask, ignored, or as a channel; see `read_original`."""
@@ -151,33 +158,3 @@ def _dpi(value: Any) -> tuple[float, float] | None:
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return (x, y) if all(math.isfinite(v) and 0 < v < 1e5 for v in (x, y)) else None
-
-
-def read_mask(source: Any, size: tuple[int, int], *, name: str = "mask", of: str = "image") -> Tensor:
-    """A mask, true where it is white; grey counts as white from one half, transparent pixels as black.
-
-    Args:
-        source: as in `texot.files.exemplar.read_exemplar`.
-        size: (width, height) that it must have.
-        name, of: how messages call it and what it belongs to.
-
-    Returns:
-        (H, W) bool.
-
-    Raises:
-        InputError: it cannot be read, or has another size.
-    """
-    found = read_exemplar(source)
-    if found.size != size:
-        have, want = ("x".join(map(str, s)) for s in (found.size, size))
-        raise InputError(f"the {name} is {have} px and the {of} {want} px: give a {name} of the {of}'s size")
-    grey = found.pixels.mean(0)
-    white = grey >= 0.5
-    between = int(((grey > 1e-3) & (grey < 1 - 1e-3)).sum())
-    if between:
-        log.info(
-            "the %s has %d grey pixels: those from half white on count as white, the others as black",
-            name,
-            between,
-        )
-    return white if found.mask is None else white & found.mask

@@ -6,14 +6,18 @@ import math
 import operator
 import re
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from texot.errors import InputError
+from texot.memory import memory_limit
 
 MAX_PIXELS_OUT = 2**28
 """`parse_size` refuses more pixels than this (16384 x 16384)."""
+MOST_EXEMPLAR, LEAST_EXEMPLAR = 4096, 512
+"""Sides in pixels of the largest square that an exemplar keeps by itself: with much memory, with little."""
+_BYTES_A_PIXEL = 400  # of an exemplar, in all stages of a job: measured at 1024 to 3072 px a side
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?"
 _SIZE = re.compile(rf"\s*({_NUMBER})\s*[x×]\s*({_NUMBER})?\s*", re.IGNORECASE)
 _SIZE_FORMS = "expected WxH in pixels (512x384) or a factor (2x, 1.5x)"
@@ -48,6 +52,42 @@ def parse_size(size: str | int | Sequence[int] | None, exemplar_size: tuple[int,
             f"of memory (at most {MAX_PIXELS_OUT // 10**6} million pixels, such as 16384x16384): ask for less"
         )
     return int(width), int(height)
+
+
+def exemplar_side(exemplar_size: int | None) -> int:
+    """Side in pixels of the square whose number of pixels an exemplar has at most.
+
+    Args:
+        exemplar_size: it, if it was asked for; None: 4096, or a half or a quarter of it and so on where an
+            exemplar of that size would take over half of the memory, at least 512.
+
+    Raises:
+        InputError: not a whole number from 16 to 10**6.
+    """
+    if exemplar_size is not None:
+        if isinstance(exemplar_size, bool) or not hasattr(exemplar_size, "__index__"):
+            raise InputError(f"exemplar_size must be a whole number of pixels, not {exemplar_size!r}")
+        side = operator.index(exemplar_size)
+        if not 16 <= side <= 10**6:
+            raise InputError(f"exemplar_size must be a whole number from 16 to 1000000, not {side}")
+        return side
+    side, have = MOST_EXEMPLAR, memory_limit()
+    while have is not None and side > LEAST_EXEMPLAR and 2 * _BYTES_A_PIXEL * side**2 > have:
+        side //= 2
+    return side
+
+
+def at_most(side: int) -> Callable[[tuple[int, int]], tuple[int, int]]:
+    """What reduces a size (width, height) to `side` * `side` pixels, where it has more; its shape stays."""
+
+    def fit(size: tuple[int, int]) -> tuple[int, int]:
+        width, height = size
+        if width * height <= side**2:
+            return size
+        factor = side / math.sqrt(width * height)
+        return max(1, math.floor(width * factor)), max(1, math.floor(height * factor))
+
+    return fit
 
 
 def _size_in_pixels(

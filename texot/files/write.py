@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from texot.errors import InputError, OutputError, one_line
+from texot.files.exif import for_tiff
 from texot.files.whole import check_target, write_whole
 
 log = logging.getLogger("texot")
@@ -33,7 +34,9 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "TIFF": {"compression": "tiff_adobe_deflate"},
     "BMP": {},
 }
-_ALPHA_FORMATS = ("PNG", "WEBP", "TIFF")
+_ALPHA_FORMATS = ("PNG", "WEBP", "TIFF", "GIF")
+_EXIF_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
+_MOST_SIDE = {"JPEG": 65500, "WEBP": 16383, "GIF": 65535}  # pixels; the other formats hold any result
 _DEEP_FORMATS = ("PNG", "TIFF")  # hold 16-bit grey
 _CHANNELS = {"L": 1, "I;16": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 _MODE_OF = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -111,6 +114,7 @@ def write_image(
     text: dict[str, str] | None = None,
     icc_profile: bytes | None = None,
     dpi: tuple[float, float] | None = None,
+    exif: bytes | None = None,
 ) -> None:
     """Write planes to a file, whole or not at all; the same arguments give the same bytes.
 
@@ -125,21 +129,83 @@ def write_image(
             formats have no such place and drop it. Characters UTF-8 or PNG cannot hold are escaped.
         icc_profile: Embedded where the format can (all but BMP).
         dpi: Dots per inch (x, y), told where the format can (all but WebP).
+        exif: EXIF data, kept where the format can (all but BMP).
 
     Raises:
         InputError: The image does not fit the mode (see `to_pil`) or a keyword is no PNG keyword.
-        OutputError: The file cannot be written; see `check_output`. Nothing is left behind.
+        OutputError: The file cannot be written; see `check_output`, `check_format`. Nothing is left behind.
     """
     name = os.fsdecode(path)
     kind = _output_format(name)
     check_target(name)
+    data = encode_image(
+        image, kind, name=name, mode=mode, text=text, icc_profile=icc_profile, dpi=dpi, exif=exif
+    )
+    write_whole(name, data)
+
+
+def encode_image(
+    image: Tensor,
+    kind: str = "PNG",
+    *,
+    name: str = "the image",
+    mode: str | None = None,
+    text: dict[str, str] | None = None,
+    icc_profile: bytes | None = None,
+    dpi: tuple[float, float] | None = None,
+    exif: bytes | None = None,
+) -> bytes:
+    """The bytes of an image file. Alpha that is opaque everywhere is dropped where the format has none.
+
+    Args:
+        kind: "PNG", "JPEG", "WEBP", "TIFF" or "BMP".
+        name: how messages call it.
+        image, mode, text, icc_profile, dpi, exif: see `write_image`.
+
+    Raises:
+        InputError, OutputError: as there.
+    """
     if mode == "I;16" and kind not in _DEEP_FORMATS:
         log.debug("%s holds 8 bits a channel: 16-bit grey is written as L", kind)
         mode = "L"
     picture = to_pil(image, mode)
-    if picture.mode.endswith("A") and kind not in _ALPHA_FORMATS:
+    opaque = picture.mode.endswith("A") and picture.getchannel("A").getextrema() == (255, 255)
+    _check_kind(kind, name, picture.size, picture.mode, opaque=opaque)
+    if opaque and kind not in _ALPHA_FORMATS:
+        picture = picture.convert(picture.mode[:-1])
+    return _encode(picture, kind, name, text or {}, icc_profile, dpi, exif)
+
+
+def check_format(
+    path: str | os.PathLike[str], size: tuple[int, int], mode: str, *, opaque: bool = False
+) -> None:
+    """Refuse, before any work is done, an image that the file's format cannot hold.
+
+    Args:
+        path: of the file; its suffix chooses the format, GIF among them.
+        size: (width, height) of the image.
+        mode: of the image, as in `to_pil`.
+        opaque: its alpha, if it has one, will be opaque everywhere.
+
+    Raises:
+        OutputError: it is too large for the format, or has transparency, which that does not hold.
+    """
+    name = os.fsdecode(path)
+    kind = "GIF" if name.lower().endswith(".gif") else _output_format(name)
+    _check_kind(kind, name, size, mode, opaque=opaque)
+    if mode == "I;16" and kind not in _DEEP_FORMATS:
+        log.info("%s holds 8 bits a channel: 16-bit grey is written with 8 (.png and .tif keep 16)", kind)
+
+
+def _check_kind(kind: str, name: str, size: tuple[int, int], mode: str, *, opaque: bool) -> None:
+    most = _MOST_SIDE.get(kind)
+    if most and max(size) > most:
+        raise OutputError(
+            f"cannot write {name!r}: the image is {size[0]}x{size[1]} px and {kind} holds at most {most} a "
+            "side; use .png or .tif"
+        )
+    if mode.endswith("A") and not opaque and kind not in _ALPHA_FORMATS:
         raise OutputError(f"cannot write {name!r}: {kind} holds no transparency; use .png, .tif or .webp")
-    write_whole(name, _encode(picture, kind, name, text or {}, icc_profile, dpi))
 
 
 def _encode(
@@ -149,6 +215,7 @@ def _encode(
     text: dict[str, str],
     icc_profile: bytes | None,
     dpi: tuple[float, float] | None,
+    exif: bytes | None,
 ) -> bytes:
     """The file's bytes, made in memory so that a failing encoder never touches the disk."""
     options = dict(_SAVE_OPTIONS[kind])
@@ -156,6 +223,8 @@ def _encode(
         options["icc_profile"] = icc_profile
     if dpi and kind != "WEBP":
         options["dpi"] = dpi
+    if exif and kind in _EXIF_FORMATS:
+        options["exif"] = for_tiff(exif) if kind == "TIFF" else exif
     if kind == "PNG":
         options["pnginfo"] = _png_text(text)
     elif kind == "WEBP" and picture.mode in ("L", "LA"):

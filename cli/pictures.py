@@ -1,0 +1,71 @@
+"""Pictures that commands read and write: by name, or as `-` through standard input and output."""
+
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from texot.cli.files import DASH, Outputs, check_stdout
+from texot.errors import OutputError, one_line
+
+if TYPE_CHECKING:
+    from texot import Synthesis
+    from texot.files.exemplar import Exemplar
+
+
+def readable(path: Path) -> Path | BinaryIO:
+    """What the library reads: the file, or all that standard input brings."""
+    if path != DASH:
+        return path
+    data = io.BytesIO(b"" if sys.stdin is None else sys.stdin.buffer.read())
+    data.name = "standard input"  # what messages call it
+    return data
+
+
+def read_inputs(exemplar: Path, init: str, options: dict[str, Any]) -> tuple["Exemplar", "Exemplar | str"]:
+    """The exemplar and what to start from: an image, or the word noise.
+
+    Args:
+        exemplar, init: as the command line names them.
+        options: of the command, with `alpha` and `exemplar_size`.
+    """
+    from texot.files.exemplar import read_exemplar
+    from texot.files.sizes import at_most, exemplar_side
+
+    alpha, fit = options["alpha"], at_most(exemplar_side(options["exemplar_size"]))
+    first = init if init == "noise" else read_exemplar(readable(Path(init)), alpha=alpha)
+    return read_exemplar(readable(exemplar), alpha=alpha, fit=fit), first
+
+
+def check_formats(plan: Sequence[Outputs], size: tuple[int, int], mode: str, *, opaque: bool = False) -> None:
+    """Refuse, before any work is done, images that their files' formats cannot hold.
+
+    Raises:
+        OutputError: see `texot.files.write.check_format`.
+    """
+    from texot.files.write import check_format
+
+    for path in dict.fromkeys(outputs.image for outputs in plan):
+        if path != DASH:
+            check_format(path, size, mode, opaque=opaque)
+
+
+def write_picture(result: "Synthesis", path: Path, text: dict[str, str] | None = None) -> None:
+    """Write a result to a file, or as a PNG to standard output.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from texot.files.write import encode_image, write_image
+
+    if path != DASH:
+        write_image(result.image, path, mode=result.mode, text=text, **result.beside())
+        return
+    data = encode_image(result.image, mode=result.mode, text=text, **result.beside())
+    check_stdout()
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise OutputError(f"cannot write to standard output: {one_line(error)}") from error

@@ -1,0 +1,89 @@
+"""Images of few colours: pixel art, maps of labels. Their results use no others.
+
+Averages of patches make colours between those of the exemplar; the nearest of its own takes their place.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from torch import Tensor
+
+from texot.errors import InputError
+
+log = logging.getLogger("texot")
+
+PALETTES = ("exemplar", "none")
+FEW = 256  # colours of a palette that is found without being asked for
+_MOST = 4096
+_PIXELS_A_COLOUR = 16  # at least: small pictures of many colours have no palette
+_SHARE_OF_LEVELS = 0.5  # of those between the lowest and the highest, in grey: a photograph has nearly all
+_LEVELS = 65535
+_AT_ONCE = 2**22  # distances
+
+
+def check_palette(palette: object) -> None:
+    """Refuse what is neither None nor one of `PALETTES`.
+
+    Raises:
+        InputError: it is not.
+    """
+    if palette is not None and palette not in PALETTES:
+        raise InputError(f"palette must be one of {', '.join(PALETTES)}, not {palette!r}")
+
+
+def choose_palette(pixels: Tensor, known: Tensor | None, palette: str | None) -> Tensor | None:
+    """The colours that a result may have.
+
+    Args:
+        pixels: (C, H, W) of the exemplar, in [0, 1].
+        known: (H, W) bool, its pixels that count; None: all.
+        palette: "exemplar": its colours; "none": any; None: its colours where they are few, which is logged.
+
+    Returns:
+        (K, C) colours in a fixed order, or None for any.
+
+    Raises:
+        InputError: not a palette, or over 4096 colours.
+    """
+    check_palette(palette)
+    if palette == "none":
+        return None
+    values = pixels.flatten(1) if known is None else pixels[:, known]  # (C, n)
+    some = values[:, :: max(1, values.shape[1] // 4096)]
+    if palette is None and len(_colours(some)) > FEW:
+        return None
+    colours = _colours(values)
+    if palette == "exemplar":
+        if len(colours) > _MOST:
+            raise InputError(
+                f"palette exemplar takes {_MOST} colours, the exemplar has {len(colours)}: leave it out"
+            )
+        return colours
+    count = len(colours)
+    if count > FEW or values.shape[1] < _PIXELS_A_COLOUR * count:
+        return None
+    if len(values) == 1 and count > _SHARE_OF_LEVELS * (1 + 255 * float(colours.max() - colours.min())):
+        return None
+    log.info("the exemplar has %d colours: the result has no others (see --palette)", count)
+    return colours
+
+
+def in_palette(image: Tensor, colours: Tensor) -> Tensor:
+    """The image (C, H, W) with the nearest of the colours (K, C) at every pixel."""
+    pixels = image.flatten(1).t()  # (n, C)
+    step = max(1, _AT_ONCE // len(colours))
+    norms = (colours**2).sum(1)
+    nearest = [(norms - 2 * part @ colours.t()).argmin(1) for part in torch.split(pixels, step)]
+    return colours[torch.cat(nearest)].t().reshape(image.shape)
+
+
+def _colours(values: Tensor) -> Tensor:
+    """Distinct colours (K, C) of pixels (C, n); those of one level of 16 bits are one."""
+    levels = (values * _LEVELS).round().to(torch.int32).t().contiguous()
+    _, inverse = torch.unique(levels, dim=0, return_inverse=True)
+    count = int(inverse.max()) + 1
+    first = torch.full((count,), len(levels), dtype=torch.long)
+    first.scatter_reduce_(0, inverse, torch.arange(len(levels)), "amin")
+    return values[:, first].t().contiguous()
