@@ -1,6 +1,8 @@
 """Model files: the same bytes, all facts kept, and nothing but one clear error from any other bytes."""
 
 import json
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from safetensors.torch import save
 
 from texot.errors import InputError, TexotError
 from texot.generator.checkpoint import load_checkpoint
-from texot.generator.model_file import Model, load_model, save_model, unpack
+from texot.generator.model_file import FORMAT, Model, load_model, save_model, unpack
 from texot.generator.network import Architecture, TextureNetwork
 from texot.generator.sampling import Generator
 
@@ -108,6 +110,32 @@ def test_tensors_that_do_not_fit(path: Path, tmp_path: Path) -> None:
     (tmp_path / "plain.safetensors").write_bytes(save(tensors))
     with pytest.raises(InputError, match="holds no texot model"):
         load_model(tmp_path / "plain.safetensors")
+
+
+def peak() -> int:
+    """The most memory that this process has had, in kB; 0 on Windows."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@pytest.mark.parametrize("kind", [{"textures": 16}, {"published": True}, {"maps": True}])
+def test_a_small_file_makes_no_large_network(tmp_path: Path, kind: dict[str, Any]) -> None:
+    """A thousand bytes that describe a hundred gigabytes: names and shapes are compared before any is made."""
+    described: dict[str, Any] = {"colours": 32, "inner": 64, "published": False, **kind}
+    for name, value in (("widths", 1024), ("fresh", 64), ("blocks", 8)):
+        described[name] = [value] * 12
+    version = 3 if "maps" in kind else 2 if "textures" in kind else 1
+    about = {"format": FORMAT, "version": version, "architecture": described, "facts": {"mode": "multi"}}
+    (tmp_path / "m").write_bytes(save({}, {"texot": json.dumps(about)}))
+    assert (tmp_path / "m").stat().st_size < 1000
+    before, begun = peak(), time.perf_counter()
+    with pytest.raises(InputError, match="its tensors are not those of its architecture"):
+        load_model(tmp_path / "m")
+    assert time.perf_counter() - begun < 3
+    assert peak() - before < 60_000
 
 
 def test_a_pickle_is_not_run(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class Blend:
 
     def __init__(self, textures: int) -> None:
         self.textures = textures
-        self.shares = torch.full((textures,), 1 / textures)
+        self.shares = torch.full((textures,), 1 / textures, dtype=torch.float32)
 
     def draw(self, generator: torch.Generator) -> Tensor:
         """Fresh weights: half of the time one exemplar alone, else evenly between two or all of them."""
@@ -64,7 +64,7 @@ class Blend:
         parts = torch.rand(self.textures, generator=generator, dtype=torch.float32)
         parts = -parts.clamp(1e-6, 1 - 1e-6).log()  # over their sum: even on the simplex
         count = 1 if kind < _ENDS else 2 if pair < _PAIRS else self.textures
-        shares = torch.zeros(self.textures)
+        shares = torch.zeros(self.textures, dtype=torch.float32)
         shares[order[:count]] = parts[:count] / parts[:count].sum()
         self.shares = shares
         return shares

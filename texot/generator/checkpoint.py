@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from texot.engine.isolation import own_modes
 from texot.engine.optimise import LossRecord, Progress
 from texot.errors import InputError, one_line
 from texot.files.whole import write_whole
@@ -78,6 +79,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> Non
     write_whole(path, pack({**tensors, "random": progress.random}, about))
 
 
+@own_modes()
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """Read a checkpoint.
 

@@ -36,9 +36,9 @@ class Critic(nn.Module):
     def __init__(self, d: int) -> None:
         super().__init__()
         self.widths = CriticTerm.widths(d)
-        self.register_buffer("weights", torch.zeros(n_weights(self.widths)))
-        self.register_buffer("centre", torch.zeros(d))
-        self.register_buffer("spread", torch.ones(()))
+        self.register_buffer("weights", torch.zeros(n_weights(self.widths), dtype=torch.float32))
+        self.register_buffer("centre", torch.zeros(d, dtype=torch.float32))
+        self.register_buffer("spread", torch.ones((), dtype=torch.float32))
 
     def forward(self, patches: Tensor) -> Tensor:
         """(n,) values at patches (n, d), in units of pixel values: nearly 1-Lipschitz."""
@@ -96,12 +96,18 @@ def keep_critics(network: PlaneNetwork, terms: list[CriticTerm]) -> None:
 
 
 def room_for_critics(network: PlaneNetwork, tensors: dict[str, Tensor]) -> None:
-    """Make place for the critics that a file's tensors are named after; other names make none."""
+    """Make place for the critics that a file's tensors are named after; other names make none.
+
+    Args:
+        network: blank, see `PlaneNetwork`; so are the critics.
+        tensors: of the file.
+    """
     names = sorted({name.split(".")[1] for name in tensors if re.match(r"critics\.[^.]+\.", name)})
     critics = Critics()
     for name in names:
         match = re.fullmatch(_NAME, name)
         if match and int(match[1]) < network.architecture.n_scales and int(match[2]) in (PATCH, 2 * PATCH):
-            critics.add(int(match[1]), int(match[2]), network.architecture.colours)
+            with torch.device("meta"):
+                critics.add(int(match[1]), int(match[2]), network.architecture.colours)
     if len(critics):
         network.add_module("critics", critics)

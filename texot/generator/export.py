@@ -70,7 +70,7 @@ def export_onnx(generator: Generator, path: str | os.PathLike[str]) -> None:
     names = [f"noise_{scale}" for scale in range(network.architecture.n_scales)]
     axes: dict[str, Any] = {name: {2: f"height_{name}", 3: f"width_{name}"} for name in names}
     textures = network.architecture.textures
-    weights = [torch.full((textures,), 1 / textures)] if textures > 1 else []
+    weights = [torch.full((textures,), 1 / textures, dtype=torch.float32)] if textures > 1 else []
     buffer = io.BytesIO()
     # tracing is all that is needed here; torch before 2.5 knows nothing else
     old: dict[str, Any] = (

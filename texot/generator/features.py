@@ -115,7 +115,7 @@ def load_weights(path: Path) -> Weights:
             if block < 6:
                 weights[f"depth{block}"] = _folded(stored, f"{name}._depthwise_conv", f"{name}._bn1")
                 weights[f"project{block}"] = _folded(stored, f"{name}._project_conv", f"{name}._bn2")
-        deep_features(torch.zeros(3, 32, 32), weights)
+        deep_features(torch.zeros(3, 32, 32, dtype=torch.float32), weights)
     except (pickle.UnpicklingError, EOFError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise TexotError(
             f"{path}: not EfficientNet-Lite0's weights ({one_line(error)}): reinstall {PACKAGE}"

@@ -51,7 +51,8 @@ def largest_gap(
     finest = [t for t in terms if t.scale == 0 and t.measure.patch_size == PATCH]
     ends = [t for t in finest if not isinstance(t, BlendedPatches) or t.knot == len(KNOTS) - 1]
     count = len(ends)
-    units = [None] if count == 1 else [torch.eye(count)[order.index(k)] for k in range(count)]
+    one = torch.eye(count, dtype=torch.float32)
+    units = [None] if count == 1 else [one[order.index(k)] for k in range(count)]
     network = network.to(ends[0].measure.y.device)
     gaps = [
         end_gap(network, term, training, shares, backend) for term, shares in zip(ends, units, strict=True)

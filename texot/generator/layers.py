@@ -157,7 +157,8 @@ def add_enlarged(y: Tensor, x: Tensor, rows: int | Tensor | None, columns: int |
 @lru_cache(32)
 def _bicubic(n: int) -> Tensor:
     """(2n, n): what enlarging makes of n rows. Two products with it are thrice as fast as enlarging."""
-    return F.interpolate(torch.eye(n)[None, None], (2 * n, n), mode="bicubic", align_corners=False)[0, 0]
+    one = torch.eye(n, dtype=torch.float32, device="cpu")
+    return F.interpolate(one[None, None], (2 * n, n), mode="bicubic", align_corners=False)[0, 0]
 
 
 def _norm(x: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from texot.engine.isolation import own_modes
 from texot.errors import InputError
 from texot.generator.network import Architecture, TextureNetwork, Window
 from texot.images.pyramid import gaussian_pyramid
@@ -21,10 +22,11 @@ _CONTRAST = 4.0  # by which pixel values are multiplied, to vary about as much a
 class MapNetwork(TextureNetwork):
     """See `TextureNetwork`; the first C channels of a scale's noise are the picture, see `show`."""
 
-    def __init__(self, architecture: Architecture, generator: torch.Generator | None = None) -> None:
-        super().__init__(architecture, generator)
+    def _make_layers(self, a: Architecture) -> None:
+        super()._make_layers(a)
         self._levels: list[Tensor] = []
 
+    @own_modes()
     def show(self, image: Tensor) -> None:
         """The picture (C, H, W) in [0, 1] whose windows are mapped from now on.
 

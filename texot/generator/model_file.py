@@ -17,6 +17,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from texot.engine.isolation import own_modes
 from texot.errors import InputError, one_line
 from texot.files.whole import write_whole
 from texot.generator.critics import critics_of, room_for_critics
@@ -71,6 +72,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     write_whole(path, pack(tensors, about))
 
 
+@own_modes()
 def load_model(path: str | os.PathLike[str]) -> Model:
     """Read a model.
 
@@ -89,7 +91,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
                 f"its version is {version!r} and this texot reads up to {VERSIONS[-1]}: update texot"
             )
         architecture = _architecture(about.get("architecture"))
-        network = build_network(architecture)
+        network = build_network(architecture, blank=True)
         room_for_critics(network, tensors)
         if version != version_of(network):
             raise InputError(f"its version {version} is not that of {architecture.textures} textures")
@@ -128,12 +130,14 @@ def _stored(architecture: Architecture) -> dict[str, Any]:
     return found
 
 
-def build_network(architecture: Architecture, generator: torch.Generator | None = None) -> PlaneNetwork:
-    """A fresh network of an architecture, its first weights from a CPU generator."""
+def build_network(
+    architecture: Architecture, generator: torch.Generator | None = None, *, blank: bool = False
+) -> PlaneNetwork:
+    """A fresh network of an architecture, arguments as of `PlaneNetwork`."""
     kind: type[PlaneNetwork] = MapNetwork if architecture.maps else TextureNetwork
     if architecture.published:
         kind = PublishedNetwork
-    return kind(architecture, generator)
+    return kind(architecture, generator, blank=blank)
 
 
 def pack(tensors: dict[str, Tensor], about: dict[str, Any]) -> bytes:
@@ -221,9 +225,8 @@ def _architecture(stored: object) -> Architecture:
     return Architecture(**values)
 
 
-@torch.no_grad()
 def _fill(network: PlaneNetwork, tensors: dict[str, Tensor]) -> None:
-    """Give the network its tensors.
+    """Give a blank network its tensors, whose names and shapes are compared before anything is made.
 
     Raises:
         InputError: others than it has, of another shape or type, or not finite.
@@ -239,4 +242,4 @@ def _fill(network: PlaneNetwork, tensors: dict[str, Tensor]) -> None:
             raise InputError(f"{name} holds negative variances")
         if not bool(found.isfinite().all()):
             raise InputError(f"{name} holds NaN or infinite values")
-        tensor.copy_(found)
+    network.fill(tensors)

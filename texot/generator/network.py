@@ -94,9 +94,50 @@ Shares = Callable[[int, Tensor, Tensor], Tensor]
 
 
 class PlaneNetwork(nn.Module):
-    """What every network of a texture can do: make any window of an infinite plane, or of a torus."""
+    """What every network of a texture can do: make any window of an infinite plane, or of a torus.
+
+    It is float32 on the CPU, whatever torch's defaults are, and leaves torch's own generator alone.
+
+    Args:
+        architecture: its shape.
+        generator: CPU generator of the first weights; None: torch's own.
+        blank: whether it has no values yet, only names and shapes, on the meta device: see `fill`.
+    """
 
     architecture: Architecture
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        generator: torch.Generator | None = None,
+        *,
+        blank: bool = False,
+    ) -> None:
+        super().__init__()
+        self.architecture = architecture
+        with torch.device("meta"):
+            self._make_layers(architecture)
+        self.float()
+        if not blank:
+            self.to_empty(device="cpu")
+            self._start(generator)
+
+    def _make_layers(self, a: Architecture) -> None:
+        """Make the layers, whose values are set later."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def _start(self, generator: torch.Generator | None) -> None:
+        """Set all first values."""
+        raise NotImplementedError
+
+    def fill(self, tensors: dict[str, Tensor]) -> None:
+        """Give it copies of tensors, on the CPU, by the names and with the shapes of its own."""
+        copies = {
+            name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, tensor in tensors.items()
+        }
+        self.load_state_dict(copies, assign=True)
 
     @property
     def device(self) -> torch.device:
@@ -187,16 +228,9 @@ class PlaneNetwork(nn.Module):
 
 
 class TextureNetwork(PlaneNetwork):
-    """A texture as a network; usable by itself: see `forward`.
+    """A texture as a network; usable by itself: see `forward`."""
 
-    Args:
-        architecture: its shape.
-        generator: CPU generator of the first weights; None: torch's own.
-    """
-
-    def __init__(self, architecture: Architecture, generator: torch.Generator | None = None) -> None:
-        super().__init__()
-        self.architecture = a = architecture
+    def _make_layers(self, a: Architecture) -> None:
         self.scales = nn.ModuleList()
         self.colours = nn.ModuleList()
         self.carry = nn.ModuleList(
@@ -209,11 +243,10 @@ class TextureNetwork(PlaneNetwork):
                 nn.ModuleList(Block(w_in, w_out, a.inner, a.textures) for w_in, w_out in pairwise(widths))
             )
             self.colours.append(convolution(a.textures, width, a.colours, 1))
-        mean, contrast = torch.full((a.colours,), 0.5), torch.eye(a.colours).repeat(a.n_scales, 1, 1)
-        several = a.textures > 1
-        self.register_buffer("mean", mean.repeat(a.textures, 1) if several else mean)
-        self.register_buffer("contrast", contrast.repeat(a.textures, 1, 1, 1) if several else contrast)
-        self._start(generator)
+        mean, contrast = (a.colours,), (a.n_scales, a.colours, a.colours)
+        several = (a.textures,) if a.textures > 1 else ()
+        self.register_buffer("mean", torch.empty(*several, *mean))
+        self.register_buffer("contrast", torch.empty(*several, *contrast))
 
     mean: Tensor
     """(C,), added at the coarsest scale; of several textures (K, C)."""
@@ -229,6 +262,8 @@ class TextureNetwork(PlaneNetwork):
     @torch.no_grad()
     def _start(self, generator: torch.Generator | None) -> None:
         """Weights that keep the variance of what passes through, and noise a third of it."""
+        self.mean.fill_(0.5)
+        self.contrast.copy_(torch.eye(self.architecture.colours, dtype=torch.float32))
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, Mixed)):
                 count = module.textures if isinstance(module, Mixed) else 1
@@ -322,7 +357,7 @@ class TextureNetwork(PlaneNetwork):
         """
         own, contrast = self.parts()[texture]
         count = self.architecture.textures
-        shares = None if count == 1 else torch.eye(count)[texture]
+        shares = None if count == 1 else torch.eye(count, dtype=torch.float32)[texture]
         for _ in range(n_iter):
             image = self.sample(2**62 + 1, (0, 0), (side, side), shares=shares).clamp(0, 1).flatten(1)
             own_deviation, own_mean = torch.std_mean(image, 1, correction=0)

@@ -31,21 +31,20 @@ def published_architecture(colours: int, n_scales: int) -> Architecture:
 class PublishedNetwork(PlaneNetwork):
     """The paper's network; see `PlaneNetwork`."""
 
-    def __init__(self, architecture: Architecture, generator: torch.Generator | None = None) -> None:
-        super().__init__()
-        self.architecture = a = architecture
+    def _make_layers(self, a: Architecture) -> None:
         self.fresh = nn.ModuleList(_block(n, _STEP) for n in a.fresh)
         self.norms = nn.ModuleList(
             nn.ModuleList([nn.BatchNorm2d(width), nn.BatchNorm2d(_STEP)]) for width in a.widths[1:]
         )
         self.joined = nn.ModuleList(_block(below + _STEP, width) for width, below in pairwise(a.widths))
         self.colours = nn.Conv2d(a.widths[0], a.colours, 1)
-        self._start(generator)
 
     @torch.no_grad()
     def _start(self, generator: torch.Generator | None) -> None:
         """torch's own first weights, from a generator: even within 1 / sqrt(fan)."""
         for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.reset_parameters()
             if isinstance(module, nn.Conv2d):
                 bound = module.weight[0].numel() ** -0.5
                 for part in (module.weight, module.bias):

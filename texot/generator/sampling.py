@@ -61,6 +61,7 @@ class Generator:
         self.facts, self.license, self.icc_profile = facts, license, icc_profile
 
     @classmethod
+    @own_modes()
     def load(cls, path: str | os.PathLike[str], *, device: str | torch.device = "cpu") -> Generator:
         """Read a model file.
 
@@ -98,6 +99,7 @@ class Generator:
         except (KeyError, TypeError, ValueError):
             return 256, 256
 
+    @own_modes()
     def sample(
         self,
         size: str | int | tuple[int, int] | None = None,
@@ -144,6 +146,7 @@ class Generator:
         timings = {"total": time.perf_counter() - begun}
         return Synthesis(image, [], [], timings, settings, self.mode, self.icc_profile)
 
+    @own_modes()
     def tiles(
         self,
         size: str | int | tuple[int, int] | None = None,
@@ -251,7 +254,7 @@ class Generator:
         if count == 1:
             return None
         if weight_map is None:
-            return torch.tensor(whole_weights(weights, count))
+            return torch.tensor(whole_weights(weights, count), dtype=torch.float32)
         return WeightMap(weight_map, count, area, self.network.architecture.n_scales, periods)
 
 

@@ -198,8 +198,8 @@ class Trainer:
         """Textures that the network is between."""
         return 1 if self._maps else len(self._sources)
 
-    def _build(self, generator: torch.Generator | None = None) -> PlaneNetwork:
-        network = build_network(self.training.architecture, generator)
+    def _build(self, generator: torch.Generator | None = None, *, blank: bool = False) -> PlaneNetwork:
+        network = build_network(self.training.architecture, generator, blank=blank)
         if isinstance(network, MapNetwork):
             network.show(self.sources[0].pixels)
         return network
@@ -357,9 +357,10 @@ class Trainer:
             progress, self.options, self.plan_steps, self._sha256, list(self._sliced)
         )
 
+    @own_modes()
     def averaged(self) -> PlaneNetwork:
         """A copy of the network with its averaged weights, on the CPU, textures in the order given."""
-        network = self._build()
+        network = self._build(blank=True)
         tensors: dict[str, Tensor] = {**self.network.state_dict(), **self._averages}
         count = self._n_textures
         if count > 1:
@@ -367,9 +368,10 @@ class Trainer:
                 name: tensor.reshape(count, -1, *tensor.shape[1:])[self._order].reshape(tensor.shape)
                 for name, tensor in tensors.items()
             }
-        network.load_state_dict(tensors)
-        return network.cpu().requires_grad_(False).eval()
+        network.fill(tensors)
+        return network.requires_grad_(False).eval()
 
+    @own_modes()
     def generator(self, *, with_gap: bool = True) -> Generator:
         """The texture as it is after the last step.
 
