@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from texot.cli.interrupt import signals_restored
-from texot.errors import TexotError
+from texot.errors import TexotError, short
 
 MEMORY_ADVICE = "out of memory: ask for a smaller --size, or for --device cpu if it was the GPU's"
 
@@ -99,7 +99,7 @@ def one_line(error: Exception) -> str:
             f"this is a bug in texot, please report it: {type(error).__name__}: {error} "
             "(TEXOT_DEBUG=1 shows the traceback)"
         )
-    return " ".join(text.split())
+    return " ".join(short(text).split())
 
 
 @contextlib.contextmanager

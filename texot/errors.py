@@ -1,11 +1,31 @@
 """The exceptions texot raises on purpose; the command line prints them as one line.
 
-Every message says what was expected, what arrived and what to do about it.
+Every message says what was expected, what arrived and what to do about it. What arrived is quoted with at
+most 200 characters.
 """
+
+from __future__ import annotations
+
+import re
+
+_MOST_QUOTED, _MOST = 200, 1000
+_CHARACTER = r"(?:\\.|(?!(?P=open))[^\\])"
+_QUOTED = re.compile(
+    rf"(?P<open>'|\")(?P<start>{_CHARACTER}{{{_MOST_QUOTED - 3}}}){_CHARACTER}{{4,}}(?P=open)", re.DOTALL
+)
+
+
+def short(text: str) -> str:
+    """A message in which what is quoted has at most 200 characters, and that has at most 1000."""
+    text = _QUOTED.sub(r"\g<open>\g<start>...\g<open>", text)
+    return text if len(text) <= _MOST else f"{text[: _MOST // 2]} ... {text[-_MOST // 2 + 5 :]}"
 
 
 class TexotError(Exception):
     """Base of every error that texot raises on purpose (command-line exit code 1)."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(short(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class InputError(TexotError, ValueError):
