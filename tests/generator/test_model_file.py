@@ -123,7 +123,7 @@ def peak() -> int:
 
 @pytest.mark.parametrize("kind", [{"textures": 16}, {"published": True}, {"maps": True}])
 def test_a_small_file_makes_no_large_network(tmp_path: Path, kind: dict[str, Any]) -> None:
-    """A thousand bytes that describe a hundred gigabytes: names and shapes are compared before any is made."""
+    """A thousand bytes describe a hundred gigabytes: names and shapes are compared before any is made."""
     described: dict[str, Any] = {"colours": 32, "inner": 64, "published": False, **kind}
     for name, value in (("widths", 1024), ("fresh", 64), ("blocks", 8)):
         described[name] = [value] * 12

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
+from collections.abc import Callable
 from importlib.resources import files
 
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QApplication
 
+from texot.desktop.session import SessionFolder
 from texot.desktop.window import Window
 
 
@@ -32,16 +33,32 @@ def run(image: str | None, *, screenshot: str | None = None, quality: str = "nor
     app.setOrganizationName("texot")
     app.setDesktopFileName("texot")
     app.setWindowIcon(icon())
+    if screenshot is None:
+        return _run(app, Window(QSettings()), image, None, quality)
     # a picture shows nobody's recent files, and leaves none: Qt replaces the file it is told
-    with tempfile.TemporaryDirectory(prefix="texot-") as folder:
-        own = QSettings(os.path.join(folder, "settings.ini"), QSettings.Format.IniFormat)
-        return _run(app, Window(QSettings() if screenshot is None else own), image, screenshot, quality)
+    folder = SessionFolder()
+    try:
+        own = QSettings(os.path.join(folder.path, "settings.ini"), QSettings.Format.IniFormat)
+        return _run(app, Window(own), image, screenshot, quality)
+    finally:
+        folder.remove()
 
 
 def _run(
     app: QApplication, window: Window, image: str | None, screenshot: str | None, quality: str
 ) -> str | None:
-    before = signal.signal(signal.SIGINT, lambda *_: window.close())
+    def end() -> None:
+        window.end()
+        app.exit()  # of a question that is open, too
+
+    def soon(what: Callable[[], object]) -> Callable[..., None]:
+        return lambda *_: QTimer.singleShot(0, what)  # once the loop runs: before, nothing can be ended
+
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, soon(window.close))}
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            before[number] = signal.signal(number, soon(end))
     wake = QTimer()  # Python sees signals only while it runs
     wake.timeout.connect(lambda: None)
     wake.start(200)
@@ -53,7 +70,8 @@ def _run(
             window.open(image)
         app.exec()
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return None
 
 

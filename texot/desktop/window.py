@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +22,7 @@ from texot.desktop.mixing import Mixing
 from texot.desktop.models import Models
 from texot.desktop.opening import Opening
 from texot.desktop.saving import Saving
+from texot.desktop.session import SessionFolder
 from texot.desktop.tabs.fill import FillTab
 from texot.desktop.tabs.generator import GeneratorTab
 from texot.desktop.tabs.interpolate import InterpolateTab
@@ -47,7 +46,9 @@ class Window(QMainWindow):
     def __init__(self, settings: QSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.session = tempfile.mkdtemp(prefix="texot-")
+        self._folder = SessionFolder()
+        self.session = self._folder.path
+        self._ending = False
         self.image = ""  # path of the open image
         self.result: Result | None = None  # as shown; None while something else is
         self.waiting: deque[Run] = deque()
@@ -344,8 +345,13 @@ class Window(QMainWindow):
         self.settings.sync()
         self.running = None
         self.link.close()
-        shutil.rmtree(self.session, ignore_errors=True)
+        self._folder.remove()
         event.accept()
+
+    def end(self) -> None:
+        """Close without a question: the system ends the session, nobody answers."""
+        self._ending = True
+        self.close()
 
     def _may_close(self) -> bool:
         unsaved = [r for r in self.view.history.results if not r.saved]
@@ -358,7 +364,7 @@ class Window(QMainWindow):
             lost.append(
                 "the training that runs" if self.running.job.command == "train" else "what is made now"
             )
-        if not lost:
+        if not lost or self._ending:
             return True
         buttons = QMessageBox.StandardButton
         answer = QMessageBox.question(

@@ -14,6 +14,7 @@ import logging
 import math
 import os
 import queue
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -317,6 +318,9 @@ def _words(error: Exception) -> str:
 
 def main() -> None:
     """Serve over stdin and stdout; whatever else prints goes to stderr."""
+    for name in ("SIGINT", "SIGHUP"):  # of the terminal: the window has them too, and ends its worker
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
 

@@ -120,7 +120,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def _is_held(stream: BinaryIO) -> bool:
     """Lock a fresh file, for as long as it is open; not where another process took it for debris before."""
     try:
-        _lock(stream.fileno())
+        lock_file(stream.fileno())
     except OSError:
         return True  # no locks there: then nobody can lock it to remove it either
     return sys.platform == "win32" or os.fstat(stream.fileno()).st_nlink > 0
@@ -143,14 +143,14 @@ def _remove_unlocked(path: str) -> None:
         found = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             if stat.S_ISREG(os.fstat(found).st_mode):
-                _lock(found)
+                lock_file(found)
                 os.unlink(path)
         finally:
             os.close(found)
 
 
-def _lock(descriptor: int) -> None:
-    """Lock an open file, where the system has such locks.
+def lock_file(descriptor: int) -> None:
+    """Lock an open file until it is closed or its process ends, where the system has such locks.
 
     Raises:
         OSError: another process holds it, or its file system has none.
