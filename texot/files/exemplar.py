@@ -30,7 +30,7 @@ ALPHA = ("mask", "ignore", "channel")
 """What an alpha channel is: a mask of pixels that belong to the texture, nothing, or one more channel."""
 KNOWN_ALPHA = 0.5  # a pixel of more belongs to the texture
 _MUCH = 0.1  # of all pixels: so many that are left out are worth a line
-_NORMALS = (0.5, 0.5, 1.0)  # mean of a flat normal map
+_TILT, _UP, _UNIT = 0.1, 0.75, 0.1  # of a normal map: mean of x and y off 0.5, least z, lengths off 1
 
 _MAX_CHANNELS = 32  # more is a picture whose channels stand last
 _FLOAT_SLACK = 1e-4  # rounding of a resize or colour conversion, clipped silently
@@ -157,10 +157,10 @@ def tell_normals(pixels: Tensor, name: str | None = None) -> None:
     """Log it where an image (C, H, W) looks like a normal map: unit vectors as colours, most pointing up."""
     if pixels.shape[0] != 3:
         return
-    some = pixels.flatten(1)[:, :: max(1, pixels[0].numel() // 65536)].double()
-    off = max(abs(float(mean) - want) for mean, want in zip(some.mean(1), _NORMALS, strict=True))
-    lengths = (2 * some - 1).norm(dim=0)
-    if off < 0.1 and float((lengths - 1).abs().median()) < 0.1 and float(some[2].min()) > 0.4:
+    some = pixels.flatten(1)[:, :: max(1, pixels[0].numel() // 65536)]
+    x, y, z = some.double().mean(1).tolist()
+    unit = ((2 * some - 1).norm(dim=0) - 1).abs() < _UNIT
+    if max(abs(x - 0.5), abs(y - 0.5)) < _TILT and z > _UP and float(unit.double().mean()) > 0.9:
         log.warning(
             "%s looks like a normal map: its vectors do not keep length 1; normalise the result",
             repr(name) if name else "the image",

@@ -12,7 +12,20 @@ from PIL import Image
 
 _HEADER = b"Exif\0\0"
 _ORIENTATION, _PREVIEW, _PREVIEW_LENGTH = 0x0112, 0x0201, 0x0202
+_ASCII, _LONG = 2, 4
+_INTEROPERABILITY = 0xA005  # a third directory, which tells of the camera's files
 _SUB_IFDS = (0x8769, 0x8825)  # of EXIF and GPS
+ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    AttributeError,
+    struct.error,
+)
+"""What Pillow raises on damaged EXIF data."""
 _OF_A_TIFF = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 """Tags of a TIFF's own directory that tell of the photograph: description, camera, software, date, artist,
 copyright. The others tell how its pixels are stored."""
@@ -65,29 +78,61 @@ def of_image(image: Image.Image) -> bytes | None:
         OSError, ValueError, LookupError, SyntaxError, struct.error: from Pillow, on damaged data.
     """
     if image.format == "TIFF":
-        own = image.getexif()
-        kept = Image.Exif()
+        own, kept = image.getexif(), Image.Exif()
         for tag in _OF_A_TIFF:
             if tag in own:
                 kept[tag] = own[tag]
         for tag in _SUB_IFDS:
             if below := own.get_ifd(tag):
-                kept.get_ifd(tag).update(below)
-                kept[tag] = kept.get_ifd(tag)
+                kept[tag] = dict(below)
         return kept.tobytes() if len(kept) else None
     data = image.info.get("exif")
     return upright(data) if isinstance(data, bytes) and data else None
 
 
-def for_tiff(data: bytes) -> Image.Exif:
-    """What Pillow's TIFF writer takes: only tags that tell of the photograph."""
-    own, kept = Image.Exif(), Image.Exif()
-    own.load(data)
+def into_tiff(file: bytes, data: bytes) -> bytes:
+    """A TIFF file with EXIF data: its first directory is written anew, at the end, with more entries.
+
+    Pillow's compressing writer takes no directories below.
+
+    Args:
+        file: a TIFF of one directory, not a BigTIFF.
+        data: as `upright` and `of_image` return it.
+
+    Raises:
+        Exception: what Pillow raises on damaged data, see `ERRORS`.
+    """
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    told = Image.Exif()
+    told.load(data)
+    order, whole = "<" if file[:2] == b"II" else ">", bytearray(file)
+    (first,) = struct.unpack_from(f"{order}I", file, 4)
+    (count,) = struct.unpack_from(f"{order}H", file, first)
+    entries = {}
+    for at in range(first + 2, first + 2 + 12 * count, 12):
+        entries[struct.unpack_from(f"{order}H", file, at)[0]] = file[at : at + 12]
+
+    def end() -> int:
+        whole.extend(bytes(len(whole) % 2))
+        return len(whole)
+
     for tag in _OF_A_TIFF:
-        if tag in own:
-            kept[tag] = own[tag]
+        if tag in told:
+            text = str(told[tag]).encode("latin-1", "replace") + b"\0"
+            value = text.ljust(4, b"\0")
+            if len(text) > 4:
+                value = struct.pack(f"{order}I", end())
+                whole += text
+            entries[tag] = struct.pack(f"{order}HHI", tag, _ASCII, len(text)) + value
     for tag in _SUB_IFDS:
-        if below := own.get_ifd(tag):
-            kept.get_ifd(tag).update(below)
-            kept[tag] = kept.get_ifd(tag)
-    return kept
+        if below := told.get_ifd(tag):
+            directory = ImageFileDirectory_v2(file[:4] + bytes(4), group=tag)
+            for key, value in below.items():
+                if key != _INTEROPERABILITY:
+                    directory[key] = value
+            entries[tag] = struct.pack(f"{order}HHII", tag, _LONG, 1, end())
+            whole += directory.tobytes(len(whole))
+    struct.pack_into(f"{order}I", whole, 4, end())
+    whole += struct.pack(f"{order}H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries))
+    return bytes(whole + bytes(4))

@@ -85,7 +85,8 @@ def at_most(side: int) -> Callable[[tuple[int, int]], tuple[int, int]]:
         if width * height <= side**2:
             return size
         factor = side / math.sqrt(width * height)
-        return max(1, math.floor(width * factor)), max(1, math.floor(height * factor))
+        width, height = math.floor(width * factor), math.floor(height * factor)
+        return max(1, min(width, side**2)), max(1, min(height, side**2))
 
     return fit
 

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from texot.errors import InputError, OutputError, one_line
-from texot.files.exif import for_tiff
+from texot.files import exif as exif_data
 from texot.files.whole import check_target, write_whole
 
 log = logging.getLogger("texot")
@@ -223,8 +223,8 @@ def _encode(
         options["icc_profile"] = icc_profile
     if dpi and kind != "WEBP":
         options["dpi"] = dpi
-    if exif and kind in _EXIF_FORMATS:
-        options["exif"] = for_tiff(exif) if kind == "TIFF" else exif
+    if exif and kind in _EXIF_FORMATS and kind != "TIFF":
+        options["exif"] = exif
     if kind == "PNG":
         options["pnginfo"] = _png_text(text)
     elif kind == "WEBP" and picture.mode in ("L", "LA"):
@@ -234,7 +234,13 @@ def _encode(
         picture.save(buffer, kind, **options)
     except Exception as error:
         raise OutputError(f"cannot write {name!r} as {kind}: {one_line(error)}; try .png") from error
-    return buffer.getvalue()
+    data = buffer.getvalue()
+    if exif and kind == "TIFF":
+        try:
+            return exif_data.into_tiff(data, exif)
+        except exif_data.ERRORS as error:  # the pixels are worth more
+            log.warning("%s: left out the EXIF data, which is damaged (%s)", name, one_line(error))
+    return data
 
 
 def _png_text(text: dict[str, str]) -> PngInfo:
