@@ -330,6 +330,7 @@ MODES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
     "float64 default": lambda: default_dtype(torch.float64),
     "float16 default": lambda: default_dtype(torch.float16),
+    "bfloat16 default": lambda: default_dtype(torch.bfloat16),
     "default device": lambda: default_device("meta"),
     "device context": lambda: torch.device("meta"),  # type: ignore[dict-item, return-value]
     "deterministic": deterministic,

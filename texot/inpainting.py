@@ -241,4 +241,4 @@ def _fitting(exemplar: Exemplar, original: Original) -> Exemplar:
 
 
 def _sha256(mask: Tensor) -> str:
-    return Exemplar(torch.zeros(0, *mask.shape), mask).sha256
+    return Exemplar(torch.zeros(0, *mask.shape, dtype=torch.float32), mask).sha256

@@ -332,7 +332,7 @@ class Filling:
 
         density = mean(origin) / mean(usable).clamp_min(1e-3)
         if not bool((density > 0).any()):
-            return torch.ones(size)
+            return torch.ones(size, dtype=torch.float32)
         fine = F.interpolate(density[None], tuple(size), mode="bilinear")[0, 0]
         return (fine / fine.max()).clamp_min(LEAST_LIKELY).cpu()
 

@@ -12,7 +12,7 @@ from texot.images.pyramid import Periodic
 
 LEAST_HOLE = 8  # pixels across the hole that the coarsest scale keeps
 LEAST_PATCH = 2
-LEAST_PATCHES, LEAST_SHARE = 1024, 0.05  # of patches that are known, or their share of all: enough for a target
+LEAST_PATCHES, LEAST_SHARE = 1024, 0.05  # patches of the texture, or their share of all, that suffice
 COARSEST, LAID_COARSEST = 0.3, 0.5  # shares of the usual steps
 LAID_ROBUSTNESS = 0.6
 SLICED_WEIGHT = 1.5

@@ -99,6 +99,8 @@ class PatchTerm:
         x, (trust, part) = _sources(
             image, size, self.stride, self.hole, (self.trust, self.part), periodic, generator
         )
+        if not len(x):  # nothing of the hole is left at this scale
+            return image.sum() * 0, TermState(0.0, 0.0, 0.0)
         source = x.detach()
         if self.published_step is not None:
             self.psi = averaged_ascent(
@@ -178,6 +180,8 @@ class SlicedTerm:
         x, (trust, part) = _sources(
             image, size, self.stride, self.hole, (self.trust, self.part), periodic, generator
         )
+        if not len(x):
+            return image.sum() * 0
         if trust is not None:  # scales the gradient only
             x = x.detach() + (trust / trust.mean())[:, None] * (x - x.detach())
         filters = torch.randn(d, self.n_filters, generator=generator, dtype=torch.float32)
@@ -222,7 +226,8 @@ def _sources(
             return _sources(image, size, 1, hole, planes, periodic, generator)
         x = x[touches, :-area]
     d = area * image.shape[0]
-    means = iter(x[:, d:].detach().reshape(len(x), -1, area).mean(2).T)
+    n_means = (x.shape[1] - d) // area
+    means = iter(x[:, d:].detach().reshape(len(x), n_means, area).mean(2).T)
     return x[:, :d], [None if plane is None else next(means) for plane in planes]
 
 

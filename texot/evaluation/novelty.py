@@ -13,6 +13,7 @@ from torch import Tensor
 
 from texot.errors import InputError
 from texot.evaluation.inputs import TORUS, check_pair, halvings
+from texot.images.axes import principal_axes
 from texot.images.patches import extract_patches
 from texot.images.pyramid import Periodic, downsample, downsample_known, wrap
 from texot.kernels import laguerre_cells
@@ -56,7 +57,7 @@ class CopyShare:
         random from n leave out a third even where nothing is missing. 0 for a shifted or blurred copy.
         """
         height, width = self.sizes[1]
-        taken = torch.zeros(1, height - self.patch_size + 1, width - self.patch_size + 1)
+        taken = torch.zeros(1, height - self.patch_size + 1, width - self.patch_size + 1, dtype=torch.float32)
         y, x = self._sources()
         taken[0, y, x] = 1
         margin = self.patch_size - 1
@@ -246,7 +247,7 @@ def principal_filters(image: Tensor, size: int, n_axes: int = 64, n_patches: int
     every = math.ceil(math.sqrt(windows.shape[1] * windows.shape[2] / n_patches))
     patches = windows[:, ::every, ::every].permute(1, 2, 0, 3, 4).flatten(0, 1).flatten(1)
     patches = patches - patches.mean(0)
-    _, vectors = torch.linalg.eigh(patches.T @ patches)
+    _, vectors = principal_axes(patches.T @ patches)
     axes: Tensor = vectors[:, -n_axes:].T
     return axes.reshape(-1, image.shape[0], size, size)
 

@@ -90,7 +90,8 @@ def _agreeing(nearest: Tensor, periodic: Periodic) -> Tensor:
     offsets = torch.stack([nearest // columns - y, nearest % columns - x])
     # on an open axis no two offsets differ by a multiple of this
     period = torch.tensor([n if wraps else 4 * n for n, wraps in zip((rows, columns), periodic, strict=True)])
-    agree, present = torch.zeros(rows, columns), torch.zeros(rows, columns)
+    agree = torch.zeros(rows, columns, dtype=torch.float32)
+    present = torch.zeros_like(agree)
     steps = range(-_REACH, _REACH + 1)
     for dy, dx in itertools.product(steps, steps):
         there = torch.ones(rows, columns, dtype=torch.bool)

@@ -41,13 +41,14 @@ def radial_spectrum(image: Tensor, n_bands: int = 24) -> Tensor:
     height, width = image.shape[1:]
     if min(height, width) < 8:
         raise InputError(f"a spectrum needs 8x8 px or more, not {width}x{height}")
-    window = torch.hann_window(height)[:, None] * torch.hann_window(width)
+    window = _window(height)[:, None] * _window(width)
     luminance = image.mean(0)
     power = torch.fft.fft2((luminance - luminance.mean()) * window).abs() ** 2 / (window**2).sum()
-    radius = torch.sqrt(torch.fft.fftfreq(height)[:, None] ** 2 + torch.fft.fftfreq(width) ** 2)
+    fy, fx = _frequencies(height, width)
+    radius = torch.sqrt(fy**2 + fx**2)
     ring = (radius * (2 * n_bands)).long()
     inside = (ring < n_bands) & (radius > 0)
-    total = torch.zeros(n_bands).scatter_add_(0, ring[inside], power[inside])
+    total = torch.zeros(n_bands, dtype=power.dtype).scatter_add_(0, ring[inside], power[inside])
     count = torch.bincount(ring[inside], minlength=n_bands)
     return 10 * torch.log10(total / count + _ROUNDING_POWER)  # 0/0 is NaN
 
@@ -98,10 +99,10 @@ def _lattice(image: Tensor, periods: tuple[int, ...]) -> list[float]:
     height, width = image.shape[1:]
     if min(height, width) < 32:
         raise InputError(f"a lattice needs 32x32 px or more to show, not {width}x{height}")
-    window = torch.hann_window(height)[:, None] * torch.hann_window(width)
+    window = _window(height)[:, None] * _window(width)
     luminance = image.mean(0)
     power = torch.fft.fft2((luminance - luminance.mean()) * window).abs() ** 2 / (window**2).sum()
-    fy, fx = torch.fft.fftfreq(height)[:, None].abs(), torch.fft.fftfreq(width).abs()
+    fy, fx = (f.abs() for f in _frequencies(height, width))
 
     def around(y: float, x: float) -> Tensor:
         inside: Tensor = ((fy - y).abs() < 1 / 40) & ((fx - x).abs() < 1 / 40)
@@ -158,3 +159,14 @@ def _middle(image: Tensor) -> Tensor:
         n = image.shape[axis]
         image = image.narrow(axis, max(0, n - _MIDDLE) // 2, min(n, _MIDDLE))
     return image
+
+
+def _window(n: int) -> Tensor:
+    """A Hann window of n values, float32 whatever the default."""
+    return torch.hann_window(n, dtype=torch.float32)
+
+
+def _frequencies(height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Of the discrete Fourier transform, in cycles a pixel: (H, 1) and (W,), float32 whatever the default."""
+    fy, fx = (torch.fft.fftfreq(n, dtype=torch.float32) for n in (height, width))
+    return fy[:, None], fx

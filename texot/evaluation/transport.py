@@ -64,7 +64,7 @@ def sliced_distance(
             image = wrap(image, axis, 0, image.shape[axis] + patch_size - 1)
     dimension = image.shape[0] * patch_size**2
     generator = torch.Generator().manual_seed(seed)
-    filters = torch.randn(n_filters, dimension, generator=generator)
+    filters = torch.randn(n_filters, dimension, generator=generator, dtype=torch.float32)
     filters = (filters / filters.norm(dim=1, keepdim=True)).view(-1, len(image), patch_size, patch_size)
     total = 0.0
     for block in filters.split(_BLOCK):

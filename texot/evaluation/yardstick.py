@@ -319,7 +319,7 @@ class _Result:
 
 def blurred(image: Tensor, sigma: float = 1.0) -> Tensor:
     """The image under a Gaussian, its border replicated."""
-    t = torch.arange(-4.0, 5)
+    t = torch.arange(-4.0, 5, dtype=torch.float32)
     kernel = torch.exp(-(t**2) / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).expand(len(image), 1, 1, -1)
     padded = F.pad(image[None], (4, 4, 4, 4), mode="replicate")

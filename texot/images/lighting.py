@@ -27,7 +27,7 @@ def level(image: Tensor, known: Tensor | None = None) -> Tensor:
     """
     channels, height, width = image.shape
     counts = min(height, _SAMPLES), min(width, _SAMPLES)
-    weight = torch.ones(1, height, width) if known is None else known[None].float()
+    weight = torch.ones(1, height, width, dtype=torch.float32) if known is None else known[None].float()
     share = F.adaptive_avg_pool2d(weight, counts)[0].flatten().double()
     cells = F.adaptive_avg_pool2d(torch.where(weight > 0, image, 0) * weight, counts).flatten(1).double()
     kept = share > 0.5 * share.max()

@@ -194,12 +194,27 @@ class _Weave:
     def _strip(self, band: Segment, used: Array, rng: np.random.Generator) -> Image | None:
         """A band and its overlaps, along the result; unless that wraps, half a source further."""
         bands = [band, *self._alike(band)]
+        pieces = self._pieces(bands, used, rng)
+        if pieces is None and len(bands) > 1:  # every run crosses from one band to another within a piece
+            pieces = self._pieces(bands := [band], used, rng)
+        if pieces is None:
+            return None
+        found = []
+        for which, start, length in pieces:
+            used[bands[which].start : bands[which].end, start : start + length] += 1
+            rows = slice(bands[which].start - self.overlap, bands[which].end + self.overlap)
+            found.append(self.source[:, rows, start - self.overlap : start + length + self.overlap])
+        return self._joined(found, [length for _, _, length in pieces], self._strip_length, 1)
+
+    def _pieces(
+        self, bands: list[Segment], used: Array, rng: np.random.Generator
+    ) -> list[tuple[int, int, int]] | None:
+        """Pieces of bands that continue each other: (band, first column, columns) of each."""
         parts = [self.source[:, b.start - self.overlap : b.end + self.overlap] for b in bands]
         unknown, before = ([of[b.start : b.end].mean(0) for b in bands] for of in (self.unknown, used))
-        wanted = self.size[1] + (0 if self.periodic[1] else self._slack)
         run = even_sequence(
             self._column_joins(parts),
-            wanted,
+            self._strip_length,
             self.along,
             unknown=_beside(unknown, _BARRIER),
             used=_beside(before, 0),
@@ -208,12 +223,14 @@ class _Weave:
         )
         if run is None:
             return None
-        pieces = []
-        for piece in run[0]:
-            which, start = divmod(piece.start, parts[0].shape[2] + 1)
-            used[bands[which].start : bands[which].end, start : start + piece.length] += 1
-            pieces.append(parts[which][:, :, start - self.overlap : start + piece.length + self.overlap])
-        return self._joined(pieces, [p.length for p in run[0]], wanted, 1)
+        width = parts[0].shape[2]
+        pieces = [(*divmod(piece.start, width + 1), piece.length) for piece in run[0]]
+        return pieces if all(start + length <= width for _, start, length in pieces) else None
+
+    @property
+    def _strip_length(self) -> int:
+        """Columns of a strip."""
+        return self.size[1] + (0 if self.periodic[1] else self._slack)
 
     def _alike(self, band: Segment) -> list[Segment]:
         """Other bands as broad, with edges like this one's: its pieces may be from them too."""

@@ -71,7 +71,7 @@ class Judge:
         x, y = extract_patches(image, PATCH, periodic=periodic), self.patches.values
         if hole is not None:
             x = x[extract_patches(hole[None].to(image), PATCH, periodic=periodic).amax(1) > 0]
-        some = x[torch.linspace(0, len(x) - 1, _JUDGED).round().long()]
+        some = x[torch.linspace(0, len(x) - 1, _JUDGED, dtype=torch.float64).round().long()]
         nearest = (self.patches.squares.sum(1) - 2 * some @ y.T).amin(1) + (some**2).sum(1)
         missing = float(sliced_distance(some, y[self.wanted], self.filters)) * x.shape[1]
         return (float(nearest.mean()) + _MISSING * missing) / self.patches.variance / PATCH**2

@@ -155,9 +155,9 @@ def _lay(
         filled[y, x], left[y, x] = known | new, False
         places.update(y, x)
         row, column = int(pieces.rows[found]), int(pieces.columns[found])
-        above, before = max(0, row - side + 1), max(0, column - side + 1)
-        near = use[above : row + side, before : column + side]
-        near += shared[above - row + side - 1 :, before - column + side - 1 :][: near.shape[0], : near.shape[1]]
+        y0, x0 = max(0, row - side + 1), max(0, column - side + 1)
+        near = use[y0 : row + side, x0 : column + side]
+        near += shared[y0 - row + side - 1 :, x0 - column + side - 1 :][: near.shape[0], : near.shape[1]]
         origin[row : row + side, column : column + side] += new
     return result, origin, total
 

@@ -202,7 +202,7 @@ class _Sheet:
     ) -> _Sheet:
         """See `quilt` for the arguments."""
         source = exemplar.cpu() if known is None else filled(exemplar.cpu(), known.cpu())
-        unknown = torch.zeros(source.shape[1:]) if known is None else (~known.cpu()).float()
+        unknown = torch.zeros_like(source[0]) if known is None else (~known.cpu()).float()
         return cls(source, unknown, piece, size, periodic, regular)
 
     def lay(self, generator: torch.Generator, kept: _Kept | None = None) -> tuple[Tensor, float]:
@@ -297,7 +297,7 @@ class _Sheet:
                 own = [[axis.gap(t, h)] for axis, t, h in zip(axes, there, here, strict=True)]
                 cost += _FORBIDDEN * ((gap - torch.tensor(own)).abs().amax(0) <= self.piece / 4)
             if self.regular < _REUSED:
-                shared = (1 - gap.abs() / self.piece).clamp_min(0).prod(0)
+                shared = (1 - gap.abs().float() / self.piece).clamp_min(0).prod(0)
                 cost += _NEAR * shared * (1 - away / (_REACH + 1))
         return cost
 

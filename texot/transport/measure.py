@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError
+from texot.images.axes import principal_axes
 from texot.images.patches import extract_patches
 from texot.kernels import Targets
 
@@ -57,7 +58,7 @@ class PatchMeasure:
         put(self, "centre", self.nu @ self.y)
         centred = self.y - self.centre
         if self.search_dim is not None and self.search_dim < self.y.shape[1]:
-            _, vectors = torch.linalg.eigh((centred * self.nu[:, None]).T @ centred)
+            _, vectors = principal_axes((centred * self.nu[:, None]).T @ centred)
             axes = vectors[:, -self.search_dim :].contiguous()
             put(self, "axes", axes)
             put(self, "key", centred @ axes)

@@ -1,0 +1,22 @@
+"""Principal axes: the eigenvectors of a covariance."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def principal_axes(covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors of a symmetric matrix, in float64 inside.
+
+    In float32 LAPACK's eigensolver fails, or returns NaN, on matrices with many equal eigenvalues: those of
+    flat images and of features that hardly vary.
+
+    Args:
+        covariance: (d, d), symmetric.
+
+    Returns:
+        (d,) eigenvalues, ascending, and (d, d), their eigenvectors as columns; in the type of the input.
+    """
+    values, vectors = torch.linalg.eigh(covariance.double())
+    return values.to(covariance), vectors.to(covariance)
