@@ -155,7 +155,7 @@ class Worker:
 
                 write_sample(image, path, text=None, **kind)
             else:
-                write_image(image, path, dpi=found.dpi, **kind)
+                write_image(image, path, dpi=found.dpi, exif=found.exif, **kind)
         self.tell("saved", request["id"], path=path, file=request["file"])
 
     def do_run(self, request: dict[str, Any]) -> None:
