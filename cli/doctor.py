@@ -1,6 +1,5 @@
 """`texot doctor`: what this machine offers and what texot makes of it."""
 
-import json
 import platform
 import sys
 
@@ -8,6 +7,8 @@ import click
 
 from texot import __version__
 from texot.cli.options import example
+from texot.cli.progress import json_line
+from texot.errors import printable
 
 
 @click.command(short_help="Show what this machine offers.", epilog=example("texot doctor"))
@@ -19,11 +20,11 @@ def doctor(as_json: bool) -> None:
     """
     report = examine()
     if as_json:
-        click.echo(json.dumps(report))
+        click.echo(json_line(report))
         return
     width = max(map(len, report))
     for topic, finding in report.items():
-        click.echo(f"{topic:<{width}}  {finding}")
+        click.echo(f"{topic:<{width}}  {printable(finding)}")
 
 
 def examine() -> dict[str, str]:

@@ -1,7 +1,6 @@
 """`texot evaluate`: how good results are, in figures, as a table, JSON or a page."""
 
 import importlib.util
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,9 @@ import click
 
 from texot.cli.files import check_apart
 from texot.cli.options import FILE, example, whole
-from texot.cli.progress import reporter
+from texot.cli.progress import json_line, reporter
 from texot.cli.run import start, use_threads
+from texot.errors import printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -158,7 +158,7 @@ def evaluate(
         _write_page(page, exemplar, yardstick, found, measured, beside)
     if as_json:
         for result, one in zip(found, measured, strict=True):
-            click.echo(json.dumps(_as_json(exemplar, reference, result, one, columns, deep.name)))
+            click.echo(json_line(_as_json(exemplar, reference, result, one, columns, deep.name)))
     else:
         click.echo(_table([result.path for result in found], measured, columns))
 
@@ -232,7 +232,8 @@ def _table(paths: list[Path], measured: "list[Measurement]", columns: "dict[str,
 
 
 def _short(path: Path) -> str:
-    return path.stem if len(path.stem) <= _WIDEST else "…" + path.stem[1 - _WIDEST :]
+    stem = printable(path.stem)
+    return stem if len(stem) <= _WIDEST else "…" + stem[1 - _WIDEST :]
 
 
 def _write_page(
@@ -250,12 +251,13 @@ def _write_page(
         Entry(name, result.pixels, one, result.settings, result.losses)
         for name, result, one in zip(names, found, measured, strict=True)
     ]
-    write_report(page, yardstick, entries, beside, name=exemplar.name)
+    write_report(page, yardstick, entries, beside, name=printable(exemplar.name))
 
 
 def _names(paths: list[Path]) -> list[str]:
     """Each file's name, or its whole path where two have one name."""
-    return [p.name if [q.name for q in paths].count(p.name) == 1 else str(p) for p in paths]
+    names = [path.name for path in paths]
+    return [printable(path.name if names.count(path.name) == 1 else str(path)) for path in paths]
 
 
 def _check_installed(needs: dict[str, str]) -> None:

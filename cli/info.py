@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from texot.cli.options import FILE, example
+from texot.cli.progress import json_line
 from texot.cli.run import start
+from texot.errors import printable
 
 
 @click.command(short_help="Show what a model file holds.", epilog=example("texot info pebbles.safetensors"))
@@ -18,12 +20,12 @@ def info(model: Path, as_json: bool) -> None:
     start()
     report = describe(model)
     if as_json:
-        click.echo(json.dumps(report))
+        click.echo(json_line(report))
         return
     width = max(map(len, report))
     for topic, finding in report.items():
         shown = finding if isinstance(finding, str) else json.dumps(finding)
-        click.echo(f"{topic:<{width}}  {' '.join(shown.split())}")
+        click.echo(f"{topic:<{width}}  {printable(' '.join(shown.split()))}")
 
 
 def describe(model: Path) -> dict[str, Any]:
@@ -36,14 +38,14 @@ def describe(model: Path) -> dict[str, Any]:
     loaded = load_model(model)
     network = loaded.network
     about = asdict(network.architecture)
-    return {
+    own = {
         "format": version_of(network),
         "exemplars": about.pop("textures"),
         "license": loaded.license,
         "weights": sum(parameter.numel() for parameter in network.parameters()),
-        "objective": "transport",
+        "objective": loaded.facts.get("objective", "transport"),
         "critics": len(critics_of(network) or ()),
         **{f"network_{key}": value for key, value in about.items()},
         "icc_profile": None if loaded.icc_profile is None else len(loaded.icc_profile),
-        **loaded.facts,
     }
+    return {**own, **{key: value for key, value in loaded.facts.items() if key not in own}}

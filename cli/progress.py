@@ -18,6 +18,7 @@ import click
 from tqdm import tqdm
 
 from texot.cli.errors import Interrupted, exit_code, one_line
+from texot.errors import printable
 
 if TYPE_CHECKING:
     from texot import State
@@ -110,7 +111,7 @@ class Bar(Quiet):
 
     def say(self, line: str) -> None:
         """Print above the bar."""
-        tqdm.write(f"texot: {line}", file=sys.stderr)
+        tqdm.write(f"texot: {printable(line)}", file=sys.stderr)
 
     def close(self) -> None:
         """Take the bar away."""
@@ -168,9 +169,20 @@ class Json(Quiet):
 
     @staticmethod
     def _event(event: str, **facts: Any) -> None:
-        # JSON has no nan and no inf: null says "not known" to every parser
-        plain = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in facts.items()}
-        print(json.dumps({"event": event, **plain}, default=str), file=sys.stderr, flush=True)
+        print(json_line({"event": event, **facts}), file=sys.stderr, flush=True)
+
+
+def json_line(value: Any) -> str:
+    """A value as JSON on one line; null for nan and inf, which JSON does not have."""
+
+    def plain(part: Any) -> Any:
+        if isinstance(part, float) and not math.isfinite(part):
+            return None
+        if isinstance(part, dict):
+            return {key: plain(own) for key, own in part.items()}
+        return [plain(own) for own in part] if isinstance(part, list | tuple) else part
+
+    return json.dumps(plain(value), default=str, allow_nan=False)
 
 
 def reporter(progress: str, quiet: bool) -> Quiet:

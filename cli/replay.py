@@ -1,5 +1,6 @@
 """`texot replay`: make a PNG that texot wrote again, from the settings it holds."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,8 @@ _IMAGES = {  # what a file remembers of the images it was made from: what they a
     "features_sha256": ("file of weights", "--features"),
 }
 
+
+_MOST_THREADS = 64  # that any machine gives to a file that asks for them
 
 Iterate = Callable[..., "Iterator[State]"]
 
@@ -266,7 +269,7 @@ def replay(
         _check_arguments(file, job, images, given)
         options = job.parse(file, settings)
         check_outputs([outputs], [file, *images, *given.values()], overwrite=overwrite)
-        record = use_threads(options.pop("threads"), None, report)
+        record = use_threads(_threads(options.pop("threads"), file, report), None, report)
         source, iterate = job.read(_Asked(images, given, options, settings))
         size, first = options.get("size"), source[0] if isinstance(source, list) else source
         opaque = isinstance(first, Original) and first.is_opaque(options.get("mask"))
@@ -285,6 +288,15 @@ def replay(
             return
         same = file.read_bytes() == outputs.image.read_bytes()
         report.say(f"{outputs.image} {'is identical to' if same else 'differs from'} {file}")
+
+
+def _threads(asked: int | None, file: Path, report: Quiet) -> int | None:
+    """As many threads as FILE was made with, but no number that only a forged one asks for."""
+    most = max(_MOST_THREADS, os.cpu_count() or 1)
+    if asked is None or asked <= most:
+        return asked
+    report.say(f"{file} asks for {asked} threads, {most} are used: the image may differ")
+    return most
 
 
 def _check_arguments(file: Path, job: _Job, images: tuple[Path, ...], given: dict[str, Path]) -> None:

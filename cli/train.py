@@ -16,6 +16,7 @@ from texot.cli.options import FILE, compute_options, example, real, report_optio
 from texot.cli.progress import reporter
 from texot.cli.run import start, use_threads
 from texot.cli.training_log import LOG_FILES, TrainingLog
+from texot.files.schema import is_text
 
 if TYPE_CHECKING:
     from texot.generator.training import Trainer
@@ -31,6 +32,13 @@ def duration(value: str) -> float:
     if not found or not float(found[1]):
         raise click.BadParameter(f"{value!r} is no time: expected such as 90s, 10m or 1.5h.")
     return float(found[1]) * _UNITS[found[2]]
+
+
+def shown_text(value: str) -> str:
+    """Parser of text that a model file may hold."""
+    if not is_text(value):
+        raise click.BadParameter("it is too long, or holds control characters.")
+    return value
 
 
 @click.command(
@@ -122,7 +130,13 @@ def duration(value: str) -> float:
     show_default=True,
     help="Steps between previews.",
 )
-@click.option("--license", "license_", metavar="TEXT", help="A line about the licence, kept in MODEL.")
+@click.option(
+    "--license",
+    "license_",
+    metavar="TEXT",
+    type=shown_text,
+    help="A line about the licence, kept in MODEL.",
+)
 @compute_options()
 @report_options()
 def train(

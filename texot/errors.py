@@ -13,6 +13,12 @@ _CHARACTER = r"(?:\\.|(?!(?P=open))[^\\])"
 _QUOTED = re.compile(
     rf"(?P<open>'|\")(?P<start>{_CHARACTER}{{{_MOST_QUOTED - 3}}}){_CHARACTER}{{4,}}(?P=open)", re.DOTALL
 )
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Text for people: what a terminal would obey, and what no encoding has, is written as an escape."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def short(text: str) -> str:
@@ -42,4 +48,4 @@ class DeviceError(TexotError, RuntimeError):
 
 def one_line(error: BaseException) -> str:
     """An exception's text on one line, or its name where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
+    return printable(" ".join(str(error).split())) or type(error).__name__

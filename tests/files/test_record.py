@@ -59,14 +59,49 @@ def test_without_losses_there_is_no_text_of_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "losses",
-    ["", "{", "7", "null", "[" * 10_000, "[1]", "[[0,1]]", '[[0,1,"a"]]', "[[0,1,NaN]]", "[[true,1,2.0]]"],
+    [
+        "",
+        "{",
+        "7",
+        "null",
+        "[" * 10_000,
+        "[1]",
+        "[[0,1]]",
+        '[[0,1,"a"]]',
+        "[[0,1,NaN]]",
+        "[[true,1,2.0]]",
+        "[[0,1,1e999]]",
+        f"[[0,1{'0' * 400},1.0]]",
+        "[[-1,1,1.0]]",
+        "[[0,1,1e300]]",
+    ],
 )
 def test_damaged_losses_are_none(tmp_path: Path, losses: str) -> None:
     text = {SETTINGS: json.dumps({"seed": 7}), LOSSES: losses}
     assert read_record(write(tmp_path / "a.png", text)) == ({"seed": 7}, [])
 
 
-@pytest.mark.parametrize("settings", ["", "[]", "{", '{"stopped_at": "x"}', "[" * 10_000])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "",
+        "[]",
+        "{",
+        "[" * 10_000,
+        '{"stopped_at": "x"}',
+        '{"stopped_at": 0}',
+        '{"stopped_at": 1e9}',
+        '{"loss": NaN}',
+        '{"loss": 1e999}',
+        f'{{"seed": 1{"0" * 400}}}',
+        '{"seed": -1}',
+        '{"size": [1, 2, 3]}',
+        '{"threads": 100000}',
+        '{"texot": "\\ud800"}',
+        '{"a": "\\u001b[31m"}',
+        '{"\\u009b": 1}',
+    ],
+)
 def test_damaged_settings_are_refused(tmp_path: Path, settings: str) -> None:
     path = write(tmp_path / "a.png", {SETTINGS: settings})
     with pytest.raises(InputError, match="settings are damaged"):
@@ -79,3 +114,9 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "a.jpg")
     with pytest.raises(InputError):
         read_record(tmp_path / "a.jpg")
+
+
+def test_names_of_files_become_printable(tmp_path: Path) -> None:
+    """A name may hold an escape sequence, or bytes that are no UTF-8."""
+    path = write(tmp_path / "a.png", png_text({"features": "\x1b[31m\udcff.pth", "seed": 7}))
+    assert read_record(path)[0] == {"features": "\\x1b[31m\\udcff.pth", "seed": 7}

@@ -1,8 +1,10 @@
 """Model files: the same bytes, all facts kept, and nothing but one clear error from any other bytes."""
 
 import json
+import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from texot.errors import InputError, TexotError
+from texot.errors import InputError, TexotError, printable
 from texot.generator.checkpoint import load_checkpoint
 from texot.generator.model_file import FORMAT, Model, load_model, save_model, unpack
 from texot.generator.network import Architecture, TextureNetwork
@@ -64,7 +66,7 @@ def changed(path: Path, **about: Any) -> bytes:
         ({"architecture": None}, "architecture"),
         ({"facts": {"mode": "RGB"}}, "mode"),
         ({"facts": []}, "facts"),
-        ({"license": 3}, "facts"),
+        ({"license": 3}, "licence"),
         ({"icc_profile": "?"}, "texot train"),
         *[
             ({"architecture": {**SMALL.__dict__, key: value}}, word)
@@ -228,6 +230,75 @@ def test_hostile_metadata_is_one_error(path: Path, tmp_path: Path, data: st.Data
 
 
 def test_missing_or_unreadable(tmp_path: Path) -> None:
-    for name, word in (("none.safetensors", "no such file"), ("", "cannot read"), ("a\0b", "cannot read")):
+    for name, word in (("no", "no such file"), ("", "directory"), ("a\0b", "not a file name")):
         with pytest.raises(InputError, match=word):
             load_model(f"{tmp_path}/{name}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes")
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """It may never end; opening it would wait for somebody to write."""
+    os.mkfifo(tmp_path / "pipe")
+    for load in (load_model, load_checkpoint):
+        with pytest.raises(InputError, match="is a pipe or device"):
+            load(tmp_path / "pipe")
+
+
+FORGED: list[tuple[str, Any]] = [
+    ("seed", 10**400),
+    ("seed", -1),
+    ("seed", True),
+    ("threads", 10**9),
+    ("loss", float("inf")),
+    ("loss", float("nan")),
+    ("exemplar_size", [10**12, 4]),
+    ("exemplar_size", [4, 4, 4]),
+    ("exemplar_sha256", "\x1b]0;title\x07"),
+    ("texot", "\ud800"),
+    ("anything", "\x9b31m"),
+    ("\x1b[2J", 1),
+    ("anything", "x" * 20_000),
+    ("anything", [[[[[[1]]]]]]),
+    ("anything", list(range(20_000))),
+]
+
+
+@pytest.mark.parametrize("fact", FORGED, ids=lambda fact: f"{fact[0]!r:.20} {fact[1]!r:.20}")
+def test_forged_facts_are_refused(path: Path, tmp_path: Path, fact: tuple[str, Any]) -> None:
+    tensors, about = unpack(path.read_bytes(), "m")
+    about["facts"][fact[0]] = fact[1]
+    (tmp_path / "m").write_bytes(save(tensors, {"texot": json.dumps(about)}))
+    with pytest.raises(InputError) as error:
+        load_model(tmp_path / "m")
+    assert printable(str(error.value)) == str(error.value)
+    assert len(str(error.value)) < 600
+
+
+def test_a_licence_may_have_lines_and_no_escape_sequences(path: Path, tmp_path: Path) -> None:
+    tensors, about = unpack(path.read_bytes(), "m")
+    for license_, good in (
+        ("CC0\u00a0\u2013 M\u00fcller\n\tline", True),
+        ("\x1b[31mred", False),
+        ("\ud800", False),
+    ):
+        about["license"] = license_
+        (tmp_path / "m").write_bytes(save(tensors, {"texot": json.dumps(about)}))
+        if good:
+            assert load_model(tmp_path / "m").license == license_
+        else:
+            with pytest.raises(InputError, match="licence"):
+                load_model(tmp_path / "m")
+
+
+def test_a_checkpoint_tells_of_all_its_steps(tmp_path: Path) -> None:
+    from texot.generator.checkpoint import save_checkpoint
+    from texot.generator.training import Trainer
+
+    trainer = Trainer(torch.rand(1, 24, 24), steps=3, n_scales=1, features="none")
+    for _ in trainer:
+        pass
+    whole = trainer.checkpoint()
+    short = replace(whole, progress=replace(whole.progress, losses=whole.progress.losses[:-1]))
+    save_checkpoint(short, tmp_path / "c")
+    with pytest.raises(InputError, match="no checkpoint"):
+        load_checkpoint(tmp_path / "c")

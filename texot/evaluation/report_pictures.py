@@ -156,6 +156,7 @@ def _chart(draw: Callable[..., None], heights: tuple[int, ...] = (1,)) -> dict[s
             "xtick.color": ink,
             "ytick.color": ink,
             "svg.hashsalt": "texot",
+            "text.parse_math": False,  # a name may be no formula
         }
         with matplotlib.rc_context(settings):
             figure = Figure(figsize=(5.4, 2.4 + 1.2 * sum(heights) / heights[-1]), layout="constrained")

@@ -13,7 +13,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from texot.errors import InputError
+from texot.errors import InputError, one_line, printable
+from texot.files.schema import check_facts, parse_json
 
 SETTINGS, LOSSES = "texot", "texot-losses"
 N_POINTS = 200  # of a loss curve, at most: some kB
@@ -48,10 +49,11 @@ def png_text(settings: Mapping[str, Any], losses: Sequence[tuple[int, float]] = 
     """The PNG texts that hold settings and losses, for `write_image`.
 
     Args:
-        settings: plain JSON values.
+        settings: plain JSON values. Names of files in them become printable.
         losses: (scale, loss) of every step; without any, there is no text of them.
     """
-    text = {SETTINGS: json.dumps(settings, sort_keys=True)}
+    shown = {key: printable(value) if isinstance(value, str) else value for key, value in settings.items()}
+    text = {SETTINGS: json.dumps(shown, sort_keys=True)}
     if curve := loss_curve(losses):
         text[LOSSES] = json.dumps(curve, separators=(",", ":"))
     return text
@@ -68,23 +70,23 @@ def read_record(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[Loss
     name, texts = os.fsdecode(path), read_png_text(path)
     if SETTINGS not in texts:
         raise InputError(f"{name}: expected a PNG that texot wrote, but it holds no texot settings")
-    settings = _parse(texts[SETTINGS])
-    if not isinstance(settings, dict) or not isinstance(settings.get("stopped_at"), int | None):
-        raise InputError(f"{name}: its texot settings are damaged: replay needs the file as texot wrote it")
-    points = _parse(texts.get(LOSSES, "[]"))
-    whole = isinstance(points, list) and all(_is_point(point) for point in points)
-    return settings, [LossPoint(*point) for point in points] if whole else []
-
-
-def _parse(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+        settings = check_facts(parse_json(texts[SETTINGS]))
+    except ValueError as error:
+        found = f"{name}: its texot settings are damaged ({one_line(error)})"
+        raise InputError(f"{found}: replay needs the file as texot wrote it") from error
+    try:
+        points = parse_json(texts.get(LOSSES, "[]"))
+    except ValueError:
+        points = None
+    whole = isinstance(points, list) and len(points) <= N_POINTS and all(_is_point(point) for point in points)
+    return settings, [LossPoint(*point) for point in points] if whole else []
 
 
 def _is_point(value: Any) -> bool:
     """Whether this is scale, step and loss: a file may hold anything."""
     if not isinstance(value, list) or [type(part) for part in value[:2]] != [int, int] or len(value) != 3:
         return False
-    return isinstance(value[2], int | float) and math.isfinite(value[2])
+    scale, step, loss = value
+    known = 0 <= scale < 100 and 1 <= step < 2**31
+    return known and type(loss) in (int, float) and abs(loss) <= 1e30

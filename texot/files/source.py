@@ -56,17 +56,25 @@ def _all_of(source: Any, label: str) -> bytes:
     return bytes(data)
 
 
-def open_file(path: str) -> BinaryIO:
-    """Open a regular file with something in it."""
+def open_file(path: str, kind: str = "an image file") -> BinaryIO:
+    """Open a regular file with something in it.
+
+    Args:
+        path: of the file.
+        kind: what messages call such a file.
+
+    Raises:
+        InputError: it is none, or cannot be read.
+    """
     try:
         info = os.stat(path)
         if stat.S_ISDIR(info.st_mode):
-            raise InputError(f"expected an image file, but {path!r} is a directory: name one file in it")
+            raise InputError(f"expected {kind}, but {path!r} is a directory: name one file in it")
         if not stat.S_ISREG(info.st_mode):
             # A pipe may never end and cannot be rewound.
             raise InputError(f"expected a regular file, but {path!r} is a pipe or device: save it to one")
         if info.st_size == 0:
-            raise InputError(f"expected an image file, but {path!r} is empty (0 bytes)")
+            raise InputError(f"expected {kind}, but {path!r} is empty (0 bytes)")
         return open(path, "rb")
     except FileNotFoundError as error:
         raise InputError(f"no such file: {path!r}; check the name and folder") from error

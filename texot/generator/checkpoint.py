@@ -87,7 +87,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         InputError: missing, damaged, or none.
     """
     name = os.fsdecode(path)
-    tensors, about = unpack(read_file(name), name)
+    tensors, about = unpack(read_file(name), name, finite=False)  # losses may be NaN
     try:
         if (about["format"], about["version"]) != (FORMAT, VERSION):
             raise ValueError(f"its format is {about['format']!r} {about['version']!r}")
@@ -105,6 +105,9 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         )
         if not (0 <= progress.stage < len(steps) and 1 <= progress.step <= steps[progress.stage]):
             raise ValueError("its step is none of its plan's")
+        done = sum(steps[: progress.stage]) + progress.step
+        if not len(progress.losses) == len(progress.marginal_errors) == len(about["sliced"]) == done:
+            raise ValueError("it does not tell the losses of its steps")
         return Checkpoint(
             progress,
             dict(about["options"]),

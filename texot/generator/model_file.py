@@ -19,6 +19,8 @@ from torch import Tensor
 
 from texot.engine.isolation import own_modes
 from texot.errors import InputError, one_line
+from texot.files.schema import check_facts, is_text, parse_json
+from texot.files.source import open_file
 from texot.files.whole import write_whole
 from texot.generator.critics import critics_of, room_for_critics
 from texot.generator.map_network import MapNetwork
@@ -97,8 +99,9 @@ def load_model(path: str | os.PathLike[str]) -> Model:
             raise InputError(f"its version {version} is not that of {architecture.textures} textures")
         _fill(network, tensors)
         facts, license_, icc = about.get("facts"), about.get("license"), about.get("icc_profile")
-        if not isinstance(facts, dict) or not isinstance(license_, str | None):
-            raise InputError("its facts are damaged")
+        facts = check_facts(facts)
+        if license_ is not None and not is_text(license_):
+            raise InputError("its licence is no text that can be shown")
         mode = facts.get("mode")
         if mode not in ("L", "RGB", "I;16", "multi") or {"L": 1, "RGB": 3, "I;16": 1}.get(
             mode, network.architecture.colours
@@ -147,8 +150,13 @@ def pack(tensors: dict[str, Tensor], about: dict[str, Any]) -> bytes:
     return save(tensors, {"texot": json.dumps(about, sort_keys=True)})
 
 
-def unpack(data: bytes, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def unpack(data: bytes, name: str, *, finite: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and facts that `pack` wrote.
+
+    Args:
+        data: of the file.
+        name: of the file, for messages.
+        finite: see `texot.files.schema.parse_json`.
 
     Raises:
         InputError: it did not.
@@ -160,7 +168,7 @@ def unpack(data: bytes, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = load(data)
         length = int.from_bytes(data[:8], "little")
         metadata = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
-        about = json.loads(metadata["texot"])
+        about = parse_json(metadata["texot"], finite=finite)
         if not isinstance(about, dict):
             raise ValueError("its facts are no object")
     except KeyError as error:
@@ -178,13 +186,8 @@ def read_file(name: str) -> bytes:
     Raises:
         InputError: it cannot be read, or is far larger than any model.
     """
-    try:
-        with open(name, "rb") as stream:
-            data = stream.read(_MOST_BYTES + 1)
-    except FileNotFoundError as error:
-        raise InputError(f"{name!r}: no such file") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {name!r}: {getattr(error, 'strerror', None) or error}") from error
+    with open_file(name, "a model file") as stream:
+        data = stream.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:
         raise InputError(f"{name!r} is larger than any model of texot")
     return data

@@ -25,7 +25,7 @@ from texot.engine.isolation import own_modes, stepwise
 from texot.engine.optimise import Job, State, optimise
 from texot.engine.options import check_backend, check_choice, real, resolve_device, whole
 from texot.engine.plan import SEARCH_DIM, Stage
-from texot.errors import InputError
+from texot.errors import InputError, printable
 from texot.files.exemplar import Exemplar
 from texot.generator.blend import read_textures
 from texot.generator.checkpoint import Checkpoint
@@ -390,6 +390,7 @@ class Trainer:
             "torch": str(torch.__version__),
             "threads": torch.get_num_threads(),
             **self.options,
+            "features": printable(str(self.options["features"])),
             "plan_steps": list(self.plan_steps),
             "deep_features": bool(self.terms.deep),
             "exemplar_size": [*max(sizes, key=lambda size: (size[0] * size[1], size))],

@@ -1,0 +1,165 @@
+"""What the JSON of a file may hold: plain values of bounded size. A file may come from anywhere.
+
+Known facts have a type, a range and a length; unknown ones, of later versions, are plain and bounded too. All
+numbers are finite, and all text can be shown: it holds no control characters, whose escape sequences a
+terminal would obey.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+from texot.errors import printable
+
+Check = Callable[[Any], bool]
+"""Whether a value is what a fact may be."""
+
+_MOST_DIGITS = 20  # of a whole number
+_MOST_TEXT, _MOST_KEY, _MOST_ENTRIES, _MOST_DEPTH = 10_000, 100, 10_000, 4
+_LARGEST = 1e30
+_STEPS = 2**31 - 1
+
+
+def parse_json(text: str, *, finite: bool = True) -> Any:
+    """The value of a JSON text.
+
+    Args:
+        text: JSON.
+        finite: whether NaN, infinities and what overflows to them are refused.
+
+    Raises:
+        ValueError: it is none, too deep, or holds a number that is out of range.
+    """
+    try:
+        return json.loads(
+            text,
+            parse_constant=_no_constant if finite else None,
+            parse_float=_finite if finite else None,
+            parse_int=_bounded,
+        )
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def check_facts(facts: object) -> dict[str, Any]:
+    """Facts as they are, if they may be so.
+
+    Raises:
+        ValueError: one may not; the message names it.
+    """
+    if not isinstance(facts, dict) or len(facts) > _MOST_KEY:
+        raise ValueError("its facts are no object, or too many")
+    for name, value in facts.items():
+        if not (_text(_MOST_KEY)(name) and _plain(value) and KNOWN.get(name, _plain)(value)):
+            raise ValueError(f"its fact {printable(str(name))[:_MOST_KEY]!r} is none that texot writes")
+    return facts
+
+
+def is_text(value: object, most: int = _MOST_TEXT) -> bool:
+    """Whether this is text of bounded length that can be shown; line breaks and tabs count as shown."""
+    if not isinstance(value, str) or len(value) > most:
+        return False
+    flat = " ".join(value.split())
+    return printable(flat) == flat
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:_MOST_DIGITS]} is out of range")
+    return value
+
+
+def _bounded(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError("a whole number is out of range")
+    return int(text)
+
+
+def _text(most: int) -> Check:
+    return lambda value: is_text(value, most)
+
+
+def _whole(low: int, high: int) -> Check:
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def _real(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= _LARGEST
+
+
+def _flag(value: Any) -> bool:
+    return type(value) is bool
+
+
+def _none_or(check: Check) -> Check:
+    return lambda value: value is None or check(value)
+
+
+def _list(check: Check, least: int, most: int) -> Check:
+    return lambda value: isinstance(value, list) and least <= len(value) <= most and all(map(check, value))
+
+
+def _either(*checks: Check) -> Check:
+    return lambda value: any(check(value) for check in checks)
+
+
+def _plain(value: Any, depth: int = 0) -> bool:
+    """Whether this is a plain value of bounded size."""
+    if value is None or _flag(value) or is_text(value):
+        return True
+    if type(value) is int:
+        return bool(abs(value) < 2**63)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if depth == _MOST_DEPTH or not isinstance(value, list | dict) or len(value) > _MOST_ENTRIES:
+        return False
+    if isinstance(value, dict):
+        return all(_text(_MOST_KEY)(key) and _plain(part, depth + 1) for key, part in value.items())
+    return all(_plain(part, depth + 1) for part in value)
+
+
+_HASH = _text(64)
+_SIZE = _list(_whole(1, 2**31 - 1), 2, 2)
+KNOWN: dict[str, Check] = {
+    "texot": _text(100),
+    "torch": _text(100),
+    "job": _text(40),
+    "mode": _text(10),
+    "device": _text(20),
+    "preset": _text(40),
+    "objective": _text(40),
+    "seed": _whole(0, 2**63 - 1),
+    "threads": _whole(1, 4096),
+    "size": _SIZE,
+    "exemplar_size": _none_or(_either(_SIZE, _whole(1, 2**31 - 1))),  # a model's, or an option's
+    "at": _list(_whole(-(2**40), 2**40), 2, 2),
+    "map_area": _none_or(_list(_whole(-(2**40), 2**40), 4, 4)),
+    "weights": _none_or(_list(_real, 1, 100)),
+    "stopped_at": _none_or(_whole(1, _STEPS)),
+    "loss": _none_or(_real),
+    "dual_gap": _none_or(_real),
+    "total_step": _whole(0, _STEPS),
+    "total_steps": _whole(0, _STEPS),
+    "plan_steps": _list(_whole(0, _STEPS), 1, 100),
+    "steps": _none_or(_whole(1, _STEPS)),
+    "n_scales": _none_or(_whole(1, 2**31 - 1)),
+    "time_limit": _none_or(_real),
+    "lr": _none_or(_real),
+    "entropy": _none_or(_real),
+    "early_stop": _flag,
+    "deep_features": _flag,
+    "exemplar_sha256": _none_or(_either(_HASH, _list(_HASH, 1, 100))),
+    **{
+        name: _none_or(_HASH)
+        for name in ("image_sha256", "hole_sha256", "source_sha256", "map_sha256", "init_sha256")
+    },
+}
+"""What the facts of models and the settings of PNGs may be, by name."""
