@@ -149,6 +149,7 @@ def sample(
     with reporter(progress, quiet) as report:
         free = start()
         from texot.files.sizes import parse_size
+        from texot.files.write import check_format
         from texot.generator.critics import needed_critics
         from texot.generator.sampling import Generator
 
@@ -158,6 +159,8 @@ def sample(
         with bad_option("--size"):
             window["size"] = parse_size(window["size"], generator.exemplar_size)
         for name in names:
+            if name != "-":
+                check_format(name, window["size"], generator.mode)
             _check(name, [model, *of_map, *([map_from] if map_from else [])], overwrite)
         generator.check_mix(weights, map_)
         use_threads(threads, free, report)

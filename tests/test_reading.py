@@ -17,6 +17,7 @@ from texot.errors import InputError
 from texot.files.exemplar import read_exemplar
 from texot.files.original import read_original
 from texot.files.sizes import at_most, exemplar_side
+from texot.generator.blend import read_textures
 from texot.memory import memory_limit
 
 QUICK: dict[str, Any] = {"quality": "draft", "n_iter": 3, "device": "cpu"}
@@ -196,6 +197,16 @@ def test_jobs_reduce_and_record_it(monkeypatch: pytest.MonkeyPatch) -> None:
     hole[8:20, 8:20] = 1
     filled = texot.inpaint(clouds(3, 40, 40), hole, exemplar=image, **QUICK)
     assert (filled.image.shape, filled.settings["exemplar_size"]) == ((3, 40, 40), 32)
+
+
+def test_training_reduces_too(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("texot.files.sizes.MOST_EXEMPLAR", 32)
+    monkeypatch.setattr("texot.files.sizes.LEAST_EXEMPLAR", 32)
+    with caplog.at_level(logging.INFO, "texot"):
+        one = read_textures(clouds(3, 64, 64))[1]
+        several = read_textures([clouds(3, 64, 64, seed=k) for k in range(2)])[1]
+    assert [source.size for source in (*one, *several)] == [(32, 32)] * 3
+    assert caplog.text.count("reduced to 32x32") == 3
 
 
 def test_the_memory_of_a_control_group(tmp_path: Any) -> None:

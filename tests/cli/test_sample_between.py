@@ -196,3 +196,11 @@ def test_a_bar_of_pixels(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 def test_maps_are_those_of_the_library() -> None:
     assert MAPS == shares.MAPS
+
+
+@pytest.mark.parametrize(("name", "size"), [("out.webp", "16400x1"), ("out.jpg", "1x65600")])
+def test_what_a_format_cannot_hold_is_refused_before_the_work(folder: Path, name: str, size: str) -> None:
+    done = call("sample", "one.safetensors", "-o", name, "--size", size)
+    assert done.exit_code == 1
+    assert "a side; use .png" in one_line(done)
+    assert not Path(name).exists()

@@ -19,6 +19,7 @@ from texot.engine.objective import PatchTerm, SlicedTerm, TermState
 from texot.engine.shares import read_exemplars
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar
+from texot.files.sizes import at_most, exemplar_side
 from texot.generator.deep import DeepNetwork
 from texot.generator.model_file import MOST_TEXTURES
 from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm, torus_features
@@ -31,12 +32,13 @@ _PAIRS = 0.5  # of the others, where there are more than two exemplars, between 
 
 
 def read_textures(exemplar: Any) -> tuple[list[int], list[Exemplar]]:
-    """Exemplars in an order of their own, and the place there of each as given."""
+    """Exemplars in an order of their own, and the place there of each as given; large ones are reduced."""
+    fit = at_most(exemplar_side(None))
     if not isinstance(exemplar, (list, tuple)):
-        return [0], [read_exemplar(exemplar)]
+        return [0], [read_exemplar(exemplar, fit=fit)]
     if len(exemplar) == 1:
-        return [0], [read_exemplar(exemplar[0])]
-    sources = read_exemplars(exemplar)
+        return [0], [read_exemplar(exemplar[0], fit=fit)]
+    sources = read_exemplars(exemplar, fit=fit)
     if len(sources) > MOST_TEXTURES:
         raise InputError(f"a generator is between {MOST_TEXTURES} exemplars at most, not {len(sources)}")
     places: list[int] = sorted(range(len(sources)), key=lambda k: sources[k].sha256)
