@@ -62,11 +62,12 @@ def test_known_pixels_of_soft_alpha_stay_to_the_byte() -> None:
 
 
 def test_ignored_alpha_is_dropped() -> None:
-    values = leaves()
+    values, spot = leaves(), np.zeros((40, 44), bool)
+    spot[8:16, 8:16] = True
     for result in (
         texot.synthesize(values, alpha="ignore", **QUICK),
         texot.make_tileable(values, alpha="ignore", **QUICK),
-        texot.inpaint(values, values[..., 3] > 249, alpha="ignore", **QUICK),
+        texot.inpaint(values, spot, alpha="ignore", **QUICK),
     ):
         assert result.mode == "RGB"
         assert result.settings["alpha"] == "ignore"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import call, environment, one_line, pixels
+from click.testing import CliRunner
+from command_line import call, command, environment, one_line, pixels
 from PIL import Image
 from textures import clouds
 
@@ -32,9 +33,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def piped(arguments: str, data: bytes, folder: Path) -> "subprocess.CompletedProcess[bytes]":
     """`python -m texot ARGUMENTS` with bytes at standard input."""
-    command = [sys.executable, "-m", "texot", *arguments.split(), *QUICK]
+    words = [sys.executable, "-m", "texot", *arguments.split(), *QUICK]
     return subprocess.run(
-        command, cwd=folder, env=environment(), input=data, capture_output=True, timeout=120, check=False
+        words, cwd=folder, env=environment(), input=data, capture_output=True, timeout=120, check=False
     )
 
 
@@ -98,11 +99,9 @@ def test_names_that_begin_with_a_dash(folder: Path) -> None:
     ],
 )
 def test_wrong_use_of_them_is_said(folder: Path, arguments: str, data: bytes, words: str) -> None:
-    done = piped(arguments, data, folder)
-    assert done.returncode in (1, 2)
-    text = done.stderr.decode()
-    assert words in text
-    assert text.count("\n") == 1
+    done = CliRunner().invoke(command, [*arguments.split(), *QUICK], input=data)
+    assert done.exit_code in (1, 2)
+    assert words in one_line(done)
     assert not Path("out.png").exists()
 
 
@@ -159,12 +158,11 @@ def test_alpha_that_is_opaque_everywhere_is_dropped(folder: Path, suffix: str) -
     sprite = np.array(Image.open("opaque.png"))
     sprite[4:8, 4:8, 3] = 0
     Image.fromarray(sprite).save("hole.png")
-    for arguments in ("inpaint opaque.png mask.png", "tile opaque.png", "inpaint hole.png"):
+    lines = ("tile opaque.png", "inpaint hole.png") if suffix == "jpg" else ("inpaint opaque.png mask.png",)
+    for arguments in lines:
         done = call(*arguments.split(), "-o", f"out.{suffix}", *QUICK)
         assert done.exit_code == 0, done.stderr
         assert pixels(Path(f"out.{suffix}"))[:2] == ("RGB", (40, 36))
-    assert call("inpaint", "opaque.png", "mask.png", "-o", "out.png", *QUICK).exit_code == 0
-    assert pixels(Path("out.png"))[0] == "RGBA"
 
 
 def test_16_bits_that_become_8_are_said(folder: Path) -> None:
@@ -176,7 +174,7 @@ def test_16_bits_that_become_8_are_said(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "images", "mode"),
+    ("line", "images", "mode"),
     [
         ("synthesize sprite.png --alpha channel --size 44x32", "sprite.png", "RGBA"),
         ("synthesize sprite.png --alpha ignore", "sprite.png", "RGB"),
@@ -192,8 +190,8 @@ def test_16_bits_that_become_8_are_said(folder: Path) -> None:
         ("interpolate sprite.png art.png --alpha channel --exemplar-size 24", "sprite.png art.png", "RGBA"),
     ],
 )  # fmt: skip
-def test_the_same_file_again(folder: Path, command: str, images: str, mode: str) -> None:
-    done = call(*command.split(), "-o", "out.png", *QUICK)
+def test_the_same_file_again(folder: Path, line: str, images: str, mode: str) -> None:
+    done = call(*line.split(), "-o", "out.png", *QUICK)
     assert done.exit_code == 0, done.stderr
     assert pixels(Path("out.png"))[0] == mode
     again = call("replay", "out.png", *images.split())
