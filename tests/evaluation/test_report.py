@@ -150,7 +150,7 @@ def test_large_images_are_reduced() -> None:
 
 def test_reports_say_what_they_need(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(TexotError, match=r"reports need jinja2: pip install 'texot\[evaluate\]'"):
+    with pytest.raises(TexotError, match=r"Jinja2 is not installed: pip install 'texot\[evaluate\]'"):
         render(made[0], made[1], {})
 
 

@@ -106,9 +106,9 @@ def test_wrong_files_are_named(tmp_path: Path) -> None:
     expected = {
         "missing.pth": "no such file",
         "part.pth": r"not VGG-19's weights: expected features\.0\.bias of shape \(64,\)",
-        "list.pth": r"not VGG-19's weights: expected features\.0\.weight",
-        "empty.pth": "nothing else",
-        "noise.safetensors": "nothing else|pip install",
+        "list.pth": "no state dict",
+        "empty.pth": "empty",
+        "noise.safetensors": "nothing else",
     }
     for name, message in expected.items():
         with pytest.raises(InputError, match=message) as error:

