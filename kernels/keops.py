@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,7 @@ _FLAGS = (
     "-march=native -fno-math-errno -fassociative-math -fno-signed-zeros -fno-trapping-math"
     " -mprefer-vector-width=512"
 )
+_SAFE = re.compile(r"[\w.,:@%+=/\\~-]*")  # what a shell takes as it is
 _VARIABLES = ("CXXFLAGS", "KEOPS_CACHE_FOLDER", "PYKEOPS_VERBOSE", "KEOPS_VERBOSE")
 
 
@@ -226,10 +228,13 @@ def _call(
         try:
             with _exclusive():
                 result = run()
-        except (ImportError, OSError, ValueError, RuntimeError, TypeError) as error:
+        except Exception as error:  # whatever a failing compiler makes KeOps raise
             reason = " ".join(str(error).split())[:200]
-            hint = "" if compiler() else "no C++ compiler found (install g++ or set CXX); "
-            _broken[x.device.type] = f"KeOps could not compile or run: {hint}{reason}"
+            with_, where = compiler(), f", cache {str(_cache)!r}" if _cache else ""
+            how = f"with {with_!r}" if with_ else "no C++ compiler found (install g++ or set CXX)"
+            _broken[x.device.type] = (
+                f"KeOps could not compile or run ({how}{where}): {reason}; use --backend tiled"
+            )
             raise BackendError(_broken[x.device.type]) from error
         rows = torch.linspace(0, len(x) - 1, min(len(x), 8), device=x.device).long()
         scale = float(x.abs().max() ** 2 + y.abs().max() ** 2) * x.shape[1] + float(bias.abs().max())
@@ -267,6 +272,11 @@ def _import() -> Any:
             if native:
                 os.environ["CXXFLAGS"] = _flags()
             _cache = _cache_folder()
+            if not _SAFE.fullmatch(str(_cache)):
+                raise BackendError(
+                    f"KeOps cannot compile in {str(_cache)!r}: its commands break at spaces and quotes; set "
+                    "KEOPS_CACHE_FOLDER to a folder without"
+                )
             os.environ["KEOPS_CACHE_FOLDER"] = str(_cache)
             import pykeops
             import pykeops.torch
@@ -274,7 +284,9 @@ def _import() -> Any:
             pykeops.set_verbose(
                 all(saved[name] != "0" for name in _VARIABLES[2:])
             )  # as the user would find it
-        except (ImportError, OSError, RuntimeError, ValueError) as error:
+        except BackendError:
+            raise
+        except Exception as error:  # whatever a broken installation raises
             # Half an import would pass for a whole one the next time.
             for name in [name for name in sys.modules if name.split(".")[0] in ("pykeops", "keopscore")]:
                 if sys.modules[name] is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_line import environment, one_line
 from test_kernels import assert_cells, assert_soft, log_weights, problem
 from torch import Tensor
 
@@ -310,3 +311,40 @@ def test_report() -> None:
     assert report["keops"].startswith("works (pykeops ")
     assert report["auto on cpu"].startswith("tiled: ")
     assert all("\n" not in line for line in report.values())
+
+
+@pytest.mark.parametrize(
+    ("extra", "word"),
+    [
+        ({"KEOPS_CACHE_FOLDER": "a b"}, "a b/texot"),
+        ({"KEOPS_CACHE_FOLDER": "it's"}, "it's/texot"),
+        ({"KEOPS_CACHE_FOLDER": "plain", "PATH": "/nonexistent", "CXX": ""}, "no C++ compiler found"),
+    ],
+)
+def test_where_it_cannot_work_commands_say_why(tmp_path: Path, extra: dict[str, str], word: str) -> None:
+    """In one line, as an error of the device and no bug, from the library and from the command line."""
+    extra = {**extra, "KEOPS_CACHE_FOLDER": str(tmp_path / extra["KEOPS_CACHE_FOLDER"])}
+    code = (
+        "import sys, torch, texot\n"
+        "from texot.cli import main\n"
+        "exemplar = torch.rand(3, 24, 20)\n"
+        "options = {'quality': 'draft', 'n_iter': 2, 'n_scales': 1, 'backend': 'keops', 'device': 'cpu'}\n"
+        "try:\n"
+        "    texot.synthesize(exemplar, **options)\n"
+        "except texot.DeviceError:\n"
+        "    texot.synthesize(exemplar, **{**options, 'backend': 'auto'}).save('e.png')\n"
+        "sys.argv = 'texot tile e.png -o o.png --quality draft --backend keops --quiet'.split()\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment(), **extra},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert word in one_line(done)
+    assert "bug" not in done.stderr
+    assert not (tmp_path / "o.png").exists()
