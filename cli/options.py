@@ -220,7 +220,7 @@ def exemplar_options(
                 "--exemplar-size",
                 metavar="PX",
                 type=whole(16, 10**6),
-                help="Reduce exemplars of over PX x PX pixels to that; default: 4096, less with little memory.",
+                help="Reduce exemplars of over PX x PX pixels to that; default: 4096 (in little memory less).",
             )
         )
     return _together(*found)
