@@ -220,7 +220,7 @@ def exemplar_options(
                 "--exemplar-size",
                 metavar="PX",
                 type=whole(16, 10**6),
-                help="Reduce exemplars of over PX x PX pixels to that; default: 4096 (in little memory less).",
+                help="Reduce exemplars of over PX x PX pixels to that; default: 4096, or what fits.",
             )
         )
     return _together(*found)
