@@ -15,7 +15,8 @@ from command_line import environment
 import texot
 
 ROOT = Path(texot.__file__).parents[1]
-LAYERS = {"texot/kernels": 0, "texot": 1, "texot/cli": 2}  # a module imports its own layer or a lower one
+# a module imports its own layer or a lower one; errors, which import nothing of ours, are below all
+LAYERS = {"texot/errors": 0, "texot/kernels": 0, "texot": 1, "texot/cli": 2}
 
 
 def loaded(statement: str) -> set[str]:
@@ -96,12 +97,57 @@ def test_library_prints_nothing() -> None:
             assert not [f for f in calls if isinstance(f, ast.Name) and f.id == "print"], path
 
 
+def pins(name: str) -> dict[str, str]:
+    """Lines of a file of constraints by package, continued lines joined, comments left out."""
+    text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line.strip() for line in text.splitlines() if line and not line.startswith("#")]
+    return {line.partition("==")[0].lower(): line for line in lines}
+
+
+@pytest.mark.skipif(not (ROOT / "setup.cfg").exists(), reason="not a checkout")
+def test_hashes_are_of_the_same_versions() -> None:
+    """Every pinned file, and no other, has its hash; no line names an index."""
+    plain, hashed = pins("constraints.txt"), pins("constraints-hashes.txt")
+    assert list(plain) == list(hashed)
+    for name, line in hashed.items():
+        version, *hashes = line.split()
+        assert version == plain[name]
+        assert hashes
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", part) for part in hashes), line
+
+
+@pytest.mark.skipif(not (ROOT / "setup.cfg").exists(), reason="not a checkout")
+def test_constraints_pin_what_pinned_packages_require() -> None:
+    """Else --require-hashes refuses them all, and a plain install takes whatever is newest."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    pinned = {canonicalize_name(name) for name in pins("constraints.txt")}
+    for name in pinned:
+        try:
+            required = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue  # of another extra than what is installed here
+        for requirement in map(Requirement, required):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                assert canonicalize_name(requirement.name) in pinned, f"{name} requires {requirement}"
+
+
+@pytest.mark.skipif(not (ROOT / "setup.cfg").exists(), reason="not a checkout")
+def test_the_build_and_python_are_bounded() -> None:
+    """setuptools has an upper bound; only versions of Python that .ci/run has seen are named."""
+    build = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert re.search(r'requires = \["setuptools>=\d+,<\d+"\]', build)
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    named = re.findall(r"Python :: (3\.\d+)", config["metadata"]["classifiers"])
+    assert named == re.findall(r"Python (3\.\d+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"))
+
+
 @pytest.mark.skipif(not (ROOT / "setup.cfg").exists(), reason="not a checkout")
 def test_constraints_pin_all_that_is_required() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     wanted = [config["options"]["install_requires"], *config["options.extras_require"].values()]
     names = {re.split(r"[<>=!;\s]", line)[0].lower() for text in wanted for line in text.split("\n") if line}
-    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().splitlines()
-    pinned = {line.partition("==")[0] for line in pins if line and not line.startswith("#")}
-    assert {name for name in names if not name.startswith("%")} <= pinned
+    assert {name for name in names if not name.startswith("%")} <= set(pins("constraints.txt"))
