@@ -1,0 +1,92 @@
+"""Potentials of the field: marginals come near their targets, shifts keep to their capacity."""
+
+import math
+
+import pytest
+import torch
+from textures import clouds, photograph
+from torch import Tensor
+
+from texot.field.grid import Grid
+from texot.field.potentials import BlockPotential, PatchPotential, finer
+from texot.field.source import Source
+from texot.images.pyramid import Periodic
+
+TORUS: Periodic = (True, True)
+
+
+def made(exemplar: Tensor, image: Tensor) -> tuple[Source, Grid, Tensor]:
+    source = Source.of(exemplar, None, 5, 32)
+    grid = Grid((image.shape[1], image.shape[2]), 5, 1, TORUS)
+    return source, grid, grid.project(image, source.filters) - source.centre
+
+
+def off(found: Tensor, count: int) -> float:
+    """Total variation between the targets' masses and equal ones."""
+    mass = torch.bincount(found, minlength=count) / len(found)
+    return float((mass - 1 / count).abs().sum()) / 2
+
+
+def test_sinkhorn_drives_the_masses_to_their_targets() -> None:
+    source, grid, x = made(photograph(24, 24), photograph(32, 32, "gravel"))
+    potential = PatchPotential(grid, source, cap=1)
+    first, _ = potential.cells(x)
+    for _ in range(30):
+        found, distance = potential.cells(x)
+    assert off(found, len(source.key)) < 0.5 * off(first, len(source.key))
+    assert abs(float(potential.psi.mean())) < 1e-3 * float(distance.mean())
+
+
+def test_equal_measures_cost_nothing_and_need_no_potential() -> None:
+    image = clouds(3, 20, 20)
+    wide = torch.cat([image, image[:, :4]], 1)
+    source, grid, x = made(torch.cat([wide, wide[:, :, :4]], 2), image)
+    potential = PatchPotential(grid, source, cap=1)
+    for _ in range(3):
+        found, distance = potential.cells(x)
+    assert float(distance.max()) < 1e-6
+    assert torch.equal(found, torch.arange(400))
+
+
+def test_a_shift_holds_no_more_than_its_capacity() -> None:
+    image = photograph(24, 24)
+    source, grid, x = made(image, image)
+    shares = []
+    for cap in (1.0, 0.1):
+        potential = PatchPotential(grid, source, cap=cap)
+        for _ in range(40):
+            found, _ = potential.cells(x)
+        places = torch.arange(24)
+        y, z = torch.div(found, 20, rounding_mode="floor"), found % 20
+        same = (y.view(24, 24) == places[:, None]) & (z.view(24, 24) == places)
+        shares.append(float(same.float().mean()))
+    assert shares[0] > 0.3
+    assert shares[1] < 0.15
+
+
+def test_blocks_follow_the_gradient_of_the_semi_dual() -> None:
+    source = Source.of(clouds(1, 28, 28), None, 5, 32)
+    potential = BlockPotential(source)
+    potential.price(1.0)
+    found = torch.zeros(100, dtype=torch.long)  # all mass in the first block
+    potential.ascend(found, torch.ones(100))
+    assert potential.psi[0] < 0
+    assert bool((potential.psi[1:] > 0).all())
+    assert math.isclose(float(potential.nu.sum()), 1, rel_tol=1e-6)
+    even = source.targets
+    before = potential.psi.clone()
+    potential.ascend(even, torch.ones(len(even)))
+    assert torch.allclose(potential.psi, before, atol=1e-5)  # masses are the targets': at rest
+
+
+def test_potentials_are_inherited_in_units_of_the_cost() -> None:
+    source, grid, x = made(photograph(24, 24), photograph(32, 32, "gravel"))
+    potential = PatchPotential(grid, source, cap=1)
+    for _ in range(5):
+        potential.cells(x)
+    again = PatchPotential(grid, source, cap=1, relative=potential.plane())
+    again.cells(x)
+    assert torch.allclose(again.psi / again.cost, potential.psi / potential.cost, atol=1e-4)
+    fine = finer(potential.plane(), (44, 44))
+    assert fine.shape == (44, 44)
+    assert float(fine.mean()) == pytest.approx(0, abs=0.2 * float(potential.plane().std()))

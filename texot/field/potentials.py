@@ -1,0 +1,188 @@
+"""Potentials of the transport on a field: per patch where all pairs are in reach, per block elsewhere.
+
+Where the result is small, the potential is entropic, by Sinkhorn's iterations from the last one (Cuturi 2013,
+"Sinkhorn distances"; warm starts: Thornton & Cuturi 2023):
+
+    f_i   = -eps log sum_j nu_j exp((psi_j - C_ij) / eps)
+    psi_j = -eps log sum_i mu_i exp((f_i - C_ij) / eps),       C_ij = |x_i - y_j|^2 + phi(shift of i to j)
+
+phi is the potential of a second constraint: no shift of the exemplar may hold more than a share of the image.
+Its price rises while a shift holds more. Elsewhere one potential for each block of the exemplar follows the
+gradient of the semi-dual, nu_b - (mass of block b), in units of the mean distance.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.field.grid import Grid
+from texot.field.source import Source
+
+_EPSILON = 0.03  # of the entropic potential, in mean distances
+_ITERATIONS = 2  # of Sinkhorn, a step
+_SHIFTS = 16  # bins of shifts along the shorter side of the exemplar
+_BLOCK = 8  # pixels a side of the blocks that share a potential
+_FALL, _RISE = 2.0, 1.0  # most that a block's potential changes in a step, in mean distances
+
+
+def mean(values: Tensor) -> float:
+    """Their mean, the same with any number of threads."""
+    return float(values.detach().cpu().double().numpy().mean())
+
+
+@dataclass
+class PatchPotential:
+    """Cells of all pairs, with a potential for every target and a capacity for every shift.
+
+    Attributes:
+        grid: the result's patches.
+        source: the exemplar's.
+        cap: most of the result that one shift of the exemplar may hold, in (0, 1]; 1: no such limit.
+        relative: (rows, columns) potential to start from in mean distances, or None for 0.
+        psi: (m,) of the targets.
+    """
+
+    grid: Grid
+    source: Source
+    cap: float
+    relative: Tensor | None = None
+    psi: Tensor = field(init=False)
+    cost: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        targets = self.source.targets
+        self.key = self.source.key[targets]
+        self.psi = self.key.new_zeros(len(targets))
+        self.shift = _shifts(self.grid, self.source)[:, targets] if self.cap < 1 else None
+        bins = _bins(self.source)
+        self.phi = self.key.new_zeros(bins[0] * bins[1])
+
+    def cells(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The targets of patches x (n, k), among all patches of the source, and their squared distances."""
+        square = (x * x).sum(1)[:, None] + (self.key * self.key).sum(1)
+        cost = (square - 2 * x @ self.key.T).clamp_min_(0)
+        if self.shift is not None:
+            cost += self.phi[self.shift]
+        if self.cost:
+            self._sinkhorn(cost)
+        found = (cost - self.psi).argmin(1)
+        distance = (x - self.key[found]).square().sum(1)
+        first, self.cost = not self.cost, max(mean(distance), 1e-12)
+        if first and self.relative is not None:
+            self.psi = self.relative.flatten()[self.source.targets] * self.cost
+        if self.shift is not None:
+            self._limit_shifts(found)
+        return self.source.targets[found], distance
+
+    def plane(self) -> Tensor:
+        """The potential in mean distances at every patch of the source, (rows, columns), mean 0."""
+        plane = self.psi.new_zeros(len(self.source.key))
+        plane[self.source.targets] = (self.psi - self.psi.mean()) / self.cost
+        return plane.view(self.source.shape)
+
+    def _sinkhorn(self, cost: Tensor) -> None:
+        epsilon = _EPSILON * self.cost
+        log_nu, log_mu = -math.log(cost.shape[1]), -math.log(cost.shape[0])
+        kernel = cost / -epsilon
+        psi = self.psi / epsilon
+        for _ in range(_ITERATIONS):
+            f = -torch.logsumexp(kernel + (psi + log_nu), 1)
+            psi = -torch.logsumexp(kernel + (f + log_mu)[:, None], 0)
+        self.psi = (psi - psi.mean()) * epsilon
+
+    def _limit_shifts(self, found: Tensor) -> None:
+        assert self.shift is not None
+        rows, columns = _bins(self.source)
+        here = self.shift.gather(1, found[:, None])[:, 0]
+        share = torch.bincount(here.cpu(), minlength=rows * columns).to(self.phi) / len(found)
+        wide = F.pad(share.view(1, rows, columns), (1, 1, 1, 1), mode="circular")
+        near = 9 * F.avg_pool2d(wide, 3, 1).flatten()  # a shift and those next to it are one
+        self.phi = (self.phi + self.cost * (near / self.cap - 1)).clamp_min(0)
+
+
+@dataclass
+class BlockPotential:
+    """A potential for every block of the exemplar.
+
+    Attributes:
+        source: the exemplar's patches.
+        relative: (rows, columns) potential to start from in mean distances, or None for 0.
+        psi: (b,) of the blocks.
+    """
+
+    source: Source
+    relative: Tensor | None = None
+    psi: Tensor = field(init=False)
+    cost: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        rows, columns = self.source.shape
+        wide = -(-columns // _BLOCK)
+        y, x = (torch.arange(n, device=self.source.image.device) // _BLOCK for n in (rows, columns))
+        self.block = (y[:, None] * wide + x).flatten()
+        n_blocks = -(-rows // _BLOCK) * wide
+        own = self.block[self.source.targets]
+        self.count = torch.bincount(own.cpu(), minlength=n_blocks).to(self.source.image)
+        self.nu = self.count / self.count.sum()
+        self.psi = torch.zeros_like(self.nu)
+
+    def price(self, cost: float) -> Tensor:
+        """What every patch of the source costs beside its distance, (rows * columns,).
+
+        Args:
+            cost: mean squared distance, the unit of the first potential.
+        """
+        if not self.cost:
+            self.cost = max(cost, 1e-12)
+            if self.relative is not None:
+                values = self.relative.flatten()[self.source.targets]
+                total = torch.zeros_like(self.nu).index_add_(0, self.block[self.source.targets], values)
+                self.psi = total / self.count.clamp_min(1) * self.cost
+        return -self.psi[self.block]
+
+    def ascend(self, found: Tensor, distance: Tensor) -> None:
+        """Move the potentials by how much more or less blocks are used than they should be."""
+        self.cost = max(mean(distance), 1e-12)
+        mass = torch.bincount(self.block[found].cpu(), minlength=len(self.nu)).to(self.nu) / len(found)
+        step = torch.where(self.nu > 0, 1 - mass / self.nu.clamp_min(1e-12), 0)
+        self.psi = self.psi + self.cost * step.clamp(-_FALL, _RISE)
+
+    def plane(self) -> Tensor:
+        """See `PatchPotential.plane`."""
+        plane = (self.psi[self.block] / self.cost).view(self.source.shape)
+        return plane - plane.mean()
+
+
+def finer(plane: Tensor, shape: tuple[int, int]) -> Tensor:
+    """A potential's plane at the next finer scale, (rows, columns)."""
+    return F.interpolate(plane[None, None], shape, mode="bilinear", align_corners=False)[0, 0]
+
+
+def _bins(source: Source) -> tuple[int, int]:
+    height, width = source.image.shape[1:]
+    size = max(1, min(height, width) // _SHIFTS)
+    return -(-height // size), -(-width // size)
+
+
+def _shifts(grid: Grid, source: Source) -> Tensor:
+    """Bin of the shift from every patch of the result to every one of the source, (n, rows * columns).
+
+    Shifts are taken modulo the exemplar's size: of a larger result, copies side by side are one shift.
+    """
+    height, width = source.image.shape[1:]
+    size = max(1, min(height, width) // _SHIFTS)
+    device = source.image.device
+    here, there = (
+        torch.meshgrid(*(torch.arange(n, device=device) * step for n in of), indexing="ij")
+        for of, step in ((grid.shape, grid.stride), (source.shape, 1))
+    )
+    y, x = (
+        torch.div((b.flatten() - a.flatten()[:, None]) % n, size, rounding_mode="floor")
+        for a, b, n in zip(here, there, (height, width), strict=True)
+    )
+    return y * _bins(source)[1] + x

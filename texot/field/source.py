@@ -1,0 +1,91 @@
+"""The exemplar's patches at one scale: where they are, their principal axes, and their weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.errors import InputError
+from texot.images.axes import principal_axes
+from texot.images.masks import filled
+
+_SAMPLED = 16384  # patches that the principal axes are found from
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One scale of the exemplar, as targets of the transport.
+
+    Patch j has its top left pixel at row j // columns and column j % columns; it is a target where it touches
+    no unknown pixel.
+
+    Attributes:
+        image: (C, h, w), unknown pixels filled with the mean.
+        side: of the patches, pixels.
+        usable: (rows, columns) bool, the targets, or None for all.
+        filters: (k, C, side, side) orthonormal principal axes of the patches.
+        centre: (k,) mean of the projected patches.
+    """
+
+    image: Tensor
+    side: int
+    usable: Tensor | None
+    filters: Tensor
+    centre: Tensor
+
+    @classmethod
+    def of(cls, image: Tensor, known: Tensor | None, side: int, n_axes: int) -> Source:
+        """The patches of an image.
+
+        Args:
+            image: (C, h, w).
+            known: (h, w) bool, or None for all.
+            side: of the patches, pixels.
+            n_axes: principal axes in which distances are measured, at most.
+
+        Raises:
+            InputError: no patch fits what is known.
+        """
+        usable = None
+        if known is not None:
+            image = filled(image, known)
+            usable = F.max_pool2d((~known).float()[None], side, stride=1)[0] == 0
+        if min(image.shape[1:]) < side or (usable is not None and not bool(usable.any())):
+            raise InputError(f"no {side}x{side} patch fits what is known of the exemplar")
+        rows, columns = image.shape[1] - side + 1, image.shape[2] - side + 1
+        index = torch.arange(rows * columns, device=image.device)
+        index = index if usable is None else index[usable.flatten()]
+        some = index[:: max(1, len(index) // _SAMPLED)]
+        windows = image.unfold(1, side, 1).unfold(2, side, 1)[:, some // columns, some % columns]
+        sample = windows.transpose(0, 1).flatten(1)
+        sample = sample - sample.mean(0)
+        axes = principal_axes(sample.T @ sample)[1][:, -n_axes:].T.flip(0)
+        filters = axes.reshape(-1, image.shape[0], side, side).contiguous()
+        centre = F.conv2d(image[None], filters)[0].flatten(1)[:, index].mean(1)
+        return cls(image, side, usable, filters, centre)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of patches."""
+        return self.image.shape[1] - self.side + 1, self.image.shape[2] - self.side + 1
+
+    @cached_property
+    def key(self) -> Tensor:
+        """All patches in their principal axes, centred, (rows * columns, k)."""
+        found = F.conv2d(self.image[None], self.filters)[0].flatten(1) - self.centre[:, None]
+        return found.T.contiguous()
+
+    @cached_property
+    def targets(self) -> Tensor:
+        """(m,) indices of the targets among all patches."""
+        index = torch.arange(len(self.key), device=self.image.device)
+        return index if self.usable is None else index[self.usable.flatten()]
+
+    def pixel(self, patch: Tensor) -> Tensor:
+        """Index of the top left pixel of patches in the flat image."""
+        columns, width = self.shape[1], self.image.shape[2]
+        return torch.div(patch, columns, rounding_mode="floor") * (width - columns) + patch
