@@ -280,14 +280,14 @@ def test_a_checkpoint_that_cannot_be_written_is_said(folder: Path, monkeypatch: 
 def test_a_full_disk_at_a_frame(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from texot.cli import run
 
-    real = run._write
+    real = run.write_picture
 
     def write(result: Any, path: Path, *text: Any) -> None:
         if path.parent.name == "frames":
             raise OutputError("cannot write: the disk is full")
         real(result, path, *text)
 
-    monkeypatch.setattr(run, "_write", write)
+    monkeypatch.setattr(run, "write_picture", write)
     done = call("synthesize", "photo.png", "-o", "out.png", "--save-every", 1, "--frames", "frames", *QUICK)
     assert done.exit_code == 0, done.stderr
     assert done.stderr.count("no more frames: cannot write: the disk is full") == 1

@@ -183,7 +183,9 @@ class _Sheet:
         self.windows = extract_patches(source, piece)  # (n, C*p*p)
         self.squares = self.windows**2
         n, width = len(self.windows), source.shape[2] - piece + 1
-        self.at = torch.stack([torch.arange(n) // width, torch.arange(n) % width])
+        self.positions = n // width, width
+        line = 1 - torch.arange(1 - piece, piece).abs().float() / piece
+        self.shared = torch.outer(line, line)  # share of their pixels that pieces so far apart have in common
         self.unknown = _FORBIDDEN * F.avg_pool2d(unknown[None, None], piece, stride=1).flatten()
         self.variance = float(source.var((1, 2), correction=0).sum().clamp_min(1e-8))
         overlap = max(1, piece // 4)
@@ -240,7 +242,7 @@ class _Sheet:
                     cost = cost + _USE / self.fair * used
                 best = int(cost.argmin())
                 total += float(error[best])
-                sy, sx = int(self.at[0, best]), int(self.at[1, best])
+                sy, sx = divmod(best, self.positions[1])
                 use[sy : sy + piece, sx : sx + piece] += 1
                 new = self.windows[best].view_as(goal)
                 old = self._kept((mask * (goal - new) ** 2).sum(0), (i, j), laid)
@@ -281,7 +283,6 @@ class _Sheet:
 
     def _nearby(self, laid: dict[tuple[int, int], tuple[int, int]], here: tuple[int, int]) -> Tensor:
         """What the pieces around forbid and make dear, for every position in the exemplar."""
-        cost = torch.zeros(self.at.shape[1], dtype=torch.float32)
         axes = self.rows, self.columns
         around = range(-_REACH, _REACH + 1)
         steps: dict[tuple[int, int], int] = {}  # place in the grid -> pieces away
@@ -289,17 +290,24 @@ class _Sheet:
             for dj in around:
                 there = axes[0].place(here[0] + di), axes[1].place(here[1] + dj)
                 steps[there] = min(steps.get(there, _REACH), max(abs(di), abs(dj)))
+        plane = torch.zeros(self.positions, dtype=torch.float32)
         for there, away in steps.items():
             if there not in laid:
                 continue
-            gap = self.at - torch.tensor(laid[there])[:, None]
+            place = laid[there]
             if away <= 1:
-                own = [[axis.gap(t, h)] for axis, t, h in zip(axes, there, here, strict=True)]
-                cost += _FORBIDDEN * ((gap - torch.tensor(own)).abs().amax(0) <= self.piece / 4)
-            if self.regular < _REUSED:
-                shared = (1 - gap.abs().float() / self.piece).clamp_min(0).prod(0)
-                cost += _NEAR * shared * (1 - away / (_REACH + 1))
-        return cost
+                own = (axis.gap(t, h) for axis, t, h in zip(axes, there, here, strict=True))
+                centre, reach = [p + gap for p, gap in zip(place, own, strict=True)], self.piece // 4
+                y, x = (slice(max(0, c - reach), max(0, c + reach + 1)) for c in centre)
+                plane[y, x] += _FORBIDDEN
+            if self.regular < _REUSED:  # by the share of their pixels that are the same
+                reach = self.piece - 1
+                y, x = (slice(max(0, p - reach), p + reach + 1) for p in place)
+                near = plane[y, x]
+                top, left = y.start - place[0] + reach, x.start - place[1] + reach
+                shared = self.shared[top : top + near.shape[0], left : left + near.shape[1]]
+                near += _NEAR * shared * (1 - away / (_REACH + 1))
+        return plane.flatten()
 
 
 def _axis(length: int, piece: int, overlap: int, wraps: bool) -> _Axis:
