@@ -465,9 +465,18 @@ def test_a_run_stopped_near_its_end_has_the_last_step_too() -> None:
     assert torch.equal(coarse.result().image, coarse.image)
 
 
-def test_memory_of_deep_features_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    exemplar, pages = clouds(3, 32, 32), {"SC_PHYS_PAGES": 25000, "SC_PAGE_SIZE": 4096}
+def test_memory_of_deep_features_and_of_all_pairs_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    exemplar, pages = clouds(3, 128, 128), {"SC_PHYS_PAGES": 140_000, "SC_PAGE_SIZE": 4096}
     monkeypatch.setattr("os.sysconf", lambda name: pages[name])
+    monkeypatch.setattr("texot.memory._group_limits", lambda root: [])
     iter_synthesis(exemplar, "512x512")
-    with pytest.raises(texot.InputError, match="GiB of memory"):
-        iter_synthesis(exemplar, "512x512", features="squeezenet")
+    for options in ({"features": "squeezenet"}, {"backend": "reference"}):
+        with pytest.raises(texot.InputError, match="GiB of memory"):
+            iter_synthesis(exemplar, "512x512", **options)
+
+
+def test_a_control_group_limits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("texot.memory._group_limits", lambda root: [500_000_000])
+    iter_synthesis(clouds(3, 32, 32), "256x256")
+    with pytest.raises(texot.InputError, match="smaller size"):
+        iter_synthesis(clouds(3, 32, 32), "1024x1024")

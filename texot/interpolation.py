@@ -167,7 +167,10 @@ def iter_interpolation(
     )
     expert["novelty"] = None if novelty is None else real("novelty", novelty, "a number from 0", 0, 1)
     target_device = resolve_device(device)
-    check_memory(len(parts) * sources[0].pixels.shape[0], _largest(sources), (width, height))
+    width_in, height_in = _largest(sources)
+    check_memory(
+        sources[0].pixels.shape[0], (len(parts) * width_in, height_in), (width, height), backend=backend
+    )
     check_backend(backend, target_device, height * width, SEARCH_DIM)
     plan = _plan([part[0] for part in parts], (height, width), quality, expert, warm=start is not None)
     settings = {

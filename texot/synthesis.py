@@ -176,7 +176,7 @@ def iter_synthesis(
     network = _find_features(features, preset, source)
     target_device = resolve_device(device)
     deep = 0 if network is None else BYTES_A_PIXEL
-    check_memory(source.pixels.shape[0], source.size, (width, height), more=deep)
+    check_memory(source.pixels.shape[0], source.size, (width, height), more=deep, backend=backend)
     first = None if isinstance(init, str) and init == "noise" else read_exemplar(init, alpha=alpha)
     start = None if first is None else _start_image(first, source)
     colours = choose_palette(source.pixels, source.mask, palette)

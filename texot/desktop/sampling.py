@@ -36,7 +36,7 @@ def sample_tiles(
     width, height = parse_size(size, model.exemplar_size)
     tile = tiled_axes(map) if tile is None else tile
     channels, done, total = model.network.architecture.colours, 0, width * height
-    check_memory(channels, (1, 1), (width, height))
+    check_memory(channels, (1, 1), (width, height), planes=10)
     image = torch.empty(channels, height, width, dtype=torch.float32)
     window: dict[str, Any] = {"seed": seed, "at": at, "tile": tile, "weights": weights, "weight_map": map}
     workers = threads if model.network.device.type == "cpu" else 1

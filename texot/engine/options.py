@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-import os
 from typing import Any
 
 import torch
@@ -11,6 +10,12 @@ import torch
 from texot.errors import DeviceError, InputError
 from texot.images.pyramid import Periodic
 from texot.kernels import BackendError, resolve_backend
+from texot.memory import memory_limit
+
+# peak memory as measured for 256 to 1024 px (benchmarks/results/synthesis_speed.md), within a tenth
+_LIBRARIES = 400_000_000  # bytes: Python, torch and what does not grow with the images
+_PLANES, _PLANES_IN = 36, 24  # float32 planes of the result's and of the exemplar's size, a channel
+_MOST_TARGETS = 16384
 
 TILES: dict[str, Periodic] = {
     "both": (True, True),
@@ -63,23 +68,33 @@ def check_backend(backend: str, device: torch.device, pixels: int, dimension: in
         raise InputError(str(error)) from error
 
 
-def check_memory(channels: int, exemplar: tuple[int, int], size: tuple[int, int], *, more: int = 0) -> None:
-    """Refuse what cannot fit this machine: image, gradient, two averages, patches and copies on the way.
+def check_memory(
+    channels: int,
+    exemplar: tuple[int, int],
+    size: tuple[int, int],
+    *,
+    planes: int = _PLANES,
+    more: int = 0,
+    backend: str = "auto",
+) -> None:
+    """Refuse what cannot fit this machine or its control group's limit.
 
     Args:
         channels: of the images.
         exemplar, size: of the exemplar and of the result, in pixels.
+        planes: of the result's size that each channel takes.
         more: bytes that a pixel of the result takes beside.
+        backend: of the transport; "reference" holds the distances of all pairs of patches.
 
     Raises:
         InputError: it would take more than there is.
     """
-    need = 4 * channels * (10 * size[0] * size[1] + 5 * exemplar[0] * exemplar[1]) + more * size[0] * size[1]
-    try:
-        have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # not told on this system
-        return
-    if need > have:
+    pixels, pixels_in = size[0] * size[1], exemplar[0] * exemplar[1]
+    need = _LIBRARIES + 4 * channels * (planes * pixels + _PLANES_IN * pixels_in) + more * pixels
+    if backend == "reference":
+        need += 8 * (pixels // 16) * min(pixels_in, _MOST_TARGETS)
+    have = memory_limit()
+    if have is not None and need > have:
         raise InputError(
             f"{size[0]}x{size[1]} px would take about {need / 2**30:.0f} GiB of memory and this machine has "
             f"{have / 2**30:.0f} GiB: ask for a smaller size"

@@ -137,7 +137,7 @@ class Generator:
         begun = time.perf_counter()
         width, height = parse_size(size, self.exemplar_size)
         tile = tiled_axes(weight_map) if tile is None else tile
-        check_memory(self.network.architecture.colours, (1, 1), (width, height))
+        check_memory(self.network.architecture.colours, (1, 1), (width, height), planes=10)
         image = torch.empty(self.network.architecture.colours, height, width, dtype=torch.float32)
         mix: dict[str, Any] = {"weights": weights, "weight_map": weight_map, "map_area": map_area}
         for top, left, part in self.tiles((width, height), seed=seed, at=at, tile=tile, **mix):
