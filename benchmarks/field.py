@@ -4,20 +4,19 @@
     python -m benchmarks.field --shift 1 --shift .2
 
 The figures are those of `quality.py`, on the same crops and unseen parts. Rows of `texot` are the means in
-results/quality.csv. Seconds are those of the solver alone, without start-up. Results go to results/field.md
-and the images to build/field/.
+results/quality.csv. Results go to results/field.md and the images to build/field/. Time is not measured: the
+solver has no command yet.
 """
 
 from __future__ import annotations
 
 import csv
-import time
 
 import click
 import torch
 from torch import Tensor
 
-from benchmarks.common import RESULTS, ROOT, chosen, markdown, mode_of, stamp, warn_if_busy, write_page
+from benchmarks.common import RESULTS, ROOT, chosen, markdown, mode_of, stamp, write_page
 from benchmarks.quality import pieces
 from texot.evaluation import Yardstick
 from texot.files.write import write_image
@@ -37,7 +36,7 @@ FIGURES = (
     "copied",
     "seam",
 )
-COLUMNS = ("sample", "size", "method", *FIGURES, "seconds")
+COLUMNS = ("sample", "size", "method", *FIGURES)
 
 
 @click.command()
@@ -47,7 +46,6 @@ COLUMNS = ("sample", "size", "method", *FIGURES, "seconds")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
 def main(samples: tuple[str, ...], seeds: int, shifts: tuple[float, ...], threads: int) -> None:
     """Synthesise every sample at one and two times its size, and write the page."""
-    warn_if_busy()
     torch.set_num_threads(threads)
     rows: dict[tuple[str, str, str], list[list[float]]] = {}
     for name in chosen(samples):
@@ -75,19 +73,18 @@ def main(samples: tuple[str, ...], seeds: int, shifts: tuple[float, ...], thread
 def measure(
     exemplar: Tensor, factor: int, plan: FieldPlan, seed: int, yardstick: Yardstick, name: str
 ) -> list[float]:
-    """The figures of one result, and its seconds."""
-    torus, begun = (True, True), time.perf_counter()
+    """The figures of one result."""
+    torus = (True, True)
     size = (factor * exemplar.shape[1], factor * exemplar.shape[2])
     generator = torch.Generator().manual_seed(seed)
     *_, last = solve(exemplar, None, size, plan=plan, periodic=torus, generator=generator)
     image = finished(last, size, Statistics.of(exemplar), torus)
-    seconds = time.perf_counter() - begun
     folder = ROOT / "build" / "field"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}_{factor}x_{plan.max_shift:g}_{seed}.png"
     write_image(image, path, mode=mode_of(image))
     figures = yardstick.measure(image).figures
-    return [*(number(figures[key]) for key in FIGURES), seconds]
+    return [number(figures[key]) for key in FIGURES]
 
 
 def engine_rows(name: str, size: str) -> list[list[float]]:
@@ -98,7 +95,7 @@ def engine_rows(name: str, size: str) -> list[list[float]]:
             for row in csv.DictReader(file)
             if (row["sample"], row["crop"], row["size"], row["method"]) == (name, str(CROP), size, "normal")
         ]
-    return [[float(row[key] or "nan") for key in (*FIGURES, "seconds")] for row in rows]
+    return [[float(row[key] or "nan") for key in FIGURES] for row in rows]
 
 
 def number(value: object) -> float:
