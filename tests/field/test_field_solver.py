@@ -66,7 +66,7 @@ def test_a_gradient_keeps_its_direction(seed: int) -> None:
         assert float(image.diff(dim=along).abs().mean()) > 1.5 * float(image.diff(dim=beside).abs().mean())
 
 
-def test_transport_uses_more_of_the_exemplar_than_nearest_neighbours() -> None:
+def test_most_of_the_exemplar_is_used() -> None:
     exemplar = photograph(128, 128)
 
     def forgotten(last: FieldStep) -> float:

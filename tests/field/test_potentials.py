@@ -13,6 +13,7 @@ from texot.field.source import Source
 from texot.images.pyramid import Periodic
 
 TORUS: Periodic = (True, True)
+ANY = torch.Generator()
 
 
 def made(exemplar: Tensor, image: Tensor) -> tuple[Source, Grid, Tensor]:
@@ -30,9 +31,9 @@ def off(found: Tensor, count: int) -> float:
 def test_sinkhorn_drives_the_masses_to_their_targets() -> None:
     source, grid, x = made(photograph(24, 24), photograph(32, 32, "gravel"))
     potential = PatchPotential(grid, source, cap=1)
-    first, _ = potential.cells(x)
+    first, _ = potential.cells(x, None, ANY)
     for _ in range(30):
-        found, distance = potential.cells(x)
+        found, distance = potential.cells(x, None, ANY)
     assert off(found, len(source.key)) < 0.5 * off(first, len(source.key))
     assert abs(float(potential.psi.mean())) < 1e-3 * float(distance.mean())
 
@@ -43,7 +44,7 @@ def test_equal_measures_cost_nothing_and_need_no_potential() -> None:
     source, grid, x = made(torch.cat([wide, wide[:, :, :4]], 2), image)
     potential = PatchPotential(grid, source, cap=1)
     for _ in range(3):
-        found, distance = potential.cells(x)
+        found, distance = potential.cells(x, None, ANY)
     assert float(distance.max()) < 1e-6
     assert torch.equal(found, torch.arange(400))
 
@@ -55,7 +56,7 @@ def test_a_shift_holds_no_more_than_its_capacity() -> None:
     for cap in (1.0, 0.1):
         potential = PatchPotential(grid, source, cap=cap)
         for _ in range(40):
-            found, _ = potential.cells(x)
+            found, _ = potential.cells(x, None, ANY)
         places = torch.arange(24)
         y, z = torch.div(found, 20, rounding_mode="floor"), found % 20
         same = (y.view(24, 24) == places[:, None]) & (z.view(24, 24) == places)
@@ -66,8 +67,8 @@ def test_a_shift_holds_no_more_than_its_capacity() -> None:
 
 def test_blocks_follow_the_gradient_of_the_semi_dual() -> None:
     source = Source.of(clouds(1, 28, 28), None, 5, 32)
-    potential = BlockPotential(source)
-    potential.price(1.0)
+    potential = BlockPotential(Grid((20, 20), 5, 2, TORUS), source)
+    potential.begin(1.0)
     found = torch.zeros(100, dtype=torch.long)  # all mass in the first block
     potential.ascend(found, torch.ones(100))
     assert potential.psi[0] < 0
@@ -83,9 +84,9 @@ def test_potentials_are_inherited_in_units_of_the_cost() -> None:
     source, grid, x = made(photograph(24, 24), photograph(32, 32, "gravel"))
     potential = PatchPotential(grid, source, cap=1)
     for _ in range(5):
-        potential.cells(x)
+        potential.cells(x, None, ANY)
     again = PatchPotential(grid, source, cap=1, relative=potential.plane())
-    again.cells(x)
+    again.cells(x, None, ANY)
     assert torch.allclose(again.psi / again.cost, potential.psi / potential.cost, atol=1e-4)
     fine = finer(potential.plane(), (44, 44))
     assert fine.shape == (44, 44)

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.field.grid import Grid
+from texot.field.search import distances, search
 from texot.field.source import Source
 
 _EPSILON = 0.03  # of the entropic potential, in mean distances
@@ -62,8 +63,17 @@ class PatchPotential:
         bins = _bins(self.source)
         self.phi = self.key.new_zeros(bins[0] * bins[1])
 
-    def cells(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The targets of patches x (n, k), among all patches of the source, and their squared distances."""
+    def cells(self, x: Tensor, found: Tensor | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The cells of patches, and a step of the potentials.
+
+        Args:
+            x: (n, k) patches of the result in the source's principal axes, centred.
+            found: (n,) their targets so far, or None; all pairs need none.
+            generator: CPU generator of draws; all pairs need none.
+
+        Returns:
+            (n,) indices of the targets among all patches of the source, and (n,) their squared distances.
+        """
         square = (x * x).sum(1)[:, None] + (self.key * self.key).sum(1)
         cost = (square - 2 * x @ self.key.T).clamp_min_(0)
         if self.shift is not None:
@@ -110,11 +120,13 @@ class BlockPotential:
     """A potential for every block of the exemplar.
 
     Attributes:
-        source: the exemplar's patches.
+        grid: the result's patches.
+        source: the exemplar's.
         relative: (rows, columns) potential to start from in mean distances, or None for 0.
         psi: (b,) of the blocks.
     """
 
+    grid: Grid
     source: Source
     relative: Tensor | None = None
     psi: Tensor = field(init=False)
@@ -131,19 +143,27 @@ class BlockPotential:
         self.nu = self.count / self.count.sum()
         self.psi = torch.zeros_like(self.nu)
 
-    def price(self, cost: float) -> Tensor:
-        """What every patch of the source costs beside its distance, (rows * columns,).
-
-        Args:
-            cost: mean squared distance, the unit of the first potential.
-        """
+    def cells(self, x: Tensor, found: Tensor | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """See `PatchPotential.cells`; the search goes along the field, at first from random targets."""
+        source = self.source
+        if found is None:
+            drawn = torch.randint(len(source.targets), (len(x),), generator=generator)
+            found = source.targets[drawn.to(x.device)]
         if not self.cost:
-            self.cost = max(cost, 1e-12)
-            if self.relative is not None:
-                values = self.relative.flatten()[self.source.targets]
-                total = torch.zeros_like(self.nu).index_add_(0, self.block[self.source.targets], values)
-                self.psi = total / self.count.clamp_min(1) * self.cost
-        return -self.psi[self.block]
+            self.begin(mean(distances(x, source, found)))
+        reach = (1, 3, max(1, max(source.shape) // 8))
+        price = -self.psi[self.block]
+        found, distance = search(self.grid, source, x, found, price, reach=reach, generator=generator)
+        self.ascend(found, distance)
+        return found, distance
+
+    def begin(self, cost: float) -> None:
+        """Take the first potentials from `relative`, at a mean squared distance."""
+        self.cost = max(cost, 1e-12)
+        if self.relative is not None:
+            values = self.relative.flatten()[self.source.targets]
+            total = torch.zeros_like(self.nu).index_add_(0, self.block[self.source.targets], values)
+            self.psi = total / self.count.clamp_min(1) * self.cost
 
     def ascend(self, found: Tensor, distance: Tensor) -> None:
         """Move the potentials by how much more or less blocks are used than they should be."""

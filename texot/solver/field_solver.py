@@ -22,7 +22,6 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.field.grid import Grid
 from texot.field.potentials import BlockPotential, PatchPotential, finer, mean
-from texot.field.search import distances, search
 from texot.field.source import Source
 from texot.field.vote import vote
 from texot.images.masks import filled
@@ -66,6 +65,7 @@ class FieldStep:
         image: (C, H, W) at the scale, with up to a patch more than its size on open axes.
         found: (n,) targets of the patches of `grid`, indices of the patches of `source`.
         cost: mean squared distance of the patches to their targets.
+        grid, source: patches of the result and of the exemplar.
     """
 
     scale: int
@@ -141,36 +141,29 @@ def solve(
     plane: Tensor | None = None
     for scale in reversed(range(len(scales))):
         source = Source.of(*scales[scale], plan.side, plan.n_axes)
-        grid, dense = _grid(sizes[scale], source, plan, periodic)
-        image = _first(scales[scale], grid, start, generator) if last is None else None
-        found = None if last is None else inherited(last, grid, source)
+        grid, all_pairs = _grid(sizes[scale], source, plan, periodic)
         relative = None if plane is None else finer(plane, source.shape)
-        patches = PatchPotential(grid, source, plan.max_shift, relative) if dense else None
-        blocks = None if dense else BlockPotential(source, relative)
-        steps = plan.steps[min(len(scales) - 1 - scale, len(plan.steps) - 1)]
-        if image is None:
-            assert found is not None
+        potential: PatchPotential | BlockPotential
+        if all_pairs:
+            potential = PatchPotential(grid, source, plan.max_shift, relative)
+        else:
+            potential = BlockPotential(grid, source, relative)
+        found: Tensor | None = None
+        if last is None:
+            image = _first(scales[scale][0], grid, start, generator)
+        else:
+            found = inherited(last, grid, source)
             image = vote(grid, source, found)
+        steps = plan.steps[min(len(scales) - 1 - scale, len(plan.steps) - 1)]
         for step in range(1, steps + 1):
             x = grid.project(image, source.filters) - source.centre
-            if patches is not None:
-                found, distance = patches.cells(x)
-            else:
-                assert blocks is not None
-                if found is None:
-                    found = source.targets[
-                        torch.randint(len(source.targets), (len(x),), generator=generator).to(x.device)
-                    ]
-                price = blocks.price(mean(distances(x, source, found)))
-                reach = (1, 3, max(1, max(source.shape) // 8))
-                found, distance = search(grid, source, x, found, price, reach=reach, generator=generator)
-                blocks.ascend(found, distance)
+            found, distance = potential.cells(x, found, generator)
             cost = mean(distance)
             part, power = _LAST if scale == 0 and step == steps else _ROBUST
             image = vote(grid, source, found, (distance + part * cost).clamp_min(1e-12) ** power)
             last = FieldStep(scale, step, steps, image, found, cost, grid, source)
             yield last
-        plane = patches.plane() if patches is not None else blocks.plane() if blocks is not None else None
+        plane = potential.plane()
 
 
 def finished(step: FieldStep, size: tuple[int, int], statistics: Statistics, periodic: Periodic) -> Tensor:
@@ -203,31 +196,29 @@ def inherited(last: FieldStep, grid: Grid, source: Source) -> Tensor:
 
 def _grid(size: tuple[int, int], source: Source, plan: FieldPlan, periodic: Periodic) -> tuple[Grid, bool]:
     """The patches of a scale, and whether all pairs are compared there."""
-    for stride in (1, plan.stride):
+
+    def at(stride: int) -> tuple[Grid, bool]:
         grid = Grid(Grid.fitting(size, plan.side, stride, periodic), plan.side, stride, periodic)
-        dense = math.prod(grid.shape) * len(source.targets) <= plan.max_pairs
-        if dense or stride == plan.stride:
-            return grid, dense
-    raise AssertionError
+        return grid, math.prod(grid.shape) * len(source.targets) <= plan.max_pairs
+
+    every = at(1)
+    return every if every[1] else at(plan.stride)
 
 
-def _first(
-    scale: tuple[Tensor, Tensor | None], grid: Grid, start: Tensor | None, generator: torch.Generator
-) -> Tensor:
+def _first(exemplar: Tensor, grid: Grid, start: Tensor | None, generator: torch.Generator) -> Tensor:
     """The first image, (C, *grid.size): the one given, or squares of a third of the exemplar."""
-    image, _ = scale
     height, width = grid.size
     if start is not None:
         more = (0, width - start.shape[2], 0, height - start.shape[1])
-        return F.pad(start[None].to(image), more, mode="replicate")[0]
-    side = max(grid.side, min(image.shape[1:]) // 3)
-    found = image.new_zeros(image.shape[0], height, width)
+        return F.pad(start[None].to(exemplar), more, mode="replicate")[0]
+    side = max(grid.side, min(exemplar.shape[1:]) // 3)
+    found = exemplar.new_zeros(exemplar.shape[0], height, width)
     for y in range(0, height, side):
         for x in range(0, width, side):
             h, w = min(side, height - y), min(side, width - x)
             i, j = (
                 int(torch.randint(0, n - d + 1, (), generator=generator))
-                for n, d in zip(image.shape[1:], (h, w), strict=True)
+                for n, d in zip(exemplar.shape[1:], (h, w), strict=True)
             )
-            found[:, y : y + h, x : x + w] = image[:, i : i + h, j : j + w]
+            found[:, y : y + h, x : x + w] = exemplar[:, i : i + h, j : j + w]
     return found
