@@ -14,6 +14,7 @@ from texot.generator.deep import DeepNetwork
 from texot.generator.network import PlaneNetwork, TextureNetwork
 from texot.generator.plan import PATCH
 from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
+from texot.images.axes import principal_axes
 from texot.images.masks import filled
 from texot.images.pyramid import downsample_known, upsample
 
@@ -175,5 +176,5 @@ def _set_contrast(mean: Tensor, contrast: Tensor, scales: list[tuple[Tensor, Ten
             detail = fine - upsample(coarse, (height, width))[:, : fine.shape[1], : fine.shape[2]]
         values = detail[:, usable]
         values = values - values.mean(1, keepdim=True)
-        eigen, vectors = torch.linalg.eigh(values @ values.T / values.shape[1])
+        eigen, vectors = principal_axes(values @ values.T / values.shape[1])
         contrast[scale].copy_(vectors @ torch.diag(eigen.clamp_min(0).sqrt()) @ vectors.T)

@@ -15,6 +15,7 @@ from torch import Tensor
 from texot.engine.feature_term import FeatureTerm
 from texot.engine.objective import SlicedTerm
 from texot.generator.deep import DeepNetwork
+from texot.images.axes import principal_axes
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, wrap
 from texot.transport.measure import PatchMeasure
@@ -51,7 +52,7 @@ class WhitenedTerm(SlicedTerm):
     def __post_init__(self) -> None:
         centred = self.measure.y - self.measure.centre
         self.variance = float(self.measure.nu @ (centred**2).sum(1))
-        values, vectors = torch.linalg.eigh((centred * self.measure.nu[:, None]).T @ centred)
+        values, vectors = principal_axes((centred * self.measure.nu[:, None]).T @ centred)
         floor = (_FLOOR * values.mean()).clamp_min(1e-12)
         self.whitening = vectors * torch.maximum(values, floor).rsqrt()  # (d, d)
 
