@@ -28,6 +28,11 @@ _D50 = np.array([0.9642, 1.0, 0.8249])
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk with its length and checksum."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+
+
 def readable(stream: BinaryIO, label: str) -> tuple[BinaryIO, bytes | None]:
     """The PNG without damaged or oversized chunks that carry no pixels, so that these cost the metadata only.
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from texot.errors import OutputError
+from texot.files.png import chunk
 from texot.files.whole import check_target, whole_file
 from texot.files.write import check_output, to_pil
 
@@ -81,11 +82,11 @@ def stream_png(
     """Write a PNG to a stream that need not seek, such as a pipe. Arguments as in `write_rows`."""
     depth, colour = 16 if mode == "I;16" else 8, 2 if mode == "RGB" else 0
     stream.write(b"\x89PNG\r\n\x1a\n")
-    stream.write(_chunk(b"IHDR", struct.pack(">2I5B", *size, depth, colour, 0, 0, 0)))
+    stream.write(chunk(b"IHDR", struct.pack(">2I5B", *size, depth, colour, 0, 0, 0)))
     if icc_profile:
-        stream.write(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc_profile)))
+        stream.write(chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc_profile)))
     for key, value in (text or {}).items():
-        stream.write(_chunk(b"tEXt", key.encode("latin-1") + b"\0" + value.encode("ascii")))
+        stream.write(chunk(b"tEXt", key.encode("latin-1") + b"\0" + value.encode("ascii")))
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 15, 9, zlib.Z_RLE)  # half the time, no larger
     above: Block | None = None
     for block in _levels(blocks, size, mode):
@@ -98,13 +99,9 @@ def stream_png(
         above = rows[-1:].copy()
         data = packer.compress(filtered.tobytes())
         if data:
-            stream.write(_chunk(b"IDAT", data))
-    stream.write(_chunk(b"IDAT", packer.flush()))
-    stream.write(_chunk(b"IEND", b""))
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+            stream.write(chunk(b"IDAT", data))
+    stream.write(chunk(b"IDAT", packer.flush()))
+    stream.write(chunk(b"IEND", b""))
 
 
 def _stream_tiff(

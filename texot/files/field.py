@@ -1,0 +1,371 @@
+"""Fields in files: for each pixel of a texture, the place in the exemplar that it comes from.
+
+A field is (H, W, 2) float32: x and y in pixels, the centre of the exemplar's first pixel being (0, 0). Where
+pixels of the texture are means of several, places are fractional.
+
+- `.npz` (NumPy, "numpy.lib.format", version 1.0) holds the arrays `field`, `exemplar_size` (width, height)
+  and `format`, the number of this layout.
+- `.png` is a picture for shaders: 16-bit RGB, red (x + 0.5) / width and green (y + 0.5) / height in 65535ths,
+  blue 0, and a text "texot-field" with the other two as JSON. Places are as near as half a 65535th of the
+  exemplar's size.
+
+A file may come from anywhere: nothing in it is run, and it takes no more memory than its bytes can fill.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from texot.errors import InputError, OutputError, one_line
+from texot.files.decode import open_image
+from texot.files.header import is_plausible
+from texot.files.png import chunk
+from texot.files.schema import parse_json
+from texot.files.sizes import MAX_PIXELS_OUT
+from texot.files.source import opened
+from texot.files.whole import check_target, whole_file
+from texot.memory import memory_limit
+
+FORMAT = 1
+"""Of the files that are written; files of a higher one are refused."""
+SUFFIXES = (".npz", ".png")
+_TEXT = "texot-field"
+_LEVELS = 65535
+_SLACK = 0.01  # pixels that rounding may have led outside
+_MOST_SIDE = 2**31 - 1
+_BYTES_A_PIXEL = 40  # of reading, at most
+_DEFLATE = 1032  # bytes that one byte of deflate can hold at most
+_ROWS = 2**20  # values of a block that is written at once
+_DIRECTORY = 2**16  # bytes of a zip's directory: ours has some hundred
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class FieldFile:
+    """A field and the size of what its places are in.
+
+    Attributes:
+        field: (H, W, 2) float32 on the CPU: x in [0, w - 1] and y in [0, h - 1], pixels of the exemplar.
+        exemplar_size: (w, h) in pixels.
+    """
+
+    field: Tensor
+    exemplar_size: tuple[int, int]
+
+
+def check_field_output(path: str | os.PathLike[str]) -> None:
+    """Refuse, before any work is done, a file that `write_field` could not write.
+
+    Raises:
+        OutputError: the suffix is not .npz or .png, or as in `texot.files.whole.check_target`.
+    """
+    name = os.fsdecode(path)
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix not in SUFFIXES:
+        got = f"the suffix {suffix!r}" if suffix else "no suffix"
+        raise OutputError(
+            f"expected a file of a field ending in {' or '.join(SUFFIXES)}, got {got}: {name!r}"
+        )
+    check_target(name)
+
+
+def check_field(field: Tensor | Array, exemplar_size: tuple[int, int]) -> Tensor:
+    """A field as (H, W, 2) float32 on the CPU; places up to a hundredth of a pixel outside move to the edge.
+
+    Args:
+        field: (H, W, 2) numbers.
+        exemplar_size: (w, h) in pixels.
+
+    Raises:
+        InputError: another shape, type or size, not finite, or places outside the exemplar.
+    """
+    width, height = check_exemplar_size(exemplar_size)
+    if not isinstance(field, Tensor | np.ndarray):
+        raise InputError(f"expected a field as a tensor or array (H, W, 2), got {type(field).__name__}")
+    shape = tuple(field.shape)
+    if len(shape) != 3 or shape[2] != 2 or 0 in shape:
+        raise InputError(f"expected a field of shape (H, W, 2), places x and y, got {shape}")
+    if isinstance(field, Tensor):
+        if field.is_meta or field.layout != torch.strided or field.is_complex() or field.dtype == torch.bool:
+            raise InputError(f"expected a field of numbers, got a tensor of {field.dtype}, {field.layout}")
+        found = field.detach().cpu().float()
+    else:
+        if field.dtype.kind not in "fiu":
+            raise InputError(f"expected a field of numbers, got an array of type {field.dtype}")
+        with np.errstate(over="ignore"):  # to infinity, which is refused
+            found = torch.from_numpy(np.array(field, np.float32))
+    for axis, (name, side) in enumerate((("x", width), ("y", height))):
+        low, high = (float(value) for value in found[..., axis].aminmax())
+        if not (low >= -_SLACK and high <= side - 1 + _SLACK):  # false for NaN too
+            raise InputError(
+                f"expected a field with {name} from 0 to {side - 1} in an exemplar of {width}x{height} px, "
+                f"got {low:.6g} to {high:.6g}: give the size of the exemplar that it was made from"
+            )
+    most = torch.tensor([width - 1, height - 1], dtype=torch.float32, device="cpu")
+    return found.clamp_min(0).minimum(most)
+
+
+def check_exemplar_size(size: Any) -> tuple[int, int]:
+    """A size as a pair of whole numbers.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        width, height = (int(side) for side in size if not isinstance(side, bool | float | str))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"expected exemplar_size as a pair (width, height), got {size!r}") from error
+    if not (1 <= width <= _MOST_SIDE and 1 <= height <= _MOST_SIDE):
+        raise InputError(f"expected an exemplar_size of at least 1x1 pixels, got {width}x{height}")
+    return width, height
+
+
+def write_field(field: Tensor | Array, exemplar_size: tuple[int, int], path: str | os.PathLike[str]) -> None:
+    """Write a field to a file, whole or not at all; the same arguments give the same bytes.
+
+    Args:
+        field: (H, W, 2), x and y in pixels of the exemplar.
+        exemplar_size: (w, h) of the exemplar, pixels.
+        path: ends in .npz (exact) or .png (a 16-bit picture).
+
+    Raises:
+        InputError: no field in such an exemplar, see `check_field`.
+        OutputError: it cannot be written there. Nothing is left behind.
+    """
+    name = os.fsdecode(path)
+    check_field_output(name)
+    values = check_field(field, exemplar_size).numpy()
+    size = check_exemplar_size(exemplar_size)
+    with whole_file(name) as stream:
+        if name.lower().endswith(".png"):
+            _write_png(values, size, stream)
+        else:
+            np.savez_compressed(
+                stream,
+                field=values.astype("<f4", copy=False),
+                exemplar_size=np.array(size, np.int64),
+                format=np.array(FORMAT, np.int64),
+            )
+
+
+def read_field(source: str | os.PathLike[str] | bytes | BinaryIO) -> FieldFile:
+    """Read the field that a file holds.
+
+    Args:
+        source: a path; the bytes of such a file; a file object that reads them. The kind is told by content.
+
+    Raises:
+        InputError: it cannot be read, or holds no field, a damaged one, or one of a later version.
+    """
+    with opened(source) as (stream, label, _):
+        start = stream.read(8)
+        n_bytes = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        if start == b"\x89PNG\r\n\x1a\n":
+            return _read_png(stream, label, n_bytes)
+        if start[:4] != b"PK\x03\x04":
+            raise InputError(
+                f"{label} is no field: expected a .npz or .png file as texot writes it (--save-field, "
+                "texot.files.field.write_field)"
+            )
+        try:
+            return _read_npz(stream, label, n_bytes)
+        except InputError:
+            raise
+        except MemoryError as error:
+            raise InputError(f"{label} needs more memory than there is") from error
+        except Exception as error:  # whatever a damaged or hostile file makes its reader raise
+            reason = one_line(error)[:90]
+            raise InputError(
+                f"{label} is damaged, or holds no field and nothing else ({reason}): write it again"
+            ) from error
+
+
+def _check_size(label: str, width: int, height: int) -> None:
+    """Refuse, before it is read, a field that would not fit."""
+    have = memory_limit()
+    if width * height > MAX_PIXELS_OUT or (have is not None and _BYTES_A_PIXEL * width * height > have):
+        raise InputError(f"{label} holds a field of {width}x{height} pixels, more than fits in memory")
+
+
+def _check_format(version: object, label: str) -> None:
+    if type(version) is not int or version < 1:
+        raise ValueError("its format is no number")
+    if version > FORMAT:
+        raise InputError(
+            f"{label} has format {version} of a later texot, this one reads {FORMAT}: update texot"
+        )
+
+
+# ---------------------------------------------------------------------------------------------------- npz
+
+
+def _read_npz(stream: BinaryIO, label: str, n_bytes: int) -> FieldFile:
+    _check_directory(stream, n_bytes)
+    with zipfile.ZipFile(stream) as archive:
+        names = archive.namelist()
+        if sorted(names) != ["exemplar_size.npy", "field.npy", "format.npy"]:
+            raise ValueError(f"its arrays are {', '.join(map(repr, names[:5]))}")
+        _check_format(_member(archive, "format", n_bytes, lambda shape: shape == ()).tolist(), label)
+        size = _member(archive, "exemplar_size", n_bytes, lambda shape: shape == (2,)).tolist()
+
+        def fits(shape: tuple[int, ...]) -> bool:
+            if len(shape) != 3 or shape[2] != 2 or min(shape) < 1:
+                return False
+            _check_size(label, shape[1], shape[0])
+            return True
+
+        values = _member(archive, "field", n_bytes, fits)
+    return _field_file(values, size, label)
+
+
+def _field_file(values: Array, size: Any, label: str) -> FieldFile:
+    try:
+        found = check_exemplar_size(size)
+        return FieldFile(check_field(values, found), found)
+    except InputError as error:
+        raise InputError(f"{label}: {error}") from error
+
+
+def _check_directory(stream: BinaryIO, n_bytes: int) -> None:
+    """Refuse a zip whose list of members would take much memory: `zipfile` reads it as a whole."""
+    stream.seek(max(0, n_bytes - 22 - 2**16))
+    tail = stream.read()
+    at = len(tail) - 22  # as zipfile looks for it: without a comment, else the last one there
+    if at < 0 or tail[at : at + 4] != b"PK\x05\x06" or tail[-2:] != b"\0\0":
+        at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + 22:
+        raise ValueError("its end is missing")
+    (length,) = struct.unpack("<L", tail[at + 12 : at + 16])
+    if length > _DIRECTORY or tail[max(0, at - 20) : at].startswith(b"PK\x06\x07"):
+        raise ValueError("it has too many members")
+    stream.seek(0)
+
+
+def _member(
+    archive: zipfile.ZipFile, name: str, n_bytes: int, fits: Callable[[tuple[int, ...]], bool]
+) -> Array:
+    """One array of the archive; its memory is taken once its header is known to be sound.
+
+    Args:
+        archive: the file.
+        name: of the array.
+        n_bytes: length of the file.
+        fits: whether a shape is as expected.
+    """
+    info = archive.getinfo(f"{name}.npy")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is compressed in another way than deflate")
+    with archive.open(info) as data:
+        if np.lib.format.read_magic(data) != (1, 0):
+            raise ValueError(f"{name} has another version than 1.0")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(data)
+        if dtype.kind not in ("f" if name == "field" else "iu") or dtype.itemsize > 8:
+            raise ValueError(f"{name} is of type {dtype.str}"[:60])
+        if not fits(shape):
+            raise ValueError(f"{name} has shape {shape}")
+        length = math.prod(shape) * dtype.itemsize
+        if length > _DEFLATE * n_bytes:
+            raise ValueError(f"{name} is larger than the file can hold")
+        values = np.frombuffer(data.read(length), dtype, math.prod(shape))
+        if data.read(1):  # at the end the checksum is compared
+            raise ValueError(f"{name} is followed by something else")
+    return values.reshape(shape, order="F" if fortran else "C")
+
+
+# ---------------------------------------------------------------------------------------------------- png
+
+
+def _write_png(values: Array, size: tuple[int, int], stream: BinaryIO) -> None:
+    """Rows as they come; every byte less the one above it, which is 0 where the texture goes on downwards."""
+    height, width = values.shape[:2]
+    text = json.dumps({"exemplar_size": size, "format": FORMAT})
+    stream.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", width, height, 16, 2, 0, 0, 0)))
+    stream.write(chunk(b"tEXt", f"{_TEXT}\0{text}".encode("ascii")))
+    packer = zlib.compressobj(6)
+    above = np.zeros((1, 6 * width), np.uint8)
+    step = max(1, _ROWS // width)
+    for first in range(0, height, step):
+        block = values[first : first + step]
+        levels = np.zeros((*block.shape[:2], 3), ">u2")
+        for axis, side in enumerate(size):
+            levels[..., axis] = np.rint((block[..., axis].astype(np.float64) + 0.5) / side * _LEVELS)
+        rows = np.concatenate([above, levels.view(np.uint8).reshape(len(block), -1)])
+        filtered = np.full((len(block), 1 + rows.shape[1]), 2, np.uint8)
+        np.subtract(rows[1:], rows[:-1], out=filtered[:, 1:])
+        above = rows[-1:]
+        if data := packer.compress(filtered.tobytes()):
+            stream.write(chunk(b"IDAT", data))
+    stream.write(chunk(b"IDAT", packer.flush()) + chunk(b"IEND", b""))
+
+
+def _read_png(stream: BinaryIO, label: str, n_bytes: int) -> FieldFile:
+    high, texts = _bytes_of(stream, label, n_bytes, "RGB;16B")
+    text = texts.get(_TEXT)
+    if text is None:
+        raise InputError(
+            f"{label} is a PNG without the text {_TEXT!r} that tells the exemplar's size: give the file as "
+            "texot wrote it (other programs leave texts out), or a .npz"
+        )
+    try:
+        about = parse_json(str(text))
+        if not isinstance(about, dict):
+            raise ValueError("it is no object")
+        _check_format(about.get("format"), label)
+        width, height = check_exemplar_size(about.get("exemplar_size"))
+    except InputError as error:
+        raise InputError(f"{label}: {error}") from error
+    except ValueError as error:
+        raise InputError(
+            f"{label}: its text {_TEXT!r} is damaged ({one_line(error)}): write it again"
+        ) from error
+    levels = high.astype(np.uint16) << 8
+    levels |= _bytes_of(stream, label, n_bytes, "RGB;16L")[0]
+    field = np.empty(levels.shape, np.float32)
+    for axis, side in enumerate((width, height)):
+        places = levels[..., axis] * (side / _LEVELS) - 0.5
+        field[..., axis] = places.clip(0, side - 1)
+    return FieldFile(torch.from_numpy(field), (width, height))
+
+
+def _bytes_of(stream: BinaryIO, label: str, n_bytes: int, order: str) -> tuple[Array, dict[Any, Any]]:
+    """The high bytes of red and green, or the low ones where `order` has Pillow take them for little-endian.
+
+    Pillow has no mode of 16-bit colours: it keeps the byte that it takes for the high one.
+
+    Returns:
+        (H, W, 2) uint8, and the file's texts.
+    """
+    stream.seek(0)
+    image = open_image(stream, label, formats=("PNG",))
+    tile = image.tile[0] if image.tile else None
+    if image.mode != "RGB" or tile is None or tile[3] != "RGB;16B":
+        raise InputError(f"{label}: expected a field in a 16-bit RGB PNG, got a PNG of mode {image.mode}")
+    if not is_plausible(image, n_bytes):
+        raise InputError(
+            f"{label} is damaged: its header declares {image.width}x{image.height} pixels, more than "
+            f"{n_bytes} bytes can hold: get a whole copy"
+        )
+    _check_size(label, image.width, image.height)
+    image.tile = [(*tile[:3], order)]  # type: ignore[list-item]  # a tuple before Pillow 11
+    try:
+        image.load()
+        bands = [np.asarray(image.getchannel(band)) for band in "RG"]
+    except Exception as error:  # whatever a damaged file makes its reader raise
+        raise InputError(f"{label} is truncated or damaged ({one_line(error)}): get a whole copy") from error
+    return np.stack(bands, -1), dict(getattr(image, "text", {}))
