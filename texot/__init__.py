@@ -14,6 +14,7 @@ from texot._version import __version__
 from texot.errors import DeviceError, InputError, OutputError, TexotError
 
 if TYPE_CHECKING:
+    from texot.applying import apply_field
     from texot.generator.sampling import Generator
     from texot.generator.training import train
     from texot.inpainting import inpaint, iter_inpaint
@@ -31,6 +32,7 @@ __all__ = [
     "Synthesis",
     "TexotError",
     "__version__",
+    "apply_field",
     "inpaint",
     "interpolate",
     "iter_inpaint",
@@ -50,6 +52,7 @@ _LAZY = {
     "LossRecord": "texot.synthesis",
     "State": "texot.synthesis",
     "Synthesis": "texot.synthesis",
+    "apply_field": "texot.applying",
     "inpaint": "texot.inpainting",
     "iter_inpaint": "texot.inpainting",
     "interpolate": "texot.interpolation",

@@ -153,14 +153,19 @@ def check_alpha(alpha: object) -> None:
         raise InputError(f"alpha must be one of {', '.join(ALPHA)}, not {alpha!r}")
 
 
-def tell_normals(pixels: Tensor, name: str | None = None) -> None:
-    """Log it where an image (C, H, W) looks like a normal map: unit vectors as colours, most pointing up."""
+def looks_like_normals(pixels: Tensor) -> bool:
+    """Whether an image (C, H, W) in [0, 1] is like a normal map: unit vectors as colours, most upwards."""
     if pixels.shape[0] != 3:
-        return
+        return False
     some = pixels.flatten(1)[:, :: max(1, pixels[0].numel() // 65536)]
     x, y, z = some.double().mean(1).tolist()
     unit = ((2 * some - 1).norm(dim=0) - 1).abs() < _UNIT
-    if max(abs(x - 0.5), abs(y - 0.5)) < _TILT and z > _UP and float(unit.double().mean()) > 0.9:
+    return max(abs(x - 0.5), abs(y - 0.5)) < _TILT and z > _UP and float(unit.double().mean()) > 0.9
+
+
+def tell_normals(pixels: Tensor, name: str | None = None) -> None:
+    """Log it where an image (C, H, W) looks like a normal map."""
+    if looks_like_normals(pixels):
         log.warning(
             "%s looks like a normal map: its vectors do not keep length 1; normalise the result",
             repr(name) if name else "the image",

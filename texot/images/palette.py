@@ -17,8 +17,8 @@ log = logging.getLogger("texot")
 PALETTES = ("exemplar", "none")
 FEW = 256  # colours of a palette that is found without being asked for
 _MOST = 4096
-_PIXELS_A_COLOUR = 16  # at least: small pictures of many colours have no palette
-_SHARE_OF_LEVELS = 0.5  # of those between the lowest and the highest, in grey: a photograph has nearly all
+PIXELS_A_COLOUR = 16  # at least: small pictures of many colours have no palette
+SHARE_OF_LEVELS = 0.5  # of those between the lowest and the highest, in grey: a photograph has nearly all
 _LEVELS = 65535
 _AT_ONCE = 2**22  # distances
 
@@ -62,9 +62,9 @@ def choose_palette(pixels: Tensor, known: Tensor | None, palette: str | None) ->
             )
         return colours
     count = len(colours)
-    if count > FEW or values.shape[1] < _PIXELS_A_COLOUR * count:
+    if count > FEW or values.shape[1] < PIXELS_A_COLOUR * count:
         return None
-    if len(values) == 1 and count > _SHARE_OF_LEVELS * (1 + 255 * float(colours.max() - colours.min())):
+    if len(values) == 1 and count > SHARE_OF_LEVELS * (1 + 255 * float(colours.max() - colours.min())):
         return None
     log.info("the exemplar has %d colours: the result has no others (see --palette)", count)
     return colours
