@@ -362,7 +362,7 @@ def test_a_checksum_is_compared(tmp_path: Path) -> None:
 
 
 def png(text: bytes | None, mode: tuple[int, int] = (16, 2), size: tuple[int, int] = (2, 2)) -> bytes:
-    rows = b"".join(b"\0" + bytes(12) for _ in range(2))
+    rows = 2 * (b"\0" + bytes(16 if mode == (16, 6) else 12))
     head = struct.pack(">2I5B", *size, *mode, 0, 0, 0)
     about = b"" if text is None else chunk(b"tEXt", b"texot-field\0" + text)
     return b"".join(
@@ -392,8 +392,8 @@ GOOD = b'{"exemplar_size": [5, 5], "format": 1}'
         (png(b'{"exemplar_size": {"a": 1, "b": 2}, "format": 1}'), "a pair"),
         (png(b'{"exemplar_size": [5, 1e400], "format": 1}'), "out of range"),
         (png(b'{"exemplar_size": [5, 0], "format": 1}'), "at least 1x1"),
-        (png(GOOD, (8, 2)), "16-bit RGB"),
-        (png(GOOD, (16, 0)), "16-bit RGB"),
+        (png(GOOD, (8, 2)), "16 bits a colour, got one of mode RGB"),
+        (png(GOOD, (16, 0)), "16 bits a colour, got one of mode I;16"),
         (png(GOOD, (16, 6)), "16-bit RGB"),
         (png(GOOD, size=(9000, 9000)), "more than .* bytes can hold"),
         (png(GOOD)[:70], "truncated or damaged"),

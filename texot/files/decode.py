@@ -294,13 +294,19 @@ def _allocate(image: Image.Image) -> None:
         image.im = Image.new(image.mode, size).im
 
 
-def _upright(image: Image.Image, label: str) -> tuple[Image.Image, bool]:
-    """Apply the EXIF (or XMP) orientation; whether width and height changed places."""
+def orientation(image: Image.Image, label: str) -> int:
+    """The EXIF (or XMP) orientation, 1 to 8; 1 where there is none, or a damaged one, which is logged."""
     try:
-        method = _TRANSPOSE.get(image.getexif().get(_EXIF_ORIENTATION, 1))
+        found = image.getexif().get(_EXIF_ORIENTATION, 1)
+        return int(found) if found in _TRANSPOSE else 1
     except _METADATA_ERRORS as error:
         log.warning("%s: ignored damaged EXIF data (%s)", label, one_line(error))
-        return image, False
+        return 1
+
+
+def _upright(image: Image.Image, label: str) -> tuple[Image.Image, bool]:
+    """Apply the orientation; whether width and height changed places."""
+    method = _TRANSPOSE.get(orientation(image, label))
     return (image, False) if method is None else (image.transpose(method), method in _TURNS)
 
 

@@ -20,7 +20,6 @@ import math
 import os
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -31,9 +30,7 @@ import torch
 from torch import Tensor
 
 from texot.errors import InputError, OutputError, one_line
-from texot.files.decode import open_image
-from texot.files.header import is_plausible
-from texot.files.png import chunk
+from texot.files.png16 import read_png16, write_png16
 from texot.files.schema import parse_json
 from texot.files.sizes import MAX_PIXELS_OUT
 from texot.files.source import opened
@@ -177,7 +174,7 @@ def read_field(source: str | os.PathLike[str] | bytes | BinaryIO) -> FieldFile:
         n_bytes = stream.seek(0, io.SEEK_END)
         stream.seek(0)
         if start == b"\x89PNG\r\n\x1a\n":
-            return _read_png(stream, label, n_bytes)
+            return _read_png(stream, label)
         if start[:4] != b"PK\x03\x04":
             raise InputError(
                 f"{label} is no field: expected a .npz or .png file as texot writes it (--save-field, "
@@ -292,38 +289,32 @@ def _member(
 
 
 def _write_png(values: Array, size: tuple[int, int], stream: BinaryIO) -> None:
-    """Rows as they come; every byte less the one above it, which is 0 where the texture goes on downwards."""
     height, width = values.shape[:2]
-    text = json.dumps({"exemplar_size": size, "format": FORMAT})
-    stream.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", width, height, 16, 2, 0, 0, 0)))
-    stream.write(chunk(b"tEXt", f"{_TEXT}\0{text}".encode("ascii")))
-    packer = zlib.compressobj(6)
-    above = np.zeros((1, 6 * width), np.uint8)
     step = max(1, _ROWS // width)
-    for first in range(0, height, step):
-        block = values[first : first + step]
-        levels = np.zeros((*block.shape[:2], 3), ">u2")
-        for axis, side in enumerate(size):
-            levels[..., axis] = np.rint((block[..., axis].astype(np.float64) + 0.5) / side * _LEVELS)
-        rows = np.concatenate([above, levels.view(np.uint8).reshape(len(block), -1)])
-        filtered = np.full((len(block), 1 + rows.shape[1]), 2, np.uint8)
-        np.subtract(rows[1:], rows[:-1], out=filtered[:, 1:])
-        above = rows[-1:]
-        if data := packer.compress(filtered.tobytes()):
-            stream.write(chunk(b"IDAT", data))
-    stream.write(chunk(b"IDAT", packer.flush()) + chunk(b"IEND", b""))
+    blocks = (_levels(values[first : first + step], size) for first in range(0, height, step))
+    text = {_TEXT: json.dumps({"exemplar_size": size, "format": FORMAT})}
+    write_png16(blocks, stream, (width, height), 3, text=text)
 
 
-def _read_png(stream: BinaryIO, label: str, n_bytes: int) -> FieldFile:
-    high, texts = _bytes_of(stream, label, n_bytes, "RGB;16B")
-    text = texts.get(_TEXT)
+def _levels(values: Array, size: tuple[int, int]) -> Array:
+    levels = np.zeros((*values.shape[:2], 3), np.uint16)
+    for axis, side in enumerate(size):
+        levels[..., axis] = np.rint((values[..., axis].astype(np.float64) + 0.5) / side * _LEVELS)
+    return levels
+
+
+def _read_png(stream: BinaryIO, label: str) -> FieldFile:
+    image = read_png16(stream, label, lambda width, height: _check_size(label, width, height))
+    if image.values.shape[2] != 3:
+        raise InputError(f"{label}: expected a field in a 16-bit RGB PNG, got one with alpha")
+    text = image.text.get(_TEXT)
     if text is None:
         raise InputError(
             f"{label} is a PNG without the text {_TEXT!r} that tells the exemplar's size: give the file as "
             "texot wrote it (other programs leave texts out), or a .npz"
         )
     try:
-        about = parse_json(str(text))
+        about = parse_json(text)
         if not isinstance(about, dict):
             raise ValueError("it is no object")
         _check_format(about.get("format"), label)
@@ -331,41 +322,10 @@ def _read_png(stream: BinaryIO, label: str, n_bytes: int) -> FieldFile:
     except InputError as error:
         raise InputError(f"{label}: {error}") from error
     except ValueError as error:
-        raise InputError(
-            f"{label}: its text {_TEXT!r} is damaged ({one_line(error)}): write it again"
-        ) from error
-    levels = high.astype(np.uint16) << 8
-    levels |= _bytes_of(stream, label, n_bytes, "RGB;16L")[0]
-    field = np.empty(levels.shape, np.float32)
+        reason = one_line(error)
+        raise InputError(f"{label}: its text {_TEXT!r} is damaged ({reason}): write it again") from error
+    field = np.empty((*image.values.shape[:2], 2), np.float32)
     for axis, side in enumerate((width, height)):
-        places = levels[..., axis] * (side / _LEVELS) - 0.5
+        places = image.values[..., axis] * (side / _LEVELS) - 0.5
         field[..., axis] = places.clip(0, side - 1)
     return FieldFile(torch.from_numpy(field), (width, height))
-
-
-def _bytes_of(stream: BinaryIO, label: str, n_bytes: int, order: str) -> tuple[Array, dict[Any, Any]]:
-    """The high bytes of red and green, or the low ones where `order` has Pillow take them for little-endian.
-
-    Pillow has no mode of 16-bit colours: it keeps the byte that it takes for the high one.
-
-    Returns:
-        (H, W, 2) uint8, and the file's texts.
-    """
-    stream.seek(0)
-    image = open_image(stream, label, formats=("PNG",))
-    tile = image.tile[0] if image.tile else None
-    if image.mode != "RGB" or tile is None or tile[3] != "RGB;16B":
-        raise InputError(f"{label}: expected a field in a 16-bit RGB PNG, got a PNG of mode {image.mode}")
-    if not is_plausible(image, n_bytes):
-        raise InputError(
-            f"{label} is damaged: its header declares {image.width}x{image.height} pixels, more than "
-            f"{n_bytes} bytes can hold: get a whole copy"
-        )
-    _check_size(label, image.width, image.height)
-    image.tile = [(*tile[:3], order)]  # type: ignore[list-item]  # a tuple before Pillow 11
-    try:
-        image.load()
-        bands = [np.asarray(image.getchannel(band)) for band in "RG"]
-    except Exception as error:  # whatever a damaged file makes its reader raise
-        raise InputError(f"{label} is truncated or damaged ({one_line(error)}): get a whole copy") from error
-    return np.stack(bands, -1), dict(getattr(image, "text", {}))

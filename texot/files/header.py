@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from PIL import Image
@@ -31,6 +32,7 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
 # longest string in a code of 12 bits; a bit for 64 pixels; runs of BMP, TGA and QOI; blocks of DDS.
 _PIXELS_A_BYTE = {"GIF": 2731, "JPEG": 512, "BMP": 128, "DIB": 128, "TGA": 128, "QOI": 62, "DDS": 2, "PPM": 8}
 _DEFLATE = 1032  # bytes that one byte of deflate can hold at most
+_MOST_TAGS, _MOST_VALUES = 4096, 64  # of a TIFF's directory, that are looked at
 _SLACK = 1 << 16  # pixels: small images are not worth a refusal
 
 
@@ -154,3 +156,40 @@ def _gif_images(stream: BinaryIO) -> int:
                 break
             stream.seek(size[0], io.SEEK_CUR)
     return max(1, count)
+
+
+def tiff_tags(stream: BinaryIO, wanted: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """Whole numbers that the first directory of a TIFF holds under some tags, at most 64 of each.
+
+    Args:
+        stream: of the file, which can seek; left anywhere.
+        wanted: tags of type SHORT or LONG.
+
+    Returns:
+        What can be read of them.
+    """
+    stream.seek(0)
+    start = stream.read(16)
+    order = "<" if start[:2] == b"II" else ">"
+    big = len(start) == 16 and struct.unpack(f"{order}H", start[2:4])[0] == 43
+    link, entries, room, at = ("Q", "Q", 8, 8) if big else ("I", "H", 4, 4)
+    found: dict[int, tuple[int, ...]] = {}
+    try:
+        (where,) = struct.unpack_from(f"{order}{link}", start, at)
+        stream.seek(where)
+        (count,) = struct.unpack(f"{order}{entries}", stream.read(struct.calcsize(entries)))
+        for _ in range(min(count, _MOST_TAGS)):
+            tag, kind, number, value = struct.unpack(f"{order}HH{link}{room}s", stream.read(4 + 2 * room))
+            code = {3: "H", 4: "I"}.get(kind)
+            if tag not in wanted or code is None or not 1 <= number <= _MOST_VALUES:
+                continue
+            length = number * struct.calcsize(code)
+            if length > room:
+                next_entry = stream.tell()
+                stream.seek(struct.unpack(f"{order}{link}", value)[0])
+                value = stream.read(length)
+                stream.seek(next_entry)
+            found[tag] = struct.unpack(f"{order}{number}{code}", value[:length])
+    except (struct.error, OSError, OverflowError, ValueError):
+        pass
+    return found

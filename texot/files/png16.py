@@ -1,0 +1,142 @@
+"""PNG of 16 bits a channel, which Pillow reads with 8 and does not write but in grey.
+
+PNG specification, third edition: sections 9 (filters), 10 (compression), 11.2.1 (header).
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from texot.errors import InputError, one_line
+from texot.files.decode import open_image, orientation
+from texot.files.header import is_plausible
+from texot.files.png import chunk, colour_profile
+
+Values = npt.NDArray[Any]
+_INCH = 0.0254  # metres
+_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> colour type
+# Pillow's mode and its names of the two orders of a value's bytes. It keeps the byte that it takes for the
+# high one, so that two passes give both; four bytes a pixel are read as they are.
+_PASSES = {"RGB;16B": ("RGB", "RGB;16L"), "RGBA;16B": ("RGBA", "RGBA;16L"), "LA;16B": ("RGBA", "RGBA")}
+
+
+@dataclass(frozen=True, eq=False)
+class Png16:
+    """A PNG of 16 bits a channel, decoded.
+
+    Attributes:
+        values: (H, W, C) uint16; C is 2 for grey with alpha, 3 for RGB, 4 for RGBA.
+        text: keyword -> text.
+        icc_profile: of its colours, or None for sRGB.
+        dpi: dots per inch (x, y) as the file says them, unchecked, or None.
+        orientation: of its EXIF data, 1 to 8.
+    """
+
+    values: Values
+    text: dict[str, str]
+    icc_profile: bytes | None
+    dpi: Any
+    orientation: int
+
+
+def read_png16(stream: BinaryIO, label: str, check_size: Callable[[int, int], None]) -> Png16:
+    """Read a PNG of 16-bit colours, or of 16-bit grey with alpha.
+
+    Args:
+        stream: of the file, which can seek.
+        label: names it in messages.
+        check_size: refuses a (width, height) that is too large.
+
+    Raises:
+        InputError: another kind of PNG, damaged, or too large.
+    """
+    n_bytes = stream.seek(0, 2)
+    image, order = _opened(stream, label)
+    if order not in _PASSES:
+        raise InputError(f"{label}: expected a PNG of 16 bits a colour, got one of mode {image.mode}")
+    if not is_plausible(image, n_bytes):
+        raise InputError(
+            f"{label} is damaged: its header declares {image.width}x{image.height} pixels, more than "
+            f"{n_bytes} bytes can hold: get a whole copy"
+        )
+    check_size(image.width, image.height)
+    mode, other = _PASSES[order]
+    high = _decoded(image, mode, order if order != "LA;16B" else other, label)
+    if order == "LA;16B":
+        low, high = high[..., 1::2], high[..., ::2]
+    else:
+        low = _decoded(_opened(stream, label)[0], mode, other, label)
+    values: Values = (high.astype(np.uint16) << 8) | low
+    profile = image.info.get("icc_profile") or colour_profile(image.info, grey=values.shape[2] == 2)
+    text = {str(key): str(value) for key, value in getattr(image, "text", {}).items()}
+    return Png16(values, text, profile, image.info.get("dpi"), orientation(image, label))
+
+
+def _opened(stream: BinaryIO, label: str) -> tuple[Any, str]:
+    """The image, not loaded, and Pillow's name of how its values stand in the file."""
+    stream.seek(0)
+    image = open_image(stream, label, formats=("PNG",))
+    return image, str(image.tile[0][3]) if image.tile else ""
+
+
+def _decoded(image: Any, mode: str, order: str, label: str) -> npt.NDArray[np.uint8]:
+    """Values as Pillow reads them where it takes the file to hold them so."""
+    image._mode = mode
+    image.tile = [(*image.tile[0][:3], order)]
+    try:
+        image.load()
+        return np.array(image)
+    except Exception as error:  # whatever a damaged file makes its reader raise
+        raise InputError(f"{label} is truncated or damaged ({one_line(error)}): get a whole copy") from error
+
+
+def write_png16(
+    blocks: Iterable[npt.NDArray[Any]],
+    stream: BinaryIO,
+    size: tuple[int, int],
+    channels: int,
+    *,
+    text: dict[str, str] | None = None,
+    icc_profile: bytes | None = None,
+    dpi: tuple[float, float] | None = None,
+) -> None:
+    """Write a PNG of 16 bits a channel to a stream that need not seek; same arguments, same bytes.
+
+    Every byte is stored less the one above it, which leaves 0 where a field goes on downwards.
+
+    Args:
+        blocks: (h, width, channels) whole numbers from 0 to 65535, from top to bottom, `height` rows in all.
+        stream: written to.
+        size: (width, height).
+        channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
+        text: keywords and ASCII texts.
+        icc_profile: embedded.
+        dpi: dots per inch (x, y).
+    """
+    stream.write(b"\x89PNG\r\n\x1a\n")
+    stream.write(chunk(b"IHDR", struct.pack(">2I5B", *size, 16, _COLOURS[channels], 0, 0, 0)))
+    if icc_profile:
+        stream.write(chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc_profile)))
+    if dpi:
+        metres = (round(value / _INCH) for value in dpi)
+        stream.write(chunk(b"pHYs", struct.pack(">2IB", *metres, 1)))
+    for key, value in (text or {}).items():
+        stream.write(chunk(b"tEXt", f"{key}\0{value}".encode("ascii")))
+    packer = zlib.compressobj(6)
+    above = np.zeros((1, 2 * channels * size[0]), np.uint8)
+    for block in blocks:
+        levels = np.ascontiguousarray(block, ">u2").view(np.uint8).reshape(len(block), -1)
+        rows = np.concatenate([above, levels])
+        filtered = np.full((len(block), 1 + rows.shape[1]), 2, np.uint8)
+        np.subtract(rows[1:], rows[:-1], out=filtered[:, 1:])
+        above = rows[-1:]
+        if data := packer.compress(filtered.tobytes()):
+            stream.write(chunk(b"IDAT", data))
+    stream.write(chunk(b"IDAT", packer.flush()) + chunk(b"IEND", b""))
