@@ -1,5 +1,6 @@
 """Nothing stays in the temporary folder, however a window ends."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -33,7 +34,10 @@ def opened(tmp_path: Path) -> "subprocess.Popen[str]":
     (tmp_path / "tmp").mkdir(exist_ok=True)
     command = [sys.executable, "-c", _WINDOW, str(tmp_path / "settings.ini")]
     extra = {"QT_QPA_PLATFORM": "offscreen", "TMPDIR": str(tmp_path / "tmp")}
-    return subprocess.Popen(command, env=environment(**extra), stdout=subprocess.PIPE, text=True)
+    heard = functools.partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)  # though nohup runs the tests
+    return subprocess.Popen(
+        command, env=environment(**extra), stdout=subprocess.PIPE, text=True, preexec_fn=heard
+    )
 
 
 def folder_of(window: "subprocess.Popen[str]") -> Path:
@@ -46,7 +50,10 @@ def test_signals_close_the_window(tmp_path: Path, number: signal.Signals) -> Non
     with opened(tmp_path) as window:
         assert folder_of(window).parent == tmp_path / "tmp"
         window.send_signal(number)
-        window.communicate(timeout=30)
+        try:
+            window.communicate(timeout=30)
+        finally:
+            window.kill()  # else a failure waits for ever
     assert window.returncode == 0
     assert not os.listdir(tmp_path / "tmp")
 

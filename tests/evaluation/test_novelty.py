@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from conftest import SAMPLES
 from damage import OPEN, blur, drop, noise, rises
+from textures import SAMPLES
 from torch import Tensor
 
 from texot import InputError, evaluation

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import SAMPLES
 from damage import blur, noise
 from PIL import Image
+from textures import SAMPLES
 
 from texot import TexotError
 from texot.evaluation import FIGURES, Yardstick, copy_share

@@ -4,8 +4,8 @@ import importlib.util
 import math
 
 import pytest
-from conftest import SAMPLES
 from damage import OPEN, add_noise, blur, drop, noise, tint
+from textures import SAMPLES
 from torch import Tensor
 
 from texot import InputError

@@ -230,15 +230,16 @@ def equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 
 FACTORS = {"sinkhorn": 0.6, "wgan-gp": 0.6, "ot-gan": 0.7, "neural-ot": 0.85}
-STEPS = {"neural-ot": 300}  # to 0.76
+STEPS = {"neural-ot": 150}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OTHERS)
 def test_training_comes_nearer(objective: str) -> None:
     """Multi-scale patch distance to the exemplar, of a fresh sample."""
     exemplar = exemplars(objective, 48)
     target = exemplar[1] if objective == "neural-ot" else exemplar
-    trainer = Trainer(exemplar, objective=objective, steps=STEPS.get(objective, 120), **TINY)
+    trainer = Trainer(exemplar, objective=objective, steps=STEPS.get(objective, 60), **TINY)
 
     def distance() -> float:
         image = trainer.averaged().sample(99, (0, 0), (48, 48)).clamp(0, 1)
@@ -246,10 +247,11 @@ def test_training_comes_nearer(objective: str) -> None:
             multiscale_patch_distance(image, target, patch_size=4, n_scales=2, periodic=(False, False))
         )
 
-    next(iter(trainer))
+    steps = iter(trainer)
+    next(steps)
     first = distance()
-    trainer = Trainer(exemplar, objective=objective, steps=STEPS.get(objective, 120), **TINY)
-    trained(trainer)
+    for _ in steps:
+        pass
     assert distance() < FACTORS[objective] * first
 
 
