@@ -3,6 +3,7 @@
 import click
 
 from texot import __version__
+from texot.cli.apply import apply
 from texot.cli.desktop import desktop
 from texot.cli.doctor import doctor
 from texot.cli.errors import OneLineErrors
@@ -33,6 +34,7 @@ texot.add_command(synthesize)
 texot.add_command(inpaint)
 texot.add_command(tile)
 texot.add_command(interpolate)
+texot.add_command(apply)
 texot.add_command(train)
 texot.add_command(sample)
 texot.add_command(info)

@@ -62,7 +62,15 @@ def write_picture(result: "Synthesis", path: Path, text: dict[str, str] | None =
     if path != DASH:
         write_image(result.image, path, mode=result.mode, text=text, **result.beside())
         return
-    data = encode_image(result.image, mode=result.mode, text=text, **result.beside())
+    write_stdout(encode_image(result.image, mode=result.mode, text=text, **result.beside()))
+
+
+def write_stdout(data: bytes) -> None:
+    """Write a file to standard output.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     check_stdout()
     try:
         sys.stdout.buffer.write(data)

@@ -6,6 +6,7 @@ from there take its place. Bilinear interpolation where places are fractional, c
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,6 +19,8 @@ from texot.errors import InputError
 from texot.files.exemplar import looks_like_normals
 from texot.files.field import FieldFile, check_exemplar_size, check_field
 from texot.images.palette import FEW, PIXELS_A_COLOUR, SHARE_OF_LEVELS
+
+log = logging.getLogger("texot")
 
 FILTERS = ("auto", "nearest", "linear")
 """How values between pixels are found."""
@@ -120,9 +123,13 @@ def rebuild(
         )
     if filter == "auto":
         filter = "nearest" if has_few_values(image) else "linear"
+        if filter == "nearest":
+            log.info("the image has few values: they are copied, none is mixed (see --filter)")
     if filter == "linear" and image.dtype.kind in "iu" and image.dtype.itemsize == 8:
         raise InputError(f"integers of 64 bits ({image.dtype}) are only copied: use filter='nearest'")
     to_unit = _unit(image) if normals and filter == "linear" else None
+    if to_unit is not None:
+        log.info("the image looks like a normal map: interpolated vectors get length 1 again")
     flat = image.reshape(-1, image.shape[2])
     found = np.empty((*places.shape[:2], image.shape[2]), image.dtype)
     step = max(1, _AT_ONCE // places.shape[1])

@@ -17,7 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -454,8 +454,3 @@ def _spec(oiio: Any, image: DeepImage, values: Values, kind: str) -> Any:
     if image.chromaticities and kind == "OpenEXR":
         spec.attribute("chromaticities", oiio.TypeDesc("float[8]"), image.chromaticities)
     return spec
-
-
-def with_values(image: DeepImage, values: Values) -> DeepImage:
-    """Another image (H, W, C) that is written like this one."""
-    return replace(image, values=values)
