@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from texot import __version__
+from texot._version import ALGORITHM, __version__
 from texot.cli.files import DASH, Outputs, check_outputs
 from texot.cli.inpaint import inpaint
 from texot.cli.interpolate import interpolate
@@ -53,6 +53,7 @@ _IMAGES = {  # what a file remembers of the images it was made from: what they a
 }
 
 
+_FIRST_ALGORITHM = 2  # of files that do not tell
 _MOST_THREADS = 64  # that any machine gives to a file that asks for them
 
 Iterate = Callable[..., "Iterator[State]"]
@@ -74,6 +75,8 @@ def _synthesis(asked: _Asked) -> tuple["Exemplar", Iterate]:
     source, asked.options["init"] = _read(asked, asked.images)[0], _init(asked)
     asked.options["size"] = pixel_size(asked.options["size"], source)
     asked.options["features"] = _features(asked)
+    if asked.options["preset"] == "default" and asked.options["features"] == "none":
+        asked.options["lr"] = None  # older algorithms had one
     return source, iter_synthesis
 
 
@@ -342,6 +345,10 @@ def _compare_images(file: Path, wanted: dict[str, Any], found: dict[str, Any]) -
 
 def _compare_versions(file: Path, settings: dict[str, Any], record: dict[str, Any], report: Quiet) -> None:
     """Say it where other code than FILE's is at work: the result may then differ."""
+    algorithm = settings.get("algorithm", _FIRST_ALGORITHM)
+    if algorithm != ALGORITHM:
+        report.say(f"{file} was made by algorithm {algorithm}, this is {ALGORITHM}: the image will differ")
+        return
     for what, ours in ("texot", __version__), ("torch", record["torch"]):
         if settings.get(what) != ours:
             report.say(

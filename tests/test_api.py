@@ -87,9 +87,10 @@ def test_threads_at_once_find_what_each_finds_alone(exemplar: Tensor) -> None:
 
 
 def test_settings_make_the_image_again(exemplar: Tensor) -> None:
-    first = synthesize(exemplar, (21, 17), tile="x", seed=5, entropy=0.05, psi_steps=2, lr=0.03, **QUICK)
+    first = synthesize(exemplar, (21, 17), tile="x", seed=5, entropy=0.05, psi_steps=2, **QUICK)
     settings = json.loads(json.dumps(first.settings))
     assert settings.pop("texot") == texot.__version__
+    assert settings.pop("algorithm") == 3
     assert settings.pop("exemplar_sha256") == read_exemplar(exemplar).sha256
     assert settings.pop("init_sha256") is None
     assert settings.pop("torch") == str(torch.__version__)
@@ -457,7 +458,7 @@ def test_fewer_scales_are_said_once(caplog: pytest.LogCaptureFixture) -> None:
         ({"seed": True}, "seed must be a whole number"),
         ({"seed": None}, "seed must be a whole number"),
         ({"n_scales": 0}, "n_scales must be a whole number from 1"),
-        ({"n_scales": 9}, r"patch_size 4 exceeds scale \d \(\d+x\d+ px\): use --n-scales \d or fewer"),
+        ({"n_scales": 9}, r"patch_size 7 exceeds scale \d \(\d+x\d+ px\): use --n-scales \d or fewer"),
         ({"patch_size": 0}, "patch_size must be a whole number from 1"),
         ({"patch_size": 2.0}, "patch_size must be a whole number"),
         ({"patch_size": 31}, "patch_size 31 exceeds the 34x30 px exemplar: use --patch-size 30 or less"),
@@ -468,6 +469,7 @@ def test_fewer_scales_are_said_once(caplog: pytest.LogCaptureFixture) -> None:
         ({"n_iter": 0}, "n_iter must be a whole number from 1"),
         ({"n_iter": "many"}, "n_iter must be a whole number from 1"),
         ({"psi_steps": -1}, "psi_steps must be a whole number from 0"),
+        ({"lr": 0.01}, "lr is the step of Adam"),
         ({"lr": 0}, "lr must be a positive number"),
         ({"lr": float("nan")}, "lr must be a positive number"),
         ({"lr": float("inf")}, "lr must be a positive number"),
@@ -520,12 +522,12 @@ def test_an_unknown_option_is_a_type_error(exemplar: Tensor) -> None:
 
 
 def test_numbers_of_numpy_are_numbers(exemplar: Tensor) -> None:
-    plain = synthesize(exemplar, seed=2, patch_size=3, lr=0.5, entropy=0.25, **QUICK)
+    plain = synthesize(exemplar, seed=2, patch_size=3, novelty=0.25, entropy=0.25, **QUICK)
     numpy = synthesize(
         exemplar,
         seed=np.int64(2),
         patch_size=np.uint8(3),
-        lr=np.float32(0.5),
+        novelty=np.float32(0.25),
         entropy=np.float64(0.25),
         **QUICK,
     )

@@ -2,7 +2,9 @@
 
     min_u sum_l max_psi F_l(psi_l, S_l u)
 
-Coarse to fine, one stage a scale: see `texot.engine.plan` for stages, `texot.engine.objective` for the sum.
+Coarse to fine, by block-coordinate descent: see `texot.solver.field_solver`, and `texot.solver.plan` for the
+scales. With deep features, and as published (`preset="paper"`), Adam moves the pixels: see
+`texot.engine.plan` for stages, `texot.engine.objective` for the sum.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from texot._version import __version__
@@ -49,6 +52,9 @@ from texot.images.palette import choose_palette, in_palette
 from texot.images.pyramid import Periodic, upsample
 from texot.images.statistics import Statistics
 from texot.layout.start import first_layout
+from texot.solver.field_solver import Problem, iterate
+from texot.solver.plan import FieldPlan, exemplar_pyramid, field_plan, for_texture
+from texot.solver.state import Output
 
 if TYPE_CHECKING:
     from texot.evaluation.choice import Features
@@ -129,11 +135,12 @@ def iter_synthesis(
         seed: of all randomness, 0 <= seed < 2**63.
         init: "noise" for a start that the seed decides, or an image (like `exemplar`) to start from.
         n_scales: number of scales, or None for what the sizes allow.
-        patch_size: side of the finest patches in pixels; None: 4.
-        n_iter: image steps of every stage.
-        psi_steps: passes over all patch pairs an image step; 0: plain nearest neighbours.
-        lr: step of Adam, in units of the pixel range.
-        entropy: regularisation lam of the transport, in units of squared patch distance; None or 0: none.
+        patch_size: side of the patches in pixels; None: 7, of those that Adam moves 4.
+        n_iter: image steps at every scale.
+        psi_steps: steps of the potentials an image step; 0: plain nearest neighbours.
+        lr: step of Adam, in units of the pixel range; only with deep features and `preset="paper"`.
+        entropy: regularisation lam of the transport, in units of squared patch distance, at scales where all
+            pairs of patches are compared; None or 0: next to none.
         novelty: in [0, 1], how far the layout leaves the exemplar's: 0 keeps it, and only makes it tile; else
             the first layout is of pieces (of rows, where there are some), from whole exemplars near 0 over a
             quarter of its side at .5 to a sixteenth at 1. None: .5. Not with `init`, nor with
@@ -184,10 +191,16 @@ def iter_synthesis(
         raise InputError("novelty chooses a first layout, and init is one: give one of the two")
     sides = (source.size[1], source.size[0]), (height, width)
     rooms = None if source.mask is None else known_rooms(source.mask)
+    plan: Plan | FieldPlan
     if preset == "paper":
         plan = paper_plan(*sides, rooms=rooms, **expert)
-    else:
+    elif network is not None:
         plan = default_plan(*sides, rooms=rooms, quality=quality, **expert)
+    else:
+        if lr is not None:
+            raise InputError("lr is the step of Adam, which only preset paper and deep features take")
+        numbers = {name: value for name, value in expert.items() if name != "lr"}
+        plan = field_plan(*sides, source.mask, quality=quality, **numbers)
     if n_scales is None and plan.n_scales < (4 if preset == "paper" else 2):
         log.info("%d scale(s) fit images of this size", plan.n_scales)
     if patch_size is None and plan.patch_size < 4:
@@ -214,6 +227,11 @@ def iter_synthesis(
     if network is not None:
         settings |= {"features": network.name, "features_sha256": network.sha256}
     generator = torch.Generator().manual_seed(seed)
+    finish = None if colours is None else partial(in_palette, colours=colours)
+    if isinstance(plan, FieldPlan):
+        output = Output(settings, source.mode, source.icc_profile, finish=finish)
+        make = partial(_problem, source, plan, TILES[tile], start, target_device, output)
+        return stepwise(iterate(make, generator))
 
     def prepare(generator: torch.Generator) -> Job:
         texture = _Texture(
@@ -224,8 +242,31 @@ def iter_synthesis(
     return stepwise(optimise(prepare, generator))
 
 
+def _problem(
+    exemplar: Exemplar,
+    plan: FieldPlan,
+    periodic: Periodic,
+    start: Tensor | None,
+    device: torch.device,
+    output: Output,
+    generator: torch.Generator,
+) -> Problem:
+    """What the solver on a field is told: the exemplar at every scale, and where the image starts."""
+    known = None if exemplar.mask is None else exemplar.mask.to(device)
+    scales = exemplar_pyramid(exemplar.pixels.to(device), known, plan.n_scales)
+    plan, laid = for_texture(plan, scales, given=start is not None)
+    scales = scales[: plan.n_scales]
+    size = plan.sizes[-1]
+    if start is not None:
+        start = F.interpolate(start[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1).to(device)
+    elif laid:
+        image, there = scales[-1]
+        start = first_layout(image, size, plan.novelty, known=there, periodic=periodic, generator=generator)
+    return Problem(plan, scales, periodic, start, Statistics.of(*scales[0]), output)
+
+
 class _Texture:
-    """Pieces of Algorithm 1's job: the exemplar at every scale, its measures, where the image starts."""
+    """Pieces of the job that Adam does: the exemplar at every scale, its measures, where the image starts."""
 
     def __init__(
         self,

@@ -84,7 +84,7 @@ def test_the_image_step_is_the_minimum(stride: int, periodic: Periodic) -> None:
     n = grid.shape[0] * grid.shape[1]
     found = torch.randint(len(source.key), (n,), generator=generator)
     weights = 0.1 + torch.rand(n, generator=generator)
-    image = vote(grid, source, found, weights).requires_grad_()
+    image = vote(grid, source.image, found, weights).requires_grad_()
     cost = weighted_cost(grid, source, image, found, weights)
     (gradient,) = torch.autograd.grad(cost, image)
     assert (
@@ -99,7 +99,7 @@ def test_patches_of_one_image_vote_for_that_image() -> None:
     source, grid = source_of(image), Grid((13, 17), 5, 2, (False, False))
     rows, columns = (2 * torch.arange(n) for n in grid.shape)
     found = (rows[:, None] * source.shape[1] + columns).flatten()
-    assert torch.allclose(vote(grid, source, found), image, atol=1e-6)
+    assert torch.allclose(vote(grid, source.image, found), image, atol=1e-6)
 
 
 @pytest.mark.parametrize("periodic", AXES)

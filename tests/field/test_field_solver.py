@@ -1,5 +1,8 @@
 """The solver on a field: structure, shares, direction, sizes and determinism."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 from textures import clouds, photograph
@@ -8,34 +11,45 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.images.pyramid import Periodic
 from texot.images.statistics import Statistics
-from texot.solver.field_solver import FieldPlan, FieldStep, exemplar_pyramid, finished, solve
+from texot.solver.field_solver import FieldStep, Problem, iterate, solve
+from texot.solver.plan import exemplar_pyramid, field_plan
+from texot.solver.state import Output, State
 
-QUICK = FieldPlan(steps=(6, 3, 2))
 
-
-def made(
+def problem(
     exemplar: Tensor,
     size: tuple[int, int],
     *,
-    seed: int = 0,
     periodic: Periodic = (True, True),
-    plan: FieldPlan = QUICK,
     known: Tensor | None = None,
+    max_shift: float | None = None,
+    **options: Any,
+) -> Problem:
+    side = exemplar.shape[1], exemplar.shape[2]
+    plan = field_plan(side, size, known, **{"quality": "draft", **options})
+    plan = replace(plan, max_shift=max_shift or plan.max_shift)
+    scales = exemplar_pyramid(exemplar, known, plan.n_scales)
+    return Problem(plan, scales, periodic, None, Statistics.of(exemplar, known), Output({}, "multi"))
+
+
+def made(
+    exemplar: Tensor, size: tuple[int, int], *, seed: int = 0, **options: Any
 ) -> tuple[Tensor, FieldStep]:
-    generator = torch.Generator().manual_seed(seed)
-    *_, last = solve(exemplar, known, size, plan=plan, periodic=periodic, generator=generator)
-    return finished(last, size, Statistics.of(exemplar, known), periodic), last
+    one = problem(exemplar, size, **options)
+    *_, last = iterate(lambda _: one, torch.Generator().manual_seed(seed))
+    *_, step = solve(one, torch.Generator().manual_seed(seed))
+    return last.result().image, step
 
 
 @pytest.mark.parametrize("periodic", [(True, True), (False, True), (False, False)])
 @pytest.mark.parametrize("size", [(64, 64), (65, 83), (40, 131)])
 def test_any_size_and_axes(size: tuple[int, int], periodic: Periodic) -> None:
-    exemplar = photograph(64, 70)
+    exemplar = photograph(64, 70, "gravel")
     image, last = made(exemplar, size, periodic=periodic)
     assert image.shape == (3, *size)
     assert last.scale == 0
     assert float((image.mean((1, 2)) - exemplar.mean((1, 2))).abs().max()) < 0.02
-    assert float((image.std((1, 2)) / exemplar.std((1, 2)) - 1).abs().max()) < 0.08
+    assert float((image.std((1, 2)) / exemplar.std((1, 2)) - 1).abs().max()) < 0.04
 
 
 @pytest.mark.parametrize("channels", [1, 5, 32])
@@ -62,7 +76,7 @@ def test_same_seed_same_bytes_with_any_number_of_threads() -> None:
 def test_a_gradient_keeps_its_direction(seed: int) -> None:
     ramp = torch.linspace(0, 1, 96).expand(1, 96, 96).contiguous()
     for exemplar, along, beside in ((ramp, 2, 1), (ramp.mT.contiguous(), 1, 2)):
-        image, _ = made(exemplar, (96, 96), seed=seed, plan=FieldPlan())
+        image, _ = made(exemplar, (96, 96), seed=seed, quality="normal")
         assert float(image.diff(dim=along).abs().mean()) > 1.5 * float(image.diff(dim=beside).abs().mean())
 
 
@@ -75,7 +89,7 @@ def test_most_of_the_exemplar_is_used() -> None:
         blocks = torch.nn.functional.max_pool2d(used[None], 8)
         return 1 - float(blocks.mean())
 
-    with_potentials = forgotten(made(exemplar, (128, 128), plan=FieldPlan())[1])
+    with_potentials = forgotten(made(exemplar, (128, 128), quality="normal")[1])
     assert with_potentials < 0.15
 
 
@@ -83,7 +97,7 @@ def test_no_shift_holds_most_of_the_image() -> None:
     exemplar = photograph(96, 96, "gravel")
     shares = []
     for cap in (1.0, 0.15):
-        _, last = made(exemplar, (96, 96), plan=FieldPlan(steps=(30, 10, 3), max_shift=cap))
+        _, last = made(exemplar, (96, 96), quality="normal", max_shift=cap)
         rows, columns = (torch.arange(n) * last.grid.stride for n in last.grid.shape)
         found = last.found.view(last.grid.shape)
         y = (torch.div(found, last.source.shape[1], rounding_mode="floor") - rows[:, None]) % 96 // 8
@@ -106,16 +120,65 @@ def test_unknown_pixels_are_left_out() -> None:
 def test_the_pyramid_takes_means_of_known_pixels() -> None:
     image, known = clouds(1, 64, 64), torch.ones(64, 64, dtype=torch.bool)
     known[::7] = False
-    scales = exemplar_pyramid(torch.where(known, image, torch.nan), known, FieldPlan())
+    scales = exemplar_pyramid(torch.where(known, image, torch.nan), known, 3)
     for coarse, there in scales:
         assert there is not None
         assert bool(torch.isfinite(coarse).all())
-    full = exemplar_pyramid(image, None, FieldPlan())
+    full = exemplar_pyramid(image, None, 3)
     assert [s.shape[1] for s, _ in full] == [64, 32, 16]
 
 
-def test_too_small() -> None:
-    with pytest.raises(InputError, match="7x7"):
-        made(clouds(1, 6, 20), (40, 40))
-    with pytest.raises(InputError, match="7x7"):
-        made(clouds(1, 20, 20), (40, 6))
+def test_tiny_images_have_small_patches_and_others_are_refused() -> None:
+    for exemplar, size, side in (((6, 20), (40, 40), 6), ((20, 20), (40, 3), 3), ((1, 1), (9, 9), 1)):
+        assert field_plan(exemplar, size).patch_size == side
+    known = torch.zeros(20, 20, dtype=torch.bool)
+    known[3:8, 3:8] = True
+    assert field_plan((20, 20), (40, 40), known).patch_size == 5
+    with pytest.raises(InputError, match="use --patch-size 5 or less"):
+        field_plan((20, 20), (40, 40), known, patch_size=6)
+    with pytest.raises(InputError, match="exceeds the 6x40 px result: use --patch-size 6 or less"):
+        field_plan((20, 20), (40, 6), patch_size=7)
+    with pytest.raises(InputError, match="use --n-scales 2 or fewer"):
+        field_plan((20, 20), (40, 40), n_scales=3)
+
+
+def test_the_field_makes_the_image_again() -> None:
+    exemplar = photograph(64, 64)
+    one = problem(exemplar, (70, 61), periodic=(False, True))
+    one = replace(one, statistics=None)
+    *_, last = iterate(lambda _: one, torch.Generator().manual_seed(0))
+    result = last.result()
+    assert result.field is not None
+    assert result.field.shape == (70, 61, 2)
+    x, y = result.field.unbind(-1)
+    assert float(x.amin()) >= 0
+    assert float(x.amax()) <= 63
+    assert float(y.amax()) <= 63
+    grid = (result.field[None] + 0.5) / 32 - 1
+    again = torch.nn.functional.grid_sample(exemplar[None], grid, align_corners=False)[0]
+    off = (again - result.image).abs().mean()
+    assert float(off) < 0.25 * float((exemplar - exemplar.roll(1, 2)).abs().mean())
+
+
+@pytest.mark.parametrize("step", [1, 8, 20])
+def test_a_stopped_run_is_sharp(step: int) -> None:
+    """A result is made at full size from the field of any step."""
+    exemplar = photograph(128, 128, "gravel")
+    one = problem(exemplar, (96, 110), quality="normal")
+    states = iterate(lambda _: one, torch.Generator().manual_seed(0))
+    state: State
+    for _ in range(step):
+        state = next(states)
+    image = state.result().image
+    assert image.shape == (3, 96, 110)
+    assert state.image.shape == image.shape
+    contrast = exemplar.diff(dim=2).abs().mean()
+    assert float(image.diff(dim=2).abs().mean()) > 0.75 * float(contrast)
+
+
+def test_results_smaller_than_the_exemplar_keep_their_contrast_and_cost_less() -> None:
+    exemplar = photograph(128, 128)
+    image, last = made(exemplar, (48, 48), quality="normal")
+    _, whole = made(exemplar, (128, 128), quality="normal")
+    assert image.shape == (3, 48, 48)
+    assert last.cost < 2 * whole.cost

@@ -110,7 +110,9 @@ def test_damaged_bytes_are_one_error(tmp_path: Path, data: st.DataObject, zipped
     path = tmp_path / "w.pth"
     torch.save(state(), path, _use_new_zipfile_serialization=zipped)
     raw = bytearray(path.read_bytes())
-    place = st.floats(0, 1, exclude_max=True)  # of the file: its length is not the same each time it is written
+    place = st.floats(
+        0, 1, exclude_max=True
+    )  # of the file: its length is not the same each time it is written
     for _ in range(data.draw(st.integers(1, 3))):
         raw[int(data.draw(place) * len(raw))] ^= data.draw(st.integers(1, 255))
     if data.draw(st.booleans()):

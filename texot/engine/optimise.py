@@ -6,14 +6,11 @@ way; the loop knows no more of it than that.
 
 from __future__ import annotations
 
-import copy
-import math
-import os
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,15 +18,10 @@ from torch import Tensor
 from texot.engine.adam import Adam
 from texot.engine.objective import PatchTerm, SlicedTerm, evaluate
 from texot.engine.plan import Plan, Stage, step_work
-from texot.engine.progress import Log, LossRecord, Moving, Progress
+from texot.engine.progress import Moving, Progress
 from texot.engine.variables import Pixels, Variables
-from texot.files.record import png_text
-from texot.files.write import encode_image, to_pil, write_image
 from texot.images.pyramid import Periodic, upsample_to
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-    from PIL import Image
+from texot.solver.state import Log, LossRecord, Output, State, Synthesis
 
 __all__ = ["Job", "LossRecord", "Pixels", "Progress", "State", "Synthesis", "Variables", "optimise"]
 
@@ -79,125 +71,6 @@ class Job:
     exif: bytes | None = None
 
 
-@dataclass(frozen=True)
-class Synthesis:
-    """A finished (or stopped) synthesis.
-
-    Attributes:
-        image: (C, H, W) float32 on the CPU, in [0, 1].
-        losses: one record a step.
-        marginal_errors: total variation between cell masses and target weights at the image's scale, a step;
-            on grids of few patches most targets cannot be hit, so compare it with earlier steps only.
-        timings: seconds by stage ("scale 0", ...), of preparation ("prepare") and in all ("total").
-        settings: everything that makes the same image again, as plain JSON values.
-        mode: the exemplar's mode, "L", "RGB", "I;16" or "multi"; of a filled photograph "LA" or "RGBA" too.
-        icc_profile: of exemplars whose values are not sRGB, else None.
-        dpi: of a filled photograph, dots per inch (x, y), or None.
-        exif: of a filled photograph, the EXIF data of its file, or None.
-    """
-
-    image: Tensor
-    losses: list[LossRecord]
-    marginal_errors: list[float]
-    timings: dict[str, float]
-    settings: dict[str, Any]
-    mode: str
-    icc_profile: bytes | None = None
-    dpi: tuple[float, float] | None = None
-    exif: bytes | None = None
-
-    def to_pil(self) -> Image.Image:
-        """The image as Pillow's, in the exemplar's mode."""
-        return to_pil(self.image, self.mode)
-
-    def to_numpy(self) -> npt.NDArray[Any]:
-        """The image as (H, W) or (H, W, C) float32 in [0, 1]."""
-        array: npt.NDArray[Any] = self.image.movedim(0, -1).contiguous().numpy()
-        return array[..., 0] if array.shape[2] == 1 else array
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the image; the suffix names the format. A PNG holds how it was made: `texot.files.record`.
-
-        Raises:
-            OutputError: it cannot be written there.
-        """
-        text = png_text(self.settings, [(step.scale, step.loss) for step in self.losses])
-        write_image(self.image, path, mode=self.mode, text=text, **self.beside())
-
-    def beside(self) -> dict[str, Any]:
-        """What a file holds beside the pixels: arguments of `texot.files.write.write_image`."""
-        return {"icc_profile": self.icc_profile, "dpi": self.dpi, "exif": self.exif}
-
-    def _repr_png_(self) -> bytes:
-        """What notebooks show."""
-        image = self.image if self.mode != "multi" else self.image[:3]
-        return encode_image(image, icc_profile=self.icc_profile)
-
-
-@dataclass(frozen=True)
-class State:
-    """A synthesis after one step.
-
-    Attributes:
-        scale: scale of the image, 0 = finest.
-        n_scales: number of scales.
-        step, stage_steps: step within the stage, from 1, and its last.
-        total_step, total_steps: the same over all stages.
-        loss: see `LossRecord`.
-        marginal_error: see `Synthesis.marginal_errors`.
-        seconds: since the start.
-        seconds_left: estimate.
-    """
-
-    scale: int
-    n_scales: int
-    step: int
-    stage_steps: int
-    total_step: int
-    total_steps: int
-    loss: float
-    marginal_error: float
-    seconds: float
-    seconds_left: float
-    _current: Tensor = field(repr=False)
-    _job: Job = field(repr=False)
-    _log: Log = field(repr=False)
-    _progress: Callable[[], Progress] = field(repr=False)
-    _last_step: Callable[[], Tensor] | None = field(repr=False)
-
-    def progress(self) -> Progress:
-        """What `optimise` needs to go on from here. To be asked for before the next step."""
-        return self._progress()
-
-    @property
-    def image(self) -> Tensor:
-        """The image after this step at full size, (C, H, W) float32 on the CPU in [0, 1]."""
-        return self._full(self._current)
-
-    def _full(self, image: Tensor) -> Tensor:
-        sizes = list(self._job.plan.sizes[: self.scale])
-        full = upsample_to(image, sizes, periodic=self._job.periodic).clamp(0, 1).cpu()
-        return full if self._job.finish is None else self._job.finish(full)
-
-    def result(self) -> Synthesis:
-        """What there is after this step, as a `Synthesis`; at the finest scale as the last step leaves it."""
-        loss = self.loss if math.isfinite(self.loss) else None
-        settings = {**copy.deepcopy(self._job.settings), "loss": loss}
-        if self.total_step < self.total_steps:
-            settings["stopped_at"] = self.total_step
-        return Synthesis(
-            self.image if self._last_step is None else self._full(self._last_step()),
-            self._log.losses[: self.total_step],
-            self._log.marginal_errors[: self.total_step],
-            {**self._log.timings, "total": self.seconds},
-            settings,
-            self._job.mode,
-            self._job.icc_profile,
-            self._job.dpi,
-            self._job.exif,
-        )
-
-
 def optimise(
     prepare: Callable[[torch.Generator], Job | list[Job]],
     generator: torch.Generator,
@@ -222,6 +95,7 @@ def optimise(
     while jobs:
         job = jobs.pop(0)  # and let go of what it holds, once it is done
         plan = job.plan
+        output = Output(job.settings, job.mode, job.icc_profile, job.dpi, job.exif, job.finish)
         image: Tensor | None = None
         for number, stage in enumerate(plan.stages):
             if resume and number < resume.stage:
@@ -277,6 +151,8 @@ def optimise(
                 seconds = time.perf_counter() - begun
                 record.timings[timing] = before + time.perf_counter() - stage_begun
                 image = variables.current()
+                full = partial(_full, job, stage.scale, image)
+                as_it_is = stage is not plan.stages[-1] or step == stage.n_iter
                 yield State(
                     scale=stage.scale,
                     n_scales=plan.n_scales,
@@ -288,14 +164,19 @@ def optimise(
                     marginal_error=figures.marginal_error,
                     seconds=seconds,
                     seconds_left=max(0.0, seconds / work_done * work_left),
-                    _current=image,
-                    _job=job,
+                    _output=output,
                     _log=record,
-                    _progress=partial(moving.progress, number, step, record, seconds),
-                    _last_step=None
-                    if stage is not plan.stages[-1] or step == stage.n_iter
+                    _image=full,
+                    _result=full
+                    if as_it_is
                     else partial(_last_step, job, stage, image, terms, [term.psi for term in terms]),
+                    _progress=partial(moving.progress, number, step, record, seconds),
                 )
+
+
+def _full(job: Job, scale: int, image: Tensor) -> Tensor:
+    """An image (C, H, W) of a scale at full size."""
+    return upsample_to(image, list(job.plan.sizes[:scale]), periodic=job.periodic)
 
 
 def _last_step(
@@ -312,7 +193,8 @@ def _last_step(
             term.psi = psi
         if job.settle is not None:
             image = job.settle(image)
-        return image if job.put_right is None else job.put_right(stage, image)
+        image = image if job.put_right is None else job.put_right(stage, image)
+        return _full(job, stage.scale, image)
     finally:
         for term, psi in zip(terms, later, strict=True):
             term.psi = psi

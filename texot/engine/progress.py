@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,31 +11,7 @@ from texot.engine.adam import Adam
 from texot.engine.objective import PatchTerm
 from texot.engine.variables import Variables
 from texot.errors import InputError
-
-
-@dataclass(frozen=True)
-class LossRecord:
-    """The loss of one step.
-
-    Attributes:
-        scale: scale of the image then, 0 = finest.
-        step: step within the stage, from 1.
-        loss: sum over the transport terms of the mean squared distance of patches to their targets; with
-            `preset="paper"` the sum of the semi-duals, as published.
-    """
-
-    scale: int
-    step: int
-    loss: float
-
-
-@dataclass
-class Log:
-    """What the states of one run share."""
-
-    losses: list[LossRecord] = field(default_factory=list)
-    marginal_errors: list[float] = field(default_factory=list)
-    timings: dict[str, float] = field(default_factory=dict)
+from texot.solver.state import Log, LossRecord
 
 
 @dataclass(frozen=True)

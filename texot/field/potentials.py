@@ -25,7 +25,7 @@ from texot.field.search import distances, search
 from texot.field.source import Source
 
 _EPSILON = 0.03  # of the entropic potential, in mean distances
-_ITERATIONS = 2  # of Sinkhorn, a step
+_SMALLER = 0.8  # share of the exemplar's area below which a result is smaller
 _SHIFTS = 16  # bins of shifts along the shorter side of the exemplar
 _BLOCK = 8  # pixels a side of the blocks that share a potential
 _FALL, _RISE = 2.0, 1.0  # most that a block's potential changes in a step, in mean distances
@@ -45,6 +45,8 @@ class PatchPotential:
         source: the exemplar's.
         cap: most of the result that one shift of the exemplar may hold, in (0, 1]; 1: no such limit.
         relative: (rows, columns) potential to start from in mean distances, or None for 0.
+        iterations: of Sinkhorn a step; 0: the potential stays 0.
+        entropy: regularisation, in units of squared distance; 0: .03 of the mean distance.
         psi: (m,) of the targets.
     """
 
@@ -52,6 +54,8 @@ class PatchPotential:
     source: Source
     cap: float
     relative: Tensor | None = None
+    iterations: int = 2
+    entropy: float = 0.0
     psi: Tensor = field(init=False)
     cost: float = field(init=False, default=0.0)
 
@@ -62,6 +66,7 @@ class PatchPotential:
         self.shift = _shifts(self.grid, self.source)[:, targets] if self.cap < 1 else None
         bins = _bins(self.source)
         self.phi = self.key.new_zeros(bins[0] * bins[1])
+        self.capacity = capacity(self.grid, self.source)
 
     def cells(self, x: Tensor, found: Tensor | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The cells of patches, and a step of the potentials.
@@ -78,16 +83,22 @@ class PatchPotential:
         cost = (square - 2 * x @ self.key.T).clamp_min_(0)
         if self.shift is not None:
             cost += self.phi[self.shift]
-        if self.cost:
+        if self.cost and self.iterations:
             self._sinkhorn(cost)
         found = (cost - self.psi).argmin(1)
         distance = (x - self.key[found]).square().sum(1)
         first, self.cost = not self.cost, max(mean(distance), 1e-12)
-        if first and self.relative is not None:
+        if first and self.iterations and self.relative is not None:
             self.psi = self.relative.flatten()[self.source.targets] * self.cost
         if self.shift is not None:
             self._limit_shifts(found)
         return self.source.targets[found], distance
+
+    def error(self, found: Tensor) -> float:
+        """Total variation between the masses of the targets and what they should be."""
+        nu = self.psi.new_zeros(len(self.source.key))
+        nu[self.source.targets] = 1 / len(self.source.targets)
+        return excess(found, nu, self.capacity)
 
     def plane(self) -> Tensor:
         """The potential in mean distances at every patch of the source, (rows, columns), mean 0."""
@@ -96,14 +107,15 @@ class PatchPotential:
         return plane.view(self.source.shape)
 
     def _sinkhorn(self, cost: Tensor) -> None:
-        epsilon = _EPSILON * self.cost
+        epsilon = self.entropy or _EPSILON * self.cost
         log_nu, log_mu = -math.log(cost.shape[1]), -math.log(cost.shape[0])
         kernel = cost / -epsilon
         psi = self.psi / epsilon
-        for _ in range(_ITERATIONS):
+        for _ in range(self.iterations):
             f = -torch.logsumexp(kernel + (psi + log_nu), 1)
-            psi = -torch.logsumexp(kernel + (f + log_mu)[:, None], 0)
-        self.psi = (psi - psi.mean()) * epsilon
+            psi = math.log(self.capacity) - torch.logsumexp(kernel + (f + log_mu)[:, None], 0)
+            psi = psi - psi.mean() if self.capacity == 1 else psi.clamp_max(0)
+        self.psi = psi * epsilon
 
     def _limit_shifts(self, found: Tensor) -> None:
         assert self.shift is not None
@@ -123,12 +135,14 @@ class BlockPotential:
         grid: the result's patches.
         source: the exemplar's.
         relative: (rows, columns) potential to start from in mean distances, or None for 0.
+        moves: whether the potentials change; else they stay 0.
         psi: (b,) of the blocks.
     """
 
     grid: Grid
     source: Source
     relative: Tensor | None = None
+    moves: bool = True
     psi: Tensor = field(init=False)
     cost: float = field(init=False, default=0.0)
 
@@ -142,13 +156,12 @@ class BlockPotential:
         self.count = torch.bincount(own.cpu(), minlength=n_blocks).to(self.source.image)
         self.nu = self.count / self.count.sum()
         self.psi = torch.zeros_like(self.nu)
+        self.capacity = capacity(self.grid, self.source)
 
     def cells(self, x: Tensor, found: Tensor | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """See `PatchPotential.cells`; the search goes along the field, at first from random targets."""
+        """See `PatchPotential.cells`; the search goes along the field from the targets so far."""
         source = self.source
-        if found is None:
-            drawn = torch.randint(len(source.targets), (len(x),), generator=generator)
-            found = source.targets[drawn.to(x.device)]
+        assert found is not None
         if not self.cost:
             self.begin(mean(distances(x, source, found)))
         reach = (1, 3, max(1, max(source.shape) // 8))
@@ -160,7 +173,7 @@ class BlockPotential:
     def begin(self, cost: float) -> None:
         """Take the first potentials from `relative`, at a mean squared distance."""
         self.cost = max(cost, 1e-12)
-        if self.relative is not None:
+        if self.moves and self.relative is not None:
             values = self.relative.flatten()[self.source.targets]
             total = torch.zeros_like(self.nu).index_add_(0, self.block[self.source.targets], values)
             self.psi = total / self.count.clamp_min(1) * self.cost
@@ -168,14 +181,39 @@ class BlockPotential:
     def ascend(self, found: Tensor, distance: Tensor) -> None:
         """Move the potentials by how much more or less blocks are used than they should be."""
         self.cost = max(mean(distance), 1e-12)
+        if not self.moves:
+            return
         mass = torch.bincount(self.block[found].cpu(), minlength=len(self.nu)).to(self.nu) / len(found)
-        step = torch.where(self.nu > 0, 1 - mass / self.nu.clamp_min(1e-12), 0)
+        wanted = self.capacity * self.nu
+        step = torch.where(wanted > 0, 1 - mass / wanted.clamp_min(1e-12), 0)
         self.psi = self.psi + self.cost * step.clamp(-_FALL, _RISE)
+        if self.capacity > 1:
+            self.psi = self.psi.clamp_max(0)
+
+    def error(self, found: Tensor) -> float:
+        """Total variation between the masses of the blocks and what they should be."""
+        return excess(self.block[found], self.nu, self.capacity)
 
     def plane(self) -> Tensor:
         """See `PatchPotential.plane`."""
         plane = (self.psi[self.block] / self.cost).view(self.source.shape)
         return plane - plane.mean()
+
+
+def capacity(grid: Grid, source: Source) -> float:
+    """How many times its share of the result's patches a target may have: more than one in a smaller result.
+
+    A result smaller than the exemplar need not hold all of it: the potentials of what is not used too often
+    stay 0 there (unbalanced transport with masses bounded from above).
+    """
+    pixels = math.prod(grid.size) / source.image[0].numel()
+    return max(1.0, 1 / pixels) if pixels < _SMALLER else 1.0
+
+
+def excess(found: Tensor, nu: Tensor, most: float) -> float:
+    """Mass of the cells beyond `most` times the targets' weights: total variation where that is 1."""
+    mass = torch.bincount(found.cpu(), minlength=len(nu)).double() / len(found)
+    return float((mass - most * nu.cpu().double()).clamp_min(0).sum())
 
 
 def finer(plane: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -15,12 +15,22 @@ from torch import Tensor
 from texot.field.grid import Grid
 from texot.field.source import Source
 
+_BLOCK = 2**22  # pairs of patches that are compared at once
 _NEAR, _FAR = 1, 4  # patches to the neighbours that are asked
 
 
 def distances(x: Tensor, source: Source, found: Tensor) -> Tensor:
     """Squared distances |x_i - y_found(i)|^2 in the principal axes, (n,), of x (n, k)."""
     return (x - source.key.index_select(0, found)).square_().sum(1)
+
+
+def nearest(x: Tensor, source: Source) -> Tensor:
+    """Indices of the nearest targets among all, (n,), of patches x (n, k), a block of rows at a time."""
+    key = source.key[source.targets]
+    square = (key * key).sum(1)
+    rows = max(1, _BLOCK // len(key))
+    found = [(square - 2 * part @ key.T).argmin(1) for part in torch.split(x, rows)]
+    return source.targets[torch.cat(found)]
 
 
 def search(

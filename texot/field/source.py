@@ -73,6 +73,11 @@ class Source:
         """(rows, columns) of patches."""
         return self.image.shape[1] - self.side + 1, self.image.shape[2] - self.side + 1
 
+    @property
+    def dimension(self) -> int:
+        """Numbers of a patch, over all channels."""
+        return self.image.shape[0] * self.side**2
+
     @cached_property
     def key(self) -> Tensor:
         """All patches in their principal axes, centred, (rows * columns, k)."""
@@ -84,8 +89,3 @@ class Source:
         """(m,) indices of the targets among all patches."""
         index = torch.arange(len(self.key), device=self.image.device)
         return index if self.usable is None else index[self.usable.flatten()]
-
-    def pixel(self, patch: Tensor) -> Tensor:
-        """Index of the top left pixel of patches in the flat image."""
-        columns, width = self.shape[1], self.image.shape[2]
-        return torch.div(patch, columns, rounding_mode="floor") * (width - columns) + patch

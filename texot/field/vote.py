@@ -9,11 +9,14 @@ et al. 2005, "Texture optimization for example-based synthesis".)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from texot.field.grid import Grid
-from texot.field.source import Source
+
+_NEAR = 2  # pixels between places that are averaged
 
 
 def taper(side: int) -> Tensor:
@@ -22,24 +25,25 @@ def taper(side: int) -> Tensor:
     return torch.outer(line, line) + 0.02
 
 
-def vote(grid: Grid, source: Source, found: Tensor, weights: Tensor | None = None) -> Tensor:
+def vote(grid: Grid, exemplar: Tensor, found: Tensor, weights: Tensor | None = None) -> Tensor:
     """The image of which the weighted squared distance to its patches' targets is least.
 
     Sums have a fixed order, so that the result does not depend on the number of threads.
 
     Args:
         grid: the result's patches.
-        source: the exemplar's.
-        found: (rows * columns,) the target of every patch of the grid.
+        exemplar: (C, h, w).
+        found: (rows * columns,) the target of every patch of the grid: row i and column j of its top left
+            pixel as i * (w - side + 1) + j.
         weights: (rows * columns,) positive, or None for 1.
 
     Returns:
         (C, H, W).
     """
-    channels, (rows, columns) = source.image.shape[0], grid.shape
-    width, side, stride = source.image.shape[2], grid.side, grid.stride
-    first = source.pixel(found)
-    flat = source.image.flatten(1)
+    channels, (rows, columns) = exemplar.shape[0], grid.shape
+    width, side, stride = exemplar.shape[2], grid.side, grid.stride
+    first = found + torch.div(found, width - side + 1, rounding_mode="floor") * (side - 1)
+    flat = exemplar.flatten(1)
     window = taper(side).tolist()
     total = flat.new_zeros(channels + 1, *grid.extent)
     of_patch = flat.new_ones(rows, columns) if weights is None else weights.view(rows, columns)
@@ -53,3 +57,49 @@ def vote(grid: Grid, source: Source, found: Tensor, weights: Tensor | None = Non
             place[channels].add_(weight)
     total = grid.fold(total)
     return total[:channels] / total[channels].clamp_min(1e-12)
+
+
+def strongest(grid: Grid, shape: tuple[int, int], found: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Place in the exemplar that each pixel has in the patch of most weight there.
+
+    Places of other patches within two pixels of that are averaged with it, by their weights.
+
+    Args:
+        grid: the result's patches.
+        shape: (rows, columns) of the exemplar's patches.
+        found, weights: see `vote`.
+
+    Returns:
+        (H, W, 2) float32: (x, y) in pixels.
+    """
+    height, width = grid.size
+    rows, columns = grid.shape
+    of_patch = (
+        torch.ones(rows, columns, device=found.device) if weights is None else weights.view(rows, columns)
+    )
+    top = torch.div(found, shape[1], rounding_mode="floor").view(rows, columns).to(of_patch)
+    left = (found % shape[1]).view(rows, columns).to(of_patch)
+    window = taper(grid.side)
+    at = (
+        torch.arange(rows, device=found.device) * grid.stride,
+        torch.arange(columns, device=found.device) * grid.stride,
+    )
+    most = of_patch.new_zeros(height, width)
+    best = of_patch.new_zeros(2, height, width)
+
+    def votes() -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Pixels (rows, columns), the weight that one pixel of every patch gives them, and its place."""
+        for i in range(grid.side):
+            for j in range(grid.side):
+                y, x = (at[0] + i) % height, (at[1] + j) % width
+                yield y[:, None], x, of_patch * window[i, j], torch.stack([left + j, top + i])
+
+    for y, x, weight, place in votes():
+        better = weight > most[y, x]
+        most[y, x] = torch.where(better, weight, most[y, x])
+        best[:, y, x] = torch.where(better, place, best[:, y, x])
+    total = of_patch.new_zeros(3, height, width)
+    for y, x, weight, place in votes():
+        near = weight * ((place - best[:, y, x]).abs().amax(0) <= _NEAR)
+        total[:, y, x] += torch.cat([place * near, near[None]])
+    return (total[:2] / total[2].clamp_min(1e-30)).movedim(0, -1).contiguous()

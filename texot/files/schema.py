@@ -131,6 +131,7 @@ _SIZE = _list(_whole(1, 2**31 - 1), 2, 2)
 KNOWN: dict[str, Check] = {
     "texot": _text(100),
     "torch": _text(100),
+    "algorithm": _whole(1, 1000),
     "job": _text(40),
     "mode": _text(10),
     "device": _text(20),

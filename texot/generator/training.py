@@ -353,9 +353,7 @@ class Trainer:
             progress = self._resume
         else:
             raise ValueError("no step is done yet: iterate over the trainer first")
-        return Checkpoint(
-            progress, self.options, self.plan_steps, self._sha256, list(self._sliced)
-        )
+        return Checkpoint(progress, self.options, self.plan_steps, self._sha256, list(self._sliced))
 
     @own_modes()
     def averaged(self) -> PlaneNetwork:

@@ -12,47 +12,49 @@ the transport's potentials.)
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.errors import InputError
+from texot.field.correspondence import Correspondence
 from texot.field.grid import Grid
 from texot.field.potentials import BlockPotential, PatchPotential, finer, mean
+from texot.field.search import nearest
 from texot.field.source import Source
-from texot.field.vote import vote
-from texot.images.masks import filled
-from texot.images.pyramid import Periodic
+from texot.images.pyramid import Periodic, upsample_to
 from texot.images.statistics import Statistics
+from texot.solver.plan import FieldPlan, Scale, Size
+from texot.solver.state import Log, LossRecord, Output, State
 
 _ROBUST = (0.1, -0.6)  # weights (d_i + .1 mean d)^-.6: badly matched patches give way
 _LAST = (0.02, -1.5)  # of the last step of all: sharper, nearly the best patch alone
+_PAIR, _PATCH = 1.0, 400.0  # work of a pair of patches and an iteration, and of a patch along the field
 
 
 @dataclass(frozen=True)
-class FieldPlan:
-    """Numbers of the solver.
+class Problem:
+    """What the solver is told.
 
     Attributes:
-        side: of a patch, pixels, at every scale.
-        n_axes: principal axes in which distances are taken.
-        coarsest: the exemplar is halved while its shorter side is at least twice as much.
-        steps: of the scales, coarsest first; the last number holds for all finer ones.
-        max_pairs: most pairs of patches that are all compared; beyond, the search goes along the field.
-        stride: pixels between the result's patches where it does.
-        max_shift: most of the result that one shift of the exemplar may hold, in (0, 1].
+        plan: scales and steps.
+        scales: the exemplar at each of them, finest first.
+        periodic: axes (y, x) along which the result wraps around.
+        start: (C, H', W'), the first image at the coarsest scale, or None for squares of the exemplar.
+        statistics: moments and spectrum that the result is given, or None for what the votes leave.
+        output: what the result is beside its pixels.
     """
 
-    side: int = 7
-    n_axes: int = 32
-    coarsest: int = 16
-    steps: tuple[int, ...] = (30, 16, 8, 4, 3)
-    max_pairs: int = 2**20
-    stride: int = 2
-    max_shift: float = 0.2
+    plan: FieldPlan
+    scales: list[Scale]
+    periodic: Periodic
+    start: Tensor | None
+    statistics: Statistics | None
+    output: Output
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class FieldStep:
         step, steps: of the scale, from 1.
         image: (C, H, W) at the scale, with up to a patch more than its size on open axes.
         found: (n,) targets of the patches of `grid`, indices of the patches of `source`.
-        cost: mean squared distance of the patches to their targets.
+        distance: (n,) squared distances to them.
+        cost: their mean.
+        error: total variation between the masses of targets, or of blocks of them, and what they should be.
         grid, source: patches of the result and of the exemplar.
     """
 
@@ -73,136 +77,180 @@ class FieldStep:
     steps: int
     image: Tensor
     found: Tensor
+    distance: Tensor
     cost: float
+    error: float
     grid: Grid
     source: Source
 
-
-def exemplar_pyramid(
-    image: Tensor, known: Tensor | None, plan: FieldPlan
-) -> list[tuple[Tensor, Tensor | None]]:
-    """The exemplar (C, h, w) and its known pixels (h, w) at every scale, finest first.
-
-    Means of 2x2 pixels; of those that are known, where half of them are.
-
-    Raises:
-        InputError: it is smaller than a patch.
-    """
-    if min(image.shape[1:]) < plan.side:
-        raise InputError(f"the exemplar is smaller than a patch of {plan.side}x{plan.side} px")
-    scales = [(image if known is None else filled(image, known), known)]
-    while min(scales[-1][0].shape[1:]) >= 2 * plan.coarsest:
-        fine, there = scales[-1]
-        if there is None:
-            scales.append((F.avg_pool2d(fine[None], 2)[0], None))
-            continue
-        share = F.avg_pool2d(there.to(fine)[None], 2)
-        coarse = F.avg_pool2d((fine * there)[None], 2)[0] / share.clamp_min(1e-6)
-        if not bool((F.max_pool2d((share < 0.5).float(), plan.side, stride=1) == 0).any()):
-            break
-        scales.append((filled(coarse, share[0] >= 0.5), share[0] >= 0.5))
-    return scales
+    def correspondence(self) -> Correspondence:
+        """The field with the weights of the last step of all."""
+        weights = _weights(self.distance, self.cost, _LAST)
+        return Correspondence(self.grid, self.source.shape, self.found, weights)
 
 
-def solve(
-    exemplar: Tensor,
-    known: Tensor | None,
-    size: tuple[int, int],
-    *,
-    plan: FieldPlan | None = None,
-    start: Tensor | None = None,
-    periodic: Periodic = (True, True),
-    generator: torch.Generator,
-) -> Iterator[FieldStep]:
+def solve(problem: Problem, generator: torch.Generator) -> Iterator[FieldStep]:
     """Synthesise a texture, step by step.
 
     Args:
-        exemplar: (C, h, w).
-        known: (h, w) bool, its usable pixels, or None for all.
-        size: (H, W) of the result.
-        plan: numbers of the solver.
-        start: (C, H', W'), the first image at the coarsest scale, or None for squares of the exemplar.
-        periodic: axes (y, x) along which the result wraps around.
+        problem: exemplar, plan, start.
         generator: CPU generator of all draws.
 
     Raises:
-        InputError: exemplar or result are smaller than a patch.
+        InputError: no patch fits the exemplar.
     """
-    plan = plan or FieldPlan()
-    if min(size) < plan.side:
-        raise InputError(f"the result is smaller than a patch of {plan.side}x{plan.side} px")
-    scales = exemplar_pyramid(exemplar, known, plan)
-    while min(-(-n >> (len(scales) - 1)) for n in size) < plan.side and len(scales) > 1:
-        scales.pop()
-    sizes = [size]
-    for _ in scales[1:]:
-        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    plan, scales, periodic = problem.plan, problem.scales, problem.periodic
     last: FieldStep | None = None
     plane: Tensor | None = None
-    for scale in reversed(range(len(scales))):
-        source = Source.of(*scales[scale], plan.side, plan.n_axes)
-        grid, all_pairs = _grid(sizes[scale], source, plan, periodic)
+    for scale in reversed(range(plan.n_scales)):
+        source = Source.of(*scales[scale], plan.patch_size, plan.n_axes)
+        grid, all_pairs = _grid(plan.sizes[scale], source, plan, periodic)
         relative = None if plane is None else finer(plane, source.shape)
         potential: PatchPotential | BlockPotential
         if all_pairs:
-            potential = PatchPotential(grid, source, plan.max_shift, relative)
+            potential = PatchPotential(
+                grid,
+                source,
+                plan.max_shift if plan.iterations else 1.0,
+                relative,
+                iterations=plan.iterations,
+                entropy=plan.entropy,
+            )
         else:
-            potential = BlockPotential(grid, source, relative)
+            potential = BlockPotential(grid, source, relative, moves=plan.iterations > 0)
         found: Tensor | None = None
         if last is None:
-            image = _first(scales[scale][0], grid, start, generator)
+            image = _first(scales[scale][0], grid, problem.start, generator)
         else:
-            found = inherited(last, grid, source)
-            image = vote(grid, source, found)
-        steps = plan.steps[min(len(scales) - 1 - scale, len(plan.steps) - 1)]
-        for step in range(1, steps + 1):
+            coarse = Correspondence(last.grid, last.source.shape, last.found)
+            field = coarse.finer(2, grid, source.shape, source.usable)
+            found, image = field.found, field.image(source.image)
+        for step in range(1, plan.steps[scale] + 1):
             x = grid.project(image, source.filters) - source.centre
+            if found is None and not all_pairs:
+                found = nearest(x, source)
             found, distance = potential.cells(x, found, generator)
             cost = mean(distance)
-            part, power = _LAST if scale == 0 and step == steps else _ROBUST
-            image = vote(grid, source, found, (distance + part * cost).clamp_min(1e-12) ** power)
-            last = FieldStep(scale, step, steps, image, found, cost, grid, source)
+            ends = scale == 0 and step == plan.steps[0]
+            weights = _weights(distance, cost, _LAST if ends else _ROBUST)
+            image = Correspondence(grid, source.shape, found, weights).image(source.image)
+            error = potential.error(found)
+            last = FieldStep(
+                scale, step, plan.steps[scale], image, found, distance, cost, error, grid, source
+            )
             yield last
         plane = potential.plane()
 
 
-def finished(step: FieldStep, size: tuple[int, int], statistics: Statistics, periodic: Periodic) -> Tensor:
-    """The result (C, H, W) of the last step: its own size, with the exemplar's spectrum and moments."""
-    image = statistics.clip(statistics.calibrate(step.image, periodic=periodic))
-    return image[:, : size[0], : size[1]].contiguous()
+def iterate(
+    prepare: Callable[[torch.Generator], Problem], generator: torch.Generator
+) -> Generator[State, None, None]:
+    """Solve a problem: a state after every step.
+
+    Args:
+        prepare: makes the problem; called at the first step.
+        generator: CPU generator of all draws.
+    """
+    begun = time.perf_counter()
+    problem = prepare(generator)
+    plan, log = problem.plan, Log()
+    log.timings["prepare"] = time.perf_counter() - begun
+    work = [_work(problem, scale) for scale in range(plan.n_scales)]
+    left = sum(w * steps for w, steps in zip(work, plan.steps, strict=True))
+    done, total_steps, total = 0.0, sum(plan.steps), 0
+    before = time.perf_counter()
+    for step in solve(problem, generator):
+        scale, total = step.scale, total + 1
+        done, left = done + work[scale], left - work[scale]
+        result = partial(_result, problem, step)
+        ends = total == total_steps
+        now, timing = time.perf_counter(), f"scale {scale}"
+        log.timings[timing] = log.timings.get(timing, 0.0) + now - before
+        before = now
+        log.losses.append(LossRecord(scale, step.step, step.cost / step.source.dimension))
+        log.marginal_errors.append(step.error)
+        yield State(
+            scale=scale,
+            n_scales=plan.n_scales,
+            step=step.step,
+            stage_steps=step.steps,
+            total_step=total,
+            total_steps=total_steps,
+            loss=log.losses[-1].loss,
+            marginal_error=step.error,
+            seconds=now - begun,
+            seconds_left=max(0.0, (now - begun) / done * left),
+            _output=problem.output,
+            _log=log,
+            _image=result if ends else partial(_preview, problem, scale, step.image),
+            _result=result,
+            _places=partial(_places, problem, step),
+        )
+        before = time.perf_counter()
 
 
-def inherited(last: FieldStep, grid: Grid, source: Source) -> Tensor:
-    """Targets of a finer grid, (n,): twice those of the coarser patch at the same place."""
-    coarse, coarse_columns = last.grid, last.source.shape[1]
-    field = last.found.view(coarse.shape)
-    device = field.device
-    places, rests = [], []
-    for n, m in zip(grid.shape, coarse.shape, strict=True):
-        at = torch.arange(n, device=device) * grid.stride
-        place = torch.div(at, 2 * coarse.stride, rounding_mode="floor").clamp(max=m - 1)
-        places.append(place)
-        rests.append(at - 2 * place * coarse.stride)
-    found = field[places[0]][:, places[1]]
-    rows, columns = source.shape
-    y = 2 * torch.div(found, coarse_columns, rounding_mode="floor") + rests[0][:, None]
-    x = 2 * (found % coarse_columns) + rests[1]
-    index = (y.clamp(0, rows - 1) * columns + x.clamp(0, columns - 1)).flatten()
-    if source.usable is not None:  # what touches unknown pixels: the nearest target before it
-        nearest = torch.searchsorted(source.targets, index).clamp(max=len(source.targets) - 1)
-        index = torch.where(source.usable.flatten()[index], index, source.targets[nearest])
-    return index
+def _preview(problem: Problem, scale: int, image: Tensor) -> Tensor:
+    """An image of a scale at full size."""
+    height, width = problem.plan.sizes[scale]
+    image = image[:, :height, :width]
+    return upsample_to(image, list(problem.plan.sizes[:scale]), periodic=problem.periodic)
 
 
-def _grid(size: tuple[int, int], source: Source, plan: FieldPlan, periodic: Periodic) -> tuple[Grid, bool]:
+def _full(problem: Problem, step: FieldStep) -> Correspondence:
+    """The field of a step at full size, with the weights of the last step of all."""
+    field = step.correspondence()
+    if step.scale == 0:
+        return field
+    (exemplar, known), plan = problem.scales[0], problem.plan
+    size = Grid.fitting(plan.sizes[0], plan.patch_size, plan.stride, problem.periodic)
+    grid = Grid(size, plan.patch_size, plan.stride, problem.periodic)
+    rows, columns = (n - plan.patch_size + 1 for n in exemplar.shape[1:])
+    usable = None
+    if known is not None:
+        usable = F.max_pool2d((~known).float()[None], plan.patch_size, stride=1)[0] == 0
+    return field.finer(2**step.scale, grid, (rows, columns), usable)
+
+
+def _result(problem: Problem, step: FieldStep) -> Tensor:
+    """What a step's field makes of the exemplar at full size, with its moments and spectrum."""
+    height, width = problem.plan.sizes[0]
+    image = _full(problem, step).image(problem.scales[0][0])
+    if problem.statistics is not None:
+        calibrated = problem.statistics.calibrate(image, periodic=problem.periodic)
+        image = problem.statistics.clip(calibrated)
+    return image[:, :height, :width].contiguous()
+
+
+def _places(problem: Problem, step: FieldStep) -> Tensor:
+    height, width = problem.plan.sizes[0]
+    return _full(problem, step).places()[:height, :width].cpu().contiguous()
+
+
+def _weights(distance: Tensor, cost: float, robust: tuple[float, float]) -> Tensor:
+    part, power = robust
+    weights: Tensor = (distance + part * cost).clamp_min(1e-12) ** power
+    return weights
+
+
+def _grid(size: Size, source: Source, plan: FieldPlan, periodic: Periodic) -> tuple[Grid, bool]:
     """The patches of a scale, and whether all pairs are compared there."""
 
     def at(stride: int) -> tuple[Grid, bool]:
-        grid = Grid(Grid.fitting(size, plan.side, stride, periodic), plan.side, stride, periodic)
+        grid = Grid(Grid.fitting(size, plan.patch_size, stride, periodic), plan.patch_size, stride, periodic)
         return grid, math.prod(grid.shape) * len(source.targets) <= plan.max_pairs
 
     every = at(1)
-    return every if every[1] else at(plan.stride)
+    return every if every[1] else at(min(plan.stride, plan.patch_size))
+
+
+def _work(problem: Problem, scale: int) -> float:
+    """Cost of a step at a scale, in arbitrary units, to tell the time that is left."""
+    plan = problem.plan
+    patches = math.prod(plan.sizes[scale])
+    pairs = patches * problem.scales[scale][0][0].numel()
+    if pairs <= plan.max_pairs:
+        return (1 + plan.iterations) * _PAIR * pairs + _PATCH * patches
+    return _PATCH * patches / plan.stride**2
 
 
 def _first(exemplar: Tensor, grid: Grid, start: Tensor | None, generator: torch.Generator) -> Tensor:

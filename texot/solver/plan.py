@@ -1,0 +1,203 @@
+"""What the solver on a field does: scales, steps, patches, potentials.
+
+The exemplar is halved until its shorter side is 16 to 31 pixels: patches of 7 px are nearly half of it there,
+so that objects stay whole. benchmarks/README.md has the figures behind the numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.errors import InputError
+from texot.images.autocorrelation import LOOSE, regularity
+from texot.images.masks import filled, largest_square
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+Scale = tuple[Tensor, Tensor | None]
+"""An image (C, h, w) and its known pixels (h, w) bool, or None for all."""
+
+PATCH = 7
+NOVELTY = 0.5
+_COARSEST = 16  # pixels of the exemplar's shorter side at the coarsest scale, at least
+_ROWS_FROM = 32  # the same, where a layout of courses is the start, or an image is
+_STEPS = ((24, 30), (48, 16), (96, 8), (192, 4))  # of exemplars of at most so many pixels a side
+_FINE_STEPS = 3  # of larger ones
+_LAYOUT_STEPS = 4  # most steps of the scale that starts from a layout
+_CAP = 0.2  # most of the result that one shift of the exemplar holds, at a novelty of .5
+_LEAST_CAP = 0.03
+
+
+@dataclass(frozen=True)
+class FieldPlan:
+    """Numbers of the solver.
+
+    Attributes:
+        sizes: (H, W) of the result at each scale, finest first.
+        steps: of each scale, in the same order.
+        patch_size: side of a patch in pixels, at every scale.
+        n_axes: principal axes in which distances are taken.
+        iterations: of the potentials a step; 0: plain nearest neighbours.
+        entropy: regularisation of the transport where all pairs are compared, in units of squared distance a
+            patch; 0: a small share of the mean distance.
+        max_pairs: most pairs of patches that are all compared; beyond, the search goes along the field.
+        stride: pixels between the result's patches where it does.
+        max_shift: most of the result that one shift of the exemplar may hold, in (0, 1].
+        novelty: of the first image: 0 is the exemplar itself.
+    """
+
+    sizes: tuple[Size, ...]
+    steps: tuple[int, ...]
+    patch_size: int = PATCH
+    n_axes: int = 32
+    iterations: int = 2
+    entropy: float = 0.0
+    max_pairs: int = 2**20
+    stride: int = 2
+    max_shift: float = _CAP
+    novelty: float = NOVELTY
+
+    @property
+    def n_scales(self) -> int:
+        """Number of scales."""
+        return len(self.sizes)
+
+    def from_scale(self, count: int) -> FieldPlan:
+        """The plan without scales coarser than the first `count`."""
+        return replace(self, sizes=self.sizes[:count], steps=self.steps[:count])
+
+
+EFFORT = {"draft": 0.5, "normal": 1.0, "high": 2.0}
+"""Steps of every scale, as a share of the usual ones."""
+
+
+def field_plan(
+    exemplar: Size,
+    size: Size,
+    known: Tensor | None = None,
+    *,
+    quality: str = "normal",
+    n_scales: int | None = None,
+    patch_size: int | None = None,
+    n_iter: int | None = None,
+    psi_steps: int | None = None,
+    entropy: float | None = None,
+    novelty: float | None = None,
+) -> FieldPlan:
+    """The plan for an exemplar (h, w), of known pixels (h, w), and a result (H, W).
+
+    The rest as in `texot.synthesis.iter_synthesis`.
+
+    Raises:
+        InputError: patches or scales that do not fit.
+    """
+    side = _side(exemplar, size, known, patch_size)
+    count = most = _most_scales(exemplar, size, known, side)
+    if n_scales is None:
+        while count > 1 and min(exemplar) >> (count - 1) < _COARSEST:
+            count -= 1
+    elif n_scales > most:
+        h, w = (n >> most for n in exemplar)
+        if min(h, w) >= side:
+            h, w = (-(-n >> most) for n in size)
+        raise InputError(
+            f"patch_size {side} exceeds scale {most + 1} ({w}x{h} px): use --n-scales {most} or fewer"
+        )
+    else:
+        count = n_scales
+    sizes = [size]
+    for _ in range(count - 1):
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    novel = NOVELTY if novelty is None else novelty
+    return FieldPlan(
+        tuple(sizes),
+        tuple(n_iter or _steps(min(exemplar) >> k, quality) for k in range(count)),
+        side,
+        iterations=2 if psi_steps is None else psi_steps,
+        entropy=entropy or 0.0,
+        max_shift=max(_LEAST_CAP, _CAP ** (2 * novel)),
+        novelty=novel,
+    )
+
+
+def exemplar_pyramid(image: Tensor, known: Tensor | None, count: int) -> list[Scale]:
+    """The exemplar (C, h, w) and its known pixels (h, w) at `count` scales, finest first.
+
+    Means of 2x2 pixels; of those that are known, where half of them are.
+    """
+    scales: list[Scale] = [(image if known is None else filled(image, known), known)]
+    while len(scales) < count:
+        fine, there = scales[-1]
+        if there is None:
+            scales.append((F.avg_pool2d(fine[None], 2)[0], None))
+            continue
+        share = F.avg_pool2d(there.to(fine)[None], 2)
+        coarse = F.avg_pool2d((fine * there)[None], 2)[0] / share.clamp_min(1e-6)
+        scales.append((filled(coarse, share[0] >= 0.5), share[0] >= 0.5))
+    return scales
+
+
+def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) -> tuple[FieldPlan, bool]:
+    """The plan with the scales that suit a texture, and whether it starts from a layout.
+
+    Textures with rows (`regularity` from .35), results that keep the exemplar's layout, and images that are
+    given start at a scale where the exemplar has 32 to 63 pixels a side.
+
+    Args:
+        plan: of `field_plan`.
+        scales: the exemplar at its scales.
+        given: whether an image to start from is given.
+    """
+    count = 1
+    while count < plan.n_scales and min(scales[count][0].shape[1:]) >= _ROWS_FROM:
+        count += 1
+    own = given or plan.novelty == 0
+    if not own and regularity(*scales[count - 1]) < LOOSE:
+        return plan, False
+    plan = plan.from_scale(count)
+    steps = (*plan.steps[:-1], min(plan.steps[-1], _LAYOUT_STEPS))
+    return replace(plan, steps=steps, max_shift=1.0 if plan.novelty == 0 else plan.max_shift), True
+
+
+def _steps(side: int, quality: str) -> int:
+    """Steps of a scale where the exemplar's shorter side has so many pixels."""
+    usual = next((steps for most, steps in _STEPS if side <= most), _FINE_STEPS)
+    return max(1, math.ceil(usual * EFFORT[quality]))
+
+
+def _side(exemplar: Size, size: Size, known: Tensor | None, asked: int | None) -> int:
+    """Side of the patches: as asked for, or 7, or what tiny images have room for.
+
+    Raises:
+        InputError: the one asked for is larger than that.
+    """
+    room = min(*exemplar, *size)
+    if known is not None:
+        room = min(room, largest_square(known, max(PATCH, asked or 0)))
+    if asked is None:
+        return max(1, min(PATCH, room))
+    if asked > room:
+        smaller = "exemplar" if min(exemplar) <= min(size) or room < min(size) else "result"
+        h, w = exemplar if smaller == "exemplar" else size
+        raise InputError(
+            f"patch_size {asked} exceeds the {w}x{h} px {smaller}: use --patch-size {max(1, room)} or less"
+        )
+    return asked
+
+
+def _most_scales(exemplar: Size, size: Size, known: Tensor | None, side: int) -> int:
+    """As many scales as have room for a patch, in the exemplar's known part and in the result."""
+    count = 1
+    there = known
+    while min(min(exemplar) >> count, *(-(-n >> count) for n in size)) >= side:
+        if there is not None:
+            there = F.avg_pool2d(there.float()[None], 2)[0] >= 0.5
+            if largest_square(there, side) < side:
+                break
+        count += 1
+    return count

@@ -1,0 +1,213 @@
+"""What a run yields: a `State` after every step, and the `Synthesis` that it makes."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from texot._version import ALGORITHM
+from texot.engine.isolation import own_modes
+from texot.files.record import png_text
+from texot.files.write import encode_image, to_pil, write_image
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from PIL import Image
+
+    from texot.engine.progress import Progress
+
+
+@dataclass(frozen=True)
+class LossRecord:
+    """The loss of one step.
+
+    Attributes:
+        scale: scale of the image then, 0 = finest.
+        step: step within the scale, from 1.
+        loss: mean squared distance of patches to their targets, in units of the pixel range; where Adam moves
+            the pixels, summed over the transport terms; with `preset="paper"` the sum of the semi-duals, as
+            published.
+    """
+
+    scale: int
+    step: int
+    loss: float
+
+
+@dataclass
+class Log:
+    """What the states of one run share."""
+
+    losses: list[LossRecord] = dataclasses.field(default_factory=list)
+    marginal_errors: list[float] = dataclasses.field(default_factory=list)
+    timings: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a result is beside its pixels.
+
+    Attributes:
+        settings: everything that makes the same image again, as plain JSON values.
+        mode: how a result is written, see `texot.files.exemplar.Exemplar`.
+        icc_profile: of images whose values are not sRGB, else None.
+        dpi: dots per inch (x, y) that a file of the result tells, or None.
+        exif: EXIF data that goes along with the result, or None.
+        finish: makes the result of the loop's image at full size, on the CPU; None where they are the same.
+    """
+
+    settings: dict[str, Any]
+    mode: str
+    icc_profile: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    exif: bytes | None = None
+    finish: Callable[[Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """A finished (or stopped) synthesis.
+
+    Attributes:
+        image: (C, H, W) float32 on the CPU, in [0, 1].
+        losses: one record a step.
+        marginal_errors: total variation between cell masses and target weights at the image's scale, a step;
+            on grids of few patches most targets cannot be hit, so compare it with earlier steps only.
+        timings: seconds by stage ("scale 0", ...), of preparation ("prepare") and in all ("total").
+        settings: everything that makes the same image again, as plain JSON values.
+        mode: the exemplar's mode, "L", "RGB", "I;16" or "multi"; of a filled photograph "LA" or "RGBA" too.
+        icc_profile: of exemplars whose values are not sRGB, else None.
+        dpi: of a filled photograph, dots per inch (x, y), or None.
+        exif: of a filled photograph, the EXIF data of its file, or None.
+    """
+
+    image: Tensor
+    losses: list[LossRecord]
+    marginal_errors: list[float]
+    timings: dict[str, float]
+    settings: dict[str, Any]
+    mode: str
+    icc_profile: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    exif: bytes | None = None
+    _places: Callable[[], Tensor] | None = dataclasses.field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def field(self) -> Tensor | None:
+        """Where in the exemplar each pixel comes from, (H, W, 2) float32 on the CPU, or None.
+
+        (x, y) in pixels of the exemplar, the centre of its first pixel being (0, 0); fractional where patches
+        from neighbouring places are averaged. None where pixels are not taken from places: with
+        `preset="paper"`, deep features, and jobs other than synthesis.
+        """
+        if self._places is None:
+            return None
+        with own_modes():
+            return self._places()
+
+    def to_pil(self) -> Image.Image:
+        """The image as Pillow's, in the exemplar's mode."""
+        return to_pil(self.image, self.mode)
+
+    def to_numpy(self) -> npt.NDArray[Any]:
+        """The image as (H, W) or (H, W, C) float32 in [0, 1]."""
+        array: npt.NDArray[Any] = self.image.movedim(0, -1).contiguous().numpy()
+        return array[..., 0] if array.shape[2] == 1 else array
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the image; the suffix names the format. A PNG holds how it was made: `texot.files.record`.
+
+        Raises:
+            OutputError: it cannot be written there.
+        """
+        text = png_text(self.settings, [(step.scale, step.loss) for step in self.losses])
+        write_image(self.image, path, mode=self.mode, text=text, **self.beside())
+
+    def beside(self) -> dict[str, Any]:
+        """What a file holds beside the pixels: arguments of `texot.files.write.write_image`."""
+        return {"icc_profile": self.icc_profile, "dpi": self.dpi, "exif": self.exif}
+
+    def _repr_png_(self) -> bytes:
+        """What notebooks show."""
+        image = self.image if self.mode != "multi" else self.image[:3]
+        return encode_image(image, icc_profile=self.icc_profile)
+
+
+@dataclass(frozen=True)
+class State:
+    """A synthesis after one step.
+
+    Attributes:
+        scale: scale of the image, 0 = finest.
+        n_scales: number of scales.
+        step, stage_steps: step within the scale, from 1, and its last.
+        total_step, total_steps: the same over all scales.
+        loss: see `LossRecord`.
+        marginal_error: see `Synthesis.marginal_errors`.
+        seconds: since the start.
+        seconds_left: estimate.
+    """
+
+    scale: int
+    n_scales: int
+    step: int
+    stage_steps: int
+    total_step: int
+    total_steps: int
+    loss: float
+    marginal_error: float
+    seconds: float
+    seconds_left: float
+    _output: Output = dataclasses.field(repr=False)
+    _log: Log = dataclasses.field(repr=False)
+    _image: Callable[[], Tensor] = dataclasses.field(repr=False)
+    _result: Callable[[], Tensor] = dataclasses.field(repr=False)
+    _progress: Callable[[], Progress] | None = dataclasses.field(default=None, repr=False)
+    _places: Callable[[], Tensor] | None = dataclasses.field(default=None, repr=False)
+
+    def progress(self) -> Progress:
+        """What the loop needs to go on from here. To be asked for before the next step.
+
+        Raises:
+            TypeError: a run that cannot be resumed.
+        """
+        if self._progress is None:
+            raise TypeError("this run cannot be resumed from its states")
+        return self._progress()
+
+    @property
+    def image(self) -> Tensor:
+        """The image after this step at full size, (C, H, W) float32 on the CPU in [0, 1]."""
+        return self._finish(self._image)
+
+    def result(self) -> Synthesis:
+        """What there is after this step, as a `Synthesis`, as the last step of all would leave it."""
+        loss = self.loss if math.isfinite(self.loss) else None
+        settings = {**copy.deepcopy(self._output.settings), "algorithm": ALGORITHM, "loss": loss}
+        if self.total_step < self.total_steps:
+            settings["stopped_at"] = self.total_step
+        return Synthesis(
+            self._finish(self._result),
+            self._log.losses[: self.total_step],
+            self._log.marginal_errors[: self.total_step],
+            {**self._log.timings, "total": self.seconds},
+            settings,
+            self._output.mode,
+            self._output.icc_profile,
+            self._output.dpi,
+            self._output.exif,
+            self._places,
+        )
+
+    def _finish(self, make: Callable[[], Tensor]) -> Tensor:
+        with own_modes():
+            image = make().clamp(0, 1).cpu()
+            return image if self._output.finish is None else self._output.finish(image)
