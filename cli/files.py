@@ -26,16 +26,23 @@ class Outputs:
         loss_plot: picture of the losses.
         frames: folder for the image as it was after every `save_every` steps.
         save_every: steps between two frames.
+        field: where the image's pixels come from.
     """
 
     image: Path
     loss_plot: Path | None = None
     frames: Path | None = None
     save_every: int | None = None
+    field: Path | None = None
 
 
 def plan_outputs(
-    image: Path, loss_plot: Path | None, frames: Path | None, save_every: int | None, variations: int
+    image: Path,
+    loss_plot: Path | None,
+    frames: Path | None,
+    save_every: int | None,
+    variations: int,
+    field: Path | None = None,
 ) -> list[Outputs]:
     """The files of each variation.
 
@@ -52,6 +59,7 @@ def plan_outputs(
             _numbered("--loss-plot", loss_plot, variations, number) if loss_plot else None,
             _numbered("--frames", frames, variations, number) if frames else None,
             save_every,
+            _numbered("--save-field", field, variations, number) if field else None,
         )
         for number in range(1, variations + 1)
     ]
@@ -83,16 +91,19 @@ def check_outputs(
         OutputError: cannot be written, or exists and must not be replaced.
         click.UsageError: the same file twice.
     """
+    from texot.files.field import check_field_output
     from texot.files.write import check_output
 
-    files = [file for outputs in plan for file in (outputs.image, outputs.loss_plot) if file]
+    pictures = [file for outputs in plan for file in (outputs.image, outputs.loss_plot) if file]
+    fields = [outputs.field for outputs in plan if outputs.field]
+    files = [*pictures, *fields]
     inputs = [path for path in inputs if path != DASH]
     if DASH in files:
         check_stdout()
         files = [path for path in files if path != DASH]
     check_apart(inputs, files, [(outputs.frames, _FRAME) for outputs in plan if outputs.frames])
     for path in files:
-        (check or check_output)(path)
+        (check_field_output if path in fields else check or check_output)(path)
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists and --no-overwrite protects it: choose another name")
     for folder in [outputs.frames for outputs in plan if outputs.frames]:

@@ -153,7 +153,12 @@ def expert_options() -> Callable[[Command], Command]:
             type=whole(0, 10**6),
             help="Dual steps for each image step; 0: plain nearest neighbours.",
         ),
-        click.option("--lr", metavar="X", type=real(zero=False), help="Step size of the image's optimiser."),
+        click.option(
+            "--lr",
+            metavar="X",
+            type=real(zero=False),
+            help="Step size of Adam; in synthesize, with --preset paper or --features.",
+        ),
         click.option(
             "--entropy",
             metavar="X",

@@ -124,6 +124,12 @@ def run(
         result = state.result()
         text = png_text({**result.settings, **record}, [(step.scale, step.loss) for step in result.losses])
         write_picture(result, outputs.image, text)
+        if outputs.field:
+            from texot.files.field import write_field
+
+            assert result.field is not None
+            assert not isinstance(exemplar, list)
+            write_field(result.field, exemplar.size, outputs.field)
         if outputs.loss_plot:
             _plot(losses, state.n_scales, outputs.loss_plot)
     report.done(output=outputs.image, loss=state.loss, seconds=state.seconds, interrupted=ctrl_c.pressed)

@@ -75,6 +75,12 @@ _FIRST_ONLY = (
 @exemplar_options()
 @expert_options()
 @compute_options()
+@click.option(
+    "--save-field",
+    metavar="FILE",
+    type=FILE,
+    help="Keep where in EXEMPLAR each pixel comes from, .npz or 16-bit .png, for 'texot apply'.",
+)
 @click.option("--loss-plot", metavar="FILE", type=FILE, help="Draw the loss of every step.")
 @click.option("--save-every", metavar="N", type=whole(1), help="Keep the image of every N-th step.")
 @click.option(
@@ -91,6 +97,7 @@ def synthesize(
     share_border: bool,
     init: str,
     threads: int | None,
+    save_field: Path | None,
     loss_plot: Path | None,
     save_every: int | None,
     frames: Path | None,
@@ -110,7 +117,9 @@ def synthesize(
         raise click.UsageError("--share-border is without deep features: leave out --features.")
     if output == DASH and save_every and not frames:
         raise click.UsageError("-o - names no folder for --save-every: give --frames DIR.")
-    plan = plan_outputs(output, loss_plot, frames, save_every, variations)
+    if save_field and (options["preset"] == "paper" or options["features"] != "none" or share_border):
+        raise click.UsageError("--save-field is without --preset paper, --features and --share-border.")
+    plan = plan_outputs(output, loss_plot, frames, save_every, variations, save_field)
     with reporter(progress, quiet) as report:
         free = start()
         from texot.tiling import iter_variation

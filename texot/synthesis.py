@@ -254,12 +254,12 @@ def _problem(
     """What the solver on a field is told: the exemplar at every scale, and where the image starts."""
     known = None if exemplar.mask is None else exemplar.mask.to(device)
     scales = exemplar_pyramid(exemplar.pixels.to(device), known, plan.n_scales)
-    plan, laid = for_texture(plan, scales, given=start is not None)
+    plan = for_texture(plan, scales, given=start is not None)
     scales = scales[: plan.n_scales]
     size = plan.sizes[-1]
     if start is not None:
         start = F.interpolate(start[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1).to(device)
-    elif laid:
+    elif plan.laid:
         image, there = scales[-1]
         start = first_layout(image, size, plan.novelty, known=there, periodic=periodic, generator=generator)
     return Problem(plan, scales, periodic, start, Statistics.of(*scales[0]), output)

@@ -103,7 +103,7 @@ def test_seed_decides_the_bytes(folder: Path) -> None:
         ["--tile", "x"],
         ["--preset", "paper"],
         ["--psi-steps", "2"],
-        ["--lr", "0.02"],
+        ["--lr", "0.02", "--preset", "paper"],
         ["--entropy", "0.01"],
         ["--novelty", "0.75"],
         ["--backend", "reference"],
@@ -115,6 +115,34 @@ def test_options_reach_the_library(folder: Path, options: list[str]) -> None:
     synthesize(*options)
     name = options[0].removeprefix("--").replace("-", "_")
     assert str(settings("out.png")[name]) == options[1]
+
+
+@pytest.mark.parametrize("suffix", ["npz", "png"])
+def test_the_saved_field_rebuilds_the_texture(folder: Path, suffix: str) -> None:
+    smooth = Image.open("exemplar.png").resize((72, 60), Image.Resampling.BICUBIC)
+    smooth.save("exemplar.png")
+    synthesize("--size", "50x40", "--save-field", f"field.{suffix}", "--quality", "normal")
+    done = call("apply", f"field.{suffix}", "exemplar.png", "-o", "again.png")
+    assert done.exit_code == 0, done.output
+    found, again = (np.asarray(Image.open(name), np.float32) for name in ("out.png", "again.png"))
+    assert found.shape == again.shape
+    assert np.corrcoef(found.ravel(), again.ravel())[0, 1] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--save-field", "f.npz", "--preset", "paper"], 2, "without --preset paper"),
+        (["--save-field", "f.jpg"], 1, "f.jpg"),
+        (["--save-field", "out.png"], 2, "used twice"),
+        (["--save-field", "f.npz", "--variations", "2", "-o", "out-{i}.png"], 2, "--save-field"),
+    ],
+)
+def test_fields_that_cannot_be_kept(folder: Path, options: list[str], code: int, message: str) -> None:
+    done = call("synthesize", "exemplar.png", "-o", "out.png", *QUICK, *options)
+    assert done.exit_code == code
+    assert message in done.stderr
+    assert not Path("out.png").exists()
 
 
 def test_init_image_is_where_it_starts(folder: Path) -> None:
@@ -269,7 +297,7 @@ def test_replay_makes_the_identical_file(folder: Path) -> None:
         "21x33",
         "--novelty",
         0.8,
-        "--lr",
+        "--entropy",
         0.013,
         *QUICK,
         cwd=folder,

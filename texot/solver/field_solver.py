@@ -106,18 +106,19 @@ def solve(problem: Problem, generator: torch.Generator) -> Iterator[FieldStep]:
         source = Source.of(*scales[scale], plan.patch_size, plan.n_axes)
         grid, all_pairs = _grid(plan.sizes[scale], source, plan, periodic)
         relative = None if plane is None else finer(plane, source.shape)
+        moves = plan.iterations > 0 and not (plan.laid and last is None)
         potential: PatchPotential | BlockPotential
         if all_pairs:
             potential = PatchPotential(
                 grid,
                 source,
-                plan.max_shift if plan.iterations else 1.0,
+                plan.max_shift if moves else 1.0,
                 relative,
-                iterations=plan.iterations,
+                iterations=plan.iterations if moves else 0,
                 entropy=plan.entropy,
             )
         else:
-            potential = BlockPotential(grid, source, relative, moves=plan.iterations > 0)
+            potential = BlockPotential(grid, source, relative, moves=moves)
         found: Tensor | None = None
         if last is None:
             image = _first(scales[scale][0], grid, problem.start, generator)

@@ -49,6 +49,8 @@ class FieldPlan:
         stride: pixels between the result's patches where it does.
         max_shift: most of the result that one shift of the exemplar may hold, in (0, 1].
         novelty: of the first image: 0 is the exemplar itself.
+        laid: whether the first image is a layout whose parts are to stay: the potentials, which would mix
+            its rows, act from the second scale on.
     """
 
     sizes: tuple[Size, ...]
@@ -61,15 +63,12 @@ class FieldPlan:
     stride: int = 2
     max_shift: float = _CAP
     novelty: float = NOVELTY
+    laid: bool = False
 
     @property
     def n_scales(self) -> int:
         """Number of scales."""
         return len(self.sizes)
-
-    def from_scale(self, count: int) -> FieldPlan:
-        """The plan without scales coarser than the first `count`."""
-        return replace(self, sizes=self.sizes[:count], steps=self.steps[:count])
 
 
 EFFORT = {"draft": 0.5, "normal": 1.0, "high": 2.0}
@@ -142,11 +141,11 @@ def exemplar_pyramid(image: Tensor, known: Tensor | None, count: int) -> list[Sc
     return scales
 
 
-def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) -> tuple[FieldPlan, bool]:
-    """The plan with the scales that suit a texture, and whether it starts from a layout.
+def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) -> FieldPlan:
+    """The plan with the scales that suit a texture.
 
     Textures with rows (`regularity` from .35), results that keep the exemplar's layout, and images that are
-    given start at a scale where the exemplar has 32 to 63 pixels a side.
+    given start from a layout at a scale where the exemplar has 32 to 63 pixels a side.
 
     Args:
         plan: of `field_plan`.
@@ -156,12 +155,17 @@ def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) ->
     count = 1
     while count < plan.n_scales and min(scales[count][0].shape[1:]) >= _ROWS_FROM:
         count += 1
-    own = given or plan.novelty == 0
-    if not own and regularity(*scales[count - 1]) < LOOSE:
-        return plan, False
-    plan = plan.from_scale(count)
-    steps = (*plan.steps[:-1], min(plan.steps[-1], _LAYOUT_STEPS))
-    return replace(plan, steps=steps, max_shift=1.0 if plan.novelty == 0 else plan.max_shift), True
+    if not given and plan.novelty > 0 and _regularity(scales) < LOOSE:
+        return plan
+    steps = (*plan.steps[: count - 1], min(plan.steps[count - 1], _LAYOUT_STEPS))
+    most = 1.0 if plan.novelty == 0 else plan.max_shift
+    return replace(plan, sizes=plan.sizes[:count], steps=steps, max_shift=most, laid=True)
+
+
+def _regularity(scales: list[Scale]) -> float:
+    """`regularity` at a scale of 48 to 95 pixels a side, or the finest there is."""
+    sides = [min(image.shape[1:]) for image, _ in scales]
+    return regularity(*scales[max(k for k, side in enumerate(sides) if side >= 48 or k == 0)])
 
 
 def _steps(side: int, quality: str) -> int:
