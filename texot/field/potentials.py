@@ -25,6 +25,8 @@ from texot.field.search import distances, search
 from texot.field.source import Source
 
 _EPSILON = 0.03  # of the entropic potential, in mean distances
+_LEAST_EPSILON = 1e-4  # the same, of one that is asked for
+_TINY = 1e-20  # least sum of a row or a column of the kernel
 _SMALLER = 0.8  # share of the exemplar's area below which a result is smaller
 _SHIFTS = 16  # bins of shifts along the shorter side of the exemplar
 _BLOCK = 8  # pixels a side of the blocks that share a potential
@@ -62,6 +64,7 @@ class PatchPotential:
     def __post_init__(self) -> None:
         targets = self.source.targets
         self.key = self.source.key[targets]
+        self.square = (self.key * self.key).sum(1)
         self.psi = self.key.new_zeros(len(targets))
         self.shift = _shifts(self.grid, self.source)[:, targets] if self.cap < 1 else None
         bins = _bins(self.source)
@@ -79,13 +82,14 @@ class PatchPotential:
         Returns:
             (n,) indices of the targets among all patches of the source, and (n,) their squared distances.
         """
-        square = (x * x).sum(1)[:, None] + (self.key * self.key).sum(1)
-        cost = (square - 2 * x @ self.key.T).clamp_min_(0)
-        if self.shift is not None:
-            cost += self.phi[self.shift]
+        # without |x_i|^2, which changes neither cells nor potentials
+        gain = torch.addmm(self.psi - self.square, x, self.key.T, alpha=2)
+        if bool(self.phi.any()):
+            assert self.shift is not None
+            gain -= self.phi[self.shift]
         if self.cost and self.iterations:
-            self._sinkhorn(cost)
-        found = (cost - self.psi).argmin(1)
+            gain += self._sinkhorn(gain)
+        found = gain.argmax(1)
         distance = (x - self.key[found]).square().sum(1)
         first, self.cost = not self.cost, max(mean(distance), 1e-12)
         if first and self.iterations and self.relative is not None:
@@ -106,16 +110,26 @@ class PatchPotential:
         plane[self.source.targets] = (self.psi - self.psi.mean()) / self.cost
         return plane.view(self.source.shape)
 
-    def _sinkhorn(self, cost: Tensor) -> None:
-        epsilon = self.entropy or _EPSILON * self.cost
-        log_nu, log_mu = -math.log(cost.shape[1]), -math.log(cost.shape[0])
-        kernel = cost / -epsilon
-        psi = self.psi / epsilon
+    def _sinkhorn(self, gain: Tensor) -> Tensor:
+        """Change of the potentials, (m,), by Sinkhorn's iterations on psi_j - C_ij (n, m).
+
+        The potentials so far are in the kernel, and the iterations scale its rows and columns (Schmitzer
+        2019, "Stabilized sparse scaling algorithms for entropy regularized transport problems").
+        """
+        epsilon = max(self.entropy or _EPSILON * self.cost, _LEAST_EPSILON * self.cost)
+        kernel = (gain - gain.amax(1, keepdim=True)).div_(epsilon).exp_()
+        product, column = torch.empty_like(kernel), kernel.new_ones(kernel.shape[1])
+        most = (-self.psi / epsilon).exp() if self.capacity > 1 else None
         for _ in range(self.iterations):
-            f = -torch.logsumexp(kernel + (psi + log_nu), 1)
-            psi = math.log(self.capacity) - torch.logsumexp(kernel + (f + log_mu)[:, None], 0)
-            psi = psi - psi.mean() if self.capacity == 1 else psi.clamp_max(0)
-        self.psi = psi * epsilon
+            row = torch.mul(kernel, column, out=product).sum(1).clamp_min_(_TINY).reciprocal_()
+            mass = torch.mul(kernel, row[:, None], out=product).sum(0) * (len(column) / len(row))
+            column = self.capacity / mass.clamp_min_(_TINY)
+            column = column if most is None else torch.minimum(column, most)
+        change = epsilon * column.log_()
+        if most is None:
+            change -= (self.psi + change).mean()
+        self.psi = self.psi + change
+        return change
 
     def _limit_shifts(self, found: Tensor) -> None:
         assert self.shift is not None
