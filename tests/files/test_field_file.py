@@ -361,6 +361,21 @@ def test_a_checksum_is_compared(tmp_path: Path) -> None:
     assert "damaged" in one_line(bytes(data))
 
 
+def test_no_bit_of_a_picture_changes_unseen(tmp_path: Path) -> None:
+    """Of its places; other chunks may be left out, but for the exemplar's size."""
+    data = saved(tmp_path / "a.png", places(6, 5)).read_bytes()
+    want = read_field(data).field
+    for at in range(len(data)):
+        damaged = bytearray(data)
+        damaged[at] ^= 4
+        try:
+            found = read_field(bytes(damaged))
+        except InputError:
+            continue
+        assert torch.equal(found.field, want), at
+        assert found.exemplar_size == EXEMPLAR
+
+
 def png(text: bytes | None, mode: tuple[int, int] = (16, 2), size: tuple[int, int] = (2, 2)) -> bytes:
     rows = 2 * (b"\0" + bytes(16 if mode == (16, 6) else 12))
     head = struct.pack(">2I5B", *size, *mode, 0, 0, 0)

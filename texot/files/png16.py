@@ -21,6 +21,7 @@ from texot.files.png import chunk, colour_profile
 
 Values = npt.NDArray[Any]
 _INCH = 0.0254  # metres
+_AT_ONCE = 2**20  # bytes
 _COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> colour type
 # Pillow's mode and its names of the two orders of a value's bytes. It keeps the byte that it takes for the
 # high one, so that two passes give both; four bytes a pixel are read as they are.
@@ -67,6 +68,7 @@ def read_png16(stream: BinaryIO, label: str, check_size: Callable[[int, int], No
             f"{n_bytes} bytes can hold: get a whole copy"
         )
     check_size(image.width, image.height)
+    _check_pixels(stream, label)
     mode, other = _PASSES[order]
     high = _decoded(image, mode, order if order != "LA;16B" else other, label)
     if order == "LA;16B":
@@ -77,6 +79,27 @@ def read_png16(stream: BinaryIO, label: str, check_size: Callable[[int, int], No
     profile = image.info.get("icc_profile") or colour_profile(image.info, grey=values.shape[2] == 2)
     text = {str(key): str(value) for key, value in getattr(image, "text", {}).items()}
     return Png16(values, text, profile, image.info.get("dpi"), orientation(image, label))
+
+
+def _check_pixels(stream: BinaryIO, label: str) -> None:
+    """Compare the checksums of the chunks that hold pixels, which Pillow does not.
+
+    Raises:
+        InputError: one is wrong.
+    """
+    stream.seek(8)
+    while len(head := stream.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        check = zlib.crc32(kind)
+        while length and (data := stream.read(min(length, _AT_ONCE))):
+            length -= len(data)
+            check = zlib.crc32(data, check)
+        if kind == b"IDAT" and stream.read(4) != struct.pack(">I", check):
+            raise InputError(f"{label} is truncated or damaged (a checksum is wrong): get a whole copy")
+        if kind == b"IEND":
+            return
+        if kind != b"IDAT":
+            stream.seek(4, 1)
 
 
 def _opened(stream: BinaryIO, label: str) -> tuple[Any, str]:
