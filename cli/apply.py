@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @click.command(
     short_help="Make a texture again from another image.",
-    epilog=example("texot apply field.npz mask.png -o mask-out.png"),
+    epilog=example(
+        "texot synthesize samples/pebbles.jpg -o pebbles.png --save-field field.npz",
+        "texot apply field.npz mask.png -o mask-out.png",
+    ),
 )
 @click.argument("field", type=FILE)
 @click.argument("image", type=FILE)

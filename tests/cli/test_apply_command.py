@@ -12,13 +12,13 @@ import OpenImageIO as oiio
 import pytest
 import torch
 from click.testing import CliRunner
-from command_line import call, one_line, process
+from command_line import QUICK, call, one_line, process
 from PIL import Image
 from torch import Tensor
 
 from texot.cli.app import texot as command
 from texot.files.deep import DeepImage, read_deep, write_deep
-from texot.files.field import write_field
+from texot.files.field import read_field, write_field
 
 EXEMPLAR = (24, 20)
 
@@ -206,6 +206,22 @@ def test_quiet_and_json(folder: Path) -> None:
     first = Path("out.png").read_bytes()
     apply("field.npz", "photo.png", "-o", "out.png")
     assert Path("out.png").read_bytes() == first
+
+
+@pytest.mark.parametrize("field", ["f.npz", "f.png"])
+def test_the_field_of_a_synthesis(folder: Path, field: str) -> None:
+    """A map whose rows are of one value each shows the row that the field names."""
+    colours = np.random.default_rng(0).permutation(20).astype(np.uint8)
+    Image.fromarray(np.repeat(colours[:, None] * 12, 24, 1)).save("photo.png")
+    done = call("synthesize", "photo.png", "-o", "out.png", "--size", "40x30", "--save-field", field, *QUICK)
+    assert done.exit_code == 0, done.stderr
+    Image.fromarray(np.repeat(colours.astype(np.uint16)[:, None] * 3000, 24, 1)).save("map.png")
+    apply(field, "map.png", "-o", "map-out.png", "--filter", "linear")
+    found = read_field(field)
+    assert found.exemplar_size == EXEMPLAR
+    assert found.field.shape == (30, 40, 2)
+    want = np.interp(found.field[..., 1].numpy(), np.arange(20), colours * 3000.0)
+    assert np.abs(np.asarray(Image.open("map-out.png")) - want).max() <= 60  # of 57000: places are snapped
 
 
 @pytest.mark.parametrize(

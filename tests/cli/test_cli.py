@@ -22,7 +22,6 @@ from texot.cli.app import texot as command
 from texot.cli.interrupt import CtrlC
 from texot.cli.plot import draw_losses
 from texot.cli.progress import reporter
-from texot.files.field import write_field
 from texot.files.record import read_record
 from texot.generator.network import Architecture, TextureNetwork
 from texot.generator.sampling import Generator
@@ -468,7 +467,6 @@ def test_help_ends_in_an_example_that_runs(folder: Path, path: list[str]) -> Non
     mask = Image.new("L", (24, 20))
     mask.paste(255, (8, 8, 14, 14))
     mask.save("mask.png")
-    write_field(torch.zeros(5, 7, 2), (24, 20), "field.npz")
     for name, textures in (("pebbles", 1), ("between", 2)):
         architecture = Architecture(3, (2, 2), (1, 1), 1, (1, 1), textures=textures)
         network = TextureNetwork(architecture, torch.Generator().manual_seed(0))
