@@ -137,8 +137,17 @@ def result_options(*, tile: str | None, tile_help: str) -> Callable[[Command], C
     )
 
 
-def expert_options() -> Callable[[Command], Command]:
-    """The numbers of the algorithm; unset, preset, quality and image size choose them."""
+def expert_options(*, adam: bool = False) -> Callable[[Command], Command]:
+    """The numbers of the algorithm; unset, preset, quality and image size choose them.
+
+    `adam`: whether the command's pixels are ever moved by Adam, which has a step size.
+    """
+    step = click.option(
+        "--lr",
+        metavar="X",
+        type=real(zero=False),
+        help="Step size of Adam; in synthesize, with --preset paper or --features.",
+    )
     return _together(
         click.option(
             "--n-scales", metavar="N", type=whole(1, 10**6), help="Scales of the pyramid, each half the size."
@@ -153,12 +162,7 @@ def expert_options() -> Callable[[Command], Command]:
             type=whole(0, 10**6),
             help="Dual steps for each image step; 0: plain nearest neighbours.",
         ),
-        click.option(
-            "--lr",
-            metavar="X",
-            type=real(zero=False),
-            help="Step size of Adam; in synthesize, with --preset paper or --features.",
-        ),
+        *([step] if adam else []),
         click.option(
             "--entropy",
             metavar="X",

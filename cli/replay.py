@@ -35,7 +35,6 @@ _ALL = (
     "patch_size",
     "n_iter",
     "psi_steps",
-    "lr",
     "entropy",
     "alpha",
     "backend",
@@ -195,7 +194,7 @@ _JOBS = {
     "synthesize": _Job(
         synthesize,
         _synthesis,
-        ("size", "preset", "novelty", "features", "palette", "exemplar_size"),
+        ("size", "preset", "novelty", "features", "palette", "exemplar_size", "lr"),
         extra=("init", "features"),
     ),
     "inpaint": _Job(
@@ -210,7 +209,7 @@ _JOBS = {
     "interpolate": _Job(
         interpolate,
         _interpolation,
-        ("size", "weights", "novelty", "exemplar_size"),
+        ("size", "weights", "novelty", "exemplar_size", "lr"),
         least=2,
         most=100,
         extra=("init", "map"),

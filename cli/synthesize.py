@@ -30,6 +30,7 @@ _FIRST_ONLY = (
     "novelty",
     "features",
     "exemplar_size",
+    "lr",
 )  # of the tile that others share the border of
 
 
@@ -73,7 +74,7 @@ _FIRST_ONLY = (
     help="Our best, or the algorithm as published.",
 )
 @exemplar_options()
-@expert_options()
+@expert_options(adam=True)
 @compute_options()
 @click.option(
     "--save-field",

@@ -9,18 +9,14 @@ neighbourhood; see `texot.synthesis` for the algorithm.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from texot._version import __version__
-from texot.engine.hole import Photograph, fill_jobs
 from texot.engine.isolation import own_modes, stepwise
-from texot.engine.optimise import Job, State, Synthesis, optimise
 from texot.engine.options import (
     TILES,
     check_backend,
@@ -30,13 +26,17 @@ from texot.engine.options import (
     resolve_device,
     whole,
 )
-from texot.engine.plan import EFFORT, SEARCH_DIM
+from texot.engine.plan import SEARCH_DIM
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
 from texot.files.mask import read_mask
 from texot.files.original import Original, read_original
 from texot.files.sizes import at_most, exemplar_side
-from texot.images.palette import choose_palette, in_palette
+from texot.images.palette import choose_palette
+from texot.jobs.hole import Photograph, fill_tasks
+from texot.solver.field_solver import iterate
+from texot.solver.plan import EFFORT
+from texot.solver.state import State, Synthesis
 
 __all__ = ["inpaint", "iter_inpaint"]
 
@@ -95,7 +95,6 @@ def iter_inpaint(
     patch_size: int | None = None,
     n_iter: int | None = None,
     psi_steps: int | None = None,
-    lr: float | None = None,
     entropy: float | None = None,
     backend: str = "auto",
     device: str | torch.device = "auto",
@@ -115,7 +114,7 @@ def iter_inpaint(
         reach: pixels over which what lies around a hole loses its weight; None: chosen by the hole's width.
         quality: "draft", "normal" or "high": time against distance.
         tile: axes along which the image continues at its opposite edge: "both", "x", "y" or "none".
-        seed, n_scales, patch_size, n_iter, psi_steps, lr, entropy, backend, device: see
+        seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend, device: see
             `texot.iter_synthesis`.
 
     Raises:
@@ -142,7 +141,6 @@ def iter_inpaint(
         patch_size=patch_size,
         n_iter=n_iter,
         psi_steps=psi_steps,
-        lr=lr,
         entropy=entropy,
     )
     target_device = resolve_device(device)
@@ -174,36 +172,10 @@ def iter_inpaint(
         "source_sha256": None if allowed is None else _sha256(allowed),
         "exemplar_sha256": None if other is None else other.sha256,
     }
-    prepare = fill_jobs(photograph, quality=quality, expert=expert, backend=backend, settings=settings)
-    prepare = as_the_original(prepare, original, hole, colours)
-    return stepwise(optimise(prepare, torch.Generator().manual_seed(seed)))
-
-
-def as_the_original(
-    prepare: Callable[[torch.Generator], list[Job]], original: Original, hole: Tensor, colours: Tensor | None
-) -> Callable[[torch.Generator], list[Job]]:
-    """The jobs that fill an image, with results of its EXIF data and, where these are few, its colours.
-
-    Args:
-        prepare: makes the jobs.
-        original: the image.
-        hole: (H, W) bool, what is filled: all else stays as it is.
-        colours: (K, C), or None for any.
-    """
-
-    def finish(own: Callable[[Tensor], Tensor] | None, image: Tensor) -> Tensor:
-        whole, count = image if own is None else own(image), len(original.pixels)
-        if colours is not None:
-            whole[:count] = torch.where(hole, in_palette(whole[:count], colours), whole[:count])
-        return whole
-
-    def jobs(generator: torch.Generator) -> list[Job]:
-        made = prepare(generator)
-        return [
-            dataclasses.replace(job, exif=original.exif, finish=partial(finish, job.finish)) for job in made
-        ]
-
-    return jobs
+    tasks = fill_tasks(
+        photograph, quality=quality, expert=expert, backend=backend, settings=settings, colours=colours
+    )
+    return stepwise(iterate(tasks, torch.Generator().manual_seed(seed)))
 
 
 def find_hole(original: Original, mask: Any = None, *, invert: bool = False) -> Tensor:

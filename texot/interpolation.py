@@ -28,6 +28,7 @@ from texot.engine.options import (
     expert_numbers,
     real,
     resolve_device,
+    step_size,
     whole,
 )
 from texot.engine.plan import EFFORT, SEARCH_DIM, Plan, default_plan, known_rooms
@@ -151,6 +152,7 @@ def iter_interpolation(
     maps = None if map is None else weight_planes(map, (height, width), len(sources))
     parts = _merged(sources, wanted, maps)
     if len(parts) == 1:  # one exemplar has all the weight
+        common["lr"] = None
         return iter_synthesis(parts[0][0], (width, height), init=init, **common)
     channels = sources[0].pixels.shape[0]
     start = None if isinstance(init, str) and init == "noise" else _fitted(init, channels, alpha)
@@ -162,9 +164,9 @@ def iter_interpolation(
         patch_size=patch_size,
         n_iter=n_iter,
         psi_steps=psi_steps,
-        lr=lr,
         entropy=entropy,
     )
+    expert["lr"] = step_size(lr)
     expert["novelty"] = None if novelty is None else real("novelty", novelty, "a number from 0", 0, 1)
     target_device = resolve_device(device)
     width_in, height_in = _largest(sources)

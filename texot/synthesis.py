@@ -29,8 +29,10 @@ from texot.engine.options import (
     check_backend,
     check_choice,
     check_memory,
+    expert_numbers,
     real,
     resolve_device,
+    step_size,
     whole,
 )
 from texot.engine.plan import (
@@ -52,7 +54,7 @@ from texot.images.palette import choose_palette, in_palette
 from texot.images.pyramid import Periodic, upsample
 from texot.images.statistics import Statistics
 from texot.layout.start import first_layout
-from texot.solver.field_solver import Problem, iterate
+from texot.solver.field_solver import Problem, Task, iterate
 from texot.solver.plan import FieldPlan, exemplar_pyramid, field_plan, for_texture
 from texot.solver.state import Output
 
@@ -171,15 +173,11 @@ def iter_synthesis(
     check_choice("quality", quality, tuple(EFFORT))
     check_choice("tile", tile, tuple(TILES))
     seed = whole("seed", seed, 0, 2**63 - 1)
-    expert: dict[str, Any] = {
-        "n_scales": None if n_scales is None else whole("n_scales", n_scales, 1),
-        "patch_size": None if patch_size is None else whole("patch_size", patch_size, 1),
-        "n_iter": None if n_iter is None else whole("n_iter", n_iter, 1),
-        "psi_steps": None if psi_steps is None else whole("psi_steps", psi_steps, 0),
-        "lr": None if lr is None else real("lr", lr, "a positive number", 1e-12),
-        "entropy": None if entropy is None else real("entropy", entropy, "0 or a positive number", 0),
-        "novelty": None if novelty is None else real("novelty", novelty, "a number from 0", 0, 1),
-    }
+    expert = expert_numbers(
+        n_scales=n_scales, patch_size=patch_size, n_iter=n_iter, psi_steps=psi_steps, entropy=entropy
+    )
+    expert["lr"] = step_size(lr)
+    expert["novelty"] = None if novelty is None else real("novelty", novelty, "a number from 0", 0, 1)
     network = _find_features(features, preset, source)
     target_device = resolve_device(device)
     deep = 0 if network is None else BYTES_A_PIXEL
@@ -230,8 +228,8 @@ def iter_synthesis(
     finish = None if colours is None else partial(in_palette, colours=colours)
     if isinstance(plan, FieldPlan):
         output = Output(settings, source.mode, source.icc_profile, finish=finish)
-        make = partial(_problem, source, plan, TILES[tile], start, target_device, output)
-        return stepwise(iterate(make, generator))
+        tasks = partial(_tasks, source, plan, TILES[tile], start, target_device, output, backend)
+        return stepwise(iterate(tasks, generator))
 
     def prepare(generator: torch.Generator) -> Job:
         texture = _Texture(
@@ -242,15 +240,16 @@ def iter_synthesis(
     return stepwise(optimise(prepare, generator))
 
 
-def _problem(
+def _tasks(
     exemplar: Exemplar,
     plan: FieldPlan,
     periodic: Periodic,
     start: Tensor | None,
     device: torch.device,
     output: Output,
+    backend: str,
     generator: torch.Generator,
-) -> Problem:
+) -> list[Task]:
     """What the solver on a field is told: the exemplar at every scale, and where the image starts."""
     known = None if exemplar.mask is None else exemplar.mask.to(device)
     scales = exemplar_pyramid(exemplar.pixels.to(device), known, plan.n_scales)
@@ -262,7 +261,13 @@ def _problem(
     elif plan.laid:
         image, there = scales[-1]
         start = first_layout(image, size, plan.novelty, known=there, periodic=periodic, generator=generator)
-    return Problem(plan, scales, periodic, start, Statistics.of(*scales[0]), output)
+    statistics = Statistics.of(*scales[0])
+
+    def finalise(image: Tensor) -> Tensor:
+        return statistics.clip(statistics.calibrate(image, periodic=periodic))
+
+    problem = Problem(plan, scales, periodic, start, output, finalise, backend=backend)
+    return [Task(plan, (exemplar.size[1], exemplar.size[0]), lambda: problem)]
 
 
 class _Texture:

@@ -16,11 +16,9 @@ import torch
 from torch import Tensor
 
 from texot._version import __version__
-from texot.engine.hole import Lay, Photograph, fill_jobs
 from texot.engine.isolation import own_modes, stepwise
-from texot.engine.optimise import State, Synthesis, optimise
 from texot.engine.options import TILES, check_backend, check_choice, expert_numbers, resolve_device, whole
-from texot.engine.plan import EFFORT, NOVELTY, SEARCH_DIM
+from texot.engine.plan import SEARCH_DIM
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, tell_normals
 from texot.files.original import Original, read_original
@@ -28,9 +26,12 @@ from texot.images.autocorrelation import regularity
 from texot.images.lighting import level
 from texot.images.palette import choose_palette
 from texot.images.pyramid import Periodic, gaussian_pyramid
-from texot.inpainting import as_the_original
+from texot.jobs.hole import Lay, Photograph, fill_tasks
 from texot.layout.quilt import requilt
 from texot.layout.start import piece_side
+from texot.solver.field_solver import iterate
+from texot.solver.plan import EFFORT, NOVELTY
+from texot.solver.state import State, Synthesis
 
 __all__ = ["iter_tileable", "iter_variation", "lay_out", "make_tileable", "make_variation"]
 
@@ -82,7 +83,6 @@ def iter_tileable(
     patch_size: int | None = None,
     n_iter: int | None = None,
     psi_steps: int | None = None,
-    lr: float | None = None,
     entropy: float | None = None,
     backend: str = "auto",
     device: str | torch.device = "auto",
@@ -100,7 +100,7 @@ def iter_tileable(
         alpha: see `texot.iter_synthesis`; as "channel", by default, what is transparent tiles too.
         palette: see `texot.iter_synthesis`.
         tile: axes along which copies continue each other: "both", "x" or "y".
-        quality, seed, n_scales, patch_size, n_iter, psi_steps, lr, entropy, backend, device: see
+        quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend, device: see
             `texot.iter_synthesis`.
 
     Raises:
@@ -134,7 +134,6 @@ def iter_tileable(
             patch_size=patch_size,
             n_iter=n_iter,
             psi_steps=psi_steps,
-            lr=lr,
             entropy=entropy,
         ),
         backend=backend,
@@ -172,7 +171,6 @@ def iter_variation(
     patch_size: int | None = None,
     n_iter: int | None = None,
     psi_steps: int | None = None,
-    lr: float | None = None,
     entropy: float | None = None,
     backend: str = "auto",
     device: str | torch.device = "auto",
@@ -184,7 +182,7 @@ def iter_variation(
         frame: pixels along every border that stay; None: a 32nd of the shorter side, from 4 to 32.
         axes: those along which the tile tiles: "both", "x" or "y".
         alpha, palette: see `iter_tileable`.
-        quality, seed, n_scales, patch_size, n_iter, psi_steps, lr, entropy, backend, device: see
+        quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend, device: see
             `texot.iter_synthesis`. Give every variation a seed of its own.
 
     Raises:
@@ -218,7 +216,6 @@ def iter_variation(
             patch_size=patch_size,
             n_iter=n_iter,
             psi_steps=psi_steps,
-            lr=lr,
             entropy=entropy,
         ),
         backend=backend,
@@ -348,6 +345,7 @@ def _fill(
         "palette": "none" if colours is None else "exemplar",
         **settings,
     }
-    prepare = fill_jobs(photograph, quality=quality, expert=expert, backend=backend, settings=settings)
-    prepare = as_the_original(prepare, original, hole, colours)
-    return stepwise(optimise(prepare, torch.Generator().manual_seed(seed)))
+    tasks = fill_tasks(
+        photograph, quality=quality, expert=expert, backend=backend, settings=settings, colours=colours
+    )
+    return stepwise(iterate(tasks, torch.Generator().manual_seed(seed)))

@@ -1,5 +1,6 @@
 """The solver on a field: structure, shares, direction, sizes and determinism."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.images.pyramid import Periodic
 from texot.images.statistics import Statistics
-from texot.solver.field_solver import FieldStep, Problem, iterate, solve
+from texot.solver.field_solver import FieldStep, Problem, Task, iterate, solve
 from texot.solver.plan import exemplar_pyramid, field_plan
 from texot.solver.state import Output, State
 
@@ -29,14 +30,27 @@ def problem(
     plan = field_plan(side, size, known, **{"quality": "draft", **options})
     plan = replace(plan, max_shift=max_shift or plan.max_shift)
     scales = exemplar_pyramid(exemplar, known, plan.n_scales)
-    return Problem(plan, scales, periodic, None, Statistics.of(exemplar, known), Output({}, "multi"))
+    statistics = Statistics.of(exemplar, known)
+    return Problem(
+        plan,
+        scales,
+        periodic,
+        None,
+        Output({}, "multi"),
+        lambda image: statistics.clip(statistics.calibrate(image, periodic=periodic)),
+    )
+
+
+def states(one: Problem, seed: int = 0) -> Iterator[State]:
+    size = one.scales[0][0].shape[1], one.scales[0][0].shape[2]
+    return iterate(lambda _: [Task(one.plan, size, lambda: one)], torch.Generator().manual_seed(seed))
 
 
 def made(
     exemplar: Tensor, size: tuple[int, int], *, seed: int = 0, **options: Any
 ) -> tuple[Tensor, FieldStep]:
     one = problem(exemplar, size, **options)
-    *_, last = iterate(lambda _: one, torch.Generator().manual_seed(seed))
+    *_, last = states(one, seed)
     *_, step = solve(one, torch.Generator().manual_seed(seed))
     return last.result().image, step
 
@@ -145,8 +159,7 @@ def test_tiny_images_have_small_patches_and_others_are_refused() -> None:
 def test_the_field_makes_the_image_again() -> None:
     exemplar = photograph(64, 64)
     one = problem(exemplar, (70, 61), periodic=(False, True))
-    one = replace(one, statistics=None)
-    *_, last = iterate(lambda _: one, torch.Generator().manual_seed(0))
+    *_, last = states(replace(one, finalise=None))
     result = last.result()
     assert result.field is not None
     assert result.field.shape == (70, 61, 2)
@@ -165,10 +178,9 @@ def test_a_stopped_run_is_sharp(step: int) -> None:
     """A result is made at full size from the field of any step."""
     exemplar = photograph(128, 128, "gravel")
     one = problem(exemplar, (96, 110), quality="normal")
-    states = iterate(lambda _: one, torch.Generator().manual_seed(0))
-    state: State
+    steps = states(one)
     for _ in range(step):
-        state = next(states)
+        state = next(steps)
     image = state.result().image
     assert image.shape == (3, 96, 110)
     assert state.image.shape == image.shape

@@ -117,7 +117,6 @@ def expert_numbers(
     patch_size: object = None,
     n_iter: object = None,
     psi_steps: object = None,
-    lr: object = None,
     entropy: object = None,
 ) -> dict[str, Any]:
     """The numbers of the algorithm, checked; None stays None.
@@ -130,9 +129,17 @@ def expert_numbers(
         "patch_size": None if patch_size is None else whole("patch_size", patch_size, 1),
         "n_iter": None if n_iter is None else whole("n_iter", n_iter, 1),
         "psi_steps": None if psi_steps is None else whole("psi_steps", psi_steps, 0),
-        "lr": None if lr is None else real("lr", lr, "a positive number", 1e-12),
         "entropy": None if entropy is None else real("entropy", entropy, "0 or a positive number", 0),
     }
+
+
+def step_size(lr: object) -> float | None:
+    """The step of Adam, checked; None stays None.
+
+    Raises:
+        InputError: not a positive number.
+    """
+    return None if lr is None else real("lr", lr, "a positive number", 1e-12)
 
 
 def whole(name: str, value: object, lowest: int, highest: int = 10**6) -> int:

@@ -13,7 +13,6 @@ gradient of the semi-dual, nu_b - (mass of block b), in units of the mean distan
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import torch
@@ -27,7 +26,6 @@ from texot.field.source import Source
 _EPSILON = 0.03  # of the entropic potential, in mean distances
 _LEAST_EPSILON = 1e-4  # the same, of one that is asked for
 _TINY = 1e-20  # least sum of a row or a column of the kernel
-_SMALLER = 0.8  # share of the exemplar's area below which a result is smaller
 _SHIFTS = 16  # bins of shifts along the shorter side of the exemplar
 _BLOCK = 8  # pixels a side of the blocks that share a potential
 _FALL, _RISE = 2.0, 1.0  # most that a block's potential changes in a step, in mean distances
@@ -49,15 +47,19 @@ class PatchPotential:
         relative: (rows, columns) potential to start from in mean distances, or None for 0.
         iterations: of Sinkhorn a step; 0: the potential stays 0.
         entropy: regularisation, in units of squared distance; 0: .03 of the mean distance.
+        capacity: how many times its share of the mass a target may have; 1: exactly its share. A result
+            smaller than the exemplar need not hold all of it: the potentials of what is not used too often
+            stay 0 there (transport whose masses are bounded from above).
         psi: (m,) of the targets.
     """
 
     grid: Grid
     source: Source
-    cap: float
+    cap: float = 1.0
     relative: Tensor | None = None
     iterations: int = 2
     entropy: float = 0.0
+    capacity: float = 1.0
     psi: Tensor = field(init=False)
     cost: float = field(init=False, default=0.0)
 
@@ -69,7 +71,8 @@ class PatchPotential:
         self.shift = _shifts(self.grid, self.source)[:, targets] if self.cap < 1 else None
         bins = _bins(self.source)
         self.phi = self.key.new_zeros(bins[0] * bins[1])
-        self.capacity = capacity(self.grid, self.source)
+        share = self.source.share
+        self.weight = None if share is None else share[targets] * (len(targets) / share[targets].sum())
 
     def cells(self, x: Tensor, found: Tensor | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The cells of patches, and a step of the potentials.
@@ -101,7 +104,7 @@ class PatchPotential:
     def error(self, found: Tensor) -> float:
         """Total variation between the masses of the targets and what they should be."""
         nu = self.psi.new_zeros(len(self.source.key))
-        nu[self.source.targets] = 1 / len(self.source.targets)
+        nu[self.source.targets] = (1.0 if self.weight is None else self.weight) / len(self.source.targets)
         return excess(found, nu, self.capacity)
 
     def plane(self) -> Tensor:
@@ -121,6 +124,8 @@ class PatchPotential:
         product, column = torch.empty_like(kernel), kernel.new_ones(kernel.shape[1])
         most = (-self.psi / epsilon).exp() if self.capacity > 1 else None
         for _ in range(self.iterations):
+            if self.weight is not None:
+                column = column * self.weight
             row = torch.mul(kernel, column, out=product).sum(1).clamp_min_(_TINY).reciprocal_()
             mass = torch.mul(kernel, row[:, None], out=product).sum(0) * (len(column) / len(row))
             column = self.capacity / mass.clamp_min_(_TINY)
@@ -150,6 +155,8 @@ class BlockPotential:
         source: the exemplar's.
         relative: (rows, columns) potential to start from in mean distances, or None for 0.
         moves: whether the potentials change; else they stay 0.
+        capacity: see `PatchPotential`.
+        active: (n,) bool, the patches of the grid whose targets are searched, or None for all.
         psi: (b,) of the blocks.
     """
 
@@ -157,6 +164,8 @@ class BlockPotential:
     source: Source
     relative: Tensor | None = None
     moves: bool = True
+    capacity: float = 1.0
+    active: Tensor | None = None
     psi: Tensor = field(init=False)
     cost: float = field(init=False, default=0.0)
 
@@ -170,19 +179,23 @@ class BlockPotential:
         self.count = torch.bincount(own.cpu(), minlength=n_blocks).to(self.source.image)
         self.nu = self.count / self.count.sum()
         self.psi = torch.zeros_like(self.nu)
-        self.capacity = capacity(self.grid, self.source)
 
     def cells(self, x: Tensor, found: Tensor | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """See `PatchPotential.cells`; the search goes along the field from the targets so far."""
         source = self.source
         assert found is not None
         if not self.cost:
-            self.begin(mean(distances(x, source, found)))
+            self.begin(mean(self._active(distances(x, source, found))))
         reach = (1, 3, max(1, max(source.shape) // 8))
         price = -self.psi[self.block]
-        found, distance = search(self.grid, source, x, found, price, reach=reach, generator=generator)
-        self.ascend(found, distance)
+        found, distance = search(
+            self.grid, source, x, found, price, reach=reach, active=self.active, generator=generator
+        )
+        self.ascend(self._active(found), self._active(distance))
         return found, distance
+
+    def _active(self, values: Tensor) -> Tensor:
+        return values if self.active is None else values[self.active]
 
     def begin(self, cost: float) -> None:
         """Take the first potentials from `relative`, at a mean squared distance."""
@@ -212,16 +225,6 @@ class BlockPotential:
         """See `PatchPotential.plane`."""
         plane = (self.psi[self.block] / self.cost).view(self.source.shape)
         return plane - plane.mean()
-
-
-def capacity(grid: Grid, source: Source) -> float:
-    """How many times its share of the result's patches a target may have: more than one in a smaller result.
-
-    A result smaller than the exemplar need not hold all of it: the potentials of what is not used too often
-    stay 0 there (unbalanced transport with masses bounded from above).
-    """
-    pixels = math.prod(grid.size) / source.image[0].numel()
-    return max(1.0, 1 / pixels) if pixels < _SMALLER else 1.0
 
 
 def excess(found: Tensor, nu: Tensor, most: float) -> float:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from texot.field.grid import Grid
 from texot.field.source import Source
+from texot.kernels import laguerre_cells
 
-_BLOCK = 2**22  # pairs of patches that are compared at once
 _NEAR, _FAR = 1, 4  # patches to the neighbours that are asked
 
 
@@ -24,13 +24,10 @@ def distances(x: Tensor, source: Source, found: Tensor) -> Tensor:
     return (x - source.key.index_select(0, found)).square_().sum(1)
 
 
-def nearest(x: Tensor, source: Source) -> Tensor:
-    """Indices of the nearest targets among all, (n,), of patches x (n, k), a block of rows at a time."""
+def nearest(x: Tensor, source: Source, backend: str = "auto") -> Tensor:
+    """Indices of the nearest targets, (n,), of patches x (n, k); `backend`: see `laguerre_cells`."""
     key = source.key[source.targets]
-    square = (key * key).sum(1)
-    rows = max(1, _BLOCK // len(key))
-    found = [(square - 2 * part @ key.T).argmin(1) for part in torch.split(x, rows)]
-    return source.targets[torch.cat(found)]
+    return source.targets[laguerre_cells(x, key, key.new_zeros(len(key)), backend=backend)]
 
 
 def search(
@@ -41,6 +38,7 @@ def search(
     price: Tensor | None,
     *,
     reach: tuple[int, ...],
+    active: Tensor | None = None,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     """Better targets of every patch.
@@ -52,6 +50,7 @@ def search(
         found: (n,) their targets so far.
         price: (m,) what a target costs beside its distance, -psi, or None for nothing.
         reach: how far in pixels random candidates lie from the target, one each.
+        active: (n,) bool, the patches whose targets may change, or None for all.
         generator: CPU generator of the draws.
 
     Returns:
@@ -70,6 +69,8 @@ def search(
         inside = (candidate_y >= 0) & (candidate_y < rows) & (candidate_x >= 0) & (candidate_x < columns)
         index = candidate_y * columns + candidate_x
         inside &= index != found
+        if active is not None:
+            inside &= active
         if usable is not None:
             inside &= usable[index.clamp(0, len(usable) - 1)]
         some = inside.nonzero()[:, 0]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,16 +27,31 @@ from texot.field.potentials import BlockPotential, PatchPotential, finer, mean
 from texot.field.search import nearest
 from texot.field.source import Source
 from texot.images.pyramid import Periodic, upsample_to
-from texot.images.statistics import Statistics
 from texot.solver.plan import FieldPlan, Scale, Size
 from texot.solver.state import Log, LossRecord, Output, State
 
 _ROBUST = (0.1, -0.6)  # weights (d_i + .1 mean d)^-.6: badly matched patches give way
 _LAST = (0.02, -1.5)  # of the last step of all: sharper, nearly the best patch alone
+_LARGER = 1.25  # area of an exemplar over its result's from which not all of it need be used
 _PAIR, _PATCH = 1.0, 400.0  # work of a pair of patches and an iteration, and of a patch along the field
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Hole:
+    """What moves of an image at one scale, and what stays.
+
+    Attributes:
+        image: (C, H, W), its known pixels.
+        moves: (H, W) bool, those that are filled.
+        trust: (H, W) in (0, 1], how much the patch around each pixel counts.
+    """
+
+    image: Tensor
+    moves: Tensor
+    trust: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Problem:
     """What the solver is told.
 
@@ -45,16 +60,39 @@ class Problem:
         scales: the exemplar at each of them, finest first.
         periodic: axes (y, x) along which the result wraps around.
         start: (C, H', W'), the first image at the coarsest scale, or None for squares of the exemplar.
-        statistics: moments and spectrum that the result is given, or None for what the votes leave.
         output: what the result is beside its pixels.
+        finalise: correction of the image after the last step, (C, H, W), at full size, or None.
+        holes: what moves at each scale, finest first, or None where everything does.
+        shares: how much mass the exemplar's pixels (h, w) have at each scale, or None for equal masses.
+        backend: of the search among all pairs, see `texot.kernels.laguerre_cells`.
     """
 
     plan: FieldPlan
-    scales: list[Scale]
+    scales: Sequence[Scale]
     periodic: Periodic
     start: Tensor | None
-    statistics: Statistics | None
     output: Output
+    finalise: Callable[[Tensor], Tensor] | None = None
+    holes: list[Hole] | None = None
+    shares: list[Tensor | None] | None = None
+    backend: str = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A problem that is made when its turn comes.
+
+    Attributes:
+        plan: its scales and steps.
+        exemplar: (h, w), to tell the time that is left.
+        make: makes it, with what is slow to make.
+        done: told its result, (C, H, W), if another task follows.
+    """
+
+    plan: FieldPlan
+    exemplar: Size
+    make: Callable[[], Problem]
+    done: Callable[[Tensor], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +108,7 @@ class FieldStep:
         cost: their mean.
         error: total variation between the masses of targets, or of blocks of them, and what they should be.
         grid, source: patches of the result and of the exemplar.
+        region: what moves.
     """
 
     scale: int
@@ -82,10 +121,12 @@ class FieldStep:
     error: float
     grid: Grid
     source: Source
+    region: Region
 
     def correspondence(self) -> Correspondence:
         """The field with the weights of the last step of all."""
         weights = _weights(self.distance, self.cost, _LAST)
+        weights = weights if self.region.trust is None else weights * self.region.trust
         return Correspondence(self.grid, self.source.shape, self.found, weights)
 
 
@@ -99,95 +140,156 @@ def solve(problem: Problem, generator: torch.Generator) -> Iterator[FieldStep]:
     Raises:
         InputError: no patch fits the exemplar.
     """
-    plan, scales, periodic = problem.plan, problem.scales, problem.periodic
+    plan, scales = problem.plan, problem.scales
     last: FieldStep | None = None
     plane: Tensor | None = None
     for scale in reversed(range(plan.n_scales)):
-        source = Source.of(*scales[scale], plan.patch_size, plan.n_axes)
-        grid, all_pairs = _grid(plan.sizes[scale], source, plan, periodic)
-        relative = None if plane is None else finer(plane, source.shape)
+        share = None if problem.shares is None else problem.shares[scale]
+        source = Source.of(*scales[scale], plan.patch_size, plan.n_axes, share)
+        region, all_pairs = _region(problem, scale, source)
+        grid = region.grid
         moves = plan.iterations > 0 and not (plan.laid and last is None)
+        relative = None if plane is None else finer(plane, source.shape)
+        capacity = region.capacity(source)
         potential: PatchPotential | BlockPotential
         if all_pairs:
-            potential = PatchPotential(
-                grid,
-                source,
-                plan.max_shift if moves else 1.0,
-                relative,
-                iterations=plan.iterations if moves else 0,
-                entropy=plan.entropy,
-            )
+            cap = plan.max_shift if moves else 1.0
+            iterations = plan.iterations if moves else 0
+            potential = PatchPotential(grid, source, cap, relative, iterations, plan.entropy, capacity)
         else:
-            potential = BlockPotential(grid, source, relative, moves=moves)
+            potential = BlockPotential(grid, source, relative, moves, capacity, region.active)
         found: Tensor | None = None
         if last is None:
-            image = _first(scales[scale][0], grid, problem.start, generator)
+            image = region.keep(_first(source.image, grid, problem.start, generator))
         else:
             coarse = Correspondence(last.grid, last.source.shape, last.found)
             field = coarse.finer(2, grid, source.shape, source.usable)
-            found, image = field.found, field.image(source.image)
+            found, image = field.found, region.keep(field.image(source.image))
         for step in range(1, plan.steps[scale] + 1):
             x = grid.project(image, source.filters) - source.centre
             if found is None and not all_pairs:
-                found = nearest(x, source)
-            found, distance = potential.cells(x, found, generator)
-            cost = mean(distance)
+                found = nearest(x, source, problem.backend)
+            if all_pairs and region.active is not None:
+                some, distance_of_some = potential.cells(x[region.active], None, generator)
+                found = region.spread(some, 0)
+                distance = region.spread(distance_of_some, 1.0)
+            else:
+                found, distance = potential.cells(x, found, generator)
+            of_moving = found if region.active is None else found[region.active]
+            cost = mean(distance if region.active is None else distance[region.active])
             ends = scale == 0 and step == plan.steps[0]
             weights = _weights(distance, cost, _LAST if ends else _ROBUST)
-            image = Correspondence(grid, source.shape, found, weights).image(source.image)
-            error = potential.error(found)
+            if region.trust is not None:
+                weights = weights * region.trust
+            image = region.keep(Correspondence(grid, source.shape, found, weights).image(source.image))
+            error = potential.error(of_moving)
             last = FieldStep(
-                scale, step, plan.steps[scale], image, found, distance, cost, error, grid, source
+                scale, step, plan.steps[scale], image, found, distance, cost, error, grid, source, region
             )
             yield last
         plane = potential.plane()
 
 
+@dataclass(frozen=True, eq=False)
+class Region:
+    """The patches of a result at one scale, and those of them that move.
+
+    Attributes:
+        grid: all of them.
+        hole: what moves, or None for all.
+        active: (n,) bool, the patches that touch what moves, or None for all.
+        trust: (n,) how much they count, or None for 1.
+    """
+
+    grid: Grid
+    hole: Hole | None = None
+    active: Tensor | None = None
+    trust: Tensor | None = None
+
+    @staticmethod
+    def of(grid: Grid, hole: Hole | None) -> Region:
+        """The region of a hole of an image that the grid covers."""
+        if hole is None:
+            return Region(grid)
+        more = (0, grid.size[1] - hole.moves.shape[1], 0, grid.size[0] - hole.moves.shape[0])
+        image = F.pad(hole.image[None], more, mode="replicate")[0]
+        moves = F.pad(hole.moves, more)
+        wide = F.pad(hole.trust[None, None], more, mode="replicate")[0]
+        touched = F.max_pool2d(grid.extend(moves[None].float()), grid.side, grid.stride)[0] > 0
+        middle = grid.side // 2
+        trust = grid.extend(wide)[0, middle:, middle:][:: grid.stride, :: grid.stride]
+        rows, columns = grid.shape
+        trust = trust[:rows, :columns].flatten()
+        return Region(grid, Hole(image, moves, wide[0]), touched.flatten(), trust)
+
+    def keep(self, image: Tensor) -> Tensor:
+        """An image (C, *grid.size), with the known pixels where they stay."""
+        return image if self.hole is None else torch.where(self.hole.moves, image, self.hole.image)
+
+    def spread(self, values: Tensor, other: float) -> Tensor:
+        """Values of the patches that move, (n,), with another for the rest."""
+        assert self.active is not None
+        found = values.new_full((len(self.active),), other)
+        found[self.active] = values
+        return found
+
+    def capacity(self, source: Source) -> float:
+        """How many times its share of the mass a target may have, see `PatchPotential`."""
+        share = source.share
+        have = float(len(source.targets)) if share is None else float(share[source.targets].sum())
+        if self.hole is None:
+            ratio = source.image[0].numel() / math.prod(self.grid.size)
+            return ratio if ratio > _LARGER else 1.0
+        return max(1.0, have / max(1.0, float(self.hole.moves.sum())))
+
+
 def iterate(
-    prepare: Callable[[torch.Generator], Problem], generator: torch.Generator
+    prepare: Callable[[torch.Generator], list[Task]], generator: torch.Generator
 ) -> Generator[State, None, None]:
-    """Solve a problem: a state after every step.
+    """Solve problems one after the other that make one result: a state after every step.
 
     Args:
-        prepare: makes the problem; called at the first step.
+        prepare: makes the tasks; called at the first step.
         generator: CPU generator of all draws.
     """
     begun = time.perf_counter()
-    problem = prepare(generator)
-    plan, log = problem.plan, Log()
-    log.timings["prepare"] = time.perf_counter() - begun
-    work = [_work(problem, scale) for scale in range(plan.n_scales)]
-    left = sum(w * steps for w, steps in zip(work, plan.steps, strict=True))
-    done, total_steps, total = 0.0, sum(plan.steps), 0
-    before = time.perf_counter()
-    for step in solve(problem, generator):
-        scale, total = step.scale, total + 1
-        done, left = done + work[scale], left - work[scale]
-        result = partial(_result, problem, step)
-        ends = total == total_steps
-        now, timing = time.perf_counter(), f"scale {scale}"
-        log.timings[timing] = log.timings.get(timing, 0.0) + now - before
-        before = now
-        log.losses.append(LossRecord(scale, step.step, step.cost / step.source.dimension))
-        log.marginal_errors.append(step.error)
-        yield State(
-            scale=scale,
-            n_scales=plan.n_scales,
-            step=step.step,
-            stage_steps=step.steps,
-            total_step=total,
-            total_steps=total_steps,
-            loss=log.losses[-1].loss,
-            marginal_error=step.error,
-            seconds=now - begun,
-            seconds_left=max(0.0, (now - begun) / done * left),
-            _output=problem.output,
-            _log=log,
-            _image=result if ends else partial(_preview, problem, scale, step.image),
-            _result=result,
-            _places=partial(_places, problem, step),
-        )
+    tasks, log = prepare(generator), Log()
+    total_steps = sum(sum(task.plan.steps) for task in tasks)
+    left = sum(_work(task, k) * task.plan.steps[k] for task in tasks for k in range(task.plan.n_scales))
+    done, total = 0.0, 0
+    while tasks:
+        task = tasks.pop(0)  # and let go of what it holds, once it is done
+        problem = task.make()
         before = time.perf_counter()
+        log.timings.setdefault("prepare", before - begun)
+        for step in solve(problem, generator):
+            scale, total, work = step.scale, total + 1, _work(task, step.scale)
+            done, left = done + work, left - work
+            now, timing = time.perf_counter(), f"scale {scale}"
+            log.timings[timing] = log.timings.get(timing, 0.0) + now - before
+            log.losses.append(LossRecord(scale, step.step, step.cost / step.source.dimension))
+            log.marginal_errors.append(step.error)
+            result = partial(_result, problem, step)
+            yield State(
+                scale=scale,
+                n_scales=problem.plan.n_scales,
+                step=step.step,
+                stage_steps=step.steps,
+                total_step=total,
+                total_steps=total_steps,
+                loss=log.losses[-1].loss,
+                marginal_error=step.error,
+                seconds=now - begun,
+                seconds_left=max(0.0, (now - begun) / done * left),
+                _output=problem.output,
+                _log=log,
+                _image=result if total == total_steps else partial(_preview, problem, scale, step.image),
+                _result=result,
+                _places=None if problem.holes else partial(_places, problem, step),
+            )
+            before = time.perf_counter()
+        if tasks and task.done is not None:
+            task.done(result())
 
 
 def _preview(problem: Problem, scale: int, image: Tensor) -> Tensor:
@@ -197,34 +299,33 @@ def _preview(problem: Problem, scale: int, image: Tensor) -> Tensor:
     return upsample_to(image, list(problem.plan.sizes[:scale]), periodic=problem.periodic)
 
 
-def _full(problem: Problem, step: FieldStep) -> Correspondence:
+def _full(problem: Problem, step: FieldStep) -> tuple[Correspondence, Region]:
     """The field of a step at full size, with the weights of the last step of all."""
     field = step.correspondence()
     if step.scale == 0:
-        return field
+        return field, step.region
     (exemplar, known), plan = problem.scales[0], problem.plan
-    size = Grid.fitting(plan.sizes[0], plan.patch_size, plan.stride, problem.periodic)
-    grid = Grid(size, plan.patch_size, plan.stride, problem.periodic)
+    grid = _grid(plan.sizes[0], plan.patch_size, plan.wide_stride, problem.periodic)
+    region = Region.of(grid, None if problem.holes is None else problem.holes[0])
     rows, columns = (n - plan.patch_size + 1 for n in exemplar.shape[1:])
     usable = None
     if known is not None:
         usable = F.max_pool2d((~known).float()[None], plan.patch_size, stride=1)[0] == 0
-    return field.finer(2**step.scale, grid, (rows, columns), usable)
+    return field.finer(2**step.scale, grid, (rows, columns), usable), region
 
 
 def _result(problem: Problem, step: FieldStep) -> Tensor:
-    """What a step's field makes of the exemplar at full size, with its moments and spectrum."""
+    """What a step's field makes of the exemplar at full size, put right."""
     height, width = problem.plan.sizes[0]
-    image = _full(problem, step).image(problem.scales[0][0])
-    if problem.statistics is not None:
-        calibrated = problem.statistics.calibrate(image, periodic=problem.periodic)
-        image = problem.statistics.clip(calibrated)
-    return image[:, :height, :width].contiguous()
+    field, region = _full(problem, step)
+    image = region.keep(field.image(problem.scales[0][0]))
+    image = image[:, :height, :width]
+    return (image if problem.finalise is None else problem.finalise(image)).contiguous()
 
 
 def _places(problem: Problem, step: FieldStep) -> Tensor:
     height, width = problem.plan.sizes[0]
-    return _full(problem, step).places()[:height, :width].cpu().contiguous()
+    return _full(problem, step)[0].places()[:height, :width].cpu().contiguous()
 
 
 def _weights(distance: Tensor, cost: float, robust: tuple[float, float]) -> Tensor:
@@ -233,22 +334,27 @@ def _weights(distance: Tensor, cost: float, robust: tuple[float, float]) -> Tens
     return weights
 
 
-def _grid(size: Size, source: Source, plan: FieldPlan, periodic: Periodic) -> tuple[Grid, bool]:
+def _grid(size: Size, side: int, stride: int, periodic: Periodic) -> Grid:
+    return Grid(Grid.fitting(size, side, stride, periodic), side, stride, periodic)
+
+
+def _region(problem: Problem, scale: int, source: Source) -> tuple[Region, bool]:
     """The patches of a scale, and whether all pairs are compared there."""
+    plan, hole = problem.plan, None if problem.holes is None else problem.holes[scale]
+    for stride in (1, plan.wide_stride):
+        grid = _grid(plan.sizes[scale], plan.patch_size, stride, problem.periodic)
+        region = Region.of(grid, hole)
+        moving = math.prod(grid.shape) if region.active is None else int(region.active.sum())
+        if moving * len(source.targets) <= plan.max_pairs:
+            return region, True
+    return region, False
 
-    def at(stride: int) -> tuple[Grid, bool]:
-        grid = Grid(Grid.fitting(size, plan.patch_size, stride, periodic), plan.patch_size, stride, periodic)
-        return grid, math.prod(grid.shape) * len(source.targets) <= plan.max_pairs
 
-    every = at(1)
-    return every if every[1] else at(min(plan.stride, plan.patch_size))
-
-
-def _work(problem: Problem, scale: int) -> float:
+def _work(task: Task, scale: int) -> float:
     """Cost of a step at a scale, in arbitrary units, to tell the time that is left."""
-    plan = problem.plan
+    plan = task.plan
     patches = math.prod(plan.sizes[scale])
-    pairs = patches * problem.scales[scale][0][0].numel()
+    pairs = patches * math.prod(-(-n >> scale) for n in task.exemplar)
     if pairs <= plan.max_pairs:
         return (1 + plan.iterations) * _PAIR * pairs + _PATCH * patches
     return _PATCH * patches / plan.stride**2

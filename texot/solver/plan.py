@@ -70,6 +70,11 @@ class FieldPlan:
         """Number of scales."""
         return len(self.sizes)
 
+    @property
+    def wide_stride(self) -> int:
+        """Pixels between patches along the field: at most half a patch, so that patches overlap."""
+        return max(1, min(self.stride, self.patch_size // 2))
+
 
 EFFORT = {"draft": 0.5, "normal": 1.0, "high": 2.0}
 """Steps of every scale, as a share of the usual ones."""
@@ -109,12 +114,9 @@ def field_plan(
         )
     else:
         count = n_scales
-    sizes = [size]
-    for _ in range(count - 1):
-        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
     novel = NOVELTY if novelty is None else novelty
     return FieldPlan(
-        tuple(sizes),
+        scale_sizes(size, count),
         tuple(n_iter or _steps(min(exemplar) >> k, quality) for k in range(count)),
         side,
         iterations=2 if psi_steps is None else psi_steps,
@@ -122,6 +124,14 @@ def field_plan(
         max_shift=max(_LEAST_CAP, _CAP ** (2 * novel)),
         novelty=novel,
     )
+
+
+def scale_sizes(size: Size, count: int) -> tuple[Size, ...]:
+    """Sizes of a result at each scale, finest first: halved, rounded up."""
+    sizes = [size]
+    for _ in range(count - 1):
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    return tuple(sizes)
 
 
 def exemplar_pyramid(image: Tensor, known: Tensor | None, count: int) -> list[Scale]:

@@ -1,4 +1,4 @@
-"""One hole of an image, as a job of the loop: what it takes texture from, where it starts, what is put right.
+"""One hole of an image, as a problem of the solver: what it takes texture from, where it starts.
 
 Only the hole's pixels move, and only its neighbourhood is computed. The source are the patches that touch the
 hole; the target, patches of the image that touch no unknown pixel, with weights that fall with their distance
@@ -10,17 +10,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.engine.hole_plan import LEAST_HOLE, hole_plan
-from texot.engine.optimise import Job, Pixels
-from texot.engine.plan import Stage
-from texot.engine.refinement import with_detail
-from texot.engine.terms import Terms
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar
 from texot.files.original import Original
@@ -38,9 +34,13 @@ from texot.images.masks import (
     shrunk,
     together,
 )
+from texot.images.palette import in_palette
 from texot.images.pyramid import Periodic, extend
+from texot.jobs.hole_plan import LEAST_HOLE, hole_plan
 from texot.layout.peel import peel
 from texot.layout.shift_map import shift_map
+from texot.solver.field_solver import Hole, Problem, Task
+from texot.solver.state import Output
 
 log = logging.getLogger("texot")
 
@@ -50,7 +50,6 @@ LEAST_TRUST = 0.1
 PIECE, PIECE_SHARE = 12, 1 / 4  # pieces of the first fill: so many pixels or of the texture, the larger
 LEAST_PIECE = 4
 ATTEMPTS = 4  # first fills of a hole, of which the best is kept
-EDGE, EDGE_PIECE = 3, 8  # pixels from a hole's edge that are laid anew at every scale, and of the pieces
 LARGE_FEATURES = 3.0  # pixels of correlation at the coarsest scale from which features are kept whole
 MOST_SEARCHED = 2**20  # pixels of a texture that is searched for pieces
 AROUND = 8  # pixels of the coarsest scale around what the first fill took that are likely as well
@@ -98,20 +97,22 @@ class Photograph:
         return known if self.allowed is None else known & self.allowed
 
 
-def fill_jobs(
+def fill_tasks(
     photograph: Photograph,
     *,
     quality: str,
     expert: dict[str, Any],
     backend: str,
     settings: dict[str, Any],
-) -> Callable[[torch.Generator], list[Job]]:
-    """What the loop runs to fill an image: a job for every group of holes, one after the other.
+    colours: Tensor | None,
+) -> Callable[[torch.Generator], list[Task]]:
+    """What the solver does to fill an image: a task for every group of holes, one after the other.
 
     Args:
         photograph: the image.
         quality, expert, backend: see `texot.iter_synthesis`.
         settings: of the result.
+        colours: (K, C), those that filled pixels may have, or None for any.
 
     Raises:
         InputError: not enough is known near a hole.
@@ -127,11 +128,11 @@ def fill_jobs(
     if len(fills) > 1:
         log.info("%d holes are filled one by one", len(fills))
 
-    def jobs(generator: torch.Generator) -> list[Job]:
-        canvas = Canvas(photograph, fills)
-        return [fill.job(generator, settings, canvas) for fill in fills]
+    def tasks(generator: torch.Generator) -> list[Task]:
+        canvas = Canvas(photograph, fills, colours)
+        return [fill.task(generator, settings, canvas) for fill in fills]
 
-    return jobs
+    return tasks
 
 
 class Canvas:
@@ -142,28 +143,17 @@ class Canvas:
     Args:
         photograph: the image.
         fills: its groups of holes. All but the first are filled smoothly until their turn comes.
+        colours: (K, C), those that filled pixels may have, or None for any.
     """
 
-    def __init__(self, photograph: Photograph, fills: list[HoleFill]) -> None:
+    def __init__(self, photograph: Photograph, fills: list[HoleFill], colours: Tensor | None) -> None:
+        self.photograph, self.colours = photograph, colours
         self.smooth = photograph.original.pixels.clone()
         for fill in fills[1:]:
             part = fill.box.cut(self.smooth)
             smooth = fill_smoothly(part, ~fill.unknown, periodic=fill.periodic)
             part.copy_(torch.where(fill.hole, smooth, part))
         self.filled: list[tuple[Box, Tensor, Tensor]] = []
-        self.current: Filling | None = None
-
-    def begin(self, filling: Filling) -> int:
-        """Start a group of holes; the one before is done.
-
-        Returns:
-            How many groups are done.
-        """
-        if self.current is not None:
-            box, hole, values = self.current.pixels_of_hole()
-            self.filled.append((box, hole, values))
-        self.current = filling
-        return len(self.filled)
 
     def image(self, done: int) -> Tensor:
         """The photograph (C, H, W) after so many groups, a copy."""
@@ -171,6 +161,23 @@ class Canvas:
         for box, hole, values in self.filled[:done]:
             box.cut(image)[:, hole] = values
         return image
+
+    def finished(self, done: int, box: Box, hole: Tensor, crop: Tensor) -> Tensor:
+        """The whole photograph (C, H, W), with its alpha if it has one.
+
+        Args:
+            done: groups that were filled before.
+            box: the neighbourhood of this one.
+            hole: (h, w) bool, its pixels in there.
+            crop: (C, h, w), the neighbourhood with the hole filled.
+        """
+        whole, alpha = self.image(done), self.photograph.original.alpha
+        box.cut(whole)[:, hole] = crop[:, hole]
+        if self.colours is not None:
+            whole = torch.where(self.photograph.hole, in_palette(whole, self.colours), whole)
+        if alpha is None:
+            return whole
+        return torch.cat([whole, torch.where(self.photograph.hole, 1.0, alpha)])
 
 
 class HoleFill:
@@ -180,7 +187,7 @@ class HoleFill:
         photograph: the image.
         box: around the holes.
         own: (h, w) bool, their pixels in there.
-        quality, expert, backend: see `iter_inpaint`.
+        quality, expert, backend: see `texot.iter_inpaint`.
     """
 
     def __init__(
@@ -209,7 +216,6 @@ class HoleFill:
             periodic=self.periodic,
             known_periodic=known_periodic,
             quality=quality,
-            laid=photograph.lay is not None,
             **expert,
         )
 
@@ -238,28 +244,19 @@ class HoleFill:
         share = torch.exp(-((away / self.reach) ** 2))
         return self.box.cut(pixels), self.box.cut(usable), share, self.periodic
 
-    def job(self, generator: torch.Generator, settings: dict[str, Any], canvas: Canvas) -> Job:
-        """The job that the loop runs: what it computes lives as long as the job."""
-        filling, original = Filling(self, generator, canvas), self.photograph.original
-        return Job(
-            plan=self.plan,
-            periodic=self.periodic,
-            start=filling.start,
-            refine=filling.refine,
-            variables=filling.variables,
-            patch_terms=lambda stage: filling.terms.patches(stage),
-            sliced_terms=lambda stage: filling.terms.sliced(stage),
-            put_right=filling.put_right,
-            settle=None
-            if self.photograph.lay
-            else lambda image: filling.terms.coherent(image, self.periodic),
-            n_targets={k: min(self.plan.max_patches, h * w) for k, (h, w) in enumerate(self.plan.sizes)},
-            settings=settings,
-            mode=original.mode,
-            icc_profile=original.icc_profile,
-            dpi=original.dpi,
-            finish=filling.finish,
-        )
+    def task(self, generator: torch.Generator, settings: dict[str, Any], canvas: Canvas) -> Task:
+        """What the solver does: what it computes lives as long as the task."""
+
+        def done(image: Tensor) -> None:
+            filling = made.pop()
+            canvas.filled.append((self.box, filling.hole, image.cpu()[:, filling.hole]))
+
+        def make() -> Problem:
+            made.append(Filling(self, generator, canvas))
+            return made[0].problem(settings)
+
+        made: list[Filling] = []
+        return Task(self.plan, (self.hole.shape[0], self.hole.shape[1]), make, done)
 
 
 class Filling:
@@ -275,40 +272,44 @@ class Filling:
         self.fill, self.generator, self.canvas = fill, generator, canvas
         self.photograph, self.plan, self.box = fill.photograph, fill.plan, fill.box
         self.periodic, self.hole = fill.periodic, fill.hole
+        self.done = len(canvas.filled)
 
-    def start(self, stage: Stage) -> Tensor:
-        """Make everything ready; the first image: what is known, and a first fill of the hole."""
+    def problem(self, settings: dict[str, Any]) -> Problem:
+        """What is known, a first fill of the hole, and what it takes texture from."""
         photograph, device, n_scales = self.photograph, self.photograph.device, self.plan.n_scales
-        self.done = self.canvas.begin(self)
         image, known, share, periodic = self.fill.target()
         self.target_periodic = periodic
         self.target = masked_pyramid(image.to(device), known.to(device), n_scales, periodic=periodic)
         self.shares = self._planes(share, periodic)
         canvas, laid, hole = self.box.cut(self.canvas.image(self.done)), None, self.hole
+        coarsest = n_scales - 1
         if photograph.lay is None:  # what others fill, or nobody, must be something meanwhile
             canvas = fill_smoothly(canvas, ~self.fill.unknown, periodic=self.periodic)
         else:
-            laid, new = photograph.lay(stage.scale, *self.target[-1], self.generator)
-            hole = self.hole & self._near(new.cpu(), stage.scale, JOIN[0])
-            self.hole = self.hole & self._near(new.cpu(), stage.scale, JOIN[1])
+            laid, new = photograph.lay(coarsest, *self.target[-1], self.generator)
+            hole = self.hole & self._near(new.cpu(), coarsest, JOIN[0])
+            self.hole = self.hole & self._near(new.cpu(), coarsest, JOIN[1])
         own = masked_pyramid(canvas.to(device), ~hole.to(device), n_scales, periodic=self.periodic)
         self.fixed = [image for image, _ in own]
-        self.fresh = [~known for _, known in own]
-        self.holes = [self.hole.to(device), *self.fresh[1:]]
+        self.holes = [self.hole.to(device), *(~known for _, known in own[1:])]
         if laid is None:
-            laid, origin = self._first_fill(stage.scale)
+            laid, origin = self._first_fill(coarsest)
             if share is not None:
                 self.shares = self._planes(share * self._likely(origin, share.shape), periodic)
-        self.terms = Terms(
+        start = torch.where(self.holes[coarsest], laid, self.fixed[coarsest])
+        original = photograph.original
+        finish = partial(self.canvas.finished, self.done, self.box, self.hole)
+        return Problem(
             self.plan,
-            [*self.target],
-            self.generator,
+            self.target,
+            self.periodic,
+            start,
+            Output(settings, original.mode, original.icc_profile, original.dpi, original.exif, finish),
+            self._with_contrast,
+            [Hole(i, m, self._trust(m)) for i, m in zip(self.fixed, self.holes, strict=True)],
+            self.shares,
             self.fill.backend,
-            shares=self.shares,
-            holes=self.holes,
-            trust=[self._trust(hole) for hole in self.holes],
         )
-        return torch.where(self.holes[stage.scale], laid, self.fixed[stage.scale])
 
     def _planes(self, share: Tensor | None, periodic: Periodic) -> list[Tensor | None]:
         """Shares of mass at every scale."""
@@ -386,7 +387,6 @@ class Filling:
         side: int,
         *,
         attempts: int = 1,
-        depth: float | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The image at a scale with pieces laid in a hole: see `peel`. As it is, where none fits."""
         texture, usable = self.target[scale]
@@ -399,54 +399,25 @@ class Filling:
             texture,
             usable,
             piece,
-            depth=depth,
             attempts=attempts,
             share=self.shares[scale],
             periodic=self.periodic,
             generator=self.generator,
         )
 
-    def refine(self, stage: Stage, image: Tensor) -> Tensor:
-        term = max(self.terms.at(stage.scale + 1), key=lambda t: t.measure.patch_size)
-        size, target = self.plan.sizes[stage.scale], self.target[stage.scale]
-        finer = with_detail(image, size, term, *target, periodic=self.periodic, inset=0)
-        hole, fixed = self.fresh[stage.scale], self.fixed[stage.scale]
-        finer = torch.where(hole, finer.clamp(0, 1), fixed)
-        if self.photograph.lay is None:  # detail from elsewhere does not go on from what is known
-            wide = self._wide_part(self.holes[stage.scale])
-            finer, _ = self._laid(stage.scale, finer, wide, EDGE_PIECE, depth=EDGE)
-        return finer
-
-    def variables(self, stage: Stage, image: Tensor) -> Pixels:
-        self.pixels = Pixels(image, self.holes[stage.scale])
-        return self.pixels
-
-    def pixels_of_hole(self) -> tuple[Box, Tensor, Tensor]:
-        """The neighbourhood, its hole (h, w) and the hole's pixels (C, n) as the last stage left them."""
-        found = self.pixels.image().detach().clamp(0, 1).cpu()
-        return self.box, self.hole, found[:, self.hole]
-
-    def finish(self, crop: Tensor) -> Tensor:
-        """The whole photograph (C, H, W), with its alpha if it has one, of the neighbourhood (C, h, w)."""
-        whole, alpha = self.canvas.image(self.done), self.photograph.original.alpha
-        self.box.cut(whole)[:, self.hole] = crop[:, self.hole]
-        if alpha is None:
-            return whole
-        return torch.cat([whole, torch.where(self.photograph.hole, 1.0, alpha)])
-
-    def put_right(self, stage: Stage, image: Tensor) -> Tensor:
+    def _with_contrast(self, image: Tensor) -> Tensor:
         """Give the hole's finest details the contrast of those around: averaging patches shrinks it."""
-        hole, (texture, known) = self.holes[stage.scale], self.target[stage.scale]
-        share = self.shares[stage.scale]
+        hole, (texture, known) = self.holes[0], self.target[0]
+        share = self.shares[0]
         if int(hole.sum()) < LEAST_COUNT or min(texture.shape[1:]) < 8:
-            return image
+            return image.clamp(0, 1)
         texture = fill_smoothly(texture, known)
         inner = shrunk(known, 2)
         weight = inner.to(texture) if share is None else inner * share
         wanted, have = details(texture, (False, False)), details(image, self.periodic)
         total = weight.sum()
         if not bool(total > 0):
-            return image
+            return image.clamp(0, 1)
         power = (wanted**2 * weight).sum((1, 2)) / total
         gain = (power / (have[:, hole] ** 2).mean(1).clamp_min(1e-12)).sqrt()
         gain = torch.where(power > 1e-9, gain.clamp(1 / MOST_GAIN, MOST_GAIN), 1.0)

@@ -1,0 +1,107 @@
+"""What filling a hole does, scale by scale, from one at which it is a few pixels wide."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.errors import InputError
+from texot.images.masks import largest_square, masked_pyramid
+from texot.images.pyramid import Periodic
+from texot.solver.plan import EFFORT, PATCH, FieldPlan, scale_sizes
+
+LEAST_HOLE = 8  # pixels across the hole that the coarsest scale keeps
+LEAST_TEXTURE = 48  # pixels of the texture's shorter side there
+LEAST_PATCH = 2
+LEAST_PATCHES, LEAST_SHARE = 1024, 0.05  # patches of the texture, or their share of all, that suffice
+STEPS = (10, 6, 4)  # from the coarsest scale on; the last number holds for all finer ones
+MAX_PAIRS = 2**22
+
+
+def hole_plan(
+    hole: Tensor,
+    known: Tensor,
+    *,
+    periodic: Periodic,
+    known_periodic: Periodic,
+    quality: str = "normal",
+    n_scales: int | None = None,
+    patch_size: int | None = None,
+    n_iter: int | None = None,
+    psi_steps: int | None = None,
+    entropy: float | None = None,
+) -> FieldPlan:
+    """The plan for a hole of an image.
+
+    Args:
+        hole: (H, W) bool, on the CPU.
+        known: (h, w) bool, on the CPU: the pixels that texture is taken from, of this or another image.
+        periodic, known_periodic: axes (y, x) that wrap around, of either.
+
+    The rest as in `texot.iter_synthesis`.
+
+    Raises:
+        InputError: a patch size or number of scales that does not fit.
+    """
+    patch = PATCH if patch_size is None else patch_size
+    room = min(largest_square(known, 4 * patch), *hole.shape)
+    if room < (patch_size or LEAST_PATCH):
+        least = patch_size or LEAST_PATCH
+        smaller = f"--patch-size {room} or less, or " if room >= LEAST_PATCH else ""
+        raise InputError(
+            f"not enough is left to take texture from: no {least}x{least} patch fits what is known near "
+            f"the hole; use {smaller}a larger --reach, or --exemplar"
+        )
+    patch = min(patch, room) if patch_size else _common_patch(known, min(patch, room))
+    count = _scales(hole, known, periodic, known_periodic, patch, n_scales)
+    steps = [STEPS[min(k, len(STEPS) - 1)] for k in range(count)]
+    return FieldPlan(
+        scale_sizes((hole.shape[0], hole.shape[1]), count),
+        tuple(n_iter or max(1, round(EFFORT[quality] * k)) for k in reversed(steps)),
+        patch,
+        iterations=2 if psi_steps is None else psi_steps,
+        entropy=entropy or 0.0,
+        max_pairs=MAX_PAIRS,
+        max_shift=1.0,
+    )
+
+
+def _common_patch(known: Tensor, patch: int) -> int:
+    """The largest side up to `patch` of squares that are known often enough to stand for the texture."""
+    for side in range(patch, LEAST_PATCH, -1):
+        whole = F.max_pool2d((~known).float()[None], side, stride=1) == 0
+        if int(whole.sum()) >= min(LEAST_PATCHES, LEAST_SHARE * whole.numel()):
+            return side
+    return min(patch, LEAST_PATCH)
+
+
+def _scales(
+    hole: Tensor,
+    known: Tensor,
+    periodic: Periodic,
+    known_periodic: Periodic,
+    patch: int,
+    n_scales: int | None,
+) -> int:
+    """As many scales as keep some of the hole, and squares to take texture from.
+
+    Raises:
+        InputError: one of the scales asked for has no patch, or no hole.
+    """
+    count = 1
+    most = 12 if n_scales is None else n_scales
+    theirs = masked_pyramid(known[None].float(), known, most, periodic=known_periodic)[1:]
+    ours = masked_pyramid(hole[None].float(), ~hole, most, periodic=periodic)[1:]
+    for (_, usable), (_, outside) in zip(theirs, ours, strict=True):
+        room = min(largest_square(usable, 2 * patch), *outside.shape)
+        across = largest_square(~outside, LEAST_HOLE)
+        small = min(usable.shape) < LEAST_TEXTURE or across < LEAST_HOLE or room < 2 * patch
+        if n_scales is None and small:
+            break
+        if room < patch or not across:
+            raise InputError(
+                f"no {patch}x{patch} patch, or no hole, is left at scale {count + 1}: "
+                f"use --n-scales {count} or fewer"
+            )
+        count += 1
+    return count
