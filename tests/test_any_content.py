@@ -58,6 +58,7 @@ CONTENTS: dict[str, Callable[[int, int], Tensor]] = {
 side = st.integers(1, 20)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(job=st.sampled_from(sorted(JOBS)), content=st.sampled_from(sorted(CONTENTS)), height=side, width=side)
 @example(job="tile", content="one colour", height=16, width=33)
@@ -81,6 +82,7 @@ def test_no_job_fails_on_plain_or_small_images(job: str, content: str, height: i
         assert float((found - flat).abs().max()) < 1 / 255
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_the_default_type_of_the_caller_plays_no_part(dtype: torch.dtype) -> None:
     image, other = clouds(3, 40, 44), clouds(3, 40, 44, seed=1)

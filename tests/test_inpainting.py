@@ -22,6 +22,7 @@ def square(height: int, width: int, top: int, left: int, side: int) -> Tensor:
     return mask
 
 
+@pytest.mark.slow
 def test_known_pixels_stay_and_the_hole_is_filled() -> None:
     image, mask = photograph(64, 80), square(64, 80, 20, 30, 24)
     found = texot.inpaint(torch.where(mask > 0, 0.0, image), mask, **QUICK)
@@ -32,12 +33,14 @@ def test_known_pixels_stay_and_the_hole_is_filled() -> None:
     assert len(found.losses) == found.losses[-1].step * len({r.scale for r in found.losses})
 
 
+@pytest.mark.slow
 def test_what_the_hole_held_plays_no_part() -> None:
     image, mask = photograph(48, 48), square(48, 48, 10, 12, 16)
     a, b = (texot.inpaint(torch.where(mask > 0, value, image), mask, **QUICK).image for value in (0.0, 1.0))
     assert torch.equal(a, b)
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes() -> None:
     image, mask = photograph(48, 48), square(48, 48, 10, 12, 16)
     a, b, c = (texot.inpaint(image, mask, seed=seed, **QUICK).image for seed in (3, 3, 4))
@@ -45,6 +48,7 @@ def test_same_seed_same_bytes() -> None:
     assert not torch.equal(a, c)
 
 
+@pytest.mark.slow
 def test_each_side_is_continued_by_its_own_texture() -> None:
     top, bottom = 0.6 + 0.4 * clouds(3, 48, 96, seed=1), 0.4 * clouds(3, 48, 96, seed=2, sigma=3)
     image, mask = torch.cat([top, bottom], 1), square(96, 96, 32, 32, 32)
@@ -54,6 +58,7 @@ def test_each_side_is_continued_by_its_own_texture() -> None:
     assert float((inside[20:] < 0.5).float().mean()) > 0.9
 
 
+@pytest.mark.slow
 def test_bricks_are_continued_whole_and_in_their_courses() -> None:
     rows, columns = torch.arange(128)[:, None], torch.arange(128)
     joints = ((columns + 16 * (rows // 16 % 2)) % 32 < 4) | (rows % 16 < 4)
@@ -64,6 +69,7 @@ def test_bricks_are_continued_whole_and_in_their_courses() -> None:
     assert float((inside == joints[40:88, 40:88]).float().mean()) > 0.95
 
 
+@pytest.mark.slow
 def test_what_is_far_away_is_not_used() -> None:
     image = 0.3 * clouds(3, 64, 256)
     image[:, :, 160:] += 0.6
@@ -82,6 +88,7 @@ def test_no_seam(name: str) -> None:
     assert 0.7 < float(edge / outside) < 1.4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tile", ["none", "both", "x"])
 @pytest.mark.parametrize("corner", [(0, 0), (40, 0), (40, 44)])
 def test_holes_at_the_border(corner: tuple[int, int], tile: str) -> None:
@@ -98,6 +105,7 @@ def test_one_pixel_in_the_corner() -> None:
     assert abs(float(found[0, 32, 30] - image[0, 32, 29])) < 0.25
 
 
+@pytest.mark.slow
 def test_holes_far_apart_are_filled_one_by_one(caplog: pytest.LogCaptureFixture) -> None:
     image = clouds(3, 64, 640)
     mask = square(64, 640, 8, 8, 12) + square(64, 640, 40, 610, 12)
@@ -132,6 +140,7 @@ def _bytes_of_tensors(step: int, mask: Tensor, image: Tensor) -> int:
     return alive
 
 
+@pytest.mark.slow
 def test_memory_is_flat_in_the_number_of_holes() -> None:
     image, few, many = clouds(1, 24, 4800), torch.zeros(24, 4800), torch.zeros(24, 4800)
     many[8:12, 8::600] = 1
@@ -176,6 +185,7 @@ def test_a_scratch_heals() -> None:
     assert float((found - image)[:, mask > 0].abs().mean()) < 0.05
 
 
+@pytest.mark.slow
 def test_only_the_neighbourhood_is_computed() -> None:
     image, mask = clouds(1, 2000, 2000), square(2000, 2000, 900, 900, 10)
     state = next(iter(texot.iter_inpaint(image, mask, **QUICK)))
@@ -215,6 +225,7 @@ def test_16_bit_grey_is_kept() -> None:
     assert (np.asarray(found.to_pil())[known] == values[known]).all()
 
 
+@pytest.mark.slow
 def test_texture_from_a_source_mask_or_another_image() -> None:
     image = 0.3 * clouds(3, 64, 128)
     image[:, :, 64:] += 0.6
@@ -258,6 +269,7 @@ def test_wrong_input(mask: Tensor | None, options: dict[str, object], word: str)
         texot.iter_inpaint(noise(3, 40, 40), mask, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_what_lies_near_but_does_not_go_on_in_the_hole_is_left_out() -> None:
     generator = torch.Generator().manual_seed(0)
     sky = torch.linspace(0.4, 0.6, 96).expand(1, 96, 96).clone()

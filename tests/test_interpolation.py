@@ -53,6 +53,7 @@ def test_same_seed_same_bytes(two: list[Tensor]) -> None:
     assert a.settings["weights"] == [0.5, 0.5]
 
 
+@pytest.mark.slow
 def test_moments_move_with_the_weights(two: list[Tensor]) -> None:
     means = [e.mean((1, 2)) for e in two]
     deviations = [e.std((1, 2), correction=0) for e in two]
@@ -63,6 +64,7 @@ def test_moments_move_with_the_weights(two: list[Tensor]) -> None:
         assert torch.allclose(found.std((1, 2), correction=0), wanted, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_nearer_to_both_than_a_blend_of_pixels() -> None:
     two = [photograph(128, 128, name) for name in ("brick_old", "stonewall")]
     ends = [texot.synthesize(e, quality="draft").image for e in two]
@@ -140,6 +142,7 @@ def test_grey_and_colour_go_together() -> None:
     assert result.mode == "RGB"
 
 
+@pytest.mark.slow
 def test_from_the_frame_before(two: list[Tensor]) -> None:
     first = texot.interpolate(two, [0.6, 0.4], size="48x48", quality="draft")
     near = texot.interpolate(two, [0.5, 0.5], size="48x48", quality="draft", init=first.image)

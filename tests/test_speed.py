@@ -76,6 +76,7 @@ def test_memory_is_that_of_the_process_itself() -> None:
         run_module("no_such_module")
 
 
+@pytest.mark.slow
 def test_the_script_as_it_is_run(tmp_path: Path) -> None:
     """Kernels only: a table in Markdown, the command above it."""
     command = [sys.executable, "-m", "benchmarks.speed", "--part", "kernels", "--device", "cpu"]

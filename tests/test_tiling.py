@@ -34,6 +34,7 @@ def test_one_axis(tile: str) -> None:
     assert torch.equal(found[middle], image[middle])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(101, 131), (99, 98)])
 def test_odd_sizes(size: tuple[int, int]) -> None:
     image = photograph(*size)
@@ -66,6 +67,7 @@ def test_alpha_and_mode_are_kept() -> None:
     assert torch.equal(found.image[3], torch.ones(64, 64))
 
 
+@pytest.mark.slow
 def test_every_tile_continues_every_other() -> None:
     first = texot.make_tileable(photograph(96, 96), quality="draft")
     tiles = [first, *(texot.make_variation(first, seed=seed, quality="draft") for seed in (1, 2))]

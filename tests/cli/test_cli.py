@@ -178,6 +178,7 @@ def test_overwrites_unless_told_not_to(folder: Path) -> None:
     assert pixels(Path("out.png"))[1] == (24, 20)
 
 
+@pytest.mark.slow
 def test_threads_are_set_in_the_process_and_recorded(folder: Path) -> None:
     done = process("synthesize", "exemplar.png", "-o", "out.png", "--threads", 2, *QUICK, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -187,12 +188,14 @@ def test_threads_are_set_in_the_process_and_recorded(folder: Path) -> None:
 # -------------------------------------------------------------------------------------------------- progress
 
 
+@pytest.mark.slow
 def test_quiet_is_quiet(folder: Path) -> None:
     done = process("synthesize", "exemplar.png", "-o", "out.png", "--quiet", *QUICK, cwd=folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert Path("out.png").exists()
 
 
+@pytest.mark.slow
 def test_json_progress_is_one_object_a_line(folder: Path) -> None:
     done = process("synthesize", "exemplar.png", "-o", "out.png", "--progress", "json", *QUICK, cwd=folder)
     events = [json.loads(line) for line in done.stderr.splitlines()]
@@ -208,6 +211,7 @@ def test_json_progress_is_one_object_a_line(folder: Path) -> None:
     assert events[-1]["loss"] == settings("out.png")["loss"]
 
 
+@pytest.mark.slow
 def test_bar_on_a_terminal(folder: Path) -> None:
     pty = pytest.importorskip("pty")
     os = pytest.importorskip("os")
@@ -284,6 +288,7 @@ def test_a_png_holds_its_losses(folder: Path) -> None:
     assert curve[-1].loss == pytest.approx(settings("out.png")["loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_replay_makes_the_identical_file(folder: Path) -> None:
     first = process(
         "synthesize",
@@ -340,6 +345,7 @@ def test_replay_warns_on_another_version(folder: Path, monkeypatch: pytest.Monke
 # ---------------------------------------------------------------------------------------------------- Ctrl-C
 
 
+@pytest.mark.slow
 @posix
 def test_ctrl_c_keeps_the_image_and_it_can_be_replayed(folder: Path) -> None:
     line = [sys.executable, "-m", "texot", "synthesize", "exemplar.png", "-o", "out.png", *QUICK]

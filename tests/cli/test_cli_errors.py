@@ -130,6 +130,7 @@ def test_bad_option(folder: Path, wrong: str) -> None:
     assert Path("exemplar.png").read_bytes() == old
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong", ["size absurd", "device not there", "output unknown", "patch beyond the image"]
 )
@@ -169,6 +170,7 @@ def test_folder_without_permission(folder: Path) -> None:
 # ---------------------------------------------------------------------------- failures that strike on the way
 
 
+@pytest.mark.slow
 @posix
 def test_no_room_for_the_file(folder: Path) -> None:
     """A limit on the size of files fails the write like a full disk, in a real process."""
@@ -304,6 +306,7 @@ def test_any_command_line_gives_one_line(folder: Path, words: list[str]) -> None
 # ----------------------------------------------------------------------------------------------------- doctor
 
 
+@pytest.mark.slow
 def test_doctor_in_a_real_process(folder: Path) -> None:
     done = process("doctor", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -312,6 +315,7 @@ def test_doctor_in_a_real_process(folder: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_doctor_without_keops(folder: Path) -> None:
     """A pykeops that cannot be imported stands for one that is missing or broken."""
     (folder / "broken").mkdir()

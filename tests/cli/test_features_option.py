@@ -46,6 +46,7 @@ def vgg_file(path: str, seed: int) -> None:
     torch.save(stored, path)
 
 
+@pytest.mark.slow
 @needs_weights
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_file_again(folder: Path, name: str) -> None:
@@ -62,6 +63,7 @@ def test_the_same_file_again(folder: Path, name: str) -> None:
     assert Path("out.png").read_bytes() == Path("out-replay.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_weights_of_a_file_are_known_by_their_hash(folder: Path) -> None:
     vgg_file("vgg.pth", 0)
     vgg_file("other.pth", 1)

@@ -113,6 +113,7 @@ def test_reports_of_forged_losses(folder: Path, losses: str) -> None:
     assert done.exit_code == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_record_that_asks_for_thousands_of_threads(folder: Path) -> None:
     assert call("synthesize", "photo.png", "-o", "out.png", "--threads", 1, *QUICK).exit_code == 0
     settings = json.loads(text(Path("out.png"))["texot"])

@@ -27,6 +27,7 @@ def known() -> np.ndarray:
     return np.asarray(Image.open("mask.png")) == 0
 
 
+@pytest.mark.slow
 def test_main_job_in_a_real_process(folder: Path) -> None:
     done = process("inpaint", "photo.png", "mask.png", "-o", "out.png", *QUICK, cwd=folder)
     assert done.returncode == 0, done.stderr

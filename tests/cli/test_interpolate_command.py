@@ -26,6 +26,7 @@ def mean(name: str) -> float:
         return float(np.asarray(image.convert("L")).mean())
 
 
+@pytest.mark.slow
 def test_main_job_in_a_real_process(folder: Path) -> None:
     done = process("interpolate", "a.png", "b.png", "-o", "out.png", "--weights", "1,3", *QUICK, cwd=folder)
     assert done.returncode == 0, done.stderr

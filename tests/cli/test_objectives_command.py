@@ -37,6 +37,7 @@ def test_objectives_are_trained_and_shown(folder: Path) -> None:
         assert call("sample", "m.safetensors", "-o", "out.png").exit_code == 0
 
 
+@pytest.mark.slow
 def test_samples_are_refined_by_kept_critics(folder: Path) -> None:
     done = call("train", "a.png", "-o", "m.safetensors", "--objective", "wgan-gp", *TINY)
     assert done.exit_code == 0, done.stderr

@@ -42,6 +42,7 @@ def piped(arguments: str, data: bytes, folder: Path) -> "subprocess.CompletedPro
 # ------------------------------------------------------------------------- standard input and output
 
 
+@pytest.mark.slow
 def test_from_standard_input_to_standard_output(folder: Path) -> None:
     done = piped("synthesize - -o -", Path("photo.png").read_bytes(), folder)
     assert done.returncode == 0, done.stderr

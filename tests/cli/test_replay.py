@@ -47,6 +47,7 @@ def test_the_same_file_again(folder: Path, name: str) -> None:
     assert Path("out.png").read_bytes() == Path("out-replay.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_files_made_from_other_results(folder: Path) -> None:
     assert call("tile", "a.png", "-o", "{i}.png", "--set", 2, *QUICK, "--threads", 1).exit_code == 0
     assert call("replay", "2.png", "1.png").exit_code == 0

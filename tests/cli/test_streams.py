@@ -77,6 +77,7 @@ def test_writing_to_stderr_never_fails(state: str, options: list[str]) -> None:
     os.close(stream)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["broken", "closed"])
 def test_stderr_costs_no_result(folder: Path, state: str) -> None:
     """`2>&1 | head -1`, and a program without any streams."""
@@ -93,6 +94,7 @@ def test_stderr_costs_no_result(folder: Path, state: str) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["out.png", "photo.png"]
 
 
+@pytest.mark.slow
 def test_train_on_a_full_stderr(folder: Path) -> None:
     line = [sys.executable, "-m", "texot", "train", "photo.png", "-o", "m.safetensors", *map(str, TINY)]
     with open("/dev/full", "w") as full:

@@ -21,6 +21,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_main_job_in_a_real_process(folder: Path) -> None:
     done = process("tile", "photo.png", "-o", "out.png", "--band", 20, *QUICK, cwd=folder)
     assert done.returncode == 0, done.stderr

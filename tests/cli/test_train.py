@@ -37,6 +37,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "m.safetensors"
 
 
+@pytest.mark.slow
 def test_main_job_in_real_processes(folder: Path) -> None:
     done = process("train", "photo.png", "-o", "m.safetensors", *TINY, "--log-dir", "log", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -82,6 +83,7 @@ def test_windows_tiles_counts_and_formats(folder: Path, model: Path) -> None:
     assert made("small.jpg", "--size", "16x16").shape == (16, 16, 3)
 
 
+@pytest.mark.slow
 def test_stdout(folder: Path, model: Path) -> None:
     command = [sys.executable, "-m", "texot", "sample", str(model), "-o", "-", "--size", "20x18", "-q"]
     done = subprocess.run(command, env=environment(), capture_output=True, check=True, timeout=60)
@@ -90,6 +92,7 @@ def test_stdout(folder: Path, model: Path) -> None:
     assert Path("piped.png").read_bytes() == Path("file.png").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_samples_leave_nothing(folder: Path, model: Path, sent: signal.Signals) -> None:
@@ -105,6 +108,7 @@ def test_interrupted_samples_leave_nothing(folder: Path, model: Path, sent: sign
     assert [path.name for path in folder.iterdir()] == ["photo.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="pipes")
 def test_a_reader_that_leaves(folder: Path, model: Path) -> None:
     command = [sys.executable, "-m", "texot", "sample", str(model), "-o", "-", "--size", "2000x2000", "-q"]
@@ -149,6 +153,7 @@ def steps_in(path: Path) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_signals_write_a_checkpoint(folder: Path, sent: signal.Signals, code: int) -> None:
@@ -163,6 +168,7 @@ def test_signals_write_a_checkpoint(folder: Path, sent: signal.Signals, code: in
     assert not list(folder.glob(".texot-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_killed_between_checkpoints_and_resumed(folder: Path) -> None:
     """Bit-identical weights, though the process died without a word."""
@@ -279,6 +285,7 @@ def test_resume_refuses_another_training(folder: Path) -> None:
     assert "training anew" in done.stderr
 
 
+@pytest.mark.slow
 def test_time_limit(folder: Path) -> None:
     begun = time.monotonic()
     done = call("train", "photo.png", "-o", "m.safetensors", "--time-limit", "2s", *LONG)

@@ -35,6 +35,7 @@ def running(window: Window, image: Path, until: Until) -> Window:
     return window
 
 
+@pytest.mark.slow
 def test_another_image_opens_at_once_and_the_result_goes_to_the_strip(
     running: Window, image: Path, until: Until, tmp_path: Path
 ) -> None:
@@ -54,6 +55,7 @@ def test_another_image_opens_at_once_and_the_result_goes_to_the_strip(
     assert "in the strip" in running.view.message.text()
 
 
+@pytest.mark.slow
 def test_a_result_comes_back_and_is_saved_meanwhile(running: Window, until: Until, tmp_path: Path) -> None:
     strip = running.view.history
     place = strip.visualItemRect(strip.item(0)).center()
@@ -69,6 +71,7 @@ def test_a_result_comes_back_and_is_saved_meanwhile(running: Window, until: Unti
     assert running.view.canvas.after.size() == strip.results[0].picture.size()
 
 
+@pytest.mark.slow
 def test_closing_asks_about_what_runs(window: Window, image: Path, until: Until) -> None:
     window.open(str(image))
     until(lambda: window.image == str(image))
@@ -88,6 +91,7 @@ def test_closing_asks_about_what_runs(window: Window, image: Path, until: Until)
     assert asked == ["Close without saving the training that runs?"]
 
 
+@pytest.mark.slow
 def test_again_takes_the_next_seed(window: Window, image: Path, until: Until) -> None:
     window.open(str(image))
     until(lambda: window.image == str(image))
@@ -104,6 +108,7 @@ def test_again_takes_the_next_seed(window: Window, image: Path, until: Until) ->
     )
 
 
+@pytest.mark.slow
 def test_recent_files_are_found_from_other_folders(
     window: Window, image: Path, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +127,7 @@ def drop(window: Window, data: QMimeData) -> None:
     QApplication.sendEvent(window, QDropEvent(QPointF(300, 300), action, data, LEFT, none))
 
 
+@pytest.mark.slow
 def test_pictures_several_files_and_models_are_dropped(
     window: Window, image: Path, until: Until, tmp_path: Path
 ) -> None:
@@ -146,6 +152,7 @@ def test_pictures_several_files_and_models_are_dropped(
     assert not window.view.tabs.currentWidget().findChild(type(window.models.tab)).model  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_the_picture_goes_with_the_hand(window: Window, image: Path, until: Until) -> None:
     """Dragged over the plane, it moves before the next sample is there."""
     window.open(str(image))

@@ -55,6 +55,7 @@ def painted(window: Window) -> np.ndarray:
     return rows[:, : mask.width()] == 255
 
 
+@pytest.mark.slow
 def test_paint_erase_invert_undo_redo(window: Window, tab: FillTab) -> None:
     tab.brush.setValue(6)
     paint(window, (10, 10), (20, 10))
@@ -81,6 +82,7 @@ def test_paint_erase_invert_undo_redo(window: Window, tab: FillTab) -> None:
     assert tab.brush.value() == 7
 
 
+@pytest.mark.slow
 def test_fill_what_is_painted(
     window: Window, tab: FillTab, image: Path, until: Until, tmp_path: Path
 ) -> None:
@@ -110,6 +112,7 @@ def test_fill_what_is_painted(
     assert (np.asarray(Image.open(tmp_path / "again.png")) == new).all()
 
 
+@pytest.mark.slow
 def test_a_result_comes_back_with_its_mask(window: Window, tab: FillTab, until: Until) -> None:
     tab.brush.setValue(9)
     paint(window, (16, 16), (22, 18))
@@ -128,6 +131,7 @@ def test_a_result_comes_back_with_its_mask(window: Window, tab: FillTab, until: 
     assert (painted(window) == second).all()
 
 
+@pytest.mark.slow
 def test_masks_in_files(
     window: Window, tab: FillTab, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +154,7 @@ def test_masks_in_files(
     until(lambda: "9x9 px" in window.view.failure)
 
 
+@pytest.mark.slow
 def test_make_the_photo_tile(window: Window, tab: FillTab, until: Until) -> None:
     tab.what.setCurrentText(TILE)
     assert not tab.brush.isVisible()
@@ -161,11 +166,13 @@ def test_make_the_photo_tile(window: Window, tab: FillTab, until: Until) -> None
     assert window.result.settings["band"] == 8
 
 
+@pytest.mark.slow
 def test_a_press_beside_the_photo_paints_nothing(window: Window, tab: FillTab) -> None:
     QTest.mouseClick(window.view.canvas, LEFT, pos=QPoint(1, 1))
     assert not painted(window).any()
 
 
+@pytest.mark.slow
 def test_transparent_pixels_are_filled_where_nothing_is_painted(
     window: Window, tab: FillTab, image: Path, until: Until, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ def tab(window: Window, image: Path, until: Until) -> GeneratorTab:
     return found
 
 
+@pytest.mark.slow
 def test_train_sample_save_load_and_drag(
     window: Window, tab: GeneratorTab, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +79,7 @@ def test_train_sample_save_load_and_drag(
     assert line.endswith(" --at 8,0")
 
 
+@pytest.mark.slow
 def test_stop_a_training_and_go_on(window: Window, tab: GeneratorTab, until: Until) -> None:
     tab.steps.setValue(30)
     click(tab.train)
@@ -93,12 +95,14 @@ def test_stop_a_training_and_go_on(window: Window, tab: GeneratorTab, until: Unt
     assert not tab.resume.isEnabled()
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_model(window: Window, tab: GeneratorTab, until: Until, image: Path) -> None:
     window.models.load(str(image))
     until(lambda: "noise.png" in window.view.failure)
     assert not tab.model
 
 
+@pytest.mark.slow
 def test_a_large_sample_tells_how_far_it_is_and_stops(
     window: Window, tab: GeneratorTab, until: Until
 ) -> None:

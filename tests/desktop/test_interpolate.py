@@ -39,6 +39,7 @@ def tab(
     return found
 
 
+@pytest.mark.slow
 def test_slider_with_a_live_draft(window: Window, tab: InterpolateTab, until: Until) -> None:
     tab.common.size.setText("32x32")
     tab.live.setChecked(True)
@@ -53,6 +54,7 @@ def test_slider_with_a_live_draft(window: Window, tab: InterpolateTab, until: Un
     assert " --weights 0.4,0.6 " in QGuiApplication.clipboard().text()
 
 
+@pytest.mark.slow
 def test_map_and_removal(window: Window, tab: InterpolateTab, until: Until, image: Path) -> None:
     tab.common.size.setText("48x24")
     tab.map.setCurrentText("horizontal")

@@ -36,6 +36,7 @@ def silent(package: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "message"), [(newer, "the worker is texot 99.0"), (silent, "no worker of this texot")]
 )
@@ -62,6 +63,7 @@ def test_a_worker_of_another_installation_is_told(
     until(lambda: window.image == str(image))
 
 
+@pytest.mark.slow
 def test_the_folder_that_one_stands_in_is_not_run(
     window: Window, image: Path, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,6 +115,7 @@ def test_the_veil_has_a_soft_edge() -> None:
     assert dot.overlay().pixelColor(9, 9).alpha() > 60, "a dot is seen"
 
 
+@pytest.mark.slow
 def test_several_files_are_dropped_on_interpolate(
     window: Window, image: Path, until: Until, tmp_path: Path
 ) -> None:
@@ -149,6 +150,7 @@ def test_a_key_of_a_label_goes_to_what_it_names(window: Window, tab: int) -> Non
         )
 
 
+@pytest.mark.slow
 def test_a_picture_is_pasted_though_one_types(window: Window, image: Path, until: Until) -> None:
     common = window.tabs[0].common  # type: ignore[attr-defined]
     for box in (common.size, common.seed):

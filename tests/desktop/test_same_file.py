@@ -72,6 +72,7 @@ def saved(window: Window, path: Path, until: Until) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
 def test_synthesis(
     window: Window, image: Path, until: Until, tmp_path: Path, copied: Callable[[], str], suffix: str
@@ -84,6 +85,7 @@ def test_synthesis(
     assert (tmp_path / f"again.{suffix}").read_bytes() == wanted
 
 
+@pytest.mark.slow
 def test_hole(
     window: Window,
     image: Path,
@@ -112,6 +114,7 @@ def test_hole(
     copied()
 
 
+@pytest.mark.slow
 def test_tile(window: Window, image: Path, until: Until, tmp_path: Path, copied: Callable[[], str]) -> None:
     window.view.tabs.setCurrentIndex(1)
     opened(window, image, until)
@@ -123,6 +126,7 @@ def test_tile(window: Window, image: Path, until: Until, tmp_path: Path, copied:
     assert (tmp_path / "again.png").read_bytes() == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("map_", ["none", "radial", "image"])
 def test_between(
     window: Window,
@@ -150,6 +154,7 @@ def test_between(
     assert (tmp_path / "again.png").read_bytes() == wanted
 
 
+@pytest.mark.slow
 def test_training_on_two_and_samples(
     window: Window,
     image: Path,
@@ -199,6 +204,7 @@ def test_training_on_two_and_samples(
     assert '"map": "horizontal"' in text(tmp_path / "out.png")["texot"]
 
 
+@pytest.mark.slow
 def test_pasted_image(
     window: Window,
     image: Path,
@@ -219,6 +225,7 @@ def test_pasted_image(
     assert (tmp_path / "again.png").read_bytes() == wanted
 
 
+@pytest.mark.slow
 def test_stopped(
     window: Window, image: Path, until: Until, tmp_path: Path, copied: Callable[[], str]
 ) -> None:
@@ -238,6 +245,7 @@ def test_stopped(
     assert (tmp_path / "again.png").read_bytes() == wanted
 
 
+@pytest.mark.slow
 def test_stopped_between(
     window: Window, image: Path, other: Path, until: Until, tmp_path: Path, copied: Callable[[], str]
 ) -> None:

@@ -52,6 +52,7 @@ def slow(window: Window) -> None:
     window.tabs[0].common.quality.setCurrentText("high")  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_open_draft_save_and_copy_as_command(
     window: Window, image: Path, until: Until, tmp_path: Path
 ) -> None:
@@ -78,6 +79,7 @@ def test_open_draft_save_and_copy_as_command(
     assert (tmp_path / "window.png").read_bytes() == (tmp_path / "out.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_save_dialog_and_other_formats(
     window: Window, image: Path, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +109,7 @@ def test_errors_in_the_library_s_words(window: Window, image: Path, until: Until
     assert window.running is None
 
 
+@pytest.mark.slow
 def test_stop_keeps_the_best_so_far(window: Window, image: Path, until: Until) -> None:
     opened(window, image, until)
     slow(window)
@@ -122,6 +125,7 @@ def test_stop_keeps_the_best_so_far(window: Window, image: Path, until: Until) -
     assert window.result.picture.width() == 256
 
 
+@pytest.mark.slow
 def test_variations_history_and_final(window: Window, image: Path, until: Until) -> None:
     opened(window, image, until)
     window.tabs[0].variations.setValue(2)  # type: ignore[attr-defined]
@@ -141,6 +145,7 @@ def test_variations_history_and_final(window: Window, image: Path, until: Until)
     assert history.results[2].job.options == {**first.job.options, "quality": "normal"}
 
 
+@pytest.mark.slow
 def test_drop_paste_and_recent(window: Window, image: Path, until: Until) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(image))])
@@ -198,6 +203,7 @@ def test_zoom_pan_split_and_repeat(window: Window, image: Path, until: Until) ->
     assert canvas.grab().toImage() != before
 
 
+@pytest.mark.slow
 def test_a_crash_of_the_worker_leaves_the_window(window: Window, image: Path, until: Until) -> None:
     opened(window, image, until)
     draft(window, until)
@@ -211,6 +217,7 @@ def test_a_crash_of_the_worker_leaves_the_window(window: Window, image: Path, un
     draft(window, until)
 
 
+@pytest.mark.slow
 def test_close_while_working_asks_and_ends_the_worker(window: Window, image: Path, until: Until) -> None:
     opened(window, image, until)
     draft(window, until)
@@ -234,6 +241,7 @@ def test_close_while_working_asks_and_ends_the_worker(window: Window, image: Pat
     assert not Path(window.session).exists()
 
 
+@pytest.mark.slow
 def test_screenshot_in_a_real_process(image: Path, tmp_path: Path) -> None:
     words = ["desktop", image, "--screenshot", "shot.png", "--quality", "draft"]
     done = process(*words, cwd=tmp_path, XDG_CONFIG_HOME=str(tmp_path), QT_QPA_PLATFORM="offscreen")
@@ -265,6 +273,7 @@ def test_the_window_loads_no_torch() -> None:
     subprocess.run([sys.executable, "-c", script], env=environment(), check=True)
 
 
+@pytest.mark.slow
 def test_size_and_folder_are_remembered(window: Window, image: Path, until: Until) -> None:
     opened(window, image, until)
     window.resize(780, 600)
@@ -277,6 +286,7 @@ def test_size_and_folder_are_remembered(window: Window, image: Path, until: Unti
     again.close()
 
 
+@pytest.mark.slow
 def test_a_result_of_another_image_comes_back_with_its_settings(
     window: Window, image: Path, until: Until, tmp_path: Path
 ) -> None:

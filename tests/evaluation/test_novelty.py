@@ -152,12 +152,14 @@ def test_layout_share_of_two_results(photograph: Tensor) -> None:
 # ------------------------------------------------------------------------------------------------ repetition
 
 
+@pytest.mark.slow
 def test_repetition_of_photographs_and_noise_is_zero(photograph: Tensor) -> None:
     assert evaluation.repetition(photograph, periodic=OPEN) < 0.01
     assert evaluation.repetition(noise(3, 64, 96)) == 0
     assert evaluation.repetition(torch.full((1, 64, 64), 0.3)) == 0
 
 
+@pytest.mark.slow
 def test_repetition_counts_both_copies(exemplar: Tensor) -> None:
     """Less than half of the image, since patches across the paste's edge do not match."""
     pasted = exemplar.clone()
@@ -169,12 +171,14 @@ def test_repetition_counts_both_copies(exemplar: Tensor) -> None:
     assert 0.4 < found[-1] <= 0.5
 
 
+@pytest.mark.slow
 def test_repetition_of_tiles_is_one(exemplar: Tensor) -> None:
     assert evaluation.repetition(exemplar[:, :50, :40].repeat(1, 2, 2)) == 1
     assert evaluation.repetition(exemplar[:, :50, :40].repeat(1, 2, 2), periodic=OPEN) > 0.9
     assert evaluation.repetition(exemplar[:, :, :40].repeat(1, 1, 2)) == 1
 
 
+@pytest.mark.slow
 def test_repetition_between_pixels() -> None:
     """A 256 px image is halved: a copy moved by an odd number of pixels counts nearly as much."""
     if not SAMPLES.exists():
@@ -188,6 +192,7 @@ def test_repetition_between_pixels() -> None:
     assert min(found) > 0.3, found
 
 
+@pytest.mark.slow
 def test_repetition_of_a_long_image(exemplar: Tensor) -> None:
     """Halved further, so that its time stays bounded, and still seen."""
     assert evaluation.repetition(noise(3, 64, 900)) == 0

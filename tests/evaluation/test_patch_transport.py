@@ -55,6 +55,7 @@ def test_semi_dual_is_the_assignment_problem(exemplar: Tensor) -> None:
     assert 0.99 * exact < found <= exact * (1 + 1e-5)
 
 
+@pytest.mark.slow
 def test_semi_dual_grows_with_damage(exemplar: Tensor) -> None:
     small = exemplar[:, :24, :24]
     for spoil, amounts in (DAMAGES["noise"], DAMAGES["colour"]):

@@ -61,6 +61,7 @@ def uris(page: str) -> list[tuple[str, bytes]]:
     ]
 
 
+@pytest.mark.slow
 def test_page_holds_everything_itself(made: Made) -> None:
     page = made[2]
     addresses = re.findall(r"""(?:src|href|srcset|url)\s*[=(]\s*["']?([^"')\s>]+)""", page)
@@ -77,6 +78,7 @@ def test_page_holds_everything_itself(made: Made) -> None:
             assert Image.open(io.BytesIO(data)).size == (96, 96) if kind == "png" else (192, 192)
 
 
+@pytest.mark.slow
 def test_every_figure_of_every_column_is_there(made: Made) -> None:
     _, entries, page = made
     for name in entries[0].measurement.figures:
@@ -95,6 +97,7 @@ def test_every_figure_of_every_column_is_there(made: Made) -> None:
     assert [("best" in c) for c in re.findall(r"<td[^>]*>", row[0])] == [True, False, False, False, False]
 
 
+@pytest.mark.slow
 def test_names_are_escaped_and_settings_shown(made: Made) -> None:
     page = made[2]
     assert "<b>first" not in page
@@ -104,6 +107,7 @@ def test_names_are_escaped_and_settings_shown(made: Made) -> None:
     assert "no settings of texot&#39;s in the file" in page or "no settings of texot's in the file" in page
 
 
+@pytest.mark.slow
 def test_same_arguments_same_page(made: Made) -> None:
     yardstick, entries, _ = made
     pages = {render(yardstick, entries[:1], {}) for _ in range(2)}
@@ -111,6 +115,7 @@ def test_same_arguments_same_page(made: Made) -> None:
     assert "★" not in pages.pop().split("<tbody>")[1], "one result has no rival"
 
 
+@pytest.mark.slow
 def test_copy_map_has_the_keys_colours(made: Made) -> None:
     """A roll's map is the key, rolled; noise has none of its colours."""
     exemplar = made[0].exemplar
@@ -148,6 +153,7 @@ def test_large_images_are_reduced() -> None:
     assert Image.open(io.BytesIO(uris(pictures.picture(noise(5, 40, 50)))[0][1])).mode == "RGB"
 
 
+@pytest.mark.slow
 def test_reports_say_what_they_need(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(TexotError, match=r"Jinja2 is not installed: pip install 'texot\[evaluate\]'"):
@@ -222,6 +228,7 @@ def contrast(a: list[int], b: list[int]) -> float:
     return light / dark
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="NO BROWSER: the report was not opened; apt-get install chromium")
 @pytest.mark.parametrize(("theme", "width"), [("light", 1200), ("dark", 1200), ("light", 390)])
 def test_in_a_real_browser(made: Made, tmp_path: Path, theme: str, width: int) -> None:
@@ -246,6 +253,7 @@ def test_in_a_real_browser(made: Made, tmp_path: Path, theme: str, width: int) -
     assert probe["headings"].startswith("H1H2")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="NO BROWSER: the report was not opened; apt-get install chromium")
 def test_the_browser_test_can_fail(made: Made, tmp_path: Path) -> None:
     """A page that asks the network for a picture is seen, by its console."""
@@ -253,6 +261,7 @@ def test_the_browser_test_can_fail(made: Made, tmp_path: Path) -> None:
         browse(made[2].replace("<main>", '<main><img src="https://localhost:9/x.png" alt="">'), tmp_path)
 
 
+@pytest.mark.slow
 def test_written_whole_or_not_at_all(made: Made, tmp_path: Path) -> None:
     yardstick, entries, _ = made
     write_report(tmp_path / "page.html", yardstick, entries[:1], {})

@@ -49,6 +49,7 @@ def test_network_is_torchs(weights: Path) -> None:
         assert cells.shape[1:] == (64 // stride, 96 // stride), name
 
 
+@pytest.mark.slow
 def test_padding_is_not_felt(weights: Path) -> None:
     """Zeros beyond the context reach no cell that counts: more of it changes nothing."""
     network = evaluation.vgg19(weights)
@@ -59,6 +60,7 @@ def test_padding_is_not_felt(weights: Path) -> None:
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-4), layer
 
 
+@pytest.mark.slow
 def test_deep_figures_take_it(weights: Path, exemplar: Tensor) -> None:
     network = evaluation.vgg19(weights)
     small = exemplar[:, :96, :96]

@@ -43,6 +43,7 @@ def number(measurement: Measurement, name: str) -> float:
     return value
 
 
+@pytest.mark.slow
 def test_real_texture_has_one(real: Measurement) -> None:
     """A third part of the photograph is about as far from the second as the first is."""
     for name in ("distance", "distance_8x8"):
@@ -54,6 +55,7 @@ def test_real_texture_has_one(real: Measurement) -> None:
     assert not real.missing
 
 
+@pytest.mark.slow
 def test_figures_are_plain_and_explained(real: Measurement) -> None:
     assert set(real.figures) - {"distance_by_scale"} <= set(FIGURES)
     assert set(FIGURES) - set(real.figures) == {"semi_dual", "shared_layout", "diversity"}
@@ -68,6 +70,7 @@ def test_figures_are_plain_and_explained(real: Measurement) -> None:
     assert all(figure.title and len(figure.meaning) > 30 for figure in FIGURES.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "names"),
     [
@@ -99,6 +102,7 @@ def test_each_damage_has_its_figures(
         assert number(found, name) > 1.4 * abs(number(real, name)) + 0.02, name
 
 
+@pytest.mark.slow
 def test_comparisons_stand_beside(parts: tuple[Tensor, Tensor, Tensor]) -> None:
     """A shifted copy wins distances and loses novelty; mild blur loses sharpness; the unseen part is at 0."""
     small = Yardstick(*(part[:, :96, :96] for part in parts[:2]), n_samples=200)
@@ -112,6 +116,7 @@ def test_comparisons_stand_beside(parts: tuple[Tensor, Tensor, Tensor]) -> None:
     assert list(Yardstick(noise(3, 40, 40), n_samples=50).comparisons()) == ["shifted", "blurred"]
 
 
+@pytest.mark.slow
 def test_every_figure_is_stable_under_the_seed(parts: tuple[Tensor, Tensor, Tensor]) -> None:
     """Stated tolerance: 20% or 0.1 at 400 samples, of the figures that draw any; the others stay."""
     small = [part[:, :96, :96] for part in parts]
@@ -126,6 +131,7 @@ def test_every_figure_is_stable_under_the_seed(parts: tuple[Tensor, Tensor, Tens
     assert moved == {"distance", "distance_8x8", "excess_8x8", "sliced"}
 
 
+@pytest.mark.slow
 def test_halves_are_real_where_there_is_no_reference(parts: tuple[Tensor, Tensor, Tensor]) -> None:
     """One half against the other is what 1 means: an unseen part has about that."""
     found = Yardstick(parts[0], n_samples=400).measure(parts[1], periodic=OPEN)
@@ -133,6 +139,7 @@ def test_halves_are_real_where_there_is_no_reference(parts: tuple[Tensor, Tensor
         assert 0.5 < number(found, name) < 2.5, name
 
 
+@pytest.mark.slow
 def test_others_are_compared(yardstick: Yardstick, parts: tuple[Tensor, Tensor, Tensor]) -> None:
     image = parts[2]
     same = yardstick.measure(image, periodic=OPEN, others=[image, parts[1]])
@@ -140,6 +147,7 @@ def test_others_are_compared(yardstick: Yardstick, parts: tuple[Tensor, Tensor, 
     assert 0.2 < number(same, "diversity") < 0.8
 
 
+@pytest.mark.slow
 def test_the_semi_dual_agrees_with_samples(parts: tuple[Tensor, Tensor, Tensor]) -> None:
     """On images so small that all their patches are taken: real texture has 1 there too."""
     a, b, c = (t[:, :40, :40] for t in parts)
@@ -148,6 +156,7 @@ def test_the_semi_dual_agrees_with_samples(parts: tuple[Tensor, Tensor, Tensor])
     assert FIGURES["semi_dual"].goal == 1
 
 
+@pytest.mark.slow
 def test_small_and_odd_images_have_what_they_can() -> None:
     for shape in ((1, 24, 24), (3, 20, 60), (5, 100, 100)):
         found = Yardstick(noise(*shape), n_samples=50).measure(noise(*shape, seed=1))

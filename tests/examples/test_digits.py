@@ -50,6 +50,7 @@ def noise(count: int, network: Network) -> Tensor:
 # ------------------------------------------------------------------------------ fitting
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("psi", ["vector", "network"])
 def test_a_fit_comes_near_to_the_data(psi: Psi, digits: Digits) -> None:
     begun, made = (fit(digits.train, psi=psi, steps=steps, batch=64) for steps in (1, 400))
@@ -61,6 +62,7 @@ def test_a_fit_comes_near_to_the_data(psi: Psi, digits: Digits) -> None:
     assert (unseen is None) == (psi == "vector")
 
 
+@pytest.mark.slow
 def test_entropy_blurs(digits: Digits) -> None:
     """With much of it the best generator is the mean digit."""
     sharp, blurred = (fit(digits.train, entropy=lam, steps=300, batch=64) for lam in (0.0, 1.0))
@@ -126,6 +128,7 @@ def test_the_gap_closes_at_the_optimum(entropy: float, digits: Digits) -> None:
 # ------------------------------------------------------------------------------ the command
 
 
+@pytest.mark.slow
 def test_writes_a_picture_and_a_page(tmp_path: Path) -> None:
     picture, page = tmp_path / "a.png", tmp_path / "a.md"
     done = call(*QUICK, "--entropy", "0", "--entropy", "0.01", "-o", picture, "--page", page)
@@ -140,6 +143,7 @@ def test_writes_a_picture_and_a_page(tmp_path: Path) -> None:
     assert all(row in done.stdout for row in rows)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_picture(tmp_path: Path) -> None:
     pictures = []
     for number, seed in enumerate((3, 3, 4)):

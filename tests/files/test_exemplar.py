@@ -544,6 +544,7 @@ def test_large_images_open_without_pillows_warning(
     assert Image.MAX_IMAGE_PIXELS == 150
 
 
+@pytest.mark.slow
 def test_an_8k_photograph_opens(tmp_path: Path) -> None:
     path = saved(Image.new("L", (8192, 8192), 7), tmp_path / "a.png", compress_level=1)
     exemplar = read_exemplar(path)

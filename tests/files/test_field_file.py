@@ -285,7 +285,6 @@ class Trap:
         ({"format": np.array(2)}, "format 2 of a later texot, this one reads 1: update texot"),
         ({"format": np.array(Trap(), object)}, "format is of type"),
     ],
-    ids=str,
 )
 def test_arrays_that_are_no_field(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arrays: dict[str, Any], message: str

@@ -259,6 +259,7 @@ def test_full_disk(tmp_path: Path, rgb: np.ndarray, monkeypatch: pytest.MonkeyPa
     assert (tmp_path / "old.png").read_bytes() == b"old"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
 def test_file_size_limit_in_a_real_process(tmp_path: Path) -> None:
     """A write that fails half-way, without any stand-in, leaves the old file and nothing else."""

@@ -273,21 +273,27 @@ def test_the_order_of_exemplars_does_not_matter() -> None:
     assert one.exemplar_size == (36, 40)
 
 
-@pytest.mark.parametrize(("stop", "transport"), [(2, None), (4, None), (7, None), (10, None), (4, "both")])
-def test_resumed_ends_bit_identically(tmp_path: Path, stop: int, transport: str | None) -> None:
+@pytest.mark.parametrize(("stops", "transport"), [((2, 4, 7, 10), None), ((4,), "both")])
+def test_resumed_ends_bit_identically(
+    tmp_path: Path, stops: tuple[int, ...], transport: str | None
+) -> None:
     options = TINY
     if transport is not None:
         options = {**TINY, "features": "efficientnet-lite0", "feature_transport": transport, "n_scales": 1}
-    whole = trained(Trainer(two(), steps=10, seed=4, **options))
     first = Trainer(two(), steps=10, seed=4, **options)
-    trained(first, stop)
-    save_checkpoint(first.checkpoint(), tmp_path / "c")
-    again = trained(Trainer(two(), steps=10, seed=4, resume=load_checkpoint(tmp_path / "c"), **options))
-    assert all(torch.equal(whole[name], again[name]) for name in whole)
-    with pytest.raises(InputError, match="another exemplar"):
-        Trainer(two()[0], steps=10, seed=4, resume=load_checkpoint(tmp_path / "c"), **TINY)
+    for state in first:
+        if state.total_step in stops:
+            save_checkpoint(first.checkpoint(), tmp_path / str(state.total_step))
+    whole = first.averaged().state_dict()
+    for stop in stops:
+        resume = load_checkpoint(tmp_path / str(stop))
+        again = trained(Trainer(two(), steps=10, seed=4, resume=resume, **options))
+        assert all(torch.equal(whole[name], again[name]) for name in whole), stop
+        with pytest.raises(InputError, match="another exemplar"):
+            Trainer(two()[0], steps=10, seed=4, resume=resume, **TINY)
 
 
+@pytest.mark.slow
 def test_ends_and_middles_learn_their_colours() -> None:
     dark, light = 0.4 * clouds(3, 32, 32), 0.6 + 0.4 * clouds(3, 32, 32)
     generator = texot.train([dark, light], steps=60, **TINY)

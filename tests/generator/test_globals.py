@@ -74,6 +74,7 @@ def usual(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return request.param, *job(request.param, tmp_path_factory.mktemp("usual"), nullcontext)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_modes_change_nothing(usual: Any, tmp_path: Path, mode: str) -> None:
     kind, model, image = usual

@@ -211,6 +211,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @FUZZ
 @given(data=st.data())
 def test_hostile_metadata_is_one_error(path: Path, tmp_path: Path, data: st.DataObject) -> None:

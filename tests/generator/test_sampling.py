@@ -78,6 +78,7 @@ def test_wrong_options(generator: Generator) -> None:
             generator.sample(**options)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is told in other units")
 def test_memory_does_not_grow_with_the_size(generator: Generator, tmp_path: Path) -> None:
     """A strip sixteen times as long takes no more memory, in a real process."""

@@ -62,10 +62,12 @@ def resumed_everywhere(exemplar: Any, folder: Path, **options: Any) -> None:
         assert len(again.losses) == n_steps
 
 
+@pytest.mark.slow
 def test_resumed_after_any_step_writes_the_same_file(tmp_path: Path) -> None:
     resumed_everywhere(clouds(3, 32, 32), tmp_path, steps=10, seed=4, **TINY)
 
 
+@pytest.mark.slow
 def test_resumed_after_any_step_stops_where_it_would_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +84,7 @@ def test_nothing_is_made_of_no_step() -> None:
             ask()
 
 
+@pytest.mark.slow
 def test_the_loss_falls_and_colours_are_the_exemplars() -> None:
     exemplar = clouds(3, 48, 48, sigma=2.5)
     trainer = Trainer(exemplar, steps=150, **TINY)
@@ -171,6 +174,7 @@ def test_potentials_of_deep_features_are_averaged_too() -> None:
         assert torch.equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="no gloo")
 def test_torchrun_does_the_same(tmp_path: Path) -> None:
     """Two real processes with gloo end with the bytes that two threads do."""
@@ -251,6 +255,7 @@ def test_dual_gap() -> None:
     assert generator.facts["dual_gap"] == pytest.approx(trainer.dual_gap(generator.network))
 
 
+@pytest.mark.slow
 def test_early_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only towards the end of the finest stage, where sliced distances no longer fall, and if asked for."""
     monkeypatch.setattr("texot.generator.training._SETTLED_STEPS", 3)
@@ -413,6 +418,7 @@ def test_training_on_squeezenet_features() -> None:
     assert facts["deep_features"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["sliced", "semi-dual"])
 def test_training_on_the_features_of_a_vgg_file(tmp_path: Path, transport: str) -> None:
     draws, stored, index, before = torch.Generator().manual_seed(0), {}, 0, 3
@@ -500,6 +506,7 @@ def test_beside_sliced_features_only_deep_layers_are_transported() -> None:
     assert list(sliced.layers) == ["stem", "e1", "e2", "e3", "e4", "e5", "e6"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "squeezenet"])
 def test_the_semi_dual_term_prefers_the_texture_to_others(name: str) -> None:
     """Once potentials have risen: distances to the nearest alone do not tell what is missing."""

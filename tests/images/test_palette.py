@@ -104,6 +104,7 @@ def test_maps_of_labels_gain_none() -> None:
         assert found.settings["palette"] == "exemplar"
 
 
+@pytest.mark.slow
 def test_a_photograph_keeps_its_own_when_told(caplog: pytest.LogCaptureFixture) -> None:
     image = photograph(24, 24)
     result = texot.synthesize(image, palette="exemplar", **QUICK)

@@ -47,6 +47,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("device", DEVICES)
 class TestValues:
@@ -64,6 +65,7 @@ class TestValues:
         value = kernels.softmin(x, y, psi, log_nu, entropy, backend="keops")
         assert torch.equal(value, soft(x, y, psi, log_nu, entropy)[0])
 
+    @pytest.mark.slow
     def test_float64(self, device: str) -> None:
         x, y, psi = problem(70, 300, 3, torch.float64, device)
         assert_cells(cells(x, y, psi), x, y, psi)
@@ -120,6 +122,7 @@ class TestValues:
         assert all(torch.equal(result, expected) for result in results)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_environment_and_state_are_left_alone() -> None:
     told = run(
@@ -136,6 +139,7 @@ def test_environment_and_state_are_left_alone() -> None:
     assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_pykeops_is_imported_only_when_asked_for() -> None:
     told = run(
@@ -149,6 +153,7 @@ def test_pykeops_is_imported_only_when_asked_for() -> None:
     assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_first_compilation_is_silent_and_flags_stay_inside(tmp_path: Path) -> None:
     told = run(
@@ -166,6 +171,7 @@ def test_first_compilation_is_silent_and_flags_stay_inside(tmp_path: Path) -> No
     assert keops._processor() in str(compiled[0])
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_home_that_cannot_be_written(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
@@ -187,6 +193,7 @@ def test_home_that_cannot_be_written(tmp_path: Path) -> None:
     assert told.stdout.startswith(str(tmp_path / "texot-keops-"))
 
 
+@pytest.mark.slow
 def test_users_flags_are_kept() -> None:
     told = run(
         """
@@ -201,6 +208,7 @@ def test_users_flags_are_kept() -> None:
     assert told.stdout.split() == ["-O1", "-O1"], told.stderr
 
 
+@pytest.mark.slow
 def test_users_own_pykeops_is_used_as_it_is(tmp_path: Path) -> None:
     told = run(
         """
@@ -215,6 +223,7 @@ def test_users_own_pykeops_is_used_as_it_is(tmp_path: Path) -> None:
     assert told.stdout.split() == ["None"], told.stderr
 
 
+@pytest.mark.slow
 def test_no_compiler(tmp_path: Path) -> None:
     told = run(
         """
@@ -243,6 +252,7 @@ def test_no_compiler(tmp_path: Path) -> None:
     assert lines[3].startswith("none found")
 
 
+@pytest.mark.slow
 def test_compiler_that_fails(tmp_path: Path) -> None:
     broken = tmp_path / "g++"
     broken.write_text("#!/bin/sh\nexit 1\n")
@@ -263,6 +273,7 @@ def test_compiler_that_fails(tmp_path: Path) -> None:
     assert (told.returncode, told.stderr, told.stdout.count("\n")) == (0, "", 1)
 
 
+@pytest.mark.slow
 def test_not_installed() -> None:
     told = run(
         """
@@ -304,6 +315,7 @@ def test_wrong_results_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
         cells(x, y, psi)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_report() -> None:
     report = kernels.backend_report()
@@ -313,6 +325,7 @@ def test_report() -> None:
     assert all("\n" not in line for line in report.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "word"),
     [

@@ -521,6 +521,7 @@ def test_global_state_is_left_alone() -> None:
     assert state() == before
 
 
+@pytest.mark.slow
 def test_thread_count_is_honoured() -> None:
     before = torch.get_num_threads()
     x, y, psi = problem(700, 9000, 12)

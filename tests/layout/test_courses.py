@@ -70,6 +70,7 @@ def bent(image: Tensor) -> float:
     return float(torch.minimum((rows - upright).clamp_min(0), 1 - rows).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(72, 64), (100, 150), (60, 131)])
 @pytest.mark.parametrize("periodic", [(True, True), (False, False), (True, False), (False, True)])
 def test_courses_are_straight_and_whole(size: tuple[int, int], periodic: Periodic) -> None:
@@ -84,6 +85,7 @@ def test_courses_are_straight_and_whole(size: tuple[int, int], periodic: Periodi
     assert bent(upright.mT) < 0.06
 
 
+@pytest.mark.slow
 def test_they_go_on_around_the_torus() -> None:
     """Ends of smooth waves, whose period divides neither side, meet as their inside does, if they are to."""
     rows = torch.sin(torch.arange(72) * 2 * torch.pi / 16)[:, None]
@@ -98,6 +100,7 @@ def test_they_go_on_around_the_torus() -> None:
         assert rough[1] > 1.2, axis
 
 
+@pytest.mark.slow
 def test_no_two_courses_are_the_same_and_the_seed_decides() -> None:
     exemplar = wall(72, 64)
     image, again, other = (laid(exemplar, (72, 64), seed=seed) for seed in (0, 0, 1))
@@ -111,6 +114,7 @@ def test_no_two_courses_are_the_same_and_the_seed_decides() -> None:
         assert int(counts.max()) < 0.4 * 72 * 64
 
 
+@pytest.mark.slow
 def test_all_of_the_exemplar_is_used() -> None:
     exemplar = wall(72, 64)
     y, x = origins(laid(exemplar, (144, 128)), exemplar)
@@ -120,6 +124,7 @@ def test_all_of_the_exemplar_is_used() -> None:
     assert float(inside.max()) <= 16
 
 
+@pytest.mark.slow
 def test_the_longest_piece() -> None:
     """As much longer as both cuts may wander: to either side by the overlap, of 2 pixels."""
     exemplar = wall(72, 64)

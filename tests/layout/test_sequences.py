@@ -28,6 +28,7 @@ def costs(jump: Array, price: Array, start: int | None) -> dict[tuple[Segment, .
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [None, 1])
 def test_they_are_drawn_in_proportion_to_exp_of_their_cost(start: int | None) -> None:
     rng = np.random.default_rng(0)

@@ -58,6 +58,7 @@ def test_it_goes_on_across_the_wrapped_edges() -> None:
     assert torch.equal(found[0], pattern)
 
 
+@pytest.mark.slow
 def test_a_hole_that_goes_all_around_an_axis_closes() -> None:
     pattern = stripes(40, 32)
     hole = torch.zeros(40, 32, dtype=torch.bool)
@@ -87,6 +88,7 @@ def test_each_side_of_two_textures_goes_on() -> None:
     assert float(((found[0] - both).abs() < 1e-6)[:, hole].float().mean()) > 0.9
 
 
+@pytest.mark.slow
 def test_what_has_little_share_is_left_alone() -> None:
     image = torch.rand(1, 48, 48, generator=seeded(2))
     hole, share = square(48, 16, 32), torch.ones(48, 48)
@@ -99,6 +101,7 @@ def test_what_has_little_share_is_left_alone() -> None:
     assert near < 0.5 * anywhere
 
 
+@pytest.mark.slow
 def test_content_is_not_lost_to_what_is_dark() -> None:
     """Discs at random places: cuts alone cost least where there is little but ground, a quarter as bright."""
     random, image, centres = seeded(2), torch.zeros(1, 64, 64), torch.zeros(0, 2)
@@ -116,6 +119,7 @@ def test_content_is_not_lost_to_what_is_dark() -> None:
     assert inside > 0.6 * outside
 
 
+@pytest.mark.slow
 def test_the_same_seed_the_same_fill() -> None:
     image, hole = torch.rand(3, 40, 40, generator=seeded(3)), square(40, 10, 30)
     fills = []

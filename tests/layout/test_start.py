@@ -45,6 +45,7 @@ def test_novelty_names_the_pieces() -> None:
     assert piece_side(3, 1) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("exemplar", "side", "piece"),
     [
@@ -64,6 +65,7 @@ def test_pieces_of_loose_textures(exemplar: Tensor, side: int, piece: int) -> No
     assert torch.equal(found, expected)
 
 
+@pytest.mark.slow
 def test_rows_of_the_rug_stay_straight() -> None:
     exemplar = photograph(512, 512, "rug")
     while exemplar.shape[1] > 96:

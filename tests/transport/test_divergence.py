@@ -192,6 +192,7 @@ def test_theorem_6_the_gradient_is_that_of_the_potentials(p: float) -> None:
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [1.5, 2.0])
 def test_without_entropy_the_gradient_is_the_limit(p: float) -> None:
     """Where the optimal coupling is unique: of finite differences, and of OT_lam as lam goes to 0."""
@@ -263,6 +264,7 @@ def test_points_on_top_of_each_other_have_finite_gradients() -> None:
         assert torch.equal(torch.autograd.grad(value, x)[0], torch.zeros_like(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", EXPONENTS)
 def test_descent_brings_one_measure_onto_the_other(p: float) -> None:
     x, y = draw(20, 2).requires_grad_(), draw(20, 2, seed=1) + 0.5

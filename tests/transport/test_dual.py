@@ -184,6 +184,7 @@ def test_says_where_the_sample_goes(make: Maker, entropy: float) -> None:
     assert float(before.abs().max()) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MAKERS)
 def test_an_average_is_nearer_than_what_it_averages(make: Maker) -> None:
     """With steps that do not fall."""

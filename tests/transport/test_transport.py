@@ -437,6 +437,7 @@ def test_semi_dual_bounds_partial_transport(capacity: float) -> None:
         assert float(semi_dual(x, measure, psi, capacity=capacity)) <= bound + 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capacity", [1.0, 1.5, 4.0, 1e3])
 def test_ascent_below_zero_reaches_partial_transport(capacity: float) -> None:
     x, measure = problem()
