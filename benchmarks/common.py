@@ -152,6 +152,11 @@ def run_module(module: str, *arguments: object, threads: int | None = None) -> M
     command = [sys.executable, "-m", module, *map(str, arguments)]
     if threads:
         command += ["--threads", str(threads)]
+    return run_command(command)
+
+
+def run_command(command: Sequence[str]) -> Measured:
+    """`run_texot` for any command."""
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
         launcher = [sys.executable, "-I", "-S", str(ROOT / "benchmarks" / "launch.py"), str(figures)]
@@ -164,7 +169,7 @@ def run_module(module: str, *arguments: object, threads: int | None = None) -> M
         )
         said = done.stdout.decode(errors="replace")
         if done.returncode:
-            raise click.ClickException(f"{shlex.join(command[1:])}:\n{said}")
+            raise click.ClickException(f"{shlex.join(command)}:\n{said}")
         seconds, cpu_seconds, peak = json.loads(figures.read_text(encoding="utf-8"))
     return Measured(seconds, cpu_seconds, peak / 1e6, said)
 

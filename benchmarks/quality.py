@@ -1,7 +1,7 @@
 """How good results are: every sample, method and seed through `texot.evaluation`, all figures in one table.
 
     python -m benchmarks.quality --crop 256 --method normal --method quilting --method unseen
-    python -m benchmarks.quality --crop 256 --size 2x
+    python -m benchmarks.quality --crop 256 --size 2x --method normal --method gmic
     python -m benchmarks.quality --crop 256 --method normal --method quilting --blind
 
 The exemplar is one crop; where the photograph has a disjoint second one, that is the reference. No figure
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import click
@@ -28,17 +29,19 @@ from benchmarks.common import (
     Table,
     chosen,
     mode_of,
+    run_command,
     run_module,
     run_texot,
     stamp,
     warn_if_busy,
 )
-from benchmarks.quality_pages import COMPARED, FIGURES, KEY, METHODS, QUALITIES, REPEATING, image_path
+from benchmarks.quality_pages import COMPARED, FIGURES, GMIC, KEY, METHODS, QUALITIES, REPEATING, image_path
 from texot import evaluation
 from texot.evaluation import Yardstick
 from texot.evaluation.inputs import OPEN, TORUS
 from texot.evaluation.yardstick import blurred
 from texot.files.exemplar import read_exemplar
+from texot.files.sizes import parse_size
 from texot.files.write import write_image
 from texot.images.pyramid import Periodic
 
@@ -69,14 +72,34 @@ def make(exemplar: Path, unseen: Tensor | None, key: dict[str, object], path: Pa
     if method in QUALITIES:
         command = ["synthesize", exemplar, "-o", path, "--quality", method, "-q"]
         spent = run_texot(*command, *options, threads=threads)
+    elif method == GMIC:
+        height, width = read_exemplar(exemplar).pixels.shape[1:]
+        target = parse_size(str(key["size"]), (width, height))
+        spent = run_command(gmic(exemplar, path, target, int(str(key["seed"])), threads))
     else:
         spent = run_module("benchmarks.baselines", method, exemplar, path, *options, threads=threads)
     facts = {"seconds": spent.seconds, "peak_mb": spent.peak_mb}
     path.with_suffix(".json").write_text(json.dumps(facts), encoding="utf-8")
 
 
+def gmic(exemplar: Path, path: Path, size: tuple[int, int], seed: int, threads: int) -> list[str]:
+    """The command of Debian's `gmic`: patches matched coarse to fine, by David Tschumperle.
+
+    Its result wraps around nowhere.
+    """
+    width, height = size
+    if shutil.which("gmic") is None:
+        raise click.ClickException("gmic is not installed: it is a package of Debian's")
+    texture = f"{width},{height}"
+    limit = ["env", f"OMP_NUM_THREADS={threads}"]
+    return [*limit, "gmic", "-v", "-", str(exemplar), "srand", str(seed), "syntexturize_matchpatch", texture,
+            "-o", f"{path},uchar"]  # fmt: skip
+
+
 def wraps(method: str) -> Periodic:
     """Axes along which a method's results wrap around."""
+    if method == GMIC:
+        return OPEN
     if method in baselines.METHODS:
         return baselines.METHODS[method][1]
     return OPEN if method in ("blurred", "unseen") else TORUS

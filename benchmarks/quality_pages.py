@@ -20,7 +20,8 @@ from texot.files.write import to_pil
 
 QUALITIES = ("draft", "normal", "high")
 COMPARED = ("shifted", "blurred", "unseen")
-METHODS = (*QUALITIES, *baselines.METHODS, *COMPARED)
+GMIC = "gmic"
+METHODS = (*QUALITIES, GMIC, *baselines.METHODS, *COMPARED)
 REPEATING = ("granite_blue", "rust", "stonewall", "wood_planks")  # hold copies of themselves
 RELATIVE = ("distance", "distance_8x8", "sliced", "gram", "sifid")  # to what real texture has
 REGULAR = ("brick_old", "rug", "wood_planks")  # shifts of themselves by their own period

@@ -71,8 +71,6 @@ class PatchPotential:
         self.shift = _shifts(self.grid, self.source)[:, targets] if self.cap < 1 else None
         bins = _bins(self.source)
         self.phi = self.key.new_zeros(bins[0] * bins[1])
-        share = self.source.share
-        self.weight = None if share is None else share[targets] * (len(targets) / share[targets].sum())
 
     def cells(self, x: Tensor, found: Tensor | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The cells of patches, and a step of the potentials.
@@ -104,7 +102,7 @@ class PatchPotential:
     def error(self, found: Tensor) -> float:
         """Total variation between the masses of the targets and what they should be."""
         nu = self.psi.new_zeros(len(self.source.key))
-        nu[self.source.targets] = (1.0 if self.weight is None else self.weight) / len(self.source.targets)
+        nu[self.source.targets] = 1 / len(self.source.targets)
         return excess(found, nu, self.capacity)
 
     def plane(self) -> Tensor:
@@ -124,8 +122,6 @@ class PatchPotential:
         product, column = torch.empty_like(kernel), kernel.new_ones(kernel.shape[1])
         most = (-self.psi / epsilon).exp() if self.capacity > 1 else None
         for _ in range(self.iterations):
-            if self.weight is not None:
-                column = column * self.weight
             row = torch.mul(kernel, column, out=product).sum(1).clamp_min_(_TINY).reciprocal_()
             mass = torch.mul(kernel, row[:, None], out=product).sum(0) * (len(column) / len(row))
             column = self.capacity / mass.clamp_min_(_TINY)

@@ -29,7 +29,6 @@ class Source:
         usable: (rows, columns) bool, the targets, or None for all.
         filters: (k, C, side, side) orthonormal principal axes of the patches.
         centre: (k,) mean of the projected patches.
-        share: (rows * columns,) how much mass each patch is to have in proportion, or None for equal masses.
     """
 
     image: Tensor
@@ -37,12 +36,9 @@ class Source:
     usable: Tensor | None
     filters: Tensor
     centre: Tensor
-    share: Tensor | None = None
 
     @classmethod
-    def of(
-        cls, image: Tensor, known: Tensor | None, side: int, n_axes: int, share: Tensor | None = None
-    ) -> Source:
+    def of(cls, image: Tensor, known: Tensor | None, side: int, n_axes: int) -> Source:
         """The patches of an image.
 
         Args:
@@ -50,7 +46,6 @@ class Source:
             known: (h, w) bool, or None for all.
             side: of the patches, pixels.
             n_axes: principal axes in which distances are measured, at most.
-            share: (h, w) how much mass the patch around each pixel is to have, or None for equal masses.
 
         Raises:
             InputError: no patch fits what is known.
@@ -71,10 +66,7 @@ class Source:
         axes = principal_axes(sample.T @ sample)[1][:, -n_axes:].T.flip(0)
         filters = axes.reshape(-1, image.shape[0], side, side).contiguous()
         centre = F.conv2d(image[None], filters)[0].flatten(1)[:, index].mean(1)
-        if share is not None:
-            middle = side // 2
-            share = share[middle : middle + rows, middle : middle + columns].flatten()
-        return cls(image, side, usable, filters, centre, share)
+        return cls(image, side, usable, filters, centre)
 
     @property
     def shape(self) -> tuple[int, int]:

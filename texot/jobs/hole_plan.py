@@ -59,7 +59,8 @@ def hole_plan(
         scale_sizes((hole.shape[0], hole.shape[1]), count),
         tuple(n_iter or max(1, round(EFFORT[quality] * k)) for k in reversed(steps)),
         patch,
-        iterations=2 if psi_steps is None else psi_steps,
+        iterations=psi_steps
+        or 0,  # what goes on in a hole is what fits its edge, not a share of all there is
         entropy=entropy or 0.0,
         max_pairs=MAX_PAIRS,
         max_shift=1.0,

@@ -63,7 +63,6 @@ class Problem:
         output: what the result is beside its pixels.
         finalise: correction of the image after the last step, (C, H, W), at full size, or None.
         holes: what moves at each scale, finest first, or None where everything does.
-        shares: how much mass the exemplar's pixels (h, w) have at each scale, or None for equal masses.
         backend: of the search among all pairs, see `texot.kernels.laguerre_cells`.
     """
 
@@ -74,7 +73,6 @@ class Problem:
     output: Output
     finalise: Callable[[Tensor], Tensor] | None = None
     holes: list[Hole] | None = None
-    shares: list[Tensor | None] | None = None
     backend: str = "auto"
 
 
@@ -144,8 +142,7 @@ def solve(problem: Problem, generator: torch.Generator) -> Iterator[FieldStep]:
     last: FieldStep | None = None
     plane: Tensor | None = None
     for scale in reversed(range(plan.n_scales)):
-        share = None if problem.shares is None else problem.shares[scale]
-        source = Source.of(*scales[scale], plan.patch_size, plan.n_axes, share)
+        source = Source.of(*scales[scale], plan.patch_size, plan.n_axes)
         region, all_pairs = _region(problem, scale, source)
         grid = region.grid
         moves = plan.iterations > 0 and not (plan.laid and last is None)
@@ -235,12 +232,10 @@ class Region:
 
     def capacity(self, source: Source) -> float:
         """How many times its share of the mass a target may have, see `PatchPotential`."""
-        share = source.share
-        have = float(len(source.targets)) if share is None else float(share[source.targets].sum())
         if self.hole is None:
             ratio = source.image[0].numel() / math.prod(self.grid.size)
             return ratio if ratio > _LARGER else 1.0
-        return max(1.0, have / max(1.0, float(self.hole.moves.sum())))
+        return max(1.0, len(source.targets) / max(1.0, float(self.hole.moves.sum())))
 
 
 def iterate(
