@@ -497,4 +497,4 @@ def test_a_control_group_limits_the_memory(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("texot.memory._group_limits", lambda root: [500_000_000])
     iter_synthesis(clouds(3, 32, 32), "256x256")
     with pytest.raises(texot.InputError, match="smaller size"):
-        iter_synthesis(clouds(3, 32, 32), "1024x1024")
+        iter_synthesis(clouds(3, 32, 32), "1536x1536")

@@ -21,6 +21,7 @@ from texot.engine.isolation import own_modes, stepwise
 from texot.engine.mixture import Mixture
 from texot.engine.optimise import Job, State, Synthesis, optimise
 from texot.engine.options import (
+    ADAM_PLANES,
     TILES,
     check_backend,
     check_choice,
@@ -171,7 +172,11 @@ def iter_interpolation(
     target_device = resolve_device(device)
     width_in, height_in = _largest(sources)
     check_memory(
-        sources[0].pixels.shape[0], (len(parts) * width_in, height_in), (width, height), backend=backend
+        sources[0].pixels.shape[0],
+        (len(parts) * width_in, height_in),
+        (width, height),
+        planes=ADAM_PLANES,
+        backend=backend,
     )
     check_backend(backend, target_device, height * width, SEARCH_DIM)
     plan = _plan([part[0] for part in parts], (height, width), quality, expert, warm=start is not None)

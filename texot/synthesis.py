@@ -25,6 +25,7 @@ from texot.engine.isolation import own_modes, stepwise
 from texot.engine.objective import SlicedTerm
 from texot.engine.optimise import Job, LossRecord, Pixels, State, Synthesis, optimise
 from texot.engine.options import (
+    ADAM_PLANES,
     TILES,
     check_backend,
     check_choice,
@@ -181,7 +182,10 @@ def iter_synthesis(
     network = _find_features(features, preset, source)
     target_device = resolve_device(device)
     deep = 0 if network is None else BYTES_A_PIXEL
-    check_memory(source.pixels.shape[0], source.size, (width, height), more=deep, backend=backend)
+    planes = None if network is None and preset == "default" else ADAM_PLANES
+    check_memory(
+        source.pixels.shape[0], source.size, (width, height), planes=planes, more=deep, backend=backend
+    )
     first = None if isinstance(init, str) and init == "noise" else read_exemplar(init, alpha=alpha)
     start = None if first is None else _start_image(first, source)
     colours = choose_palette(source.pixels, source.mask, palette)

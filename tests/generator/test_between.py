@@ -274,9 +274,7 @@ def test_the_order_of_exemplars_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(("stops", "transport"), [((2, 4, 7, 10), None), ((4,), "both")])
-def test_resumed_ends_bit_identically(
-    tmp_path: Path, stops: tuple[int, ...], transport: str | None
-) -> None:
+def test_resumed_ends_bit_identically(tmp_path: Path, stops: tuple[int, ...], transport: str | None) -> None:
     options = TINY
     if transport is not None:
         options = {**TINY, "features": "efficientnet-lite0", "feature_transport": transport, "n_scales": 1}

@@ -12,9 +12,11 @@ from texot.images.pyramid import Periodic
 from texot.kernels import BackendError, resolve_backend
 from texot.memory import memory_limit
 
-# peak memory as measured for 256 to 1024 px (benchmarks/results/synthesis_speed.md), within a tenth
-_LIBRARIES = 400_000_000  # bytes: Python, torch and what does not grow with the images
-_PLANES, _PLANES_IN = 36, 24  # float32 planes of the result's and of the exemplar's size, a channel
+# peak memory as measured for 256 to 2048 px (benchmarks/results/synthesis_speed.md), within a tenth
+_LIBRARIES = 300_000_000  # bytes: Python, torch and what does not grow with the images
+_FIELD, _FIELD_IN = 120, 150  # bytes a pixel of the result and of the exemplar: search in principal axes
+_FIELD_PLANES, _FIELD_PLANES_IN = 4, 16  # float32 planes of their sizes beside, a channel
+ADAM_PLANES, _PLANES_IN = 36, 24  # the same where Adam moves the pixels
 _MOST_TARGETS = 16384
 
 TILES: dict[str, Periodic] = {
@@ -73,7 +75,7 @@ def check_memory(
     exemplar: tuple[int, int],
     size: tuple[int, int],
     *,
-    planes: int = _PLANES,
+    planes: int | None = None,
     more: int = 0,
     backend: str = "auto",
 ) -> None:
@@ -82,7 +84,7 @@ def check_memory(
     Args:
         channels: of the images.
         exemplar, size: of the exemplar and of the result, in pixels.
-        planes: of the result's size that each channel takes.
+        planes: of the result's size that each channel takes; None: as in the solver on a field.
         more: bytes that a pixel of the result takes beside.
         backend: of the transport; "reference" holds the distances of all pairs of patches.
 
@@ -90,7 +92,12 @@ def check_memory(
         InputError: it would take more than there is.
     """
     pixels, pixels_in = size[0] * size[1], exemplar[0] * exemplar[1]
-    need = _LIBRARIES + 4 * channels * (planes * pixels + _PLANES_IN * pixels_in) + more * pixels
+    need = _LIBRARIES + more * pixels
+    if planes is None:
+        need += (_FIELD + 4 * channels * _FIELD_PLANES) * pixels
+        need += (_FIELD_IN + 4 * channels * _FIELD_PLANES_IN) * pixels_in
+    else:
+        need += 4 * channels * (planes * pixels + _PLANES_IN * pixels_in)
     if backend == "reference":
         need += 8 * (pixels // 16) * min(pixels_in, _MOST_TARGETS)
     have = memory_limit()

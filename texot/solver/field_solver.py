@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -138,53 +139,81 @@ def solve(problem: Problem, generator: torch.Generator) -> Iterator[FieldStep]:
     Raises:
         InputError: no patch fits the exemplar.
     """
-    plan, scales = problem.plan, problem.scales
-    last: FieldStep | None = None
-    plane: Tensor | None = None
-    for scale in reversed(range(plan.n_scales)):
-        source = Source.of(*scales[scale], plan.patch_size, plan.n_axes)
-        region, all_pairs = _region(problem, scale, source)
-        grid = region.grid
-        moves = plan.iterations > 0 and not (plan.laid and last is None)
-        relative = None if plane is None else finer(plane, source.shape)
-        capacity = region.capacity(source)
-        potential: PatchPotential | BlockPotential
-        if all_pairs:
-            cap = plan.max_shift if moves else 1.0
-            iterations = plan.iterations if moves else 0
-            potential = PatchPotential(grid, source, cap, relative, iterations, plan.entropy, capacity)
+    plan = problem.plan
+    best: _Found | None = None
+    for _ in range(plan.starts):
+        found: _Found | None = None
+        for scale in reversed(range(plan.judged, plan.n_scales)):
+            found = yield from _descend(problem, scale, found, generator)
+        if best is None or (found is not None and found.value < best.value):
+            best = found
+    for scale in reversed(range(plan.judged)):
+        best = yield from _descend(problem, scale, best, generator)
+
+
+class _Found(NamedTuple):
+    """What a scale leaves to the next finer one.
+
+    Attributes:
+        step: its last step.
+        plane: potential in mean distances at every patch of the exemplar.
+        value: of the semi-dual, in units of squared distance.
+    """
+
+    step: FieldStep
+    plane: Tensor
+    value: float
+
+
+def _descend(
+    problem: Problem, scale: int, before: _Found | None, generator: torch.Generator
+) -> Generator[FieldStep, None, _Found]:
+    """All steps of one scale."""
+    plan = problem.plan
+    source = Source.of(*problem.scales[scale], plan.patch_size, plan.n_axes)
+    region, all_pairs = _region(problem, scale, source)
+    grid = region.grid
+    moves = plan.iterations > 0 and not (plan.laid and before is None)
+    relative = None if before is None else finer(before.plane, source.shape)
+    capacity = region.capacity(source)
+    potential: PatchPotential | BlockPotential
+    if all_pairs:
+        cap = plan.max_shift if moves else 1.0
+        iterations = plan.iterations if moves else 0
+        potential = PatchPotential(grid, source, cap, relative, iterations, plan.entropy, capacity)
+    else:
+        potential = BlockPotential(grid, source, relative, moves, capacity, region.active)
+    found: Tensor | None = None
+    if before is None:
+        image = region.keep(_first(source.image, grid, problem.start, generator))
+    else:
+        last = before.step
+        coarse = Correspondence(last.grid, last.source.shape, last.found)
+        field = coarse.finer(2, grid, source.shape, source.usable)
+        found, image = field.found, region.keep(field.image(source.image))
+    for step in range(1, plan.steps[scale] + 1):
+        x = grid.project(image, source.filters) - source.centre
+        if found is None and not all_pairs:
+            found = nearest(x, source, problem.backend)
+        if all_pairs and region.active is not None:
+            some, distance_of_some = potential.cells(x[region.active], None, generator)
+            found = region.spread(some, 0)
+            distance = region.spread(distance_of_some, 1.0)
         else:
-            potential = BlockPotential(grid, source, relative, moves, capacity, region.active)
-        found: Tensor | None = None
-        if last is None:
-            image = region.keep(_first(source.image, grid, problem.start, generator))
-        else:
-            coarse = Correspondence(last.grid, last.source.shape, last.found)
-            field = coarse.finer(2, grid, source.shape, source.usable)
-            found, image = field.found, region.keep(field.image(source.image))
-        for step in range(1, plan.steps[scale] + 1):
-            x = grid.project(image, source.filters) - source.centre
-            if found is None and not all_pairs:
-                found = nearest(x, source, problem.backend)
-            if all_pairs and region.active is not None:
-                some, distance_of_some = potential.cells(x[region.active], None, generator)
-                found = region.spread(some, 0)
-                distance = region.spread(distance_of_some, 1.0)
-            else:
-                found, distance = potential.cells(x, found, generator)
-            of_moving = found if region.active is None else found[region.active]
-            cost = mean(distance if region.active is None else distance[region.active])
-            ends = scale == 0 and step == plan.steps[0]
-            weights = _weights(distance, cost, _LAST if ends else _ROBUST)
-            if region.trust is not None:
-                weights = weights * region.trust
-            image = region.keep(Correspondence(grid, source.shape, found, weights).image(source.image))
-            error = potential.error(of_moving)
-            last = FieldStep(
-                scale, step, plan.steps[scale], image, found, distance, cost, error, grid, source, region
-            )
-            yield last
-        plane = potential.plane()
+            found, distance = potential.cells(x, found, generator)
+        of_moving = found if region.active is None else found[region.active]
+        cost = mean(distance if region.active is None else distance[region.active])
+        ends = scale == 0 and step == plan.steps[0]
+        weights = _weights(distance, cost, _LAST if ends else _ROBUST)
+        if region.trust is not None:
+            weights = weights * region.trust
+        image = region.keep(Correspondence(grid, source.shape, found, weights).image(source.image))
+        error = potential.error(of_moving)
+        now = FieldStep(
+            scale, step, plan.steps[scale], image, found, distance, cost, error, grid, source, region
+        )
+        yield now
+    return _Found(now, potential.plane(), cost + potential.gain(of_moving))
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,8 +278,8 @@ def iterate(
     """
     begun = time.perf_counter()
     tasks, log = prepare(generator), Log()
-    total_steps = sum(sum(task.plan.steps) for task in tasks)
-    left = sum(_work(task, k) * task.plan.steps[k] for task in tasks for k in range(task.plan.n_scales))
+    total_steps = sum(task.plan.n_steps for task in tasks)
+    left = sum(_work(task, k) * task.plan.steps_at(k) for task in tasks for k in range(task.plan.n_scales))
     done, total = 0.0, 0
     while tasks:
         task = tasks.pop(0)  # and let go of what it holds, once it is done
