@@ -279,3 +279,12 @@ def test_what_lies_near_but_does_not_go_on_in_the_hole_is_left_out() -> None:
     hole[24:48, 30:60] = 1
     filled = texot.inpaint(sky, hole, quality="draft").image
     assert float((filled - sky)[:, hole > 0].square().mean().sqrt()) < 0.015
+
+
+def test_a_difference_of_tint_has_no_edge() -> None:
+    """A photograph brighter than what it is filled from: next to the hole's edge, the fill is too."""
+    texture = 0.8 * photograph(96, 96, "gravel")
+    bright, mask = texture + 0.15, square(96, 96, 30, 30, 36)
+    found = texot.inpaint(bright, mask, exemplar=texture, quality="draft").image
+    edge, outside = found[:, 30, 30:66].mean(), bright[:, 29, 30:66].mean()
+    assert float((edge - outside).abs()) < 0.06

@@ -43,16 +43,16 @@ from texot.engine.plan import (
     Stage,
     default_plan,
     known_rooms,
+    last_stage,
     paper_plan,
 )
-from texot.engine.refinement import with_detail
-from texot.engine.scales import exemplar_scales, start_pyramid
+from texot.engine.scales import exemplar_scales
 from texot.engine.terms import Terms
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
 from texot.files.sizes import at_most, exemplar_side, parse_size
 from texot.images.palette import choose_palette, in_palette
-from texot.images.pyramid import Periodic, upsample
+from texot.images.pyramid import Periodic
 from texot.images.statistics import Statistics
 from texot.layout.start import first_layout
 from texot.solver.field_solver import Problem, Task, iterate
@@ -193,16 +193,17 @@ def iter_synthesis(
         raise InputError("novelty chooses a first layout, and init is one: give one of the two")
     sides = (source.size[1], source.size[0]), (height, width)
     rooms = None if source.mask is None else known_rooms(source.mask)
-    plan: Plan | FieldPlan
+    if lr is not None and preset != "paper" and network is None:
+        raise InputError("lr is the step of Adam, which only preset paper and deep features take")
+    numbers = {name: value for name, value in expert.items() if name != "lr"}
+    adam: Plan | None = None
     if preset == "paper":
-        plan = paper_plan(*sides, rooms=rooms, **expert)
-    elif network is not None:
-        plan = default_plan(*sides, rooms=rooms, quality=quality, **expert)
+        adam = paper_plan(*sides, rooms=rooms, **expert)
     else:
-        if lr is not None:
-            raise InputError("lr is the step of Adam, which only preset paper and deep features take")
-        numbers = {name: value for name, value in expert.items() if name != "lr"}
-        plan = field_plan(*sides, source.mask, quality=quality, **numbers)
+        field = field_plan(*sides, source.mask, quality=quality, **numbers)
+        if network is not None:
+            adam = last_stage(default_plan(*sides, rooms=rooms, quality=quality, **expert))
+    plan = adam or field
     if n_scales is None and plan.n_scales < (4 if preset == "paper" else 2):
         log.info("%d scale(s) fit images of this size", plan.n_scales)
     if patch_size is None and plan.patch_size < 4:
@@ -230,16 +231,23 @@ def iter_synthesis(
         settings |= {"features": network.name, "features_sha256": network.sha256}
     generator = torch.Generator().manual_seed(seed)
     finish = None if colours is None else partial(in_palette, colours=colours)
-    if isinstance(plan, FieldPlan):
-        output = Output(settings, source.mode, source.icc_profile, finish=finish)
-        tasks = partial(_tasks, source, plan, TILES[tile], start, target_device, output, backend)
+    output = Output(settings, source.mode, source.icc_profile, finish=finish)
+    if preset == "paper":
+        tasks = None
+    else:
+        tasks = partial(_tasks, source, field, TILES[tile], start, target_device, output, backend)
+    if adam is None:
+        assert tasks is not None
         return stepwise(iterate(tasks, generator))
 
     def prepare(generator: torch.Generator) -> Job:
-        texture = _Texture(
-            source, plan, TILES[tile], start, generator, target_device, backend, network, colours
-        )
-        return texture.job(settings)
+        scales = exemplar_scales(source, adam.n_scales, target_device)
+        if tasks is None:
+            first = _noise(scales[0][0], (height, width), start, generator)
+        else:
+            *_, last = iterate(tasks, generator)
+            first = last.image.to(target_device)
+        return _adam_job(scales, adam, TILES[tile], first, generator, backend, network, output)
 
     return stepwise(optimise(prepare, generator))
 
@@ -274,104 +282,63 @@ def _tasks(
     return [Task(plan, (exemplar.size[1], exemplar.size[0]), lambda: problem)]
 
 
-class _Texture:
-    """Pieces of the job that Adam does: the exemplar at every scale, its measures, where the image starts."""
+def _noise(
+    exemplar: Tensor, size: tuple[int, int], start: Tensor | None, generator: torch.Generator
+) -> Tensor:
+    """Where the published algorithm starts: uniform noise in [0, 1], or the image that is given."""
+    if start is not None:
+        return F.interpolate(start[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1).to(exemplar)
+    return torch.rand((len(exemplar), *size), generator=generator, dtype=torch.float32).to(exemplar)
 
-    def __init__(
-        self,
-        exemplar: Exemplar,
-        plan: Plan,
-        periodic: Periodic,
-        start: Tensor | None,
-        generator: torch.Generator,
-        device: torch.device,
-        backend: str,
-        features: Features | None,
-        colours: Tensor | None,
-    ) -> None:
-        self.exemplar, self.plan, self.periodic = exemplar, plan, periodic
-        self.generator = generator
-        self.scales = exemplar_scales(exemplar, plan.n_scales, device)
-        self.terms = Terms(plan, self.scales, generator, backend)
-        self.own = start_pyramid(start, plan, periodic, device)
-        self._statistics: dict[int, Statistics] = {}
-        self.features, self.backend, self.colours = features, backend, colours
 
-    def job(self, settings: dict[str, Any]) -> Job:
-        """The job that the loop runs."""
-        most = self.plan.max_patches
-        settles = not self.plan.published and not self.own  # a start image is not the exemplar's pixels
-        return Job(
-            plan=self.plan,
-            periodic=self.periodic,
-            start=self._start,
-            refine=self._refine,
-            variables=lambda stage, image: Pixels(image),
-            patch_terms=self.terms.patches,
-            sliced_terms=self.terms.sliced if self.features is None else self._sliced,
-            put_right=None if self.plan.published else self._put_right,
-            settle=partial(self.terms.coherent, periodic=self.periodic) if settles else None,
-            n_targets={k: min(most, image[0].numel()) for k, (image, _) in enumerate(self.scales)},
-            settings=settings,
-            mode=self.exemplar.mode,
-            icc_profile=self.exemplar.icc_profile,
-            finish=None if self.colours is None else partial(in_palette, colours=self.colours),
-        )
+def _adam_job(
+    scales: list[tuple[Tensor, Tensor | None]],
+    plan: Plan,
+    periodic: Periodic,
+    first: Tensor,
+    generator: torch.Generator,
+    backend: str,
+    features: Features | None,
+    output: Output,
+) -> Job:
+    """What Adam does at full size: the published algorithm, or to bring deep features near, at the end."""
+    terms = Terms(plan, scales, generator, backend)
+    statistics = Statistics.of(*scales[0])
+    most = plan.max_patches
 
-    def _sliced(self, stage: Stage) -> list[SlicedTerm]:
-        """The sliced terms of a stage, and that on deep features, which counts at full resolution only."""
-        assert self.features is not None
-        found = self.terms.sliced(stage)
-        if stage.scale > 0:
+    def sliced(stage: Stage) -> list[SlicedTerm]:
+        found = terms.sliced(stage)
+        if features is None:
             return found
         term = FeatureTerm.of(
-            *self.scales[0],
-            self.features.network,
-            self.features.layers,
+            *scales[0],
+            features.network,
+            features.layers,
             unit=found[0].measure.spread,  # as patches count there
-            generator=self.generator,
-            psi_steps=self.plan.psi_steps,
-            robustness=self.plan.robustness,
-            backend=self.backend,
+            generator=generator,
+            psi_steps=plan.psi_steps,
+            robustness=plan.robustness,
+            backend=backend,
         )
         return found if term is None else [*found, term]
 
-    def _start(self, stage: Stage) -> Tensor:
-        """A layout of the exemplar's at the first stage's scale, or as published noise in [0, 1]."""
-        if self.own:
-            return self.own[stage.scale]
-        height, width = self.plan.sizes[stage.scale]
-        image, known = self.scales[stage.scale]
-        if self.plan.published:
-            shape = (image.shape[0], height, width)
-            return torch.rand(shape, generator=self.generator, dtype=torch.float32).to(image)
-        return first_layout(
-            image,
-            (height, width),
-            self.plan.novelty,
-            known=known,
-            periodic=self.periodic,
-            generator=self.generator,
-        )
+    def put_right(_: Stage, image: Tensor) -> Tensor:
+        return statistics.clip(statistics.calibrate(image, periodic=periodic))
 
-    def _refine(self, stage: Stage, image: Tensor) -> Tensor:
-        size = self.plan.sizes[stage.scale]
-        if self.plan.brings_detail and not self.own:
-            term = max(self.terms.at(stage.scale + 1), key=lambda t: t.measure.patch_size)
-            return with_detail(image, size, term, *self.scales[stage.scale], periodic=self.periodic)
-        image = upsample(image, size, periodic=self.periodic)
-        if self.own:  # what the start image has at this scale, on top of what became of the coarser ones
-            coarse = upsample(self.own[stage.scale + 1], size, periodic=self.periodic)
-            image = image + self.own[stage.scale] - coarse
-        return image
-
-    def _put_right(self, stage: Stage, image: Tensor) -> Tensor:
-        if stage.scale == 0 and self.colours is not None:
-            return image  # the nearest colours of what settled are its own: a correction would move them
-        if stage.scale not in self._statistics:
-            self._statistics[stage.scale] = Statistics.of(*self.scales[stage.scale])
-        statistics = self._statistics[stage.scale]
-        return statistics.clip(statistics.calibrate(image, periodic=self.periodic))
+    return Job(
+        plan=plan,
+        periodic=periodic,
+        start=lambda _: first,
+        variables=lambda _, image: Pixels(image),
+        patch_terms=terms.patches,
+        sliced_terms=sliced,
+        put_right=None if plan.published else put_right,
+        n_targets={k: min(most, image[0].numel()) for k, (image, _) in enumerate(scales)},
+        settings=output.settings,
+        mode=output.mode,
+        icc_profile=output.icc_profile,
+        finish=output.finish,
+    )
 
 
 def _find_features(features: str | os.PathLike[str], preset: str, exemplar: Exemplar) -> Features | None:

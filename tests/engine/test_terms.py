@@ -37,16 +37,6 @@ def test_small_results_need_not_hold_all_of_the_exemplar(side: int, capacity: fl
     assert {t.capacity for t in terms_of(plan, clouds(1, 128, 128)).patches(plan.stages[0])} == {capacity}
 
 
-@pytest.mark.parametrize(("side", "capacity"), [(32, 3), (56, 1)])
-def test_holes_need_not_hold_all_that_is_around_them(side: int, capacity: float) -> None:
-    hole = torch.zeros(64, 64, dtype=torch.bool)
-    hole[:side, :side] = True
-    plan = default_plan((64, 64), (64, 64), n_scales=1)
-    image = clouds(1, 64, 64)
-    terms = Terms(plan, [(image, ~hole)], torch.Generator().manual_seed(0), "tiled", holes=[hole])
-    assert {t.capacity for t in terms.patches(plan.stages[0])} == {capacity}
-
-
 def test_unknown_pixels_do_not_count_and_the_published_algorithm_has_no_capacity() -> None:
     known = torch.zeros(128, 128, dtype=torch.bool)
     known[:64] = True

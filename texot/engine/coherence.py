@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.engine.objective import PatchTerm
-from texot.images.masks import distance, fill_smoothly
 from texot.images.patches import extract_patches
 from texot.images.pyramid import Periodic, wrap
 from texot.transport.semi_dual import assign
@@ -27,7 +26,6 @@ _SHARPNESS = 3.0  # exponent of a window's distance in its weight: sharper shows
 _LEAST = 0.005  # of a relative distance
 _FLAT = 0.1  # of the mean variance of windows: below, differences of contrast do not matter
 _MOST = 1 << 13  # windows at a time
-_EDGE, _FADE = 1, 6.0  # pixels around what is known over which its misfit is averaged, and into the hole
 
 
 @torch.no_grad()
@@ -38,7 +36,6 @@ def coherent(
     known: Tensor | None = None,
     *,
     periodic: Periodic,
-    hole: Tensor | None = None,
 ) -> Tensor:
     """An image made of the exemplar's pixels, from where its patches go.
 
@@ -51,8 +48,6 @@ def coherent(
         exemplar: (C, h, w), what the patches of its measure were cut from.
         known: (h, w) bool, or None; windows of 2s x 2s with other pixels are no candidates.
         periodic: axes (y, x) of the image that wrap around.
-        hole: (H, W) bool, the pixels that may change; None: all. A hole also takes over, faded inwards, the
-            difference between the known pixels at its edge and the exemplar's there.
 
     Returns:
         (C, H, W). Pixels that no window reaches stay as they are.
@@ -70,7 +65,6 @@ def coherent(
         torch.arange(0, n if wraps else n - side + 1, stride, device=image.device)
         for n, wraps in zip(size, periodic, strict=True)
     )
-    touches = None if hole is None else _touches(hole, side, stride, periodic)
     origin = _Origins(image, term, stride, periodic)
     variance = _variance(exemplar, side)
     usable = torch.ones_like(variance, dtype=torch.bool)
@@ -87,12 +81,8 @@ def coherent(
         strip = wide[:, int(block[0]) : int(block[-1]) + side]
         x = F.unfold(strip[None], side, stride=stride)[0].t()
         index = torch.arange(len(x), device=x.device)
-        if touches is not None:
-            index = touches[first : first + len(block)].flatten().nonzero()[:, 0]
-            if not len(index):
-                continue
         i, j = first + index // len(columns), index % len(columns)
-        best, found = x.new_full((len(index),), torch.inf), x[index]
+        best, found = x.new_full((len(x),), torch.inf), x
         spread = _spread(found, len(image)) + flat
         for down in range(0, side // 2 + 1, stride):
             for right in range(0, side // 2 + 1, stride):
@@ -101,15 +91,12 @@ def coherent(
                 top, left = top.clamp(0, room[0] - side), left.clamp(0, room[1] - side)
                 inside &= usable[top, left]
                 y = _windows(exemplar, top, left, side)
-                error = ((x[index] - y) ** 2).sum(1) / (spread + variance[top, left])
+                error = ((x - y) ** 2).sum(1) / (spread + variance[top, left])
                 better = inside & (error < best)
                 best = torch.where(better, error, best)
                 found = torch.where(better[:, None], y, found)
         weight = torch.where(best < torch.inf, (best + _LEAST) ** -_SHARPNESS, 0)
-        votes = x.new_zeros(len(x), (len(image) + 1) * side * side)
-        votes[index] = weight[:, None] * torch.cat(
-            [found * taper.repeat(len(image)), taper.expand(len(index), -1)], 1
-        )
+        votes = weight[:, None] * torch.cat([found * taper.repeat(len(image)), taper.expand(len(x), -1)], 1)
         folded = F.fold(votes.t()[None], strip.shape[1:], side, stride=stride)[0]
         total[:, int(block[0]) : int(block[-1]) + side] += folded
     for axis, wraps in enumerate(periodic):
@@ -118,27 +105,7 @@ def coherent(
             total.narrow(axis + 1, 0, side - 1).add_(total.narrow(axis + 1, n, side - 1))
             total = total.narrow(axis + 1, 0, n)
     votes, weight = total[:-1], total[-1]
-    settled = torch.where(weight > 0, votes / weight.clamp_min(1e-30), image)
-    if hole is None:
-        return settled
-    return torch.where(hole, settled + _misfit(image - settled, weight > 0, hole, periodic), image)
-
-
-def _misfit(rest: Tensor, seen: Tensor, hole: Tensor, periodic: Periodic) -> Tensor:
-    """What windows at a hole's edge miss of the known pixels (C, H, W), continued smoothly a little inwards.
-
-    A difference of tint between what is known and what was laid beside it is no edge then (cf. Perez, Gangnet
-    & Blake 2003, "Poisson image editing").
-    """
-    ring, side = seen & ~hole, 2 * _EDGE + 1
-    if not bool(ring.any()):
-        return torch.zeros_like(rest)
-    near, count = (
-        F.avg_pool2d(plane[None], side, 1, _EDGE)[0] for plane in (rest * ring, ring[None].to(rest))
-    )
-    smooth = fill_smoothly(near / count.clamp_min(1e-6), ring, periodic=periodic)
-    depth = distance(~hole.cpu(), 4 * _FADE, periodic=periodic).to(rest)
-    return smooth * torch.exp((0.5 - depth) / _FADE)
+    return torch.where(weight > 0, votes / weight.clamp_min(1e-30), image)
 
 
 class _Origins:
@@ -165,15 +132,6 @@ class _Origins:
         height, width = self.size
         top, left = self.origins[:, (i + down) % height, (j + right) % width]
         return top - (rows[i + down] - rows[i]), left - (columns[j + right] - columns[j])
-
-
-def _touches(hole: Tensor, side: int, stride: int, periodic: Periodic) -> Tensor:
-    """Windows of the grid (rows, columns) that hold some pixel of a hole."""
-    wide = hole[None].float()
-    for axis, wraps in enumerate(periodic):
-        if wraps:
-            wide = wrap(wide, axis + 1, 0, hole.shape[axis] + side - 1)
-    return F.max_pool2d(wide, side, stride=stride)[0] > 0
 
 
 def _windows(image: Tensor, top: Tensor, left: Tensor, side: int) -> Tensor:

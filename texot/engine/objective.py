@@ -46,8 +46,6 @@ class PatchTerm:
             example-based synthesis", section 3: r = 0.6 minimises |x - y|^0.8). Potentials and figures do not
             feel it.
         published_step: if set, use averaged ascent with this constant step instead.
-        hole: (H, W) bool at this scale: only patches that touch it count; None: all.
-        trust: (H, W) at this scale: patches move the image with their mean trust, made 1 on average; None: 1.
         part: (H, W) in [0, 1] at this scale, of the measure in what the image takes from several: a patch
             counts with its mean part, in the objective and for the potential; None: 1.
     """
@@ -64,8 +62,6 @@ class PatchTerm:
     robustness: float = 0.0
     entropy: float = 0.0
     backend: str = "auto"
-    hole: Tensor | None = None
-    trust: Tensor | None = None
     part: Tensor | None = None
     psi: Tensor = field(init=False)
 
@@ -96,11 +92,7 @@ class PatchTerm:
     ) -> tuple[Tensor, TermState]:
         """The weighted semi-dual of an image scale (C, H, W), differentiable; moves psi on the way."""
         size = self.measure.patch_size
-        x, (trust, part) = _sources(
-            image, size, self.stride, self.hole, (self.trust, self.part), periodic, generator
-        )
-        if not len(x):  # nothing of the hole is left at this scale
-            return image.sum() * 0, TermState(0.0, 0.0, 0.0)
+        x, part = _sources(image, size, self.stride, self.part, periodic, generator)
         source = x.detach()
         if self.published_step is not None:
             self.psi = averaged_ascent(
@@ -123,8 +115,6 @@ class PatchTerm:
         state = TermState(dual, float(cost), marginal_error(a.mass, self.measure.nu, self.capacity))
         if self.published_step is None and self.psi_steps:
             self._ascend(a, len(x), cost)
-        if trust is not None:
-            distances = distances * (trust / trust.mean())
         if part is not None:
             distances = distances * part
         return self.weight * self._mean(distances), state
@@ -159,7 +149,7 @@ class SlicedTerm:
         stride: grid of the image's patches.
         weight: factor in the objective, for the mean over filters times d.
         n_filters: patch filters a step.
-        hole, trust, part: see `PatchTerm`.
+        part: see `PatchTerm`.
         factor: a second factor, which stays through a stage.
     """
 
@@ -168,8 +158,6 @@ class SlicedTerm:
     stride: int = 4
     weight: float = 3.0
     n_filters: int = 16
-    hole: Tensor | None = None
-    trust: Tensor | None = None
     part: Tensor | None = None
     factor: float = 1.0
 
@@ -177,13 +165,7 @@ class SlicedTerm:
         """The weighted sliced distance of an image scale (C, H, W), differentiable."""
         size = self.measure.patch_size
         channels, d = image.shape[0], self.measure.y.shape[1]
-        x, (trust, part) = _sources(
-            image, size, self.stride, self.hole, (self.trust, self.part), periodic, generator
-        )
-        if not len(x):
-            return image.sum() * 0
-        if trust is not None:  # scales the gradient only
-            x = x.detach() + (trust / trust.mean())[:, None] * (x - x.detach())
+        x, part = _sources(image, size, self.stride, self.part, periodic, generator)
         filters = torch.randn(d, self.n_filters, generator=generator, dtype=torch.float32)
         filters = filters - filters.mean(0)
         filters = filters / filters.norm(dim=0).clamp_min(1e-12)
@@ -210,25 +192,18 @@ def _sources(
     image: Tensor,
     size: int,
     stride: int,
-    hole: Tensor | None,
-    planes: tuple[Tensor | None, ...],
+    part: Tensor | None,
     periodic: Periodic,
     generator: torch.Generator,
-) -> tuple[Tensor, list[Tensor | None]]:
-    """Patches on a grid moved at random, (n, d), all or those at the hole, and means of planes in them."""
+) -> tuple[Tensor, Tensor | None]:
+    """Patches on a grid moved at random, (n, d), and means of a plane (H, W) in them, (n,)."""
     offset = random_offset((image.shape[1], image.shape[2]), size, stride, periodic, generator)
-    there = [plane[None].to(image) for plane in (*planes, hole) if plane is not None]
-    x = extract_patches(torch.cat([image, *there]), size, stride=stride, offset=offset, periodic=periodic)
-    area = size * size
-    if hole is not None:
-        touches = x[:, -area:].detach().amax(1) > 0
-        if stride > 1 and not bool(touches.any()):  # a pixel at an open border, which this grid leaves out
-            return _sources(image, size, 1, hole, planes, periodic, generator)
-        x = x[touches, :-area]
-    d = area * image.shape[0]
-    n_means = (x.shape[1] - d) // area
-    means = iter(x[:, d:].detach().reshape(len(x), n_means, area).mean(2).T)
-    return x[:, :d], [None if plane is None else next(means) for plane in planes]
+    if part is None:
+        return extract_patches(image, size, stride=stride, offset=offset, periodic=periodic), None
+    both = torch.cat([image, part[None].to(image)])
+    x = extract_patches(both, size, stride=stride, offset=offset, periodic=periodic)
+    d = size * size * image.shape[0]
+    return x[:, :d], x[:, d:].detach().mean(1)
 
 
 @dataclass(frozen=True)

@@ -34,18 +34,16 @@ class Job:
         plan: its stages, and the numbers of the algorithm.
         periodic: axes (y, x) along which the image wraps around.
         start: the first stage's image.
-        refine: a later stage's image, from the one before at its own, coarser size.
         variables: what a stage moves, from its image.
         patch_terms: a stage's transport terms; terms live on from stage to stage.
         sliced_terms: a stage's sliced terms.
         put_right: correction of a stage's image, halfway and at its end, or None.
+        refine: a later stage's image, from the one before at its own, coarser size; None: there is one stage.
         settle: makes the image anew after the last step of all, before it is put right, or None.
         n_targets: number of target patches at each scale, to tell the time that is left.
         settings: everything that makes the same image again, as plain JSON values.
         mode: how a result is written, see `texot.files.exemplar.Exemplar`.
         icc_profile: of images whose values are not sRGB, else None.
-        dpi: dots per inch (x, y) that a file of the result tells, or None.
-        exif: EXIF data that goes along with the result, or None.
         finish: makes the result of the loop's image at full size, on the CPU; None where they are the same.
         work: cost of a stage's step, to tell the time that is left; None: what `step_work` estimates.
         average: replaces tensors by their means over the processes that share the work; None: there is one.
@@ -54,7 +52,6 @@ class Job:
     plan: Plan
     periodic: Periodic
     start: Callable[[Stage], Tensor]
-    refine: Callable[[Stage, Tensor], Tensor]
     variables: Callable[[Stage, Tensor], Variables]
     patch_terms: Callable[[Stage], list[PatchTerm]]
     sliced_terms: Callable[[Stage], list[SlicedTerm]]
@@ -63,115 +60,107 @@ class Job:
     settings: dict[str, Any]
     mode: str
     icc_profile: bytes | None = None
-    dpi: tuple[float, float] | None = None
     finish: Callable[[Tensor], Tensor] | None = None
     work: Callable[[Stage], float] | None = None
     average: Callable[[list[Tensor]], None] | None = None
     settle: Callable[[Tensor], Tensor] | None = None
-    exif: bytes | None = None
+    refine: Callable[[Stage, Tensor], Tensor] | None = None
 
 
 def optimise(
-    prepare: Callable[[torch.Generator], Job | list[Job]],
+    prepare: Callable[[torch.Generator], Job],
     generator: torch.Generator,
     resume: Progress | None = None,
 ) -> Generator[State, None, None]:
-    """Run a job, step by step, or several one after the other that make one result.
+    """Run a job, step by step.
 
     Args:
-        prepare: makes the jobs, with what is slow to make; called at the first step.
+        prepare: makes the job, with what is slow to make; called at the first step.
         generator: CPU generator of all randomness.
-        resume: where to go on, of a run of the same job (one, whose terms are all made by `prepare`).
+        resume: where to go on, of a run of the same job, whose terms are all made by `prepare`.
     """
     begun = time.perf_counter() - (resume.seconds if resume else 0.0)
-    made = prepare(generator)
-    jobs = [made] if isinstance(made, Job) else made
-    record = Log()
-    total_steps = sum(job.plan.n_steps for job in jobs)
-    work_left = sum(_work(job, stage) * stage.n_iter for job in jobs for stage in job.plan.stages)
+    job = prepare(generator)
+    plan, record = job.plan, Log()
+    output = Output(job.settings, job.mode, job.icc_profile, finish=job.finish)
+    work_left = sum(_work(job, stage) * stage.n_iter for stage in plan.stages)
     work_done, total_step = 0.0, 0
     if resume:
         record.losses, record.marginal_errors = list(resume.losses), list(resume.marginal_errors)
-    while jobs:
-        job = jobs.pop(0)  # and let go of what it holds, once it is done
-        plan = job.plan
-        output = Output(job.settings, job.mode, job.icc_profile, job.dpi, job.exif, job.finish)
-        image: Tensor | None = None
-        for number, stage in enumerate(plan.stages):
-            if resume and number < resume.stage:
-                total_step += stage.n_iter
-                work_done += _work(job, stage) * stage.n_iter
-                work_left -= _work(job, stage) * stage.n_iter
-                continue
-            effort, stage_begun = _work(job, stage), time.perf_counter()
-            image = job.start(stage) if image is None else job.refine(stage, image)
-            if total_step == 0:
-                stage_begun = time.perf_counter()
-                record.timings["prepare"] = stage_begun - begun
-            timing = f"scale {stage.scale}"
-            before = record.timings.get(timing, 0.0)
-            terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
-            variables = job.variables(stage, image)
-            movers = [Adam(tensor, betas=plan.betas) for tensor in variables.tensors]
-            moving = Moving(variables, movers, terms, generator)
-            done = 0
-            if resume and number == resume.stage:
-                moving.restore(resume)
-                done = resume.step
-                total_step += done
-                work_done += done * effort
-                work_left -= done * effort
-            for step in range(done + 1, stage.n_iter + 1):
-                for slice_ in sliced:
-                    slice_.weight = plan.sliced_weight if 2 * step > stage.n_iter else plan.sliced_early
-                active = [term for term in terms if step <= term.until * stage.n_iter]
-                loss, figures = evaluate(
-                    variables.image(), stage.scale, active, sliced, job.periodic, generator
-                )
-                grads = torch.autograd.grad(loss, variables.tensors)
-                if job.average is not None:
-                    job.average([*grads, *(term.psi for term in active)])
-                lr = plan.lr * (_decay(step, stage.n_iter) if plan.lr_decays else 1.0)
-                for adam, tensor, grad, rate in zip(
-                    movers, variables.tensors, grads, variables.rates, strict=True
-                ):
-                    adam.step(tensor, grad, rate * lr)
-                variables.moved()
-                if job.settle is not None and stage is plan.stages[-1] and step == stage.n_iter:
-                    variables.put_right(job.settle)
-                if job.put_right is not None and step in (stage.n_iter // 2, stage.n_iter):
-                    # halfway, so that patches settle on the sharper image, and at the end
-                    variables.put_right(partial(job.put_right, stage))
-                total_step += 1
-                work_done += effort
-                work_left -= effort
-                shown = figures.loss if plan.shows_dual else figures.cost
-                record.losses.append(LossRecord(stage.scale, step, shown))
-                record.marginal_errors.append(figures.marginal_error)
-                seconds = time.perf_counter() - begun
-                record.timings[timing] = before + time.perf_counter() - stage_begun
-                image = variables.current()
-                full = partial(_full, job, stage.scale, image)
-                as_it_is = stage is not plan.stages[-1] or step == stage.n_iter
-                yield State(
-                    scale=stage.scale,
-                    n_scales=plan.n_scales,
-                    step=step,
-                    stage_steps=stage.n_iter,
-                    total_step=total_step,
-                    total_steps=total_steps,
-                    loss=shown,
-                    marginal_error=figures.marginal_error,
-                    seconds=seconds,
-                    seconds_left=max(0.0, seconds / work_done * work_left),
-                    _output=output,
-                    _log=record,
-                    _image=full,
-                    _result=full
-                    if as_it_is
-                    else partial(_last_step, job, stage, image, terms, [term.psi for term in terms]),
-                    _progress=partial(moving.progress, number, step, record, seconds),
-                )
+    image: Tensor | None = None
+    for number, stage in enumerate(plan.stages):
+        if resume and number < resume.stage:
+            total_step += stage.n_iter
+            work_done += _work(job, stage) * stage.n_iter
+            work_left -= _work(job, stage) * stage.n_iter
+            continue
+        effort, stage_begun = _work(job, stage), time.perf_counter()
+        image = job.start(stage) if image is None or job.refine is None else job.refine(stage, image)
+        if total_step == 0:
+            stage_begun = time.perf_counter()
+            record.timings["prepare"] = stage_begun - begun
+        timing = f"scale {stage.scale}"
+        before = record.timings.get(timing, 0.0)
+        terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
+        variables = job.variables(stage, image)
+        movers = [Adam(tensor, betas=plan.betas) for tensor in variables.tensors]
+        moving = Moving(variables, movers, terms, generator)
+        done = 0
+        if resume and number == resume.stage:
+            moving.restore(resume)
+            done = resume.step
+            total_step += done
+            work_done += done * effort
+            work_left -= done * effort
+        for step in range(done + 1, stage.n_iter + 1):
+            for slice_ in sliced:
+                slice_.weight = plan.sliced_weight if 2 * step > stage.n_iter else plan.sliced_early
+            active = [term for term in terms if step <= term.until * stage.n_iter]
+            loss, figures = evaluate(variables.image(), stage.scale, active, sliced, job.periodic, generator)
+            grads = torch.autograd.grad(loss, variables.tensors)
+            if job.average is not None:
+                job.average([*grads, *(term.psi for term in active)])
+            lr = plan.lr * (_decay(step, stage.n_iter) if plan.lr_decays else 1.0)
+            for adam, tensor, grad, rate in zip(
+                movers, variables.tensors, grads, variables.rates, strict=True
+            ):
+                adam.step(tensor, grad, rate * lr)
+            variables.moved()
+            if job.settle is not None and stage is plan.stages[-1] and step == stage.n_iter:
+                variables.put_right(job.settle)
+            if job.put_right is not None and step in (stage.n_iter // 2, stage.n_iter):
+                # halfway, so that patches settle on the sharper image, and at the end
+                variables.put_right(partial(job.put_right, stage))
+            total_step += 1
+            work_done += effort
+            work_left -= effort
+            shown = figures.loss if plan.shows_dual else figures.cost
+            record.losses.append(LossRecord(stage.scale, step, shown))
+            record.marginal_errors.append(figures.marginal_error)
+            seconds = time.perf_counter() - begun
+            record.timings[timing] = before + time.perf_counter() - stage_begun
+            image = variables.current()
+            full = partial(_full, job, stage.scale, image)
+            as_it_is = stage is not plan.stages[-1] or step == stage.n_iter
+            yield State(
+                scale=stage.scale,
+                n_scales=plan.n_scales,
+                step=step,
+                stage_steps=stage.n_iter,
+                total_step=total_step,
+                total_steps=plan.n_steps,
+                loss=shown,
+                marginal_error=figures.marginal_error,
+                seconds=seconds,
+                seconds_left=max(0.0, seconds / work_done * work_left),
+                _output=output,
+                _log=record,
+                _image=full,
+                _result=full
+                if as_it_is
+                else partial(_last_step, job, stage, image, terms, [term.psi for term in terms]),
+                _progress=partial(moving.progress, number, step, record, seconds),
+            )
 
 
 def _full(job: Job, scale: int, image: Tensor) -> Tensor:

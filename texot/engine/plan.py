@@ -11,7 +11,7 @@ benchmarks/README.md has the figures behind the numbers.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -352,6 +352,11 @@ def default_plan(
         max_patches=effort.max_patches,
         n_filters=effort.n_filters,
     )
+
+
+def last_stage(plan: Plan) -> Plan:
+    """A plan's finest stage alone."""
+    return replace(plan, stages=plan.stages[-1:])
 
 
 def paper_plan(

@@ -24,7 +24,6 @@ def with_detail(
     known: Tensor | None,
     *,
     periodic: Periodic,
-    inset: int = 1,
 ) -> Tensor:
     """The next finer scale of an image: pixels of the exemplar's finer scale, from where its patches match.
 
@@ -38,8 +37,6 @@ def with_detail(
         exemplar: (C, H', W'), the exemplar at the finer scale.
         known: (H', W') bool, or None; unknown pixels are replaced by the enlarged image.
         periodic: axes (y, x) of the result that wrap around.
-        inset: fine pixels by which the exemplar's coarse grid begins later than the result's: 1 where it was
-            made by `downsample_known`, 0 by `downsample_masked`.
 
     Returns:
         (C, H, W).
@@ -76,8 +73,8 @@ def with_detail(
         cost = ((x - a.target) ** 2).sum(1)
         tile = tiles[0][:, None] * len(index[1]) + tiles[1]  # (H, W)
         here = cost[tile]
-        # a coarse pixel k of the image lies at its fine coordinate 2 k + 1/2, of the exemplar `inset` later
-        at = 2 * positions[a.cells].T + inset
+        # a coarse pixel k of the image lies at its fine coordinate 2 k + 1/2, of the exemplar 1 later
+        at = 2 * positions[a.cells].T + 1
         places = torch.stack([at[0][tile] + inside[0][:, None], at[1][tile] + inside[1]])
         better = here < best
         best, source = torch.where(better, here, best), torch.where(better, places, source)

@@ -22,8 +22,6 @@ class Terms:
         targets: image (C, h, w) and known pixels (h, w), or None for all, at every scale, finest first.
         generator: CPU generator of the draws of target patches.
         backend: see `texot.kernels.laguerre_cells`.
-        shares: factor of every target pixel's mass at every scale, (h, w), or None for 1.
-        holes, trust: at every scale of the image, see `PatchTerm`; None: all of it, and 1.
         weight: factor of all terms.
         parts: at every scale of the image, see `PatchTerm.part`; None: 1.
     """
@@ -35,14 +33,10 @@ class Terms:
         generator: torch.Generator,
         backend: str,
         *,
-        shares: list[Tensor | None] | None = None,
-        holes: list[Tensor] | None = None,
-        trust: list[Tensor] | None = None,
         weight: float = 1.0,
         parts: list[Tensor] | None = None,
     ) -> None:
         self.plan, self.targets, self.generator, self.backend = plan, targets, generator, backend
-        self.shares, self.holes, self.trust = shares, holes, trust
         self.weight, self.parts = weight, parts
         self._made: dict[TermPlan, PatchTerm] = {}
 
@@ -60,8 +54,6 @@ class Terms:
                 min(4, plan.patch_size),
                 plan.sliced_weight,
                 plan.n_filters,
-                None if self.holes is None else self.holes[scale],
-                None if self.trust is None else self.trust[scale],
                 None if self.parts is None else self.parts[scale],
                 self.weight,
             )
@@ -75,8 +67,7 @@ class Terms:
     def coherent(self, image: Tensor, periodic: Periodic) -> Tensor:
         """The finest scale of an image, made of its target's own pixels: see `texot.engine.coherence`."""
         term = min(self.at(0), key=lambda term: term.measure.patch_size)
-        hole = None if self.holes is None else self.holes[0]
-        return coherent(image, term, *self.targets[0], periodic=periodic, hole=hole)
+        return coherent(image, term, *self.targets[0], periodic=periodic)
 
     def _patch_term(self, term: TermPlan) -> PatchTerm:
         if term not in self._made:
@@ -86,7 +77,6 @@ class Terms:
                 image,
                 term.patch_size,
                 known=known,
-                share=None if self.shares is None else self.shares[scale],
                 max_patches=plan.max_patches,
                 uniform=plan.published,
                 search_dim=None if plan.published else SEARCH_DIM,
@@ -105,8 +95,6 @@ class Terms:
                 published_step=plan.published_step,
                 entropy=plan.entropy,
                 backend=self.backend,
-                hole=None if self.holes is None else self.holes[scale],
-                trust=None if self.trust is None else self.trust[scale],
                 part=None if self.parts is None else self.parts[scale],
             )
         return self._made[term]
@@ -114,13 +102,11 @@ class Terms:
     def _capacity(self, scale: int) -> float:
         """1, or more where what is made is smaller than what it is made of: it cannot hold all of that.
 
-        The ratio of areas, for a whole image to the power 1.5.
+        The ratio of areas to the power 1.5.
         """
         if self.plan.published:
             return 1.0
         image, known = self.targets[scale]
         area = image[0].numel() if known is None else int(known.sum())
-        if self.holes is not None:
-            return max(1.0, area / max(1, int(self.holes[scale].sum())))
         share = 1.0 if self.parts is None else float(self.parts[scale].mean())
         return float(max(1.0, area / max(1.0, share * math.prod(self.plan.sizes[scale]))) ** 1.5)

@@ -31,19 +31,17 @@ class Variables(Protocol):
         """A copy of the image as it is after a step, (C, H, W)."""
 
     def put_right(self, correct: Callable[[Tensor], Tensor]) -> None:
-        """Take over a corrected image, as far as what is fixed allows."""
+        """Take over a corrected image."""
 
 
 class Pixels:
-    """The pixels of an image, all of them or those of a hole.
+    """The pixels of an image.
 
     Args:
-        start: (C, H, W); the pixels outside the hole stay as they are here.
-        hole: (H, W) bool, or None for all.
+        start: (C, H, W).
     """
 
-    def __init__(self, start: Tensor, hole: Tensor | None = None) -> None:
-        self._fixed, self._hole = start.detach(), hole
+    def __init__(self, start: Tensor) -> None:
         self._values = start.detach().clone().requires_grad_(True)
         self.tensors = [self._values]
         self.rates = [1.0]
@@ -51,7 +49,7 @@ class Pixels:
 
     def image(self) -> Tensor:
         """See `Variables`."""
-        return self._values if self._hole is None else torch.where(self._hole, self._values, self._fixed)
+        return self._values
 
     def moved(self) -> None:
         """See `Variables`."""

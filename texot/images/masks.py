@@ -16,6 +16,7 @@ from torch import Tensor
 from texot.images.pyramid import Periodic, downsample, downsample_known, extend, upsample, wrap
 
 _SMOOTHINGS = 16
+_FADE = 6.0  # pixels into a hole over which the tint at its edge fades
 _CELLS = 64  # cells in which a distance is counted, at most: beyond, it is known less finely
 
 
@@ -268,3 +269,28 @@ def around(box: Box, margin: int, size: tuple[int, int], periodic: Periodic = (F
         (0, size[1]) if periodic[1] else (max(0, box.left - margin), min(size[1], box.right + margin))
     )
     return Box(top, bottom, left, right)
+
+
+def tint(rest: Tensor, hole: Tensor, *, periodic: Periodic = (False, False)) -> Tensor:
+    """What a fill misses of the known pixels at a hole's edge, continued smoothly a little inwards.
+
+    A difference of tint between what is known and what was laid beside it is no edge then (cf. Perez, Gangnet
+    & Blake 2003, "Poisson image editing").
+
+    Args:
+        rest: (C, H, W), known pixels less what the fill has there; only those next to the hole matter.
+        hole: (H, W) bool.
+        periodic: axes (y, x) that wrap around.
+
+    Returns:
+        (C, H, W), to be added to the fill.
+    """
+    height, width = hole.shape
+    near = F.max_pool2d(extend(hole[None].float(), (1, 1), periodic), 3, 1)[0, :height, :width] > 0
+    ring = near & ~hole
+    if not bool(ring.any()):
+        return torch.zeros_like(rest)
+    around, count = (F.avg_pool2d(plane[None], 3, 1, 1)[0] for plane in (rest * ring, ring[None].to(rest)))
+    smooth = fill_smoothly(around / count.clamp_min(1e-6), ring, periodic=periodic)
+    depth = distance(~hole.cpu(), 4 * _FADE, periodic=periodic).to(rest)
+    return smooth * torch.exp((0.5 - depth) / _FADE)

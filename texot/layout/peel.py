@@ -21,7 +21,6 @@ _USE = 0.1  # of the variance, for a piece all of whose pixels were used once
 _NOISE = 0.02
 _FAR = 0.05  # for a piece that is 1/e as near
 _AT_EDGE, _EDGE = 6.0, 2.0  # known pixels next to a hole count as much more, falling to 1/e over so many
-_GUESS = 0.2  # what pixels count that are guessed
 _SEEN = 0.75  # share of a piece that is known where one is best laid
 _JOIN = 3.0  # pixels over which a piece fades into those laid before it
 _MOST_VALUES = 2**24  # of all pieces together: beyond, some are left out
@@ -34,13 +33,12 @@ def peel(
     known: Tensor,
     piece: int,
     *,
-    depth: float | None = None,
     share: Tensor | None = None,
     attempts: int = 4,
     periodic: Periodic = (False, False),
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """The image with its hole, or only the hole's edge, filled by pieces of the source.
+    """The image with its hole filled by pieces of the source: the best of some attempts.
 
     Args:
         image: (C, H, W).
@@ -48,9 +46,8 @@ def peel(
         source: (C, h, w) that pieces are cut from.
         known: (h, w) bool; pieces hold no other pixels. Some square of `piece` must be known.
         piece: side of the pieces in pixels, at most H and W.
-        depth: pixels from the hole's edge that are filled. What lies deeper is a guess: it stays as it is in
-            the image, and pieces are to be like it too. None: the whole hole, the best of 4 attempts.
         share: (h, w) in [0, 1], or None: pieces where it is small cost more.
+        attempts: number of fills, of which the one with the least cost is kept.
         periodic: axes (y, x) of the image that wrap around.
         generator: CPU generator of the draws.
 
@@ -61,7 +58,7 @@ def peel(
     shares = None if share is None else share.detach().cpu()
     pieces = Pieces.of(source.detach().cpu(), known.cpu(), piece, shares, generator)
     start, open_ = image.detach().cpu(), hole.cpu()
-    tried = [_lay(start, open_, pieces, depth, periodic, generator) for _ in range(attempts)]
+    tried = [_lay(start, open_, pieces, periodic, generator) for _ in range(attempts)]
     best = min(tried, key=lambda attempt: attempt[2])
     return best[0].to(image), best[1].to(source)
 
@@ -121,18 +118,14 @@ def _lay(
     image: Tensor,
     hole: Tensor,
     pieces: Pieces,
-    depth: float | None,
     periodic: Periodic,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, float]:
     """One attempt, where its pixels come from, and what its pieces cost; see `peel`."""
     side, result, filled = pieces.side, image.clone(), ~hole
-    left = hole if depth is None else hole & (distance(filled, depth + 1, periodic=periodic) <= depth)
     away = distance(hole, float(side), periodic=periodic)
-    weights = torch.where(
-        filled, 1 + _AT_EDGE * torch.exp((1 - away) / _EDGE), 0.0 if depth is None else _GUESS
-    )
-    left, total = left.clone(), 0.0
+    weights = torch.where(filled, 1 + _AT_EDGE * torch.exp((1 - away) / _EDGE), 0.0)
+    left, total = hole.clone(), 0.0
     origin = torch.zeros(pieces.size, dtype=torch.float32)
     use = torch.zeros([n - side + 1 for n in pieces.size], dtype=torch.float32)  # mean over a piece's pixels
     overlap = side - torch.arange(1 - side, side).abs().float()

@@ -27,12 +27,14 @@ from texot.field.grid import Grid
 from texot.field.potentials import BlockPotential, PatchPotential, finer, mean
 from texot.field.search import nearest
 from texot.field.source import Source
+from texot.images.masks import tint
 from texot.images.pyramid import Periodic, upsample_to
 from texot.solver.plan import FieldPlan, Scale, Size
 from texot.solver.state import Log, LossRecord, Output, State
 
 _ROBUST = (0.1, -0.6)  # weights (d_i + .1 mean d)^-.6: badly matched patches give way
 _LAST = (0.02, -1.5)  # of the last step of all: sharper, nearly the best patch alone
+_NONE = 1e-9  # weight of patches that touch no moving pixel
 _LARGER = 1.25  # area of an exemplar over its result's from which not all of it need be used
 _PAIR, _PATCH = 1.0, 400.0  # work of a pair of patches and an iteration, and of a patch along the field
 
@@ -125,7 +127,8 @@ class FieldStep:
     def correspondence(self) -> Correspondence:
         """The field with the weights of the last step of all."""
         weights = _weights(self.distance, self.cost, _LAST)
-        weights = weights if self.region.trust is None else weights * self.region.trust
+        if self.region.trust is not None and self.region.active is not None:  # others have no target
+            weights = weights * self.region.trust * self.region.active.to(weights).clamp_min(_NONE)
         return Correspondence(self.grid, self.source.shape, self.found, weights)
 
 
@@ -342,7 +345,10 @@ def _result(problem: Problem, step: FieldStep) -> Tensor:
     """What a step's field makes of the exemplar at full size, put right."""
     height, width = problem.plan.sizes[0]
     field, region = _full(problem, step)
-    image = region.keep(field.image(problem.scales[0][0]))
+    image = field.image(problem.scales[0][0])
+    if region.hole is not None:
+        missing = tint(region.hole.image - image, region.hole.moves, periodic=problem.periodic)
+        image = region.keep(image + missing)
     image = image[:, :height, :width]
     return (image if problem.finalise is None else problem.finalise(image)).contiguous()
 

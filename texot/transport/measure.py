@@ -20,8 +20,6 @@ from texot.images.axes import principal_axes
 from texot.images.patches import extract_patches
 from texot.kernels import Targets
 
-_LEAST_SHARE = 1e-3  # of the heaviest patch: lighter ones are left out
-
 
 @dataclass(frozen=True)
 class PatchMeasure:
@@ -74,7 +72,6 @@ class PatchMeasure:
         known: Tensor | None = None,
         max_patches: int | None = None,
         uniform: bool = False,
-        share: Tensor | None = None,
         search_dim: int | None = None,
         generator: torch.Generator | None = None,
     ) -> PatchMeasure:
@@ -88,7 +85,6 @@ class PatchMeasure:
                 grid, each represented by one patch drawn by its weight, which bears the mass of the
                 whole cell (stratified sampling: no region loses mass).
             uniform: weigh all patches equally and draw without strata, as in the published algorithm.
-            share: (H, W) factor of every pixel's mass, or None for 1; patches are weighed by their mean.
             search_dim: look for neighbours in this many principal axes (costs stay exact).
             generator: source of the draws when there are more than `max_patches`.
 
@@ -100,9 +96,6 @@ class PatchMeasure:
             if uniform
             else coverage_weights(image, patch_size, known)
         )
-        if share is not None and weights.numel():
-            weights = weights * F.avg_pool2d(share.to(weights)[None], patch_size, stride=1)[0]
-            weights = torch.where(weights > _LEAST_SHARE * weights.amax(), weights, 0)
         total = int((weights > 0).sum())
         if not total:
             raise InputError(
