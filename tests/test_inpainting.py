@@ -171,6 +171,7 @@ def test_most_pixels_may_be_missing(missing: float) -> None:
     assert float((found - image)[:, gone].abs().mean()) < 0.1
 
 
+@pytest.mark.slow
 def test_odd_sizes() -> None:
     image, mask = clouds(3, 121, 133), square(121, 133, 80, 90, 40)
     found = texot.inpaint(image, mask, n_scales=2, **QUICK).image

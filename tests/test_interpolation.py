@@ -126,6 +126,7 @@ def test_a_map_goes_from_one_to_the_other(two: list[Tensor], name: str) -> None:
     assert result.settings["tile"] == {"horizontal": "y", "vertical": "x"}[name]
 
 
+@pytest.mark.slow
 def test_an_image_as_map(two: list[Tensor]) -> None:
     plan = torch.zeros(1, 10, 10)
     plan[:, :, 5:] = 1

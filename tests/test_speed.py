@@ -21,6 +21,7 @@ from benchmarks.common import Measured, run_module  # noqa: E402
 from texot.kernels import tiled  # noqa: E402
 
 
+@pytest.mark.slow
 def test_kernels_are_timed_and_counted() -> None:
     found = list(kernels.measure(("tiled",), "cpu", least=0, shrink=64))
     assert [timing.kernel for timing in found].count("soft cells") == len(kernels.SOFT_SHAPES)
@@ -65,6 +66,7 @@ def test_a_job_that_does_not_do_it_has_no_speed(
         speed_jobs.check_job(job, tmp_path, (), 1)
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_process_itself() -> None:
     """Not that of a large one which starts it: ours holds torch, and 400 MB more."""
     ballast = bytearray(400_000_000)

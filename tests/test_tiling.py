@@ -24,6 +24,7 @@ def test_the_seam_goes_and_the_rest_stays(name: str) -> None:
         assert seam_score(found.roll((line, line), (1, 2))) < max(1.5, 0.5 * before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tile", ["x", "y"])
 def test_one_axis(tile: str) -> None:
     image = 0.8 * clouds(3, 96, 80) + 0.2 * torch.linspace(0, 1, 80) * torch.linspace(0, 1, 96)[:, None]

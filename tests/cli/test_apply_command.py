@@ -208,6 +208,7 @@ def test_quiet_and_json(folder: Path) -> None:
     assert Path("out.png").read_bytes() == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["f.npz", "f.png"])
 def test_the_field_of_a_synthesis(folder: Path, field: str) -> None:
     """A map whose rows are of one value each shows the row that the field names."""

@@ -93,6 +93,7 @@ def test_names_of_files_are_shown_without_escape_sequences(folder: Path) -> None
     assert Path(name).exists()  # the second has written it
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="any bytes are a name")
 @pytest.mark.parametrize("name", ["$\\frac{$.png", "a\x1b[31mb.png", os.fsdecode(b"\xff.png"), "<b>&.png"])
 def test_reports_of_files_of_any_name(folder: Path, name: str) -> None:

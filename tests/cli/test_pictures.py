@@ -51,6 +51,7 @@ def test_from_standard_input_to_standard_output(folder: Path) -> None:
     assert not Path("-").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "data"),
     [

@@ -35,6 +35,7 @@ def test_main_job_in_a_real_process(folder: Path) -> None:
         assert image.info["dpi"] == pytest.approx((90, 90), abs=0.1)
 
 
+@pytest.mark.slow
 def test_a_set_and_its_layout(folder: Path) -> None:
     done = call(
         "tile", "photo.png", "-o", "set/{i}.png", "--set", 3, "--frame", 5, "--layout", "all.png", *QUICK

@@ -65,6 +65,7 @@ def test_on_a_real_display(display: str, image: Path, tmp_path: Path) -> None:
     assert b"Traceback" not in told
 
 
+@pytest.mark.slow
 def test_the_window_shows_within_two_seconds(tmp_path: Path) -> None:
     best = 9.0
     for _ in range(3):  # beside other work on the machine

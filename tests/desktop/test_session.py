@@ -58,6 +58,7 @@ def test_signals_close_the_window(tmp_path: Path, number: signal.Signals) -> Non
     assert not os.listdir(tmp_path / "tmp")
 
 
+@pytest.mark.slow
 def test_the_next_window_removes_what_a_killed_one_left_and_no_other(tmp_path: Path) -> None:
     with opened(tmp_path) as killed:
         left = folder_of(killed)

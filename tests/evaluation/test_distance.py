@@ -73,6 +73,7 @@ def test_patch_distance_wraps_where_the_image_does() -> None:
     assert torus > 3 * evaluation.patch_distance(ramp, ramp, patch_size=4, periodic=OPEN)
 
 
+@pytest.mark.slow
 def test_patch_distance_is_stable_under_the_seed(exemplar: Tensor) -> None:
     """Stated tolerance: 15% of the mean between any two of 5 seeds at 1000 samples."""
     image = add_noise(exemplar, 0.05)

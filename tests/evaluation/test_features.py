@@ -161,6 +161,7 @@ def test_deep_gram_grows_with_damage(
     assert rises(found), found
 
 
+@pytest.mark.slow
 @needs_weights
 def test_deep_gram_looks_past_places(photograph: Tensor) -> None:
     """A shift, a tiling and an unseen part are nearer than mild blur; a roll by whole cells is no change."""

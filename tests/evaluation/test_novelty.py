@@ -82,6 +82,7 @@ def test_source_map_of_a_torus_and_of_odd_sizes(exemplar: Tensor) -> None:
     assert 0 <= noisy.source_map().min() <= noisy.source_map().max() <= 127
 
 
+@pytest.mark.slow
 def test_unused_is_the_part_that_is_missing(exemplar: Tensor) -> None:
     assert evaluation.copy_share(exemplar, exemplar, periodic=OPEN).unused == 0
     assert evaluation.copy_share(exemplar.roll((37, 50), (1, 2)), exemplar).unused < 0.05
@@ -199,6 +200,7 @@ def test_repetition_of_a_long_image(exemplar: Tensor) -> None:
     assert evaluation.repetition(exemplar[:, :64].repeat(1, 1, 8)) == 1
 
 
+@pytest.mark.slow
 def test_repetition_is_that_of_any_roll(exemplar: Tensor) -> None:
     """On the torus nothing depends on where the image begins."""
     pasted = exemplar[:, :96, :80].clone()

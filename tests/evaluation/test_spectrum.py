@@ -64,6 +64,7 @@ def test_autocorrelation_error_of_a_wave() -> None:
     assert evaluation.autocorrelation_error(wave, wave.transpose(1, 2)) == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.slow
 def test_autocorrelation_sees_periods_most(photograph: Tensor) -> None:
     """Waves of growing strength, whose period a radial spectrum of few rings hardly tells."""
     wave = torch.cos(2 * math.pi * torch.arange(256) / 40)

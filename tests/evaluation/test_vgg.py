@@ -33,6 +33,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_network_is_torchs(weights: Path) -> None:
     network = evaluation.vgg19(weights)
     image = noise(3, 64, 96)

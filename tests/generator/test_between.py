@@ -205,6 +205,7 @@ def blended(shares: Sequence[float], exemplars: list[Tensor], **options: Any) ->
     return float(loss.detach()), [grad for grad in grads if grad is not None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("features", "transport"),
     [("none", "auto"), ("efficientnet-lite0", "sliced"), ("efficientnet-lite0", "both")],
@@ -273,6 +274,7 @@ def test_the_order_of_exemplars_does_not_matter() -> None:
     assert one.exemplar_size == (36, 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stops", "transport"), [((2, 4, 7, 10), None), ((4,), "both")])
 def test_resumed_ends_bit_identically(tmp_path: Path, stops: tuple[int, ...], transport: str | None) -> None:
     options = TINY

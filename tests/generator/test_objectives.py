@@ -256,6 +256,7 @@ def test_training_comes_nearer(objective: str) -> None:
     assert distance() < FACTORS[objective] * first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OTHERS)
 def test_resumed_ends_bit_identically(tmp_path: Path, objective: str) -> None:
     """Critics, their Adam and their counts too; before and after the change of stages."""

@@ -164,6 +164,7 @@ def test_two_that_average_have_the_gradient_of_the_doubled_batch() -> None:
     assert equal(*(trainer.averaged().state_dict() for trainer in trainers))
 
 
+@pytest.mark.slow
 def test_potentials_of_deep_features_are_averaged_too() -> None:
     options = {"n_scales": 1, "features": "efficientnet-lite0", "feature_transport": "both", "steps": 3}
     trainers, _ = of_two_threads(photograph(64, 64), **options, backend="tiled", device="cpu")
@@ -216,6 +217,7 @@ def test_torchrun_does_the_same(tmp_path: Path) -> None:
     assert equal(one, other)
 
 
+@pytest.mark.slow
 def test_kinds_of_exemplars() -> None:
     mask = torch.ones(1, 48, 40)
     mask[:, 10:14, 5:12] = 0
@@ -456,6 +458,7 @@ def test_training_on_the_features_of_a_vgg_file(tmp_path: Path, transport: str) 
 SEMI_DUAL = {"n_scales": 1, "features": "efficientnet-lite0", "feature_transport": "semi-dual"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("transport", "kinds"), [("semi-dual", [DualTerm]), ("both", [DualTerm, DeepTerm])])
 def test_semi_dual_features_are_resumed_with_their_potentials(
     tmp_path: Any, transport: str, kinds: list[type]

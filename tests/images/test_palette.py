@@ -89,6 +89,7 @@ def test_pixel_art_keeps_its_colours(preset: str, caplog: pytest.LogCaptureFixtu
     assert len(colours_of(free.image)) > 4
 
 
+@pytest.mark.slow
 def test_maps_of_labels_gain_none() -> None:
     values = labels()
     result = texot.synthesize(values, **QUICK)

@@ -128,6 +128,7 @@ def test_open_axes_do_not_wrap() -> None:
     assert torch.equal(near[:, :, :12], far[:, :, :12])
 
 
+@pytest.mark.slow
 def test_downsample_is_differentiable() -> None:
     image = noise(1, 5, 6).double().requires_grad_()
     assert torch.autograd.gradcheck(lambda u: downsample(u, periodic=(True, False)), (image,))

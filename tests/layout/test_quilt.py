@@ -69,6 +69,7 @@ def test_neighbours_fit_also_across_the_wrapped_edge() -> None:
     assert float(steps.mean()) < 0.3 * float((unfit - unfit.roll(1, 2)).abs().mean())
 
 
+@pytest.mark.slow
 def test_a_large_result_uses_all_of_the_exemplar_and_none_of_it_twice_nearby() -> None:
     exemplar = numbered(32, 32)
     image = quilt(exemplar, (96, 96), 8, generator=generator())

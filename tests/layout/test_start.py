@@ -22,6 +22,7 @@ def board(side: int, square: int = 4) -> Tensor:
     return ((at[:, None] + at) % 2).float()[None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(32, 32), (48, 80)])
 def test_a_pattern_that_fits_goes_on_all_around(size: tuple[int, int]) -> None:
     image = first_layout(board(32), size, 0.5, generator=generator())
@@ -29,6 +30,7 @@ def test_a_pattern_that_fits_goes_on_all_around(size: tuple[int, int]) -> None:
     assert torch.equal(image, 1 - image.roll(4, 2))
 
 
+@pytest.mark.slow
 def test_a_pattern_that_does_not_fit_gives_a_little_everywhere() -> None:
     """11 squares of 4 pixels are not 50: some have 3 to 6, and they all stand in rows."""
     image = first_layout(board(32), (50, 50), 0.5, generator=generator())[0]

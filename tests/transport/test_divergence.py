@@ -101,6 +101,7 @@ def test_translation_costs_its_square_at_any_entropy(entropy: float) -> None:
     assert float(found) == pytest.approx(float(shift @ shift), rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", EXPONENTS)
 def test_between_transport_and_energy_distance(p: float) -> None:
     """The two limits of the entropy; the divergence is nearer to transport than entropic transport is."""

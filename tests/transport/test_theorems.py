@@ -145,6 +145,7 @@ def test_with_entropy_the_gradient_in_a_network_is_that_of_finite_differences(
         assert float(found @ direction) == pytest.approx((left + right) / 2, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", EXPONENTS)
 def test_divergence_and_its_gradient_agree_with_pot(p: float) -> None:
     """POT's own envelope gradients, to 1e-4."""

@@ -126,6 +126,7 @@ def test_solve_agrees_with_linear_programming(n: int, m: int, d: int, seed: int)
     assert found.marginal_error == pytest.approx(marginal_error(mass, measure.nu))
 
 
+@pytest.mark.slow
 def test_solve_on_photographs() -> None:
     x, measure = photographs()
     want = exact(x, measure)
