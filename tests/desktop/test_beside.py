@@ -25,7 +25,6 @@ def running(window: Window, image: Path, until: Until) -> Window:
     until(lambda: window.image == str(image))
     QTest.mouseClick(window.view.draft, LEFT)
     until(lambda: window.result is not None and not window.busy)
-    window.tabs[0].novelty.show_value(0)  # type: ignore[attr-defined]  # no layout to find: it begins at once
     window.tabs[0].common.size.setText("256x256")  # type: ignore[attr-defined]
     window.tabs[0].common.quality.setCurrentText("high")  # type: ignore[attr-defined]
     QTest.mouseClick(window.view.make, LEFT)

@@ -231,7 +231,6 @@ def test_stopped(
 ) -> None:
     """What was stopped is made again by replay, from the PNG."""
     opened(window, image, until)
-    window.tabs[0].novelty.show_value(0)  # type: ignore[attr-defined]
     window.tabs[0].common.size.setText("128x128")  # type: ignore[attr-defined]
     window.tabs[0].common.quality.setCurrentText("high")  # type: ignore[attr-defined]
     QTest.mouseClick(window.view.make, LEFT)

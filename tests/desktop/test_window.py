@@ -46,8 +46,7 @@ def draft(window: Window, until: Until) -> None:
 
 
 def slow(window: Window) -> None:
-    """Settings that take long, but not to begin: without novelty there is no layout to find."""
-    window.tabs[0].novelty.show_value(0)  # type: ignore[attr-defined]
+    """Settings that take long."""
     window.tabs[0].common.size.setText("256x256")  # type: ignore[attr-defined]
     window.tabs[0].common.quality.setCurrentText("high")  # type: ignore[attr-defined]
 
