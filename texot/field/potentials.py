@@ -105,16 +105,6 @@ class PatchPotential:
         nu[self.source.targets] = 1 / len(self.source.targets)
         return excess(found, nu, self.capacity)
 
-    def gain(self, found: Tensor) -> float:
-        """What the potential adds to the mean distance in the semi-dual: sum_j nu_j psi_j - mean psi_found.
-
-        Args:
-            found: (n,) targets, indices among all patches of the source.
-        """
-        plane = self.psi.new_zeros(len(self.source.key))
-        plane[self.source.targets] = self.psi
-        return mean(self.psi) - mean(plane[found])
-
     def plane(self) -> Tensor:
         """The potential in mean distances at every patch of the source, (rows, columns), mean 0."""
         plane = self.psi.new_zeros(len(self.source.key))
@@ -226,10 +216,6 @@ class BlockPotential:
     def error(self, found: Tensor) -> float:
         """Total variation between the masses of the blocks and what they should be."""
         return excess(self.block[found], self.nu, self.capacity)
-
-    def gain(self, found: Tensor) -> float:
-        """See `PatchPotential.gain`."""
-        return float((self.nu.double() * self.psi).sum()) - mean(self.psi[self.block[found]])
 
     def plane(self) -> Tensor:
         """See `PatchPotential.plane`."""

@@ -142,16 +142,9 @@ def solve(problem: Problem, generator: torch.Generator) -> Iterator[FieldStep]:
     Raises:
         InputError: no patch fits the exemplar.
     """
-    plan = problem.plan
-    best: _Found | None = None
-    for _ in range(plan.starts):
-        found: _Found | None = None
-        for scale in reversed(range(plan.judged, plan.n_scales)):
-            found = yield from _descend(problem, scale, found, generator)
-        if best is None or (found is not None and found.value < best.value):
-            best = found
-    for scale in reversed(range(plan.judged)):
-        best = yield from _descend(problem, scale, best, generator)
+    found: _Found | None = None
+    for scale in reversed(range(problem.plan.n_scales)):
+        found = yield from _descend(problem, scale, found, generator)
 
 
 class _Found(NamedTuple):
@@ -160,12 +153,10 @@ class _Found(NamedTuple):
     Attributes:
         step: its last step.
         plane: potential in mean distances at every patch of the exemplar.
-        value: of the semi-dual, in units of squared distance.
     """
 
     step: FieldStep
     plane: Tensor
-    value: float
 
 
 def _descend(
@@ -216,7 +207,7 @@ def _descend(
             scale, step, plan.steps[scale], image, found, distance, cost, error, grid, source, region
         )
         yield now
-    return _Found(now, potential.plane(), cost + potential.gain(of_moving))
+    return _Found(now, potential.plane())
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,7 +273,7 @@ def iterate(
     begun = time.perf_counter()
     tasks, log = prepare(generator), Log()
     total_steps = sum(task.plan.n_steps for task in tasks)
-    left = sum(_work(task, k) * task.plan.steps_at(k) for task in tasks for k in range(task.plan.n_scales))
+    left = sum(_work(task, k) * task.plan.steps[k] for task in tasks for k in range(task.plan.n_scales))
     done, total = 0.0, 0
     while tasks:
         task = tasks.pop(0)  # and let go of what it holds, once it is done

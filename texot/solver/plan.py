@@ -29,8 +29,6 @@ _ROWS_FROM = 32  # the same, where a layout of courses is the start, or an image
 _STEPS = ((24, 30), (48, 16), (96, 8), (192, 4))  # of exemplars of at most so many pixels a side
 _FINE_STEPS = 3  # of larger ones
 _LAYOUT_STEPS = 4  # most steps of the scale that starts from a layout
-_STARTS = {"draft": 1, "normal": 1, "high": 6}
-_JUDGED = 64  # most pixels of the exemplar's shorter side at the finest scale of all starts
 _CAP = 0.2  # most of the result that one shift of the exemplar holds, at a novelty of .5
 _LEAST_CAP = 0.03
 
@@ -51,8 +49,6 @@ class FieldPlan:
         stride: pixels between the result's patches where it does.
         max_shift: most of the result that one shift of the exemplar may hold, in (0, 1].
         novelty: of the first image: 0 is the exemplar itself.
-        starts: random starts, of which the one with the lowest objective goes on.
-        judged: the finest scale that all of them go through.
         laid: whether the first image is a layout whose parts are to stay: the potentials, which would mix
             its rows, act from the second scale on.
     """
@@ -67,8 +63,6 @@ class FieldPlan:
     stride: int = 2
     max_shift: float = _CAP
     novelty: float = NOVELTY
-    starts: int = 1
-    judged: int = 0
     laid: bool = False
 
     @property
@@ -79,11 +73,7 @@ class FieldPlan:
     @property
     def n_steps(self) -> int:
         """Steps at all scales."""
-        return sum(self.steps_at(scale) for scale in range(self.n_scales))
-
-    def steps_at(self, scale: int) -> int:
-        """Steps at a scale, of all starts."""
-        return self.steps[scale] * (self.starts if scale >= self.judged else 1)
+        return sum(self.steps)
 
     @property
     def wide_stride(self) -> int:
@@ -130,7 +120,6 @@ def field_plan(
     else:
         count = n_scales
     sides = [min(exemplar) >> k for k in range(count)]
-    judged = next((k for k, side in enumerate(sides) if side <= _JUDGED), count - 1)
     novel = NOVELTY if novelty is None else novelty
     return FieldPlan(
         scale_sizes(size, count),
@@ -140,8 +129,6 @@ def field_plan(
         entropy=entropy or 0.0,
         max_shift=max(_LEAST_CAP, _CAP ** (2 * novel)),
         novelty=novel,
-        starts=_STARTS[quality],
-        judged=judged,
     )
 
 
@@ -188,7 +175,7 @@ def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) ->
         return plan
     steps = (*plan.steps[: count - 1], min(plan.steps[count - 1], _LAYOUT_STEPS))
     most = 1.0 if plan.novelty == 0 else plan.max_shift
-    return replace(plan, sizes=plan.sizes[:count], steps=steps, max_shift=most, starts=1, laid=True)
+    return replace(plan, sizes=plan.sizes[:count], steps=steps, max_shift=most, laid=True)
 
 
 def _regularity(scales: list[Scale]) -> float:
