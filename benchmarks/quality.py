@@ -90,10 +90,8 @@ def gmic(exemplar: Path, path: Path, size: tuple[int, int], seed: int, threads: 
     width, height = size
     if shutil.which("gmic") is None:
         raise click.ClickException("gmic is not installed: it is a package of Debian's")
-    texture = f"{width},{height}"
-    limit = ["env", f"OMP_NUM_THREADS={threads}"]
-    return [*limit, "gmic", "-v", "-", str(exemplar), "srand", str(seed), "syntexturize_matchpatch", texture,
-            "-o", f"{path},uchar"]  # fmt: skip
+    command = ["env", f"OMP_NUM_THREADS={threads}", "gmic", "-v", "-", str(exemplar), "srand", str(seed)]
+    return [*command, "syntexturize_matchpatch", f"{width},{height}", "-o", str(path)]
 
 
 def wraps(method: str) -> Periodic:
