@@ -1,10 +1,11 @@
-"""What synthesis does, stage by stage: scales, iterations, patch sizes, grids and weights.
+"""What Adam does, stage by stage: scales, iterations, patch sizes, grids and weights.
 
-The default goes from the coarsest scale to the finest; each stage optimises the image at one scale and keeps
-the coarser scales in its objective. It starts from a quilt at a scale where features are still visible (48 to
-96 px): from noise, or at 12 px, the optimum is one shift of the exemplar. Large patches (8x8) hold structure
-at the coarser scales and sharpen scale 1 early in a stage, 4x4 patches finish. `paper_plan` is the published
-algorithm: all scales jointly, from noise.
+Interpolation and training go from the coarsest scale to the finest; each stage optimises the image at one
+scale and keeps the coarser scales in its objective. Interpolation starts from a quilt at a scale where
+features are still visible (48 to 96 px): from noise, or at 12 px, the optimum is one shift of the exemplar.
+Large patches (8x8) hold structure at the coarser scales and sharpen scale 1 early in a stage, 4x4 patches
+finish. Deep features take the last stage alone, from what the solver on a field made. `paper_plan` is the
+published algorithm: all scales jointly, from noise.
 benchmarks/README.md has the figures behind the numbers.
 """
 
