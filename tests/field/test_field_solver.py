@@ -1,5 +1,8 @@
 """The solver on a field: structure, shares, direction, sizes and determinism."""
 
+import gc
+import pickle
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -194,3 +197,19 @@ def test_results_smaller_than_the_exemplar_keep_their_contrast_and_cost_less() -
     _, whole = made(exemplar, (128, 128), quality="normal")
     assert image.shape == (3, 48, 48)
     assert last.cost < 2 * whole.cost
+
+
+def test_a_result_keeps_its_field_and_nothing_else_of_the_run() -> None:
+    one = problem(photograph(64, 64), (64, 64))
+    for last in states(one):
+        pass
+    result = last.result()
+    key = weakref.ref(last._result.args[1].source)  # type: ignore[attr-defined]
+    assert key() is not None
+    del last
+    gc.collect()
+    assert key() is None
+    again = pickle.loads(pickle.dumps(result))
+    assert again.field is not None
+    assert result.field is not None
+    assert torch.equal(again.field, result.field)

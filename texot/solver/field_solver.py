@@ -303,7 +303,7 @@ def iterate(
                 _log=log,
                 _image=result if total == total_steps else partial(_preview, problem, scale, step.image),
                 _result=result,
-                _places=None if problem.holes else partial(_places, problem, step),
+                _field=None if problem.holes else partial(_field, problem, step),
             )
             before = time.perf_counter()
         if tasks and task.done is not None:
@@ -344,9 +344,14 @@ def _result(problem: Problem, step: FieldStep) -> Tensor:
     return (image if problem.finalise is None else problem.finalise(image)).contiguous()
 
 
-def _places(problem: Problem, step: FieldStep) -> Tensor:
-    height, width = problem.plan.sizes[0]
-    return _full(problem, step)[0].places()[:height, :width].cpu().contiguous()
+def _field(problem: Problem, step: FieldStep) -> Callable[[], Tensor]:
+    """What tells where pixels come from, and keeps nothing else of the run alive."""
+    return partial(_places, _full(problem, step)[0], problem.plan.sizes[0])
+
+
+def _places(field: Correspondence, size: Size) -> Tensor:
+    height, width = size
+    return field.places()[:height, :width].cpu().contiguous()
 
 
 def _weights(distance: Tensor, cost: float, robust: tuple[float, float]) -> Tensor:

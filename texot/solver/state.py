@@ -171,7 +171,7 @@ class State:
     _image: Callable[[], Tensor] = dataclasses.field(repr=False)
     _result: Callable[[], Tensor] = dataclasses.field(repr=False)
     _progress: Callable[[], Progress] | None = dataclasses.field(default=None, repr=False)
-    _places: Callable[[], Tensor] | None = dataclasses.field(default=None, repr=False)
+    _field: Callable[[], Callable[[], Tensor]] | None = dataclasses.field(default=None, repr=False)
 
     def progress(self) -> Progress:
         """What the loop needs to go on from here. To be asked for before the next step.
@@ -194,6 +194,8 @@ class State:
         settings = {**copy.deepcopy(self._output.settings), "algorithm": ALGORITHM, "loss": loss}
         if self.total_step < self.total_steps:
             settings["stopped_at"] = self.total_step
+        with own_modes():
+            places = None if self._field is None else self._field()
         return Synthesis(
             self._finish(self._result),
             self._log.losses[: self.total_step],
@@ -204,7 +206,7 @@ class State:
             self._output.icc_profile,
             self._output.dpi,
             self._output.exif,
-            self._places,
+            places,
         )
 
     def _finish(self, make: Callable[[], Tensor]) -> Tensor:
