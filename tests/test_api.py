@@ -338,6 +338,7 @@ MODES: dict[str, Callable[[], AbstractContextManager[object]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("preset", ["default", "paper"])
 def test_the_callers_mode_changes_nothing(exemplar: Tensor, mode: str, preset: str) -> None:

@@ -279,7 +279,7 @@ def test_replayed_settings_may_hold_anything(job: str, found: dict[str, Any]) ->
     except InputError:
         return
     assert options["seed"] >= 0
-    assert options["lr"] is None or options["lr"] > 0
+    assert options.get("lr") is None or options["lr"] > 0
 
 
 # ------------------------------------------------------------------------------------------------------- fuzz

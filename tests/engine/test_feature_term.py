@@ -205,6 +205,7 @@ def test_unknown_pixels_are_no_targets() -> None:
     assert pointwise(exemplar, few) is None
 
 
+@pytest.mark.slow
 @needs_weights
 @pytest.mark.parametrize(("sample", "tile"), [("pebbles", "both"), ("gravel", "none")])
 def test_synthesis_comes_nearer_in_deep_features(sample: str, tile: str) -> None:

@@ -3,6 +3,7 @@
 import gc
 import pickle
 import weakref
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -58,6 +59,7 @@ def made(
     return last.result().image, step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("periodic", [(True, True), (False, True), (False, False)])
 @pytest.mark.parametrize("size", [(64, 64), (65, 83), (40, 131)])
 def test_any_size_and_axes(size: tuple[int, int], periodic: Periodic) -> None:
@@ -69,6 +71,7 @@ def test_any_size_and_axes(size: tuple[int, int], periodic: Periodic) -> None:
     assert float((image.std((1, 2)) / exemplar.std((1, 2)) - 1).abs().max()) < 0.04
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 5, 32])
 def test_any_number_of_channels(channels: int) -> None:
     image, _ = made(clouds(channels, 40, 40), (44, 36))
@@ -76,6 +79,7 @@ def test_any_number_of_channels(channels: int) -> None:
     assert bool(torch.isfinite(image).all())
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_with_any_number_of_threads() -> None:
     exemplar, threads = photograph(96, 96, "gravel"), torch.get_num_threads()
     found = []
@@ -89,6 +93,7 @@ def test_same_seed_same_bytes_with_any_number_of_threads() -> None:
     assert not torch.equal(found[0], made(exemplar, (150, 130), seed=4)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_gradient_keeps_its_direction(seed: int) -> None:
     ramp = torch.linspace(0, 1, 96).expand(1, 96, 96).contiguous()
@@ -110,6 +115,7 @@ def test_most_of_the_exemplar_is_used() -> None:
     assert with_potentials < 0.15
 
 
+@pytest.mark.slow
 def test_no_shift_holds_most_of_the_image() -> None:
     exemplar = photograph(96, 96, "gravel")
     shares = []
@@ -191,18 +197,19 @@ def test_a_stopped_run_is_sharp(step: int) -> None:
     assert float(image.diff(dim=2).abs().mean()) > 0.75 * float(contrast)
 
 
-def test_results_smaller_than_the_exemplar_keep_their_contrast_and_cost_less() -> None:
-    exemplar = photograph(128, 128)
-    image, last = made(exemplar, (48, 48), quality="normal")
-    _, whole = made(exemplar, (128, 128), quality="normal")
+@pytest.mark.parametrize("seed", [0, 1])
+def test_results_smaller_than_the_exemplar_take_what_fits(seed: int) -> None:
+    exemplar = photograph(128, 128, "gravel")
+    image, last = made(exemplar, (48, 48), quality="normal", seed=seed)
     assert image.shape == (3, 48, 48)
-    assert last.cost < 2 * whole.cost
+    assert last.error < 0.05  # nothing is used more often than its capacity
+    contrast = image.diff(dim=2).abs().mean() / exemplar.diff(dim=2).abs().mean()
+    assert 0.85 < float(contrast) < 1.15
 
 
 def test_a_result_keeps_its_field_and_nothing_else_of_the_run() -> None:
     one = problem(photograph(64, 64), (64, 64))
-    for last in states(one):
-        pass
+    last = deque(states(one), maxlen=1).pop()
     result = last.result()
     key = weakref.ref(last._result.args[1].source)  # type: ignore[attr-defined]
     assert key() is not None

@@ -68,7 +68,6 @@ def test_a_shift_holds_no_more_than_its_capacity() -> None:
 def test_blocks_follow_the_gradient_of_the_semi_dual() -> None:
     source = Source.of(clouds(1, 28, 28), None, 5, 32)
     potential = BlockPotential(Grid((28, 28), 5, 2, TORUS), source)
-    potential.begin(1.0)
     found = torch.zeros(196, dtype=torch.long)  # all mass in the first block
     potential.ascend(found, torch.ones(196))
     assert potential.psi[0] < 0

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.field.grid import Grid
-from texot.field.search import distances, search
+from texot.field.search import search
 from texot.field.source import Source
 
 _EPSILON = 0.03  # of the entropic potential, in mean distances
@@ -149,7 +149,6 @@ class BlockPotential:
     Attributes:
         grid: the result's patches.
         source: the exemplar's.
-        relative: (rows, columns) potential to start from in mean distances, or None for 0.
         moves: whether the potentials change; else they stay 0.
         capacity: see `PatchPotential`.
         active: (n,) bool, the patches of the grid whose targets are searched, or None for all.
@@ -158,12 +157,10 @@ class BlockPotential:
 
     grid: Grid
     source: Source
-    relative: Tensor | None = None
     moves: bool = True
     capacity: float = 1.0
     active: Tensor | None = None
     psi: Tensor = field(init=False)
-    cost: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         rows, columns = self.source.shape
@@ -172,55 +169,37 @@ class BlockPotential:
         self.block = (y[:, None] * wide + x).flatten()
         n_blocks = -(-rows // _BLOCK) * wide
         own = self.block[self.source.targets]
-        self.count = torch.bincount(own.cpu(), minlength=n_blocks).to(self.source.image)
-        self.nu = self.count / self.count.sum()
+        count = torch.bincount(own.cpu(), minlength=n_blocks).to(self.source.image)
+        self.nu = count / count.sum()
         self.psi = torch.zeros_like(self.nu)
 
     def cells(self, x: Tensor, found: Tensor | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """See `PatchPotential.cells`; the search goes along the field from the targets so far."""
         source = self.source
         assert found is not None
-        if not self.cost:
-            self.begin(mean(self._active(distances(x, source, found))))
         reach = (1, 3, max(1, max(source.shape) // 8))
-        price = -self.psi[self.block]
+        price = -self.psi[self.block] if self.moves else None
         found, distance = search(
             self.grid, source, x, found, price, reach=reach, active=self.active, generator=generator
         )
-        self.ascend(self._active(found), self._active(distance))
+        if self.moves and self.active is None:
+            self.ascend(found, distance)
+        elif self.moves:
+            self.ascend(found[self.active], distance[self.active])
         return found, distance
-
-    def _active(self, values: Tensor) -> Tensor:
-        return values if self.active is None else values[self.active]
-
-    def begin(self, cost: float) -> None:
-        """Take the first potentials from `relative`, at a mean squared distance."""
-        self.cost = max(cost, 1e-12)
-        if self.moves and self.relative is not None:
-            values = self.relative.flatten()[self.source.targets]
-            total = torch.zeros_like(self.nu).index_add_(0, self.block[self.source.targets], values)
-            self.psi = total / self.count.clamp_min(1) * self.cost
 
     def ascend(self, found: Tensor, distance: Tensor) -> None:
         """Move the potentials by how much more or less blocks are used than they should be."""
-        self.cost = max(mean(distance), 1e-12)
-        if not self.moves:
-            return
         mass = torch.bincount(self.block[found].cpu(), minlength=len(self.nu)).to(self.nu) / len(found)
         wanted = self.capacity * self.nu
         step = torch.where(wanted > 0, 1 - mass / wanted.clamp_min(1e-12), 0)
-        self.psi = self.psi + self.cost * step.clamp(-_FALL, _RISE)
+        self.psi = self.psi + mean(distance) * step.clamp(-_FALL, _RISE)
         if self.capacity > 1:
             self.psi = self.psi.clamp_max(0)
 
     def error(self, found: Tensor) -> float:
         """Total variation between the masses of the blocks and what they should be."""
         return excess(self.block[found], self.nu, self.capacity)
-
-    def plane(self) -> Tensor:
-        """See `PatchPotential.plane`."""
-        plane = (self.psi[self.block] / self.cost).view(self.source.shape)
-        return plane - plane.mean()
 
 
 def excess(found: Tensor, nu: Tensor, most: float) -> float:

@@ -34,6 +34,7 @@ from texot.solver.state import Log, LossRecord, Output, State
 
 _ROBUST = (0.1, -0.6)  # weights (d_i + .1 mean d)^-.6: badly matched patches give way
 _LAST = (0.02, -1.5)  # of the last step of all: sharper, nearly the best patch alone
+_PRICED = 128  # pixels of the exemplar's shorter side up to which blocks have potentials: finer ones settle
 _NONE = 1e-9  # weight of patches that touch no moving pixel
 _LARGER = 1.25  # area of an exemplar over its result's from which not all of it need be used
 _PAIR, _PATCH = 1.0, 400.0  # work of a pair of patches and an iteration, and of a patch along the field
@@ -152,11 +153,11 @@ class _Found(NamedTuple):
 
     Attributes:
         step: its last step.
-        plane: potential in mean distances at every patch of the exemplar.
+        plane: potential in mean distances at every patch of the exemplar, where all pairs were compared.
     """
 
     step: FieldStep
-    plane: Tensor
+    plane: Tensor | None
 
 
 def _descend(
@@ -168,17 +169,20 @@ def _descend(
     region, all_pairs = _region(problem, scale, source)
     grid = region.grid
     moves = plan.iterations > 0 and not (plan.laid and before is None)
-    relative = None if before is None else finer(before.plane, source.shape)
     capacity = region.capacity(source)
     potential: PatchPotential | BlockPotential
     if all_pairs:
+        relative = None if before is None or before.plane is None else finer(before.plane, source.shape)
         cap = plan.max_shift if moves else 1.0
         iterations = plan.iterations if moves else 0
         potential = PatchPotential(grid, source, cap, relative, iterations, plan.entropy, capacity)
     else:
-        potential = BlockPotential(grid, source, relative, moves, capacity, region.active)
+        moves = moves and min(source.image.shape[1:]) <= _PRICED
+        potential = BlockPotential(grid, source, moves, capacity, region.active)
     found: Tensor | None = None
     if before is None:
+        if problem.backend != "auto":  # used or refused, even where no search among all pairs follows
+            nearest(source.key[:1], source, problem.backend)
         image = region.keep(_first(source.image, grid, problem.start, generator))
     else:
         last = before.step
@@ -207,7 +211,7 @@ def _descend(
             scale, step, plan.steps[scale], image, found, distance, cost, error, grid, source, region
         )
         yield now
-    return _Found(now, potential.plane())
+    return _Found(now, potential.plane() if isinstance(potential, PatchPotential) else None)
 
 
 @dataclass(frozen=True, eq=False)

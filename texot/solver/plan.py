@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.images.autocorrelation import LOOSE, regularity
+from texot.images.autocorrelation import LOOSE, correlation_length, regularity
 from texot.images.masks import filled, largest_square
 
 Size = tuple[int, int]
@@ -28,6 +28,7 @@ _COARSEST = 16  # pixels of the exemplar's shorter side at the coarsest scale, a
 _ROWS_FROM = 32  # the same, where a layout of courses is the start, or an image is
 _STEPS = ((24, 30), (48, 16), (96, 8), (192, 4))  # of exemplars of at most so many pixels a side
 _FINE_STEPS = 3  # of larger ones
+_ROW = 0.9  # pixels of correlation that rows need there
 _LAYOUT_STEPS = 4  # most steps of the scale that starts from a layout
 _CAP = 0.2  # most of the result that one shift of the exemplar holds, at a novelty of .5
 _LEAST_CAP = 0.03
@@ -161,7 +162,8 @@ def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) ->
     """The plan with the scales that suit a texture.
 
     Textures with rows (`regularity` from .35), results that keep the exemplar's layout, and images that are
-    given start from a layout at a scale where the exemplar has 32 to 63 pixels a side.
+    given start from a layout at a scale where the exemplar has 32 to 63 pixels a side; where the rows would
+    be too fine for a pixel there (`correlation_length` below .9), at a finer one.
 
     Args:
         plan: of `field_plan`.
@@ -171,8 +173,11 @@ def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) ->
     count = 1
     while count < plan.n_scales and min(scales[count][0].shape[1:]) >= _ROWS_FROM:
         count += 1
-    if not given and plan.novelty > 0 and _regularity(scales) < LOOSE:
-        return plan
+    if not given and plan.novelty > 0:
+        if _regularity(scales) < LOOSE:
+            return plan
+        while count > 1 and correlation_length(*scales[count - 1]) < _ROW:
+            count -= 1
     steps = (*plan.steps[: count - 1], min(plan.steps[count - 1], _LAYOUT_STEPS))
     most = 1.0 if plan.novelty == 0 else plan.max_shift
     return replace(plan, sizes=plan.sizes[:count], steps=steps, max_shift=most, laid=True)
