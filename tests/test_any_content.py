@@ -31,6 +31,7 @@ JOBS: dict[str, Callable[[Tensor], Tensor]] = {
     "efficientnet": lambda image: texot.synthesize(image, features="efficientnet-lite0", **QUICK).image,
     "inpaint": lambda image: texot.inpaint(image, hole_of(image), **QUICK).image,
     "tile": lambda image: texot.make_tileable(image, **QUICK).image,
+    "tile, potentials": lambda image: texot.make_tileable(image, psi_steps=2, **QUICK).image,
     "flatten": lambda image: texot.make_tileable(image, flatten=True, **QUICK).image,
     "variation": lambda image: texot.make_variation(image, **QUICK).image,
     "interpolate": lambda image: texot.interpolate([image, 1 - image], **QUICK).image,
@@ -62,6 +63,7 @@ side = st.integers(1, 20)
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(job=st.sampled_from(sorted(JOBS)), content=st.sampled_from(sorted(CONTENTS)), height=side, width=side)
 @example(job="tile", content="one colour", height=16, width=33)
+@example(job="tile, potentials", content="one colour", height=16, width=33)
 @example(job="variation", content="white", height=16, width=33)
 @example(job="inpaint", content="flat border", height=9, width=19)
 @example(job="synthesize", content="checkerboard", height=17, width=35)

@@ -32,8 +32,8 @@ _FALL, _RISE = 2.0, 1.0  # most that a block's potential changes in a step, in m
 
 
 def mean(values: Tensor) -> float:
-    """Their mean, the same with any number of threads."""
-    return float(values.detach().cpu().double().numpy().mean())
+    """Their mean, the same with any number of threads; 0 of none."""
+    return float(values.detach().cpu().double().numpy().mean()) if len(values) else 0.0
 
 
 @dataclass
@@ -88,7 +88,7 @@ class PatchPotential:
         if bool(self.phi.any()):
             assert self.shift is not None
             gain -= self.phi[self.shift]
-        if self.cost and self.iterations:
+        if self.cost and self.iterations and len(x):
             gain += self._sinkhorn(gain)
         found = gain.argmax(1)
         distance = (x - self.key[found]).square().sum(1)
@@ -190,7 +190,9 @@ class BlockPotential:
 
     def ascend(self, found: Tensor, distance: Tensor) -> None:
         """Move the potentials by how much more or less blocks are used than they should be."""
-        mass = torch.bincount(self.block[found].cpu(), minlength=len(self.nu)).to(self.nu) / len(found)
+        mass = torch.bincount(self.block[found].cpu(), minlength=len(self.nu)).to(self.nu) / max(
+            1, len(found)
+        )
         wanted = self.capacity * self.nu
         step = torch.where(wanted > 0, 1 - mass / wanted.clamp_min(1e-12), 0)
         self.psi = self.psi + mean(distance) * step.clamp(-_FALL, _RISE)
@@ -204,7 +206,7 @@ class BlockPotential:
 
 def excess(found: Tensor, nu: Tensor, most: float) -> float:
     """Mass of the cells beyond `most` times the targets' weights: total variation where that is 1."""
-    mass = torch.bincount(found.cpu(), minlength=len(nu)).double() / len(found)
+    mass = torch.bincount(found.cpu(), minlength=len(nu)).double() / max(1, len(found))
     return float((mass - most * nu.cpu().double()).clamp_min(0).sum())
 
 
