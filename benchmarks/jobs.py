@@ -79,7 +79,6 @@ def fillers() -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
     """The ways to fill a hole (H, W) of an image (C, H, W)."""
     ways: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         "texot": lambda image, hole: texot.inpaint(image, hole.float()).image,
-        "psi = 0": lambda image, hole: texot.inpaint(image, hole.float(), psi_steps=0).image,
     }
     try:
         import cv2
