@@ -278,7 +278,9 @@ def _tasks(
     def finalise(image: Tensor) -> Tensor:
         return statistics.clip(statistics.calibrate(image, periodic=periodic))
 
-    problem = Problem(plan, scales, periodic, start, output, finalise, backend=backend)
+    # the nearest colours of what the votes leave are its own: a correction would move them
+    correct = None if output.finish is not None else finalise
+    problem = Problem(plan, scales, periodic, start, output, correct, backend=backend)
     return [Task(plan, (exemplar.size[1], exemplar.size[0]), lambda: problem)]
 
 
@@ -332,7 +334,7 @@ def _adam_job(
         variables=lambda _, image: Pixels(image),
         patch_terms=terms.patches,
         sliced_terms=sliced,
-        put_right=None if plan.published else put_right,
+        put_right=None if plan.published or output.finish is not None else put_right,
         n_targets={k: min(most, image[0].numel()) for k, (image, _) in enumerate(scales)},
         settings=output.settings,
         mode=output.mode,

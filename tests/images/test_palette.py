@@ -118,3 +118,13 @@ def test_what_is_no_palette() -> None:
         texot.synthesize(pixel_art(), palette="few")
     with pytest.raises(InputError, match="takes 4096 colours"):
         texot.synthesize(torch.rand(3, 80, 80), palette="exemplar")
+
+
+def test_a_map_of_labels_is_made_of_pieces_of_it() -> None:
+    """The colours are those of the places that the field names; no correction moves them to a neighbour."""
+    labels = (clouds(1, 64, 64, sigma=4) * 4).floor().clamp(0, 3) / 3
+    result = texot.synthesize(labels, "72x60", palette="exemplar", device="cpu")
+    assert result.field is not None
+    x, y = result.field.round().long().unbind(-1)
+    agree = (labels[:, y, x] - result.image).abs() < 1e-3
+    assert float(agree.float().mean()) > 0.98

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from texot.errors import InputError
 from texot.images.pyramid import downsample_known
+from texot.solver.plan import NOVELTY, scale_sizes
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -33,7 +34,6 @@ SETTLED, GROWN, MOST_SETTLED = 2.0, 3.0, 5.0  # by how much the coarsest stage i
 EARLY = 0.6  # share of a stage's steps for which scale 1 has them too
 FINEST = 0.6  # share of the usual steps that the finest stage takes
 ROBUSTNESS = 0.6
-NOVELTY = 0.5
 SEARCH_DIM = 48  # principal axes in which neighbours are searched
 
 
@@ -163,14 +163,6 @@ EFFORT = {
     "normal": Effort(n_iter=40, most_iter=300, max_patches=16384, n_filters=16, lr=0.01),
     "high": Effort(n_iter=120, most_iter=600, max_patches=65536, n_filters=32, lr=0.01),
 }
-
-
-def scale_sizes(size: Size, n_scales: int) -> tuple[Size, ...]:
-    """Sizes of a result at each scale: halved, rounded up."""
-    sizes = [size]
-    for _ in range(n_scales - 1):
-        sizes.append((math.ceil(sizes[-1][0] / 2), math.ceil(sizes[-1][1] / 2)))
-    return tuple(sizes)
 
 
 def exemplar_side(side: int, scale: int) -> int:

@@ -19,12 +19,12 @@ from texot.engine.plan import (
     exemplar_side,
     known_rooms,
     paper_plan,
-    scale_sizes,
 )
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar
 from texot.generator.network import Architecture
 from texot.generator.published import published_architecture
+from texot.solver.plan import scale_sizes
 
 STEPS, STEPS_SIDE, MOST_STEPS = 2100, 128, 2  # of exemplars up to this side; so many times at most
 _SHARES = {0: 600, 1: 400, 2: 500, 3: 600}  # of the steps, by scale: coarse ones cost little and decide most

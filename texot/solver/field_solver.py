@@ -4,9 +4,9 @@
 
 The unknown is a correspondence field: for every patch of the result, its place in the exemplar. At a given
 field and weights the image of least cost is a weighted mean of overlapping patches (`texot.field.vote`), so
-that no step size is needed. A finer scale inherits the field, doubled, and the potentials. (The objective is
-that of Houdard, Leclaire, Papadakis & Rabin, arXiv 2007.03408; the alternation is Kwatra et al. 2005, with
-the transport's potentials.)
+that no step size is needed. A finer scale inherits the field, doubled, and the potentials where all pairs are
+compared. (The objective is that of Houdard, Leclaire, Papadakis & Rabin, arXiv 2007.03408; the alternation is
+Kwatra et al. 2005, with the transport's potentials.)
 """
 
 from __future__ import annotations
