@@ -43,6 +43,13 @@ def broken_pipe() -> int:
     return writing
 
 
+def unread_pipe() -> int:
+    """A full pipe that nobody reads: an ordinary write to it waits for ever."""
+    writing = full_pipe()
+    os.set_blocking(writing, True)
+    return writing
+
+
 def full_pipe() -> int:
     """A pipe that nobody reads and that does not wait, as some programs give to those that they start."""
     _, writing = os.pipe()
@@ -54,7 +61,8 @@ def full_pipe() -> int:
 STREAMS: dict[str, Callable[[], int]] = {
     "full": lambda: os.open("/dev/full", os.O_WRONLY),
     "broken": broken_pipe,
-    "unread": full_pipe,
+    "unread": unread_pipe,
+    "unread, not waiting": full_pipe,
     "gone": gone_terminal,
 }
 
@@ -77,17 +85,44 @@ def test_writing_to_stderr_never_fails(state: str, options: list[str]) -> None:
     os.close(stream)
 
 
+def test_messages_that_find_no_reader_are_dropped_whole() -> None:
+    code = (
+        "import sys\n"
+        "from texot.cli.streams import settle_streams\n"
+        "settle_streams()\n"
+        "for k in range(20):\n"
+        "    print('<' + 9990 * '-' + '>', file=sys.stderr)\n"
+        "sys.stdout.write('x')\n"
+        "sys.stdout.flush()\n"
+        "sys.stdin.read(1)\n"
+        "print('<at last>', file=sys.stderr)\n"
+    )
+    line = [sys.executable, "-c", code]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(line, env=environment(), **pipes) as child:
+        assert child.stdout is not None
+        assert child.stdout.read(1) == b"x"  # although nobody has read any
+        assert child.stderr is not None
+        begin = os.read(child.stderr.fileno(), 1 << 15)
+        found = (begin + child.communicate(b"x", timeout=60)[1]).decode().splitlines()
+    assert child.returncode == 0
+    assert found[-1] == "<at last>"
+    assert 3 < len(found) < 20
+    torn = [text for text in found if not text.startswith("<") or not text.endswith(">")]
+    assert len(torn) <= 1  # what the pipe held in part, on a line of its own
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("state", ["broken", "closed"])
+@pytest.mark.parametrize("state", ["broken", "closed", "unread"])
 def test_stderr_costs_no_result(folder: Path, state: str) -> None:
-    """`2>&1 | head -1`, and a program without any streams."""
+    """`2>&1 | head -1`, a program without any streams, `2> >(sleep 1000)`."""
     line = [sys.executable, "-m", "texot", "synthesize", "photo.png", "-o", "out.png", *QUICK]
     if state == "closed":
         script = 'exec "$@" >&- 2>&-'
         done = subprocess.run(["sh", "-c", script, "sh", *line], env=environment(), check=False, timeout=60)
     else:
         stream = STREAMS[state]()
-        done = subprocess.run(line, env=environment(), stdout=stream, stderr=stream, check=False, timeout=60)
+        done = subprocess.run(line, env=environment(), stdout=stream, stderr=stream, check=False, timeout=90)
         os.close(stream)
     assert done.returncode == 0
     assert pixels(folder / "out.png")[1] == (24, 20)

@@ -111,7 +111,7 @@ class FeatureTerm(SlicedTerm):
                 search_dim=SEARCH_DIM,
                 generator=generator,
             )
-            spread = float(measure.nu @ ((measure.y - measure.centre) ** 2).sum(1))
+            spread = float(measure.mean(((measure.y - measure.centre) ** 2).sum(1)))
             weight = unit / (len(layers) * max(spread, 1e-12))
             terms[layer] = PatchTerm(0, measure, weight=weight, **options)
         if not terms:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, downsample
+from texot.images.steady import total
 from texot.transport.measure import PatchMeasure
 from texot.transport.semi_dual import Assignment, assign, marginal_error
 from texot.transport.sliced import sliced_distance, systematic_sample
@@ -111,7 +112,7 @@ class PatchTerm:
         a = self._assign(source, part)
         distances = ((x - a.target) ** 2).sum(1)
         cost = _mean(distances.detach(), part)
-        dual = float(_mean(a.value, part) + self.capacity * (self.measure.nu @ self.psi))
+        dual = float(_mean(a.value, part) + self.capacity * self.measure.mean(self.psi))
         state = TermState(dual, float(cost), marginal_error(a.mass, self.measure.nu, self.capacity))
         if self.published_step is None and self.psi_steps:
             self._ascend(a, len(x), cost)
@@ -185,7 +186,9 @@ class SlicedTerm:
 
 def _mean(values: Tensor, part: Tensor | None) -> Tensor:
     """Their mean, each counted with its part."""
-    return values.mean() if part is None else (part * values).sum() / part.sum().clamp_min(1e-12)
+    if part is None:
+        return total(values) / len(values)
+    return total(part * values) / total(part).clamp_min(1e-12)
 
 
 def _sources(

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from texot.errors import InputError, TexotError, one_line
 from texot.evaluation.network import Network
+from texot.images.steady import pointwise
 
 STRIDES = {"conv1": 2, "fire2": 4, "fire3": 4, "fire4": 8, "fire5": 8, "fire6": 16, "fire7": 16}
 """The layers, in order, and the pixels between their cells."""
@@ -79,8 +80,8 @@ SQUEEZENET = Network(
 
 def _fire(x: Tensor, weights: Weights, name: str) -> Tensor:
     """Squeeze to few channels, then 1x1 and 3x3 convolutions side by side."""
-    squeezed = F.conv2d(x, *weights[f"{name}/squeeze1x1"]).relu_()
-    one = F.conv2d(squeezed, *weights[f"{name}/expand1x1"])
+    squeezed = pointwise(x, *weights[f"{name}/squeeze1x1"]).relu_()
+    one = pointwise(squeezed, *weights[f"{name}/expand1x1"])
     three = F.conv2d(squeezed, *weights[f"{name}/expand3x3"], padding=1)
     return torch.cat([one, three]).relu_()
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from texot.errors import InputError, TexotError, one_line
 from texot.files.weights import read_weights
+from texot.images.steady import pointwise
 
 STRIDES = {"stem": 2, "e1": 2, "e2": 4, "e3": 4, "e4": 8, "e5": 8, "e6": 16}
 """The layers, in order, and the pixels between their cells; e_k is block k after its expansion."""
@@ -43,28 +44,27 @@ def deep_features(image: Tensor, weights: Weights) -> dict[str, Tensor]:
         (channels, H / stride, W / stride) for each layer, after its ReLU6. Near the border they know of the
         network's zero padding.
     """
-    x = (255 * image.expand(3, -1, -1)[None] - 127) / 128
+    x = (255 * image.expand(3, -1, -1) - 127) / 128
     x = F.relu6(_convolve(x, weights["stem"], 3, 2))
-    found = {"stem": x[0]}
+    found = {"stem": x}
     for block, (kernel, stride) in enumerate(zip(_KERNELS, _STEPS, strict=True)):
         before = x
         if block:
-            x = F.relu6(F.conv2d(x, *weights[f"e{block}"]))
-            found[f"e{block}"] = x[0]
-        x = F.relu6(_convolve(x, weights[f"depth{block}"], kernel, stride, groups=x.shape[1]))
-        x = F.conv2d(x, *weights[f"project{block}"])
+            found[f"e{block}"] = x = F.relu6(pointwise(x, *weights[f"e{block}"]))
+        x = F.relu6(_convolve(x, weights[f"depth{block}"], kernel, stride, groups=x.shape[0]))
+        x = pointwise(x, *weights[f"project{block}"])
         if stride == 1 and x.shape == before.shape:
             x = x + before
-    found["e6"] = F.relu6(F.conv2d(x, *weights["e6"]))[0]
+    found["e6"] = F.relu6(pointwise(x, *weights["e6"]))
     return found
 
 
 def _convolve(x: Tensor, weights: tuple[Tensor, Tensor], kernel: int, stride: int, groups: int = 1) -> Tensor:
-    """TensorFlow's "same" for sides that the stride divides."""
+    """TensorFlow's "same" for sides that the stride divides, of an image (C, H, W)."""
     total = kernel - stride if stride > 1 else kernel - 1
     before = total // 2
     x = F.pad(x, (before, total - before, before, total - before))
-    return F.conv2d(x, *weights, stride=stride, groups=groups)
+    return F.conv2d(x[None], *weights, stride=stride, groups=groups)[0]
 
 
 def find_weights(features: str) -> Path | None:

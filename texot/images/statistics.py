@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from texot.images.pyramid import Periodic, extend
+from texot.images.steady import total
 
 N_BANDS = 32
 _MARGIN = 16  # pixels that an open axis is extended by before it is filtered
@@ -63,16 +64,16 @@ def band_power(
     hann = w_y[:, None] * w_x if window is None else w_y[:, None] * w_x * window
     centred = (image - image.mean((1, 2), keepdim=True)) * hann
     power = torch.stack([torch.fft.rfft2(c).abs() ** 2 for c in centred]).sum(0)
-    power = (power / (hann**2).sum().clamp_min(1e-12)).cpu()  # sums below in a fixed order
+    power = (power / total(hann**2).clamp_min(1e-12)).cpu()  # sums below in a fixed order
     ring = (_radius(height, width, power) / _NYQUIST_CORNER * n_bands).long().clamp_max(n_bands - 1)
     fold = torch.full_like(power, 2.0)  # rfft keeps one of each conjugate pair
     fold[:, 0] = 1
     if width % 2 == 0:
         fold[:, -1] = 1
     fold[0, 0] = 0
-    total = torch.zeros(n_bands, dtype=power.dtype).scatter_add_(0, ring.flatten(), (power * fold).flatten())
+    summed = torch.zeros(n_bands, dtype=power.dtype).scatter_add_(0, ring.flatten(), (power * fold).flatten())
     count = torch.zeros(n_bands, dtype=power.dtype).scatter_add_(0, ring.flatten(), fold.flatten())
-    return (total / count.clamp_min(1)).to(image), count.to(image)
+    return (summed / count.clamp_min(1)).to(image), count.to(image)
 
 
 def _radius(height: int, width: int, like: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.images.axes import principal_axes
 from texot.images.patches import extract_patches
+from texot.images.steady import total
 from texot.kernels import Targets
 
 
@@ -135,7 +136,11 @@ class PatchMeasure:
     @cached_property
     def spread(self) -> float:
         """Mean squared distance of the targets to their centre."""
-        return float(self.nu @ (self.key**2).sum(1))
+        return float(self.mean((self.key**2).sum(1)))
+
+    def mean(self, values: Tensor) -> Tensor:
+        """sum_j nu_j values_j of (m,) values, the same with any number of threads."""
+        return total(self.nu * values)
 
     def __len__(self) -> int:
         return len(self.nu)
