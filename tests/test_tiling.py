@@ -7,6 +7,7 @@ from textures import clouds, photograph
 import texot
 from texot.errors import InputError
 from texot.evaluation import seam_score
+from texot.evaluation.seams import tiling_axes
 from texot.tiling import lay_out
 
 QUICK = {"quality": "draft", "n_iter": 8}
@@ -22,6 +23,32 @@ def test_the_seam_goes_and_the_rest_stays(name: str) -> None:
     assert after < before
     for line in (16, -16):  # where the bands end
         assert seam_score(found.roll((line, line), (1, 2))) < max(1.5, 0.5 * before)
+
+
+@pytest.mark.parametrize("name", ["pebbles", "gravel", "stonewall"])
+def test_an_image_that_tiles_comes_back(name: str) -> None:
+    tiles = texot.synthesize(photograph(128, 128, name), quality="draft", seed=2).image
+    assert torch.equal(texot.make_tileable(tiles).image, tiles)
+    alpha = torch.cat([tiles, torch.linspace(0.6, 1, 128)[:, None].expand(1, 128, 128)])
+    found = texot.make_tileable(alpha.movedim(0, -1).numpy(), tile="x")
+    assert found.mode == "RGBA"
+    assert torch.equal(found.image, alpha)
+    assert not torch.equal(texot.make_tileable(tiles, band=16, quality="draft").image, tiles)
+
+
+def test_only_edges_that_show_are_made_anew(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="texot")
+    wraps = texot.synthesize(photograph(128, 128, "gravel"), "96x96", tile="x", quality="draft").image
+    found = texot.make_tileable(wraps, quality="draft").image
+    assert "tiles along x already" in caplog.text
+    assert torch.equal(found[:, 12:-12], wraps[:, 12:-12])  # bands of 24 px at top and bottom alone
+    assert seam_score(found) < seam_score(wraps)
+    assert tiling_axes(found) == (True, True)
+
+
+@pytest.mark.parametrize("name", ["pebbles", "rug", "stonewall", "gravel"])
+def test_crops_do_not_tile(name: str) -> None:
+    assert tiling_axes(photograph(256, 256, name)) == (False, False)
 
 
 @pytest.mark.slow
@@ -47,7 +74,7 @@ def test_odd_sizes(size: tuple[int, int]) -> None:
 
 def test_same_seed_same_bytes_and_settings() -> None:
     image = photograph(64, 64)
-    a, b, c = (texot.make_tileable(image, seed=seed, **QUICK) for seed in (3, 3, 4))
+    a, b, c = (texot.make_tileable(image, band=16, seed=seed, **QUICK) for seed in (3, 3, 4))
     assert torch.equal(a.image, b.image)
     assert not torch.equal(a.image, c.image)
     assert (a.settings["job"], a.settings["band"]) == ("tile", 16)
@@ -114,7 +141,7 @@ def test_lay_out() -> None:
         ({"band": 61}, "band must be a whole number from 2 to 56"),
         ({"band": "wide"}, "band must be a whole number"),
         ({"quality": "best"}, "quality must be one of"),
-        ({"patch_size": 80}, "not enough is left to take texture from|patch"),
+        ({"patch_size": 80, "band": 16}, "not enough is left to take texture from|patch"),
     ],
 )
 def test_wrong_options(options: dict[str, object], words: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import torch
@@ -31,7 +31,7 @@ from texot.layout.quilt import requilt
 from texot.layout.start import piece_side
 from texot.solver.field_solver import iterate
 from texot.solver.plan import EFFORT, NOVELTY
-from texot.solver.state import State, Synthesis
+from texot.solver.state import Log, LossRecord, Output, State, Synthesis
 
 __all__ = ["iter_tileable", "iter_variation", "lay_out", "make_tileable", "make_variation"]
 
@@ -94,7 +94,7 @@ def iter_tileable(
     Args:
         image: see `make_tileable`.
         band: width in pixels of what is made anew where two copies meet, half of it on each side; None: a
-            quarter of the shorter side, at most 256.
+            quarter of the shorter side, at most 256, and nothing along an axis where the image tiles already.
         flatten: make brightness and colour level first (see `texot.images.lighting.level`): a slope would
             repeat as stripes. Changes all pixels.
         alpha: see `texot.iter_synthesis`; as "channel", by default, what is transparent tiles too.
@@ -109,23 +109,25 @@ def iter_tileable(
     """
     original = read_original(image, alpha=alpha)
     periodic, sides = _axes(tile, original)
-    most = min(sides) - 8
+    most, asked = min(sides) - 8, band
     if band is None:
         band = round(min(max(LEAST_BAND, BAND * min(sides)), MOST_BAND, most))
     band = whole("band", band, 2, most) // 2 * 2
     if flatten:
         original = dataclasses.replace(original, pixels=level(original.pixels, original.opaque))
+    join = periodic if asked is not None else _seen_edges(original, periodic)
 
     def lay(scale: int, texture: Tensor, known: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The photograph up to cuts through the bands, and pieces of it across the join."""
-        return _relay(texture, texture, max(4, band >> scale), known, periodic, generator, inside=False)
+        piece = max(4, band >> scale)
+        return _relay(texture, texture, piece, known, periodic, generator, inside=False, join=join)
 
     return _fill(
         original,
-        ~_inside(original, band // 2, periodic),
+        ~_inside(original, band // 2, join),
         periodic,
         lay,
-        {"job": "tile", "band": band, "flatten": bool(flatten), "tile": tile, "alpha": alpha},
+        {"job": "tile", "band": asked, "flatten": bool(flatten), "tile": tile, "alpha": alpha},
         palette=palette,
         quality=quality,
         seed=seed,
@@ -286,6 +288,7 @@ def _relay(
     generator: torch.Generator,
     *,
     inside: bool,
+    join: Periodic | None = None,
 ) -> tuple[Tensor, Tensor]:
     return requilt(
         image,
@@ -295,8 +298,24 @@ def _relay(
         known=known,
         regular=regularity(texture, known),
         periodic=periodic,
+        join=join,
         generator=generator,
     )
+
+
+def _seen_edges(original: Original, periodic: Periodic) -> Periodic:
+    """Of the axes (y, x) along which copies meet, those at whose edges that can be seen."""
+    from texot.evaluation.seams import tiling_axes  # whose room takes a while to import
+
+    planes = original.pixels if original.alpha is None else torch.cat([original.pixels, original.alpha])
+    tiles = tiling_axes(planes)
+    alike = [axis for axis, own, wraps in zip(("y", "x"), tiles, periodic, strict=True) if own and wraps]
+    if alike:
+        log.info(
+            "the image tiles along %s already: nothing is made anew there, unless you give the band (--band)",
+            " and ".join(alike),
+        )
+    return periodic[0] and not tiles[0], periodic[1] and not tiles[1]
 
 
 def _inside(original: Original, margin: int, periodic: Periodic) -> Tensor:
@@ -307,6 +326,14 @@ def _inside(original: Original, margin: int, periodic: Periodic) -> Tensor:
     if periodic[1]:
         inside[:, :margin], inside[:, -margin:] = False, False
     return inside
+
+
+def _unchanged(original: Original, settings: dict[str, Any]) -> Generator[State, None, None]:
+    """One state: the image as it is."""
+    image = original.pixels if original.alpha is None else torch.cat([original.pixels, original.alpha])
+    output = Output(settings, original.mode, original.icc_profile, original.dpi, original.exif)
+    log = Log([LossRecord(0, 1, 0.0)], [0.0])
+    yield State(0, 1, 1, 1, 1, 1, 0.0, 0.0, 0.0, 0.0, output, log, lambda: image, lambda: image)
 
 
 def _fill(
@@ -345,6 +372,8 @@ def _fill(
         "palette": "none" if colours is None else "exemplar",
         **settings,
     }
+    if not bool(hole.any()):
+        return stepwise(_unchanged(original, settings))
     tasks = fill_tasks(
         photograph, quality=quality, expert=expert, backend=backend, settings=settings, colours=colours
     )

@@ -68,7 +68,7 @@ def test_files_made_from_other_results(folder: Path) -> None:
         ("inpaint a.png mask.png", "a.png mask.png --exemplar b.png", 1, "without exemplar"),
         ("inpaint a.png mask.png --source source.png", "a.png mask.png", 1, "--source"),
         ("inpaint a.png mask.png", "a.png mask.png a.png", 2, "texot inpaint"),
-        ("tile a.png", "b.png", 1, "another photograph"),
+        ("tile a.png --band 16", "b.png", 1, "another photograph"),
         ("tile a.png", "a.png --map map.png", 2, "no --map"),
         ("interpolate a.png b.png", "b.png a.png", 1, "another exemplar"),
         ("interpolate a.png b.png", "a.png", 1, "exemplar"),

@@ -112,6 +112,7 @@ def requilt(
     known: Tensor | None = None,
     regular: float = 0,
     periodic: Periodic = (True, True),
+    join: Periodic | None = None,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     """An image on the torus, of which some pieces are laid anew, joined to the others by cuts.
@@ -125,6 +126,7 @@ def requilt(
             on either side; True: all but those.
         known, regular, generator: see `quilt`.
         periodic: axes (y, x) along which copies of the image meet, one at least.
+        join: those of them at whose edges the new pieces are; None: all.
 
     Returns:
         (C, H, W), and (H, W) bool: the pixels that are new.
@@ -132,13 +134,14 @@ def requilt(
     piece = min(piece, *exemplar.shape[1:], *image.shape[1:])
     size = (image.shape[1], image.shape[2])
     sheet = _Sheet.of(exemplar, known, piece, size, periodic, regular)
-    half = [piece // 2 if wraps else 0 for wraps in periodic]
+    join = periodic if join is None else join
+    half = [piece // 2 if joined else 0 for joined in join]
     turned = image.cpu().roll(half, (1, 2))  # the first row and column of pieces is in the middle of the join
     across = {
         (i, j)
         for i in range(len(sheet.rows.starts))
         for j in range(len(sheet.columns.starts))
-        if (periodic[0] and i == 0) or (periodic[1] and j == 0)
+        if (join[0] and i == 0) or (join[1] and j == 0)
     }
     attempts = [sheet.lay(generator, _Kept(turned, across, inside, half)) for _ in range(_ATTEMPTS)]
     result = min(attempts, key=lambda attempt: attempt[1] + sheet.imbalance(attempt[0]))[0]
