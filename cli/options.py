@@ -224,15 +224,18 @@ def exemplar_options(
             )
         )
     if size:
-        found.append(
-            click.option(
-                "--exemplar-size",
-                metavar="PX",
-                type=whole(16, 10**6),
-                help="Reduce exemplars of over PX x PX pixels to that; default: 4096, or what fits.",
-            )
-        )
+        found.append(exemplar_size_option())
     return _together(*found)
+
+
+def exemplar_size_option() -> Callable[[Command], Command]:
+    """How large an exemplar may be."""
+    return click.option(
+        "--exemplar-size",
+        metavar="PX",
+        type=whole(16, 10**6),
+        help="Reduce exemplars of over PX x PX pixels to that; default: 4096, or what fits.",
+    )
 
 
 def compute_options() -> Callable[[Command], Command]:

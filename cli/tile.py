@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     "--band",
     metavar="PX",
     type=whole(2),
-    help="Width of what is made anew where copies meet; default: a quarter of the shorter side, and nothing where PHOTO tiles already.",
+    help="Width of what is made anew where copies meet; default: a quarter of the shorter side, nothing "
+    "where PHOTO tiles already.",
 )
 @click.option("--flatten", is_flag=True, help="Make brightness and colour level first.")
 @click.option(

@@ -12,7 +12,15 @@ from texot import __version__
 from texot.cli.errors import Interrupted
 from texot.cli.files import check_apart
 from texot.cli.interrupt import CtrlC
-from texot.cli.options import FILE, compute_options, example, real, report_options, whole
+from texot.cli.options import (
+    FILE,
+    compute_options,
+    example,
+    exemplar_size_option,
+    real,
+    report_options,
+    whole,
+)
 from texot.cli.progress import reporter
 from texot.cli.run import start, use_threads
 from texot.cli.training_log import LOG_FILES, TrainingLog
@@ -137,6 +145,7 @@ def shown_text(value: str) -> str:
     type=shown_text,
     help="A line about the licence, kept in MODEL.",
 )
+@exemplar_size_option()
 @compute_options()
 @report_options()
 def train(
@@ -162,11 +171,13 @@ def train(
     with reporter(progress, quiet or not first) as report:
         free = start()
         from texot.files.exemplar import read_exemplar
+        from texot.files.sizes import at_most, exemplar_side
         from texot.generator.checkpoint import load_checkpoint
         from texot.generator.processes import Processes
         from texot.generator.training import Trainer
 
-        sources = [read_exemplar(exemplar) for exemplar in exemplars]
+        fit = at_most(exemplar_side(options["exemplar_size"]))
+        sources = [read_exemplar(exemplar, fit=fit) for exemplar in exemplars]
         weights = Path(options["features"])  # or the name of a network, which is no file
         aside = _check_names([*exemplars, weights], output, overwrite, log_dir)
         use_threads(threads, free, report)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from texot._version import __version__
-from texot.engine.isolation import own_modes, stepwise
+from texot.engine.isolation import own_modes
 from texot.engine.options import (
     TILES,
     check_backend,
@@ -33,8 +33,8 @@ from texot.files.mask import read_mask
 from texot.files.original import Original, read_original
 from texot.files.sizes import at_most, exemplar_side
 from texot.images.palette import choose_palette
-from texot.jobs.hole import Photograph, fill_tasks
-from texot.solver.field_solver import iterate
+from texot.jobs.filling import fill
+from texot.jobs.hole import Photograph
 from texot.solver.plan import EFFORT
 from texot.solver.state import State, Synthesis
 
@@ -172,10 +172,15 @@ def iter_inpaint(
         "source_sha256": None if allowed is None else _sha256(allowed),
         "exemplar_sha256": None if other is None else other.sha256,
     }
-    tasks = fill_tasks(
-        photograph, quality=quality, expert=expert, backend=backend, settings=settings, colours=colours
+    return fill(
+        photograph,
+        quality=quality,
+        expert=expert,
+        backend=backend,
+        settings=settings,
+        colours=colours,
+        seed=seed,
     )
-    return stepwise(iterate(tasks, torch.Generator().manual_seed(seed)))
 
 
 def find_hole(original: Original, mask: Any = None, *, invert: bool = False) -> Tensor:

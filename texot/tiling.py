@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from texot._version import __version__
-from texot.engine.isolation import own_modes, stepwise
+from texot.engine.isolation import own_modes
 from texot.engine.options import TILES, check_backend, check_choice, expert_numbers, resolve_device, whole
 from texot.engine.plan import SEARCH_DIM
 from texot.errors import InputError
@@ -26,12 +26,12 @@ from texot.images.autocorrelation import regularity
 from texot.images.lighting import level
 from texot.images.palette import choose_palette
 from texot.images.pyramid import Periodic, gaussian_pyramid
-from texot.jobs.hole import Lay, Photograph, fill_tasks
+from texot.jobs.filling import fill
+from texot.jobs.hole import Lay, Photograph
 from texot.layout.quilt import requilt
 from texot.layout.start import piece_side
-from texot.solver.field_solver import iterate
 from texot.solver.plan import EFFORT, NOVELTY
-from texot.solver.state import Log, LossRecord, Output, State, Synthesis
+from texot.solver.state import State, Synthesis
 
 __all__ = ["iter_tileable", "iter_variation", "lay_out", "make_tileable", "make_variation"]
 
@@ -328,14 +328,6 @@ def _inside(original: Original, margin: int, periodic: Periodic) -> Tensor:
     return inside
 
 
-def _unchanged(original: Original, settings: dict[str, Any]) -> Generator[State, None, None]:
-    """One state: the image as it is."""
-    image = original.pixels if original.alpha is None else torch.cat([original.pixels, original.alpha])
-    output = Output(settings, original.mode, original.icc_profile, original.dpi, original.exif)
-    log = Log([LossRecord(0, 1, 0.0)], [0.0])
-    yield State(0, 1, 1, 1, 1, 1, 0.0, 0.0, 0.0, 0.0, output, log, lambda: image, lambda: image)
-
-
 def _fill(
     original: Original,
     hole: Tensor,
@@ -372,9 +364,12 @@ def _fill(
         "palette": "none" if colours is None else "exemplar",
         **settings,
     }
-    if not bool(hole.any()):
-        return stepwise(_unchanged(original, settings))
-    tasks = fill_tasks(
-        photograph, quality=quality, expert=expert, backend=backend, settings=settings, colours=colours
+    return fill(
+        photograph,
+        quality=quality,
+        expert=expert,
+        backend=backend,
+        settings=settings,
+        colours=colours,
+        seed=seed,
     )
-    return stepwise(iterate(tasks, torch.Generator().manual_seed(seed)))

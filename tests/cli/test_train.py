@@ -55,6 +55,14 @@ def test_main_job_in_real_processes(folder: Path) -> None:
     assert (about["job"], about["seed"], about["size"]) == ("sample", 7, [70, 50])
 
 
+def test_large_exemplars_are_reduced(folder: Path) -> None:
+    done = call("train", "photo.png", "-o", "m.safetensors", *TINY, "--exemplar-size", 24)
+    assert done.exit_code == 0, done.stderr
+    assert "reduced to 25x22" in done.stderr
+    found = json.loads(call("info", "m.safetensors", "--json").stdout)
+    assert found["exemplar_size"] == [25, 22]
+
+
 def test_same_seed_same_bytes(folder: Path, model: Path) -> None:
     again = call("train", "photo.png", "-o", "again.safetensors", "--license", "CC0 1.0", *TINY)
     assert again.exit_code == 0, again.stderr

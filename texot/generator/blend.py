@@ -31,9 +31,9 @@ _ENDS = 0.5  # share of the steps with one exemplar alone, so that ends are as g
 _PAIRS = 0.5  # of the others, where there are more than two exemplars, between two of them
 
 
-def read_textures(exemplar: Any) -> tuple[list[int], list[Exemplar]]:
+def read_textures(exemplar: Any, exemplar_size: int | None = None) -> tuple[list[int], list[Exemplar]]:
     """Exemplars in an order of their own, and the place there of each as given; large ones are reduced."""
-    fit = at_most(exemplar_side(None))
+    fit = at_most(exemplar_side(exemplar_size))
     if not isinstance(exemplar, (list, tuple)):
         return [0], [read_exemplar(exemplar, fit=fit)]
     if len(exemplar) == 1:

@@ -60,6 +60,7 @@ class Trainer:
         exemplar: path, PIL image, NumPy array or tensor, see `texot.synthesize`; or a list of two or more,
             of any sizes, for one network of them and of all textures between. Their order does not matter
             but for the order of weights.
+        exemplar_size: see `texot.synthesize`; of each.
         preset: "default", or "paper" for the published network and schedule, without deep features.
         steps: of all stages together; None: see `default_steps` of the plan, or as published 5000.
         time_limit: seconds within which training ends; steps become fewer as far as needed. The same seed
@@ -93,6 +94,7 @@ class Trainer:
         self,
         exemplar: Any,
         *,
+        exemplar_size: int | None = None,
         preset: str = "default",
         objective: str = "transport",
         steps: int | None = None,
@@ -110,7 +112,7 @@ class Trainer:
         processes: Processes | None = None,
     ) -> None:
         self._begun = time.perf_counter()
-        self._order, self._sources = read_textures(exemplar)
+        self._order, self._sources = read_textures(exemplar, exemplar_size)
         self._objective = find_objective(
             objective, preset=preset, features=features, entropy=entropy, sources=self.sources
         )

@@ -34,7 +34,7 @@ class Box(NamedTuple):
 
 
 def downsample_masked(
-    image: Tensor, known: Tensor, *, periodic: Periodic = (False, False)
+    image: Tensor, known: Tensor, *, periodic: Periodic = (False, False), least: float = 0.5
 ) -> tuple[Tensor, Tensor]:
     """Next coarser scale of an image with unknown pixels, aligned with `downsample`.
 
@@ -42,13 +42,13 @@ def downsample_masked(
         image: (C, H, W); what stands at unknown pixels does not matter.
         known: (H, W) bool.
         periodic: axes (y, x) that wrap around; beyond the others the border pixel goes on.
+        least: share of the kernel's weight.
 
     Returns:
-        The Gaussian mean of the known pixels, (C, ceil(H/2), ceil(W/2)), and where they have over half of the
-        kernel's weight.
+        The Gaussian mean of the known pixels, (C, ceil(H/2), ceil(W/2)), and where they have over that share.
     """
     around = extend(known[None].to(torch.uint8), (1, 2), periodic)[0] > 0
-    coarse, coarse_known = downsample_known(extend(image, (1, 2), periodic), around)
+    coarse, coarse_known = downsample_known(extend(image, (1, 2), periodic), around, least)
     assert coarse_known is not None
     return coarse, coarse_known
 
@@ -68,7 +68,9 @@ def filled(image: Tensor, known: Tensor) -> Tensor:
     return torch.where(known, image, image[:, known].mean(1)[:, None, None])
 
 
-def fill_smoothly(image: Tensor, known: Tensor, *, periodic: Periodic = (False, False)) -> Tensor:
+def fill_smoothly(
+    image: Tensor, known: Tensor, *, periodic: Periodic = (False, False), scattered: bool = False
+) -> Tensor:
     """The image with unknown pixels from coarser scales, where the known ones around have met, smoothed.
 
     (Pull-push interpolation: Gortler et al. 1996, "The lumigraph", section 3; with steps towards the mean of
@@ -78,15 +80,18 @@ def fill_smoothly(image: Tensor, known: Tensor, *, periodic: Periodic = (False, 
         image: (C, H, W).
         known: (H, W) bool, somewhere true.
         periodic: axes (y, x) that wrap around.
+        scattered: whether known pixels lie so thin everywhere that they would be lost at coarser scales, if
+            these knew only what is known by half.
     """
     if bool(known.all()):
         return image
     if min(known.shape) < 4:
         return filled(image, known)
-    coarse, coarse_known = downsample_masked(image, known, periodic=periodic)
+    least = min(0.5, float(known.float().mean())) if scattered else 0.5
+    coarse, coarse_known = downsample_masked(image, known, periodic=periodic, least=least)
     if not bool(coarse_known.any()):
         return filled(image, known)
-    coarse = fill_smoothly(coarse, coarse_known, periodic=periodic)
+    coarse = fill_smoothly(coarse, coarse_known, periodic=periodic, scattered=scattered)
     size = (image.shape[1], image.shape[2])
     result = torch.where(known, image, upsample(coarse, size, periodic=periodic))
     for _ in range(_SMOOTHINGS):

@@ -88,16 +88,19 @@ def downsample(image: Tensor, *, periodic: Periodic = (True, True)) -> Tensor:
     return F.conv2d(extend(image, (1, 2), periodic)[None], kernel, stride=2, groups=c)[0]
 
 
-def downsample_known(image: Tensor, known: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+def downsample_known(
+    image: Tensor, known: Tensor | None = None, least: float = 0.5
+) -> tuple[Tensor, Tensor | None]:
     """Next coarser scale of an exemplar, using known pixels only and nothing beyond its border.
 
     Args:
         image: (C, H, W) with H, W >= 4.
         known: (H, W) bool, or None where every pixel is known.
+        least: share of the kernel's weight.
 
     Returns:
         The coarse image (C, (H-4)//2+1, (W-4)//2+1) and its known mask. A coarse pixel is the Gaussian
-        mean of the known pixels under it, and is known where they hold over half of the kernel's weight.
+        mean of the known pixels under it, and is known where they hold over that share of the weight.
     """
     c = image.shape[0]
     kernel = gaussian_kernel().to(image)
@@ -107,7 +110,7 @@ def downsample_known(image: Tensor, known: Tensor | None = None) -> tuple[Tensor
     total = F.conv2d(weight[None, None], kernel[None, None], stride=2)[0]  # (1, h, w)
     seen = torch.where(known, image, 0)  # a product would spread NaN
     mean = F.conv2d(seen[None], kernel.expand(c, 1, 4, 4), stride=2, groups=c)[0]
-    return mean / total.clamp_min(1e-6), total[0] > 0.5
+    return mean / total.clamp_min(1e-6), total[0] > least
 
 
 def gaussian_pyramid(image: Tensor, n_scales: int, *, periodic: Periodic = (True, True)) -> list[Tensor]:

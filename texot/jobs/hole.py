@@ -7,10 +7,9 @@ from it, or those of a source mask or of another image.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -27,22 +26,19 @@ from texot.images.masks import (
     details,
     distance,
     fill_smoothly,
-    groups,
     largest_square,
     masked_pyramid,
     opened,
     shrunk,
-    together,
 )
 from texot.images.palette import in_palette
 from texot.images.pyramid import Periodic, extend
-from texot.jobs.hole_plan import LEAST_HOLE, hole_plan
+from texot.jobs.hole_plan import LEAST_HOLE, LEAST_PATCH, hole_plan
 from texot.layout.peel import peel
 from texot.layout.shift_map import shift_map
 from texot.solver.field_solver import Hole, Problem, Task
+from texot.solver.plan import FieldPlan
 from texot.solver.state import Output
-
-log = logging.getLogger("texot")
 
 LEAST_REACH = 64  # pixels, by default
 TRUST_DEPTH = 1.5  # pixels of each scale, towards the middle of a hole, over which trust falls to 1/e
@@ -55,9 +51,9 @@ MOST_SEARCHED = 2**20  # pixels of a texture that is searched for pieces
 AROUND = 8  # pixels of the coarsest scale around what the first fill took that are likely as well
 LEAST_LIKELY = 0.002
 JOIN = (1, 3)  # pixels of the coarsest scale around what was laid anew that move too: before, and at last
+SCATTERED = 0.15  # share of the known pixels that lie in whole patches, below which none can be learnt from
 LEAST_COUNT = 64  # pixels of a hole whose details can be judged
 MOST_GAIN = 1.5
-APART, MOST_TOGETHER = 32, 512  # pixels: nearer holes are one; side of a box whose holes are filled together
 
 Lay = Callable[[int, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 """Makes a first fill: see `Photograph.lay`."""
@@ -97,44 +93,6 @@ class Photograph:
         return known if self.allowed is None else known & self.allowed
 
 
-def fill_tasks(
-    photograph: Photograph,
-    *,
-    quality: str,
-    expert: dict[str, Any],
-    backend: str,
-    settings: dict[str, Any],
-    colours: Tensor | None,
-) -> Callable[[torch.Generator], list[Task]]:
-    """What the solver does to fill an image: a task for every group of holes, one after the other.
-
-    Args:
-        photograph: the image.
-        quality, expert, backend: see `texot.iter_synthesis`.
-        settings: of the result.
-        colours: (K, C), those that filled pixels may have, or None for any.
-
-    Raises:
-        InputError: not enough is known near a hole.
-    """
-    if photograph.lay is None:
-        parts = together(groups(photograph.hole, APART), MOST_TOGETHER)
-    else:
-        height, width = photograph.hole.shape
-        parts = [(Box(0, height, 0, width), photograph.hole)]
-    fills = [
-        HoleFill(photograph, box, own, quality=quality, expert=expert, backend=backend) for box, own in parts
-    ]
-    if len(fills) > 1:
-        log.info("%d holes are filled one by one", len(fills))
-
-    def tasks(generator: torch.Generator) -> list[Task]:
-        canvas = Canvas(photograph, fills, colours)
-        return [fill.task(generator, settings, canvas) for fill in fills]
-
-    return tasks
-
-
 class Canvas:
     """The photograph while its holes are filled, one group after the other.
 
@@ -142,17 +100,17 @@ class Canvas:
 
     Args:
         photograph: the image.
-        fills: its groups of holes. All but the first are filled smoothly until their turn comes.
+        smooth: groups of holes that are filled smoothly, for good or until their turn comes.
         colours: (K, C), those that filled pixels may have, or None for any.
     """
 
-    def __init__(self, photograph: Photograph, fills: list[HoleFill], colours: Tensor | None) -> None:
+    def __init__(self, photograph: Photograph, smooth: list[HoleFill], colours: Tensor | None) -> None:
         self.photograph, self.colours = photograph, colours
         self.smooth = photograph.original.pixels.clone()
-        for fill in fills[1:]:
+        for fill in smooth:
             part = fill.box.cut(self.smooth)
-            smooth = fill_smoothly(part, ~fill.unknown, periodic=fill.periodic)
-            part.copy_(torch.where(fill.hole, smooth, part))
+            found = fill_smoothly(part, ~fill.unknown, periodic=fill.periodic, scattered=fill.is_scattered)
+            part.copy_(torch.where(fill.hole, found, part))
         self.filled: list[tuple[Box, Tensor, Tensor]] = []
 
     def image(self, done: int) -> Tensor:
@@ -171,13 +129,18 @@ class Canvas:
             hole: (h, w) bool, its pixels in there.
             crop: (C, h, w), the neighbourhood with the hole filled.
         """
-        whole, alpha = self.image(done), self.photograph.original.alpha
+        whole = self.image(done)
         box.cut(whole)[:, hole] = crop[:, hole]
+        return self.whole(whole)
+
+    def whole(self, image: Tensor) -> Tensor:
+        """An image of the photograph's size in the result's colours, with its alpha if it has one."""
+        alpha = self.photograph.original.alpha
         if self.colours is not None:
-            whole = torch.where(self.photograph.hole, in_palette(whole, self.colours), whole)
+            image = torch.where(self.photograph.hole, in_palette(image, self.colours), image)
         if alpha is None:
-            return whole
-        return torch.cat([whole, torch.where(self.photograph.hole, 1.0, alpha)])
+            return image
+        return torch.cat([image, torch.where(self.photograph.hole, 1.0, alpha)])
 
 
 class HoleFill:
@@ -209,15 +172,28 @@ class HoleFill:
         hole = torch.zeros(size, dtype=torch.bool)
         box.cut(hole).copy_(own)
         self.hole = self.box.cut(hole).clone()
+        self._options = {"quality": quality, **expert}
+
+    @cached_property
+    def plan(self) -> FieldPlan:
+        """Scales and steps.
+
+        Raises:
+            InputError: not enough is known nearby.
+        """
         _, known, _, known_periodic = self.target()
-        self.plan = hole_plan(
-            self.hole,
-            known,
-            periodic=self.periodic,
-            known_periodic=known_periodic,
-            quality=quality,
-            **expert,
+        return hole_plan(
+            self.hole, known, periodic=self.periodic, known_periodic=known_periodic, **self._options
         )
+
+    @property
+    def is_scattered(self) -> bool:
+        """Whether so few pixels are known that hardly any lie in whole patches: no texture to learn."""
+        if self.photograph.other is not None or self.photograph.allowed is not None:
+            return False
+        known = self.box.cut(self.photograph.usable)
+        whole = int(opened(known, LEAST_PATCH, periodic=self.periodic).sum())
+        return int(known.sum()) > 0 and whole < SCATTERED * int(known.sum())
 
     @property
     def unknown(self) -> Tensor:

@@ -1,0 +1,78 @@
+"""A photograph with its holes filled, as a run: group after group, each a problem of the solver."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from texot.engine.isolation import stepwise
+from texot.images.masks import Box, groups, together
+from texot.jobs.hole import Canvas, HoleFill, Photograph
+from texot.solver.field_solver import Task, iterate
+from texot.solver.state import Log, LossRecord, Output, State
+
+log = logging.getLogger("texot")
+
+APART, MOST_TOGETHER = 32, 512  # pixels: nearer holes are one; side of a box whose holes are filled together
+
+
+def fill(
+    photograph: Photograph,
+    *,
+    quality: str,
+    expert: dict[str, Any],
+    backend: str,
+    settings: dict[str, Any],
+    colours: Tensor | None,
+    seed: int,
+) -> Iterator[State]:
+    """Fill an image: a task for every group of holes, one after the other.
+
+    Where hardly any of the known pixels around lie in whole patches, a group is interpolated instead.
+
+    Args:
+        photograph: the image.
+        quality, expert, backend, seed: see `texot.iter_synthesis`.
+        settings: of the result.
+        colours: (K, C), those that filled pixels may have, or None for any.
+
+    Raises:
+        InputError: not enough is known near a hole.
+    """
+    if photograph.lay is None:
+        parts = together(groups(photograph.hole, APART), MOST_TOGETHER)
+    else:
+        height, width = photograph.hole.shape
+        parts = [(Box(0, height, 0, width), photograph.hole)] if bool(photograph.hole.any()) else []
+    fills = [
+        HoleFill(photograph, box, own, quality=quality, expert=expert, backend=backend) for box, own in parts
+    ]
+    scattered = [fill for fill in fills if fill.is_scattered]
+    fills = [fill for fill in fills if not fill.is_scattered]
+    _ = [fill.plan for fill in fills]  # refuses what cannot be filled, before the first step
+    if scattered:
+        log.warning("known pixels are so scattered that there is no texture to learn: they are interpolated")
+    if len(fills) > 1:
+        log.info("%d holes are filled one by one", len(fills))
+
+    def tasks(generator: torch.Generator) -> list[Task]:
+        canvas = Canvas(photograph, [*scattered, *fills[1:]], colours)
+        return [fill.task(generator, settings, canvas) for fill in fills]
+
+    if not fills:
+        return stepwise(_one_state(photograph, Canvas(photograph, scattered, colours), settings))
+    return stepwise(iterate(tasks, torch.Generator().manual_seed(seed)))
+
+
+def _one_state(
+    photograph: Photograph, canvas: Canvas, settings: dict[str, Any]
+) -> Generator[State, None, None]:
+    """What there is where the solver has nothing to do."""
+    original, image = photograph.original, canvas.whole(canvas.image(0))
+    output = Output(settings, original.mode, original.icc_profile, original.dpi, original.exif)
+    log = Log([LossRecord(0, 1, 0.0)], [0.0])
+    yield State(0, 1, 1, 1, 1, 1, 0.0, 0.0, 0.0, 0.0, output, log, lambda: image, lambda: image)
