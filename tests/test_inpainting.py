@@ -190,6 +190,20 @@ def test_pixels_that_lie_apart_are_interpolated(caplog: pytest.LogCaptureFixture
     assert "interpolated" not in caplog.text
 
 
+def test_a_photograph_that_memory_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps its size, so it is not reduced: what is near the holes counts most."""
+    monkeypatch.setattr("texot.engine.options.memory_limit", lambda: 400_000_000)
+    image = torch.zeros(3, 700, 700)
+    texot.inpaint(image, square(700, 700, 300, 300, 4), reach=8, **QUICK)
+    refused = (
+        r"700x700 px would take about 0\.5 GiB of memory and there are 0\.4 GiB: make it smaller, or cut"
+    )
+    with pytest.raises(InputError, match=refused):
+        texot.inpaint(image, square(700, 700, 50, 50, 600))
+    with pytest.raises(InputError, match=refused):
+        texot.make_tileable(image, band=64)
+
+
 @pytest.mark.slow
 def test_odd_sizes() -> None:
     image, mask = clouds(3, 121, 133), square(121, 133, 80, 90, 40)

@@ -359,6 +359,17 @@ def test_larger_than_memory_or_the_limit(
     assert "over the limit" in one_line(path)
 
 
+def test_headers_that_its_binding_cannot_bear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As C++'s std::string does of a missing text in a forged OpenEXR."""
+
+    def throw(*_: object) -> None:
+        raise RuntimeError("basic_string: construction from null is not valid")
+
+    path = saved(tmp_path / "a.exr", picture("f4"))
+    monkeypatch.setattr(module, "_deep_image", throw)
+    assert "is damaged (basic_string" in one_line(path)
+
+
 def test_other_kinds_of_tiff(tmp_path: Path) -> None:
     """CMYK, which OpenImageIO would turn to RGB by a formula."""
     data = saved(tmp_path / "a.tif", picture("u2", 4)).read_bytes()

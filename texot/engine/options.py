@@ -17,6 +17,7 @@ _LIBRARIES = 300_000_000  # bytes: Python, torch and what does not grow with the
 _FIELD, _FIELD_IN = 120, 150  # bytes a pixel of the result and of the exemplar: search in principal axes
 _FIELD_PLANES, _FIELD_PLANES_IN = 4, 16  # float32 planes of their sizes beside, a channel
 ADAM_PLANES, _PLANES_IN = 36, 24  # the same where Adam moves the pixels
+_PHOTOGRAPH_PLANES, _NEAR_PLANES = 3, 32  # the same of a photograph to be filled, and of what is near a hole
 _MOST_TARGETS = 16384
 
 TILES: dict[str, Periodic] = {
@@ -105,6 +106,26 @@ def check_memory(
         raise InputError(
             f"{size[0]}x{size[1]} px would take about {need / 2**30:.0f} GiB of memory and this machine has "
             f"{have / 2**30:.0f} GiB: ask for a smaller size"
+        )
+
+
+def check_photograph(channels: int, size: tuple[int, int], near: int) -> None:
+    """Refuse a photograph that cannot be filled here: it keeps its size, so it is never reduced.
+
+    Args:
+        channels: of the photograph.
+        size: (width, height) in pixels.
+        near: pixels of the largest neighbourhood of a hole.
+
+    Raises:
+        InputError: it would take more than there is.
+    """
+    need = _LIBRARIES + 4 * channels * (_PHOTOGRAPH_PLANES * size[0] * size[1] + _NEAR_PLANES * near)
+    have = memory_limit()
+    if have is not None and need > have:
+        raise InputError(
+            f"to change a photograph of {size[0]}x{size[1]} px would take about {need / 2**30:.1f} GiB of "
+            f"memory and there are {have / 2**30:.1f} GiB: make it smaller, or cut out the part to change"
         )
 
 

@@ -366,6 +366,8 @@ def _with_oiio(stream: BinaryIO, path: str | None, kind: str, label: str) -> Dee
             return _deep_image(spec, np.asarray(values), kind)
         except MemoryError as error:
             raise InputError(f"{label} needs more memory than there is: make it smaller first") from error
+        except RuntimeError as error:  # what its C++ throws at forged headers
+            raise InputError(f"{label} is damaged ({one_line(error)}): get a whole copy") from error
         except UnicodeDecodeError as error:  # text of the file in its binding
             raise InputError(f"{label} is damaged (its texts are no UTF-8): get a whole copy") from error
         finally:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from texot.engine.isolation import stepwise
+from texot.engine.options import check_photograph
 from texot.images.masks import Box, groups, together
 from texot.jobs.hole import Canvas, HoleFill, Photograph
 from texot.solver.field_solver import Task, iterate
@@ -41,7 +42,7 @@ def fill(
         colours: (K, C), those that filled pixels may have, or None for any.
 
     Raises:
-        InputError: not enough is known near a hole.
+        InputError: not enough is known near a hole, or there is not enough memory.
     """
     if photograph.lay is None:
         parts = together(groups(photograph.hole, APART), MOST_TOGETHER)
@@ -51,6 +52,8 @@ def fill(
     fills = [
         HoleFill(photograph, box, own, quality=quality, expert=expert, backend=backend) for box, own in parts
     ]
+    original, near = photograph.original, max((fill.hole.numel() for fill in fills), default=0)
+    check_photograph(len(original.pixels), original.size, near)
     scattered = [fill for fill in fills if fill.is_scattered]
     fills = [fill for fill in fills if not fill.is_scattered]
     _ = [fill.plan for fill in fills]  # refuses what cannot be filled, before the first step
