@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     help="0 keeps an image's layout and makes it tile, 1 keeps least of it; default: 0.5.",
 )
 @exemplar_options(palette=False)
-@expert_options(adam=True)
+@expert_options()
 @compute_options()
 @report_options()
 def interpolate(

@@ -209,7 +209,7 @@ _JOBS = {
     "interpolate": _Job(
         interpolate,
         _interpolation,
-        ("size", "weights", "novelty", "exemplar_size", "lr"),
+        ("size", "weights", "novelty", "exemplar_size"),
         least=2,
         most=100,
         extra=("init", "map"),

@@ -2,16 +2,17 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from textures import clouds, photograph
 from torch import Tensor
 
 import texot
-from texot.engine.mixture import Mixture
-from texot.engine.plan import default_plan
 from texot.errors import InputError
 from texot.evaluation import multiscale_patch_distance
 from texot.files.exemplar import Exemplar
+from texot.images.autocorrelation import correlation_length
 from texot.interpolation import interpolation_path
+from texot.jobs.interpolation import Interpolation, Level
 
 QUICK = {"quality": "draft", "n_iter": 8}
 
@@ -80,30 +81,6 @@ def test_nearer_to_both_than_a_blend_of_pixels() -> None:
     assert excess(found) < excess((ends[0] + ends[1]) / 2)
 
 
-def test_the_last_step_lies_between_the_exemplars_own_pixels() -> None:
-    """Of an image and a brighter one, what is between them but for a weave is what is between them."""
-    dark = 0.2 + 0.5 * clouds(3, 48, 48, seed=4, sigma=1)
-    bright, between = dark + 0.1, dark + 0.03
-    weave = 0.02 * (-1) ** (torch.arange(48)[:, None] + torch.arange(48))
-    size = (48, 48)
-    plan = default_plan(size, size)
-    mixture = Mixture(
-        [(Exemplar(dark), 0.7, None), (Exemplar(bright), 0.3, None)],
-        plan,
-        (False, False),
-        None,
-        torch.Generator().manual_seed(0),
-        torch.device("cpu"),
-        "auto",
-    )
-    job = mixture.job({})
-    for stage in plan.stages:
-        job.patch_terms(stage)
-    assert job.settle is not None
-    found = job.settle(between + weave)
-    assert float((found - between).abs().mean()) < 0.1 * float(weave.abs().mean())
-
-
 def test_features_change_their_size() -> None:
     """Between stripes of 4 and of 8 pixels there are both, or some between, and full contrast."""
     found = texot.interpolate([stripes(4), stripes(8)], size="48x48", quality="draft").image
@@ -111,6 +88,49 @@ def test_features_change_their_size() -> None:
     near = power[5:14].sum()  # periods from 9.6 to 3.7 px
     assert float(near / power.sum()) > 0.6
     assert float(found.std()) > 0.4
+
+
+def test_features_shrink_at_every_weight() -> None:
+    """From large spots to small ones, what is between lies in size between, in order."""
+    large, small = clouds(1, 96, 96, seed=3, sigma=6), clouds(1, 96, 96, seed=4, sigma=2)
+    lengths = [
+        correlation_length(texot.interpolate([large, small], [1 - t, t], quality="draft").image)
+        for t in (0, 0.25, 0.5, 0.75, 1)
+    ]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[2] < 0.8 * lengths[0]
+    assert lengths[2] > 1.25 * lengths[4]
+
+
+def test_enlargement_is_by_the_ratio_of_features() -> None:
+    """Of features of 12 and 6 pixels, half way, one shrinks by the root of two and the other grows by it."""
+    coarse = clouds(1, 128, 128, sigma=4)
+    fine = F.interpolate(coarse[None], scale_factor=0.5, mode="area")[0].repeat(1, 2, 2)
+    job = Interpolation([Exemplar(coarse), Exemplar(fine)], [Level((0.5, 0.5))], (128, 128), quality="draft")
+    assert job.n_pixels == pytest.approx(1.5 * 128**2, rel=0.1)
+    masses = [morph.mass for morph in job.morphs]
+    assert sum(masses) == pytest.approx(1)
+    assert masses[0] > 10 * masses[1]  # grown pixels do not count
+
+
+def test_a_map_of_one_weight_has_its_statistics(two: list[Tensor]) -> None:
+    mixed = texot.interpolate(two, [0.75, 0.25], size="64x64", tile="none", quality="draft").image
+    mapped = texot.interpolate(
+        two, map=torch.full((1, 4, 4), 0.25), size="64x64", tile="none", quality="draft"
+    ).image
+    assert torch.allclose(mapped.mean((1, 2)), mixed.mean((1, 2)), atol=0.02)
+    assert torch.allclose(mapped.std((1, 2)), mixed.std((1, 2)), rtol=0.15)
+
+
+def test_masked_pixels_play_no_part(two: list[Tensor]) -> None:
+    """Whatever is under the mask, the result is the same."""
+    mask = torch.ones(56, 56)
+    mask[:, 40:] = 0
+    one = torch.cat([two[0], mask[None]])
+    other = one.clone()
+    one[:3, :, 40:], other[:3, :, 40:] = 0, 1
+    a, b = (texot.interpolate([e, two[1]], size="40x40", **QUICK).image for e in (one, other))
+    assert torch.equal(a, b)
 
 
 @pytest.mark.parametrize("name", ["horizontal", "vertical"])

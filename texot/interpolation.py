@@ -1,16 +1,17 @@
-"""Textures between several exemplars: Wasserstein barycentres of their patch distributions at every scale.
+"""Textures between several exemplars, whose features correspond and change together.
 
-    min_u sum_k w_k sum_l max_psi F_l(psi_kl, S_l u),
+    E_k = w_k A_k + sum_l w_l V(A_k, A_l),   T: patches of A_k -> patches of A_l
 
-whose fixed point is x = sum_k w_k y_sigma_k(x): every patch is between those that the transport gives it in
-each exemplar, so that features change shape, size and colour together (Rabin, Peyre, Delon & Bernot 2011).
-Weights may vary over the image. See `texot.engine.mixture` for the job, `texot.synthesis` for the algorithm.
+T is a coherent transport map between the patches of two exemplars, V what it makes of A_l in the layout of
+A_k. The result is made of the patches of the morphs E_k, whose features lie between the exemplars' in
+size. Weights may vary over the image. (Barycentres of textures: Rabin, Peyre, Delon & Bernot 2011.) See
+`texot.jobs.interpolation` for the job, `texot.synthesis` for the algorithm.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,10 +19,7 @@ from torch import Tensor
 
 from texot._version import __version__
 from texot.engine.isolation import own_modes, stepwise
-from texot.engine.mixture import Mixture
-from texot.engine.optimise import Job, State, Synthesis, optimise
 from texot.engine.options import (
-    ADAM_PLANES,
     TILES,
     check_backend,
     check_choice,
@@ -29,10 +27,9 @@ from texot.engine.options import (
     expert_numbers,
     real,
     resolve_device,
-    step_size,
     whole,
 )
-from texot.engine.plan import EFFORT, SEARCH_DIM, Plan, default_plan, known_rooms
+from texot.engine.plan import SEARCH_DIM
 from texot.engine.shares import (
     Weights,
     between,
@@ -45,11 +42,15 @@ from texot.engine.shares import (
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
 from texot.files.sizes import at_most, exemplar_side, parse_size
+from texot.jobs.interpolation import Interpolation, Level
+from texot.solver.field_solver import iterate
+from texot.solver.plan import EFFORT
+from texot.solver.state import Output, State, Synthesis
 from texot.synthesis import iter_synthesis
 
 __all__ = ["interpolate", "interpolation_path", "iter_interpolation"]
 
-WARM = 0.5  # share of the usual steps, where a start image is given
+_STEPS = 8  # levels of weights along a map, from an exemplar to the next
 
 
 def interpolate(
@@ -100,7 +101,6 @@ def iter_interpolation(
     patch_size: int | None = None,
     n_iter: int | None = None,
     psi_steps: int | None = None,
-    lr: float | None = None,
     entropy: float | None = None,
     novelty: float | None = None,
     alpha: str = "mask",
@@ -120,7 +120,7 @@ def iter_interpolation(
         size: (width, height), "WxH", a factor of the largest exemplar's, or None for that one's size.
         init: "noise", or an image to start from, like the one before in a sequence.
         tile: axes along which the result tiles; None: "both", but none along which a map runs.
-        quality, seed, n_scales, patch_size, n_iter, psi_steps, lr, entropy, novelty, alpha, exemplar_size,
+        quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, novelty, alpha, exemplar_size,
         backend, device: see `texot.iter_synthesis`. An exemplar without alpha is opaque where another has a
             channel of it.
 
@@ -148,13 +148,13 @@ def iter_interpolation(
         "n_scales": n_scales,
         "patch_size": patch_size,
     }
-    common.update(n_iter=n_iter, psi_steps=psi_steps, lr=lr, entropy=entropy, novelty=novelty)
+    common.update(n_iter=n_iter, psi_steps=psi_steps, entropy=entropy, novelty=novelty)
     common.update(backend=backend, device=device, tile=tile, alpha=alpha, exemplar_size=exemplar_size)
     maps = None if map is None else weight_planes(map, (height, width), len(sources))
-    parts = _merged(sources, wanted, maps)
+    levels = [Level(tuple(wanted or ()))] if maps is None else _levels(maps)
+    parts, levels = _merged(sources, levels)
     if len(parts) == 1:  # one exemplar has all the weight
-        common["lr"] = None
-        return iter_synthesis(parts[0][0], (width, height), init=init, **common)
+        return iter_synthesis(parts[0], (width, height), init=init, **common)
     channels = sources[0].pixels.shape[0]
     start = None if isinstance(init, str) and init == "noise" else _fitted(init, channels, alpha)
     if start is not None and novelty is not None:
@@ -167,19 +167,11 @@ def iter_interpolation(
         psi_steps=psi_steps,
         entropy=entropy,
     )
-    expert["lr"] = step_size(lr)
     expert["novelty"] = None if novelty is None else real("novelty", novelty, "a number from 0", 0, 1)
     target_device = resolve_device(device)
-    width_in, height_in = _largest(sources)
-    check_memory(
-        sources[0].pixels.shape[0],
-        (len(parts) * width_in, height_in),
-        (width, height),
-        planes=ADAM_PLANES,
-        backend=backend,
-    )
+    job = Interpolation(parts, levels, (height, width), quality=quality, **expert)
+    check_memory(channels, (job.n_pixels, 1), (width, height), backend=backend)
     check_backend(backend, target_device, height * width, SEARCH_DIM)
-    plan = _plan([part[0] for part in parts], (height, width), quality, expert, warm=start is not None)
     settings = {
         "job": "interpolate",
         "texot": __version__,
@@ -201,11 +193,11 @@ def iter_interpolation(
         "init_sha256": None if start is None else Exemplar(start).sha256,
     }
 
-    def prepare(generator: torch.Generator) -> Job:
-        mixture = Mixture(parts, plan, TILES[tile], start, generator, target_device, backend)
-        return mixture.job(settings)
-
-    return stepwise(optimise(prepare, torch.Generator().manual_seed(seed)))
+    if start is not None:
+        start = start.to(target_device)
+    output = Output(settings, parts[0].mode, parts[0].icc_profile)
+    tasks = partial(job.tasks, TILES[tile], start, target_device, output, backend)
+    return stepwise(iterate(tasks, torch.Generator().manual_seed(seed)))
 
 
 def interpolation_path(n_exemplars: int, n_frames: int) -> list[list[float]]:
@@ -222,19 +214,28 @@ def interpolation_path(n_exemplars: int, n_frames: int) -> list[list[float]]:
     return [between(place, n_exemplars).tolist() for place in places]
 
 
-def _merged(
-    exemplars: list[Exemplar], weights: list[float] | None, maps: Tensor | None
-) -> list[tuple[Exemplar, float, Tensor | None]]:
-    """Each exemplar that has weight, with its weight and map: equal ones once, in an order of their own."""
-    found: dict[str, tuple[Exemplar, float, Tensor | None]] = {}
-    for k, e in enumerate(exemplars):
-        weight = float(maps[k].mean()) if maps is not None else (weights or [])[k]
-        plane = None if maps is None else maps[k]
-        if e.sha256 in found:
-            _, more, other = found[e.sha256]
-            weight, plane = weight + more, None if plane is None or other is None else plane + other
-        found[e.sha256] = (e, weight, plane)
-    return [found[key] for key in sorted(found) if found[key][1] > 0]
+def _levels(maps: Tensor) -> list[Level]:
+    """Steps on the line from the first exemplar over all others to the last, of weights (K, H, W) on it."""
+    count = len(maps)
+    place = sum(k * plane for k, plane in enumerate(maps)) * _STEPS
+    planes = between(place, (count - 1) * _STEPS + 1)
+    weights = between(torch.arange(len(planes), dtype=torch.float64) / _STEPS, count)
+    return [
+        Level(tuple(of.tolist()), plane)
+        for of, plane in zip(weights.T, planes, strict=True)
+        if bool((plane > 0).any())
+    ]
+
+
+def _merged(exemplars: list[Exemplar], levels: list[Level]) -> tuple[list[Exemplar], list[Level]]:
+    """Exemplars that have weight: equal ones once, in an order of their own; and levels of those."""
+    numbers: dict[str, list[int]] = {}
+    for k, exemplar in enumerate(exemplars):
+        if any(level.weights[k] > 0 for level in levels):
+            numbers.setdefault(exemplar.sha256, []).append(k)
+    of_each = [numbers[key] for key in sorted(numbers)]
+    merged = [Level(tuple(sum(v.weights[k] for k in own) for own in of_each), v.plane) for v in levels]
+    return [exemplars[own[-1]] for own in of_each], merged
 
 
 def _fitted(init: Any, channels: int, alpha: str) -> Tensor:
@@ -242,32 +243,3 @@ def _fitted(init: Any, channels: int, alpha: str) -> Tensor:
     if planes is None:
         raise InputError(f"init does not have the exemplars' {channels} channels: give an image of the kind")
     return planes.contiguous()
-
-
-def _largest(exemplars: list[Exemplar]) -> tuple[int, int]:
-    return max((e.size for e in exemplars), key=lambda size: size[0] * size[1])
-
-
-def _plan(
-    exemplars: list[Exemplar], size: tuple[int, int], quality: str, expert: dict[str, Any], *, warm: bool
-) -> Plan:
-    """That of the exemplar with the fewest scales.
-
-    Raises:
-        InputError: a patch size or number of scales that one of them has no room for.
-    """
-    plans = [
-        default_plan(
-            (e.size[1], e.size[0]),
-            size,
-            rooms=None if e.mask is None else known_rooms(e.mask),
-            quality=quality,
-            **expert,
-        )
-        for e in exemplars
-    ]
-    plan = min(plans, key=lambda p: (p.n_scales, len(p.stages[0].terms)))
-    if not warm or expert["n_iter"] is not None:
-        return plan
-    stages = [dataclasses.replace(s, n_iter=max(1, round(WARM * s.n_iter))) for s in plan.stages]
-    return dataclasses.replace(plan, stages=tuple(stages))

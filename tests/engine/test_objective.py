@@ -310,33 +310,3 @@ def test_ascent_does_not_overshoot_where_sources_outnumber_targets() -> None:
     generator = torch.Generator().manual_seed(0)
     errors = [term(image, (True, True), generator)[1].marginal_error for _ in range(60)]
     assert sum(errors[-10:]) / 10 < 0.8 * errors[0]
-
-
-# ------------------------------------------------------------------------------- parts of the image
-
-
-def test_a_part_everywhere_is_a_factor() -> None:
-    image, target = clouds(3, 24, 24), PatchMeasure.from_image(clouds(3, 20, 20, seed=1), 4)
-    whole, part = (
-        PatchTerm(0, target, robustness=0.6, part=plane) for plane in (None, torch.full((24, 24), 0.25))
-    )
-    a, b = (term(image, (True, True), torch.Generator().manual_seed(0))[0] for term in (whole, part))
-    assert torch.allclose(0.25 * a, b, rtol=1e-4)
-    assert torch.allclose(whole.psi, part.psi, atol=1e-6)
-
-
-def test_what_is_no_part_neither_moves_nor_counts() -> None:
-    image = clouds(1, 24, 24).requires_grad_(True)
-    plane = torch.zeros(24, 24)
-    plane[:, :12] = 1
-    target = PatchMeasure.from_image(clouds(1, 20, 20, seed=1), 4)
-    term = PatchTerm(0, target, part=plane)
-    slices = SlicedTerm(0, target, part=plane)
-    generator = torch.Generator().manual_seed(0)
-    for value in (term(image, (False, False), generator)[0], slices(image, (False, False), generator)):
-        (grad,) = torch.autograd.grad(value, image)
-        assert float(grad[:, :, 16:].abs().max()) == 0
-        assert float(grad[:, :, :8].abs().max()) > 0
-    half = PatchTerm(0, target)
-    half(image[:, :, :15].detach(), (False, False), generator)
-    assert torch.allclose(half.psi.mean(), term.psi.mean(), atol=1e-3)

@@ -220,3 +220,35 @@ def test_a_result_keeps_its_field_and_nothing_else_of_the_run() -> None:
     assert again.field is not None
     assert result.field is not None
     assert torch.equal(again.field, result.field)
+
+
+def test_a_guide_tells_where_what_goes() -> None:
+    """Of an exemplar half dark, half light, whose guide tells them apart, each goes where it is asked for."""
+    exemplar = 0.3 * clouds(1, 64, 64, sigma=1)
+    exemplar[:, :, 32:] += 0.6
+    told = torch.zeros(1, 64, 64)
+    told[:, :, 32:] = 2
+    wanted = torch.zeros(1, 48, 48)
+    wanted[:, 24:] = 2
+    one = problem(exemplar, (48, 48), periodic=(False, False))
+    guides = [torch.nn.functional.interpolate(wanted[None], size, mode="area")[0] for size in one.plan.sizes]
+    scales = exemplar_pyramid(torch.cat([exemplar, told]), None, one.plan.n_scales)
+    image = list(states(replace(one, scales=scales, guides=guides, finalise=None)))[-1].result().image
+    assert image.shape == (1, 48, 48)
+    assert float(image[:, :20].max()) < 0.35
+    assert float(image[:, 28:].min()) > 0.55
+
+
+def test_densities_tell_how_much_of_what() -> None:
+    """What has nine tenths of the mass is taken more, and where pixels are from is not told."""
+    exemplar = photograph(32, 32, "gravel")
+    density = torch.ones(32, 32)
+    density[:, 16:] = 9
+    one = problem(exemplar, (32, 32), n_scales=1)
+    shares = []
+    for densities in (None, [density]):
+        *_, step = solve(replace(one, densities=densities), torch.Generator().manual_seed(0))
+        shares.append(float((step.found % step.source.shape[1] >= 13).float().mean()))
+    assert abs(shares[0] - 0.5) < 0.1
+    assert shares[1] > 0.7
+    assert list(states(replace(one, densities=[density])))[-1].result().field is None

@@ -90,3 +90,31 @@ def test_potentials_are_inherited_in_units_of_the_cost() -> None:
     fine = finer(potential.plane(), (44, 44))
     assert fine.shape == (44, 44)
     assert float(fine.mean()) == pytest.approx(0, abs=0.2 * float(potential.plane().std()))
+
+
+@pytest.mark.parametrize("capacity", [1.0, 4.0])
+def test_weights_of_targets_are_their_masses(capacity: float) -> None:
+    """Of an exemplar whose left half counts nine times its right, nine tenths are taken there."""
+    exemplar = clouds(1, 24, 24)
+    density = torch.ones(24, 24)
+    density[:, :12] = 9
+    source = Source.of(exemplar, None, 5, 16, density)
+    image = clouds(1, 32, 32, seed=1)
+    grid = Grid((32, 32), 5, 1, TORUS)
+    x = grid.project(image, source.filters) - source.centre
+    wanted = source.nu.view(source.shape)[:, :10].sum()
+    assert float(source.nu.sum()) == pytest.approx(1, abs=1e-5)
+    potential = PatchPotential(grid, source, iterations=5, capacity=capacity)
+    for _ in range(20):
+        found, _ = potential.cells(x, None, ANY)
+    share = float((found % source.shape[1] < 10).float().mean())
+    if capacity == 1:
+        assert share == pytest.approx(float(wanted), abs=0.05)
+    mass = torch.bincount(found, minlength=len(source.key)) / len(found)
+    assert potential.error(found) == pytest.approx(
+        float((mass - capacity * source.nu).clamp_min(0).sum()), abs=1e-5
+    )
+    blocks = BlockPotential(grid, source)
+    assert float(blocks.nu.sum()) == pytest.approx(1, abs=1e-5)
+    left = [int(b) for b in blocks.block.view(source.shape)[0, :8].unique()]
+    assert float(blocks.nu[left[0]]) > 4 * float(blocks.nu[int(blocks.block[source.shape[1] - 1])])

@@ -47,8 +47,6 @@ class PatchTerm:
             example-based synthesis", section 3: r = 0.6 minimises |x - y|^0.8). Potentials and figures do not
             feel it.
         published_step: if set, use averaged ascent with this constant step instead.
-        part: (H, W) in [0, 1] at this scale, of the measure in what the image takes from several: a patch
-            counts with its mean part, in the objective and for the potential; None: 1.
     """
 
     scale: int
@@ -63,14 +61,13 @@ class PatchTerm:
     robustness: float = 0.0
     entropy: float = 0.0
     backend: str = "auto"
-    part: Tensor | None = None
     psi: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self.psi = torch.zeros_like(self.measure.nu)
 
-    def _assign(self, x: Tensor, weights: Tensor | None) -> Assignment:
-        return assign(x, self.measure, self.psi, weights=weights, entropy=self.entropy, backend=self.backend)
+    def _assign(self, x: Tensor) -> Assignment:
+        return assign(x, self.measure, self.psi, entropy=self.entropy, backend=self.backend)
 
     def _ascend(self, a: Assignment, n: int, cost: Tensor) -> None:
         # a hit moves psi by rate * cost; with n > m, cells hold many patches and small steps suffice
@@ -93,7 +90,7 @@ class PatchTerm:
     ) -> tuple[Tensor, TermState]:
         """The weighted semi-dual of an image scale (C, H, W), differentiable; moves psi on the way."""
         size = self.measure.patch_size
-        x, part = _sources(image, size, self.stride, self.part, periodic, generator)
+        x = _sources(image, size, self.stride, periodic, generator)
         source = x.detach()
         if self.published_step is not None:
             self.psi = averaged_ascent(
@@ -107,17 +104,15 @@ class PatchTerm:
             )
         else:
             for _ in range(self.psi_steps - 1):
-                a = self._assign(source, part)
-                self._ascend(a, len(x), _mean(((source - a.target) ** 2).sum(1), part))
-        a = self._assign(source, part)
+                a = self._assign(source)
+                self._ascend(a, len(x), _mean(((source - a.target) ** 2).sum(1)))
+        a = self._assign(source)
         distances = ((x - a.target) ** 2).sum(1)
-        cost = _mean(distances.detach(), part)
-        dual = float(_mean(a.value, part) + self.capacity * self.measure.mean(self.psi))
+        cost = _mean(distances.detach())
+        dual = float(_mean(a.value) + self.capacity * self.measure.mean(self.psi))
         state = TermState(dual, float(cost), marginal_error(a.mass, self.measure.nu, self.capacity))
         if self.published_step is None and self.psi_steps:
             self._ascend(a, len(x), cost)
-        if part is not None:
-            distances = distances * part
         return self.weight * self._mean(distances), state
 
 
@@ -150,8 +145,6 @@ class SlicedTerm:
         stride: grid of the image's patches.
         weight: factor in the objective, for the mean over filters times d.
         n_filters: patch filters a step.
-        part: see `PatchTerm`.
-        factor: a second factor, which stays through a stage.
     """
 
     scale: int
@@ -159,14 +152,12 @@ class SlicedTerm:
     stride: int = 4
     weight: float = 3.0
     n_filters: int = 16
-    part: Tensor | None = None
-    factor: float = 1.0
 
     def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
         """The weighted sliced distance of an image scale (C, H, W), differentiable."""
         size = self.measure.patch_size
         channels, d = image.shape[0], self.measure.y.shape[1]
-        x, part = _sources(image, size, self.stride, self.part, periodic, generator)
+        x = _sources(image, size, self.stride, periodic, generator)
         filters = torch.randn(d, self.n_filters, generator=generator, dtype=torch.float32)
         filters = filters - filters.mean(0)
         filters = filters / filters.norm(dim=0).clamp_min(1e-12)
@@ -176,37 +167,18 @@ class SlicedTerm:
         colours[:, pixel] = directions / directions.norm(dim=0).clamp_min(1e-12)
         shift = float(torch.rand((), generator=generator, dtype=torch.float32))
         y = self.measure.y[systematic_sample(self.measure.nu, len(x), shift)]
-        weight = self.weight * self.factor
-        if part is not None:  # as many patches, drawn by it: the gradient counts those twice that come twice
-            x = x[systematic_sample(part.clamp_min(1e-9), len(x), 1 - shift)]
-            weight *= float(part.mean())
         filters, colours = filters.to(image), colours.flatten(0, 1).to(image)
-        return weight * (d * sliced_distance(x, y, filters) + channels * sliced_distance(x, y, colours))
+        return self.weight * (d * sliced_distance(x, y, filters) + channels * sliced_distance(x, y, colours))
 
 
-def _mean(values: Tensor, part: Tensor | None) -> Tensor:
-    """Their mean, each counted with its part."""
-    if part is None:
-        return total(values) / len(values)
-    return total(part * values) / total(part).clamp_min(1e-12)
+def _mean(values: Tensor) -> Tensor:
+    return total(values) / len(values)
 
 
-def _sources(
-    image: Tensor,
-    size: int,
-    stride: int,
-    part: Tensor | None,
-    periodic: Periodic,
-    generator: torch.Generator,
-) -> tuple[Tensor, Tensor | None]:
-    """Patches on a grid moved at random, (n, d), and means of a plane (H, W) in them, (n,)."""
+def _sources(image: Tensor, size: int, stride: int, periodic: Periodic, generator: torch.Generator) -> Tensor:
+    """Patches on a grid moved at random, (n, d)."""
     offset = random_offset((image.shape[1], image.shape[2]), size, stride, periodic, generator)
-    if part is None:
-        return extract_patches(image, size, stride=stride, offset=offset, periodic=periodic), None
-    both = torch.cat([image, part[None].to(image)])
-    x = extract_patches(both, size, stride=stride, offset=offset, periodic=periodic)
-    d = size * size * image.shape[0]
-    return x[:, :d], x[:, d:].detach().mean(1)
+    return extract_patches(image, size, stride=stride, offset=offset, periodic=periodic)
 
 
 @dataclass(frozen=True)

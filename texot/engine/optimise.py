@@ -39,7 +39,6 @@ class Job:
         sliced_terms: a stage's sliced terms.
         put_right: correction of a stage's image, halfway and at its end, or None.
         refine: a later stage's image, from the one before at its own, coarser size; None: there is one stage.
-        settle: makes the image anew after the last step of all, before it is put right, or None.
         n_targets: number of target patches at each scale, to tell the time that is left.
         settings: everything that makes the same image again, as plain JSON values.
         mode: how a result is written, see `texot.files.exemplar.Exemplar`.
@@ -63,7 +62,6 @@ class Job:
     finish: Callable[[Tensor], Tensor] | None = None
     work: Callable[[Stage], float] | None = None
     average: Callable[[list[Tensor]], None] | None = None
-    settle: Callable[[Tensor], Tensor] | None = None
     refine: Callable[[Stage, Tensor], Tensor] | None = None
 
 
@@ -126,8 +124,6 @@ def optimise(
             ):
                 adam.step(tensor, grad, rate * lr)
             variables.moved()
-            if job.settle is not None and stage is plan.stages[-1] and step == stage.n_iter:
-                variables.put_right(job.settle)
             if job.put_right is not None and step in (stage.n_iter // 2, stage.n_iter):
                 # halfway, so that patches settle on the sharper image, and at the end
                 variables.put_right(partial(job.put_right, stage))
@@ -156,9 +152,7 @@ def optimise(
                 _output=output,
                 _log=record,
                 _image=full,
-                _result=full
-                if as_it_is
-                else partial(_last_step, job, stage, image, terms, [term.psi for term in terms]),
+                _result=full if as_it_is else partial(_last_step, job, stage, image),
                 _progress=partial(moving.progress, number, step, record, seconds),
             )
 
@@ -168,25 +162,9 @@ def _full(job: Job, scale: int, image: Tensor) -> Tensor:
     return upsample_to(image, list(job.plan.sizes[:scale]), periodic=job.periodic)
 
 
-def _last_step(
-    job: Job, stage: Stage, image: Tensor, terms: list[PatchTerm], potentials: list[Tensor]
-) -> Tensor:
-    """What a job does to the image after all steps, of an image (C, H, W) in the midst of them.
-
-    Args:
-        terms, potentials: of the stage, and what their potentials were then: they may have moved on.
-    """
-    later = [term.psi for term in terms]
-    try:
-        for term, psi in zip(terms, potentials, strict=True):
-            term.psi = psi
-        if job.settle is not None:
-            image = job.settle(image)
-        image = image if job.put_right is None else job.put_right(stage, image)
-        return _full(job, stage.scale, image)
-    finally:
-        for term, psi in zip(terms, later, strict=True):
-            term.psi = psi
+def _last_step(job: Job, stage: Stage, image: Tensor) -> Tensor:
+    """What a job does to the image after all steps, of an image (C, H, W) in the midst of them."""
+    return _full(job, stage.scale, image if job.put_right is None else job.put_right(stage, image))
 
 
 def _work(job: Job, stage: Stage) -> float:

@@ -7,10 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from texot.engine.coherence import coherent
 from texot.engine.objective import PatchTerm, SlicedTerm
 from texot.engine.plan import BIG_FROM, SEARCH_DIM, Plan, Stage, TermPlan
-from texot.images.pyramid import Periodic
 from texot.transport.measure import PatchMeasure
 
 
@@ -22,8 +20,6 @@ class Terms:
         targets: image (C, h, w) and known pixels (h, w), or None for all, at every scale, finest first.
         generator: CPU generator of the draws of target patches.
         backend: see `texot.kernels.laguerre_cells`.
-        weight: factor of all terms.
-        parts: at every scale of the image, see `PatchTerm.part`; None: 1.
     """
 
     def __init__(
@@ -32,12 +28,8 @@ class Terms:
         targets: list[tuple[Tensor, Tensor | None]],
         generator: torch.Generator,
         backend: str,
-        *,
-        weight: float = 1.0,
-        parts: list[Tensor] | None = None,
     ) -> None:
         self.plan, self.targets, self.generator, self.backend = plan, targets, generator, backend
-        self.weight, self.parts = weight, parts
         self._made: dict[TermPlan, PatchTerm] = {}
 
     def patches(self, stage: Stage) -> list[PatchTerm]:
@@ -54,8 +46,6 @@ class Terms:
                 min(4, plan.patch_size),
                 plan.sliced_weight,
                 plan.n_filters,
-                None if self.parts is None else self.parts[scale],
-                self.weight,
             )
             for scale in stage.sliced
         ]
@@ -63,11 +53,6 @@ class Terms:
     def at(self, scale: int) -> list[PatchTerm]:
         """The transport terms of a scale that there are by now."""
         return [term for plan, term in self._made.items() if plan.scale == scale]
-
-    def coherent(self, image: Tensor, periodic: Periodic) -> Tensor:
-        """The finest scale of an image, made of its target's own pixels: see `texot.engine.coherence`."""
-        term = min(self.at(0), key=lambda term: term.measure.patch_size)
-        return coherent(image, term, *self.targets[0], periodic=periodic)
 
     def _patch_term(self, term: TermPlan) -> PatchTerm:
         if term not in self._made:
@@ -86,7 +71,7 @@ class Terms:
                 scale,
                 measure,
                 stride=term.stride,
-                weight=term.weight * self.weight,
+                weight=term.weight,
                 psi_steps=plan.psi_steps,
                 rate=plan.psi_rate_fine if scale < BIG_FROM else plan.psi_rate,
                 until=term.until,
@@ -95,7 +80,6 @@ class Terms:
                 published_step=plan.published_step,
                 entropy=plan.entropy,
                 backend=self.backend,
-                part=None if self.parts is None else self.parts[scale],
             )
         return self._made[term]
 
@@ -108,5 +92,4 @@ class Terms:
             return 1.0
         image, known = self.targets[scale]
         area = image[0].numel() if known is None else int(known.sum())
-        share = 1.0 if self.parts is None else float(self.parts[scale].mean())
-        return float(max(1.0, area / max(1.0, share * math.prod(self.plan.sizes[scale]))) ** 1.5)
+        return float(max(1.0, area / math.prod(self.plan.sizes[scale])) ** 1.5)

@@ -102,7 +102,7 @@ class PatchPotential:
     def error(self, found: Tensor) -> float:
         """Total variation between the masses of the targets and what they should be."""
         nu = self.psi.new_zeros(len(self.source.key))
-        nu[self.source.targets] = 1 / len(self.source.targets)
+        nu[self.source.targets] = self.source.nu
         return excess(found, nu, self.capacity)
 
     def plane(self) -> Tensor:
@@ -121,10 +121,11 @@ class PatchPotential:
         kernel = (gain - gain.amax(1, keepdim=True)).div_(epsilon).exp_()
         product, column = torch.empty_like(kernel), kernel.new_ones(kernel.shape[1])
         most = (-self.psi / epsilon).exp() if self.capacity > 1 else None
+        nu = self.source.nu * len(kernel)
         for _ in range(self.iterations):
             row = torch.mul(kernel, column, out=product).sum(1).clamp_min_(_TINY).reciprocal_()
-            mass = torch.mul(kernel, row[:, None], out=product).sum(0) * (len(column) / len(row))
-            column = self.capacity / mass.clamp_min_(_TINY)
+            mass = torch.mul(kernel, row[:, None], out=product).sum(0)
+            column = self.capacity * nu / mass.clamp_min_(_TINY)
             column = column if most is None else torch.minimum(column, most)
         change = epsilon * column.log_()
         if most is None:
@@ -169,8 +170,8 @@ class BlockPotential:
         self.block = (y[:, None] * wide + x).flatten()
         n_blocks = -(-rows // _BLOCK) * wide
         own = self.block[self.source.targets]
-        count = torch.bincount(own.cpu(), minlength=n_blocks).to(self.source.image)
-        self.nu = count / count.sum()
+        nu = self.source.nu.cpu().double()
+        self.nu = torch.bincount(own.cpu(), nu, minlength=n_blocks).to(self.source.image)
         self.psi = torch.zeros_like(self.nu)
 
     def cells(self, x: Tensor, found: Tensor | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -29,6 +29,7 @@ class Source:
         usable: (rows, columns) bool, the targets, or None for all.
         filters: (k, C, side, side) orthonormal principal axes of the patches.
         centre: (k,) mean of the projected patches.
+        weights: (rows, columns) of the targets, before they sum to 1, or None where all are the same.
     """
 
     image: Tensor
@@ -36,9 +37,17 @@ class Source:
     usable: Tensor | None
     filters: Tensor
     centre: Tensor
+    weights: Tensor | None = None
 
     @classmethod
-    def of(cls, image: Tensor, known: Tensor | None, side: int, n_axes: int) -> Source:
+    def of(
+        cls,
+        image: Tensor,
+        known: Tensor | None,
+        side: int,
+        n_axes: int,
+        density: Tensor | None = None,
+    ) -> Source:
         """The patches of an image.
 
         Args:
@@ -46,6 +55,7 @@ class Source:
             known: (h, w) bool, or None for all.
             side: of the patches, pixels.
             n_axes: principal axes in which distances are measured, at most.
+            density: (h, w) the weight of the patch in whose middle a pixel is, or None.
 
         Raises:
             InputError: no patch fits what is known.
@@ -66,7 +76,9 @@ class Source:
         axes = principal_axes(sample.T @ sample)[1][:, -n_axes:].T.flip(0)
         filters = axes.reshape(-1, image.shape[0], side, side).contiguous()
         centre = F.conv2d(image[None], filters)[0].flatten(1)[:, index].mean(1)
-        return cls(image, side, usable, filters, centre)
+        middle = side // 2
+        weights = None if density is None else density[middle : middle + rows, middle : middle + columns]
+        return cls(image, side, usable, filters, centre, weights)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -89,3 +101,11 @@ class Source:
         """(m,) indices of the targets among all patches."""
         index = torch.arange(len(self.key), device=self.image.device)
         return index if self.usable is None else index[self.usable.flatten()]
+
+    @cached_property
+    def nu(self) -> Tensor:
+        """(m,) weights of the targets, of sum 1."""
+        if self.weights is None:
+            return self.image.new_full((len(self.targets),), 1 / len(self.targets))
+        found = self.weights.flatten()[self.targets]
+        return found / found.sum()

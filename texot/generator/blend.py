@@ -2,7 +2,7 @@
 
     min_theta E_w sum_k w_k [sum_l max_psi_kl(w) E_z F_kl(psi_kl(w), S_l g_theta(z, w)) + sliced terms of k]
 
-For every w, g_theta(., w) is the barycentre that `texot.interpolation` computes with these weights. The best
+For every w, g_theta(., w) is a Wasserstein barycentre of the exemplars' patches with these weights. The best
 potentials depend on w; each exemplar has some for every share w_k of `KNOTS`, of which the nearest serve a
 step. An exemplar of weight 0 has no part in a step: neither in the objective nor do its potentials move.
 """

@@ -78,6 +78,22 @@ def first_layout(
     return best.to(exemplar)
 
 
+def squares(exemplar: Tensor, size: tuple[int, int], side: int, generator: torch.Generator) -> Tensor:
+    """An image (C, H, W) of squares of an exemplar (C, h, w), each from a place of its own."""
+    height, width = size
+    side = min(side, *exemplar.shape[1:])
+    found = exemplar.new_zeros(exemplar.shape[0], height, width)
+    for y in range(0, height, side):
+        for x in range(0, width, side):
+            h, w = min(side, height - y), min(side, width - x)
+            i, j = (
+                int(torch.randint(0, n - d + 1, (), generator=generator))
+                for n, d in zip(exemplar.shape[1:], (h, w), strict=True)
+            )
+            found[:, y : y + h, x : x + w] = exemplar[:, i : i + h, j : j + w]
+    return found
+
+
 def _piece_side_for(
     exemplar: Tensor, size: tuple[int, int], novelty: float, known: Tensor | None, *, loose: bool
 ) -> int:

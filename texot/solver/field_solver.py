@@ -29,6 +29,7 @@ from texot.field.search import nearest
 from texot.field.source import Source
 from texot.images.masks import tint
 from texot.images.pyramid import Periodic, upsample_to
+from texot.layout.start import squares
 from texot.solver.plan import FieldPlan, Scale, Size
 from texot.solver.state import Log, LossRecord, Output, State
 
@@ -67,6 +68,11 @@ class Problem:
         output: what the result is beside its pixels.
         finalise: correction of the image after the last step, (C, H, W), at full size, or None.
         holes: what moves at each scale, finest first, or None where everything does.
+        guides: (G, H, W) at each scale, finest first, or None: what is matched beside the pixels. The
+            exemplar's last G channels are compared with it, and not part of the result (Hertzmann et al.
+            2001, "Image analogies").
+        densities: (h, w) at each scale, finest first: weight of the exemplar's patch in whose middle a pixel
+            is, before they sum to 1; None: all have the same.
         backend: of the search among all pairs, see `texot.kernels.laguerre_cells`.
     """
 
@@ -77,7 +83,13 @@ class Problem:
     output: Output
     finalise: Callable[[Tensor], Tensor] | None = None
     holes: list[Hole] | None = None
+    guides: Sequence[Tensor] | None = None
+    densities: Sequence[Tensor] | None = None
     backend: str = "auto"
+
+    def pixels(self, exemplar: Tensor) -> Tensor:
+        """The channels of an exemplar that the result has."""
+        return exemplar if self.guides is None else exemplar[: -len(self.guides[0])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,9 +177,12 @@ def _descend(
 ) -> Generator[FieldStep, None, _Found]:
     """All steps of one scale."""
     plan = problem.plan
-    source = Source.of(*problem.scales[scale], plan.patch_size, plan.n_axes)
+    density = None if problem.densities is None else problem.densities[scale]
+    source = Source.of(*problem.scales[scale], plan.patch_size, plan.n_axes, density)
+    pixels = problem.pixels(source.image)
     region, all_pairs = _region(problem, scale, source)
     grid = region.grid
+    guide = None if problem.guides is None else _padded(problem.guides[scale], grid.size)
     moves = plan.iterations > 0 and not (plan.laid and before is None)
     capacity = region.capacity(source)
     potential: PatchPotential | BlockPotential
@@ -183,14 +198,15 @@ def _descend(
     if before is None:
         if problem.backend != "auto":  # used or refused, even where no search among all pairs follows
             nearest(source.key[:1], source, problem.backend)
-        image = region.keep(_first(source.image, grid, problem.start, generator))
+        image = region.keep(_first(pixels, grid, problem.start, generator))
     else:
         last = before.step
         coarse = Correspondence(last.grid, last.source.shape, last.found)
         field = coarse.finer(2, grid, source.shape, source.usable)
-        found, image = field.found, region.keep(field.image(source.image))
+        found, image = field.found, region.keep(field.image(pixels))
     for step in range(1, plan.steps[scale] + 1):
-        x = grid.project(image, source.filters) - source.centre
+        seen = image if guide is None else torch.cat([image, guide])
+        x = grid.project(seen, source.filters) - source.centre
         if found is None and not all_pairs:
             found = nearest(x, source, problem.backend)
         if all_pairs and region.active is not None:
@@ -205,7 +221,7 @@ def _descend(
         weights = _weights(distance, cost, _LAST if ends else _ROBUST)
         if region.trust is not None:
             weights = weights * region.trust
-        image = region.keep(Correspondence(grid, source.shape, found, weights).image(source.image))
+        image = region.keep(Correspondence(grid, source.shape, found, weights).image(pixels))
         error = potential.error(of_moving)
         now = FieldStep(
             scale, step, plan.steps[scale], image, found, distance, cost, error, grid, source, region
@@ -236,9 +252,8 @@ class Region:
         if hole is None:
             return Region(grid)
         more = (0, grid.size[1] - hole.moves.shape[1], 0, grid.size[0] - hole.moves.shape[0])
-        image = F.pad(hole.image[None], more, mode="replicate")[0]
+        image, wide = _padded(hole.image, grid.size), _padded(hole.trust[None], grid.size)
         moves = F.pad(hole.moves, more)
-        wide = F.pad(hole.trust[None, None], more, mode="replicate")[0]
         touched = F.max_pool2d(grid.extend(moves[None].float()), grid.side, grid.stride)[0] > 0
         middle = grid.side // 2
         trust = grid.extend(wide)[0, middle:, middle:][:: grid.stride, :: grid.stride]
@@ -260,7 +275,10 @@ class Region:
     def capacity(self, source: Source) -> float:
         """How many times its share of the mass a target may have, see `PatchPotential`."""
         if self.hole is None:
-            ratio = source.image[0].numel() / math.prod(self.grid.size)
+            n_pixels = (
+                source.image[0].numel() if source.weights is None else 1 / float(source.nu.square().sum())
+            )
+            ratio = n_pixels / math.prod(self.grid.size)
             return ratio if ratio > _LARGER else 1.0
         return max(1.0, len(source.targets) / max(1.0, float(self.hole.moves.sum())))
 
@@ -307,7 +325,7 @@ def iterate(
                 _log=log,
                 _image=result if total == total_steps else partial(_preview, problem, scale, step.image),
                 _result=result,
-                _field=None if problem.holes else partial(_field, problem, step),
+                _field=None if problem.holes or problem.densities else partial(_field, problem, step),
             )
             before = time.perf_counter()
         if tasks and task.done is not None:
@@ -340,7 +358,7 @@ def _result(problem: Problem, step: FieldStep) -> Tensor:
     """What a step's field makes of the exemplar at full size, put right."""
     height, width = problem.plan.sizes[0]
     field, region = _full(problem, step)
-    image = field.image(problem.scales[0][0])
+    image = field.image(problem.pixels(problem.scales[0][0]))
     if region.hole is not None:
         missing = tint(region.hole.image - image, region.hole.moves, periodic=problem.periodic)
         image = region.keep(image + missing)
@@ -392,18 +410,12 @@ def _work(task: Task, scale: int) -> float:
 
 def _first(exemplar: Tensor, grid: Grid, start: Tensor | None, generator: torch.Generator) -> Tensor:
     """The first image, (C, *grid.size): the one given, or squares of a third of the exemplar."""
-    height, width = grid.size
     if start is not None:
-        more = (0, width - start.shape[2], 0, height - start.shape[1])
-        return F.pad(start[None].to(exemplar), more, mode="replicate")[0]
-    side = max(grid.side, min(exemplar.shape[1:]) // 3)
-    found = exemplar.new_zeros(exemplar.shape[0], height, width)
-    for y in range(0, height, side):
-        for x in range(0, width, side):
-            h, w = min(side, height - y), min(side, width - x)
-            i, j = (
-                int(torch.randint(0, n - d + 1, (), generator=generator))
-                for n, d in zip(exemplar.shape[1:], (h, w), strict=True)
-            )
-            found[:, y : y + h, x : x + w] = exemplar[:, i : i + h, j : j + w]
-    return found
+        return _padded(start.to(exemplar), grid.size)
+    return squares(exemplar, grid.size, max(grid.side, min(exemplar.shape[1:]) // 3), generator)
+
+
+def _padded(image: Tensor, size: Size) -> Tensor:
+    """An image (C, h, w) whose last rows and columns go on to a larger size."""
+    more = (0, size[1] - image.shape[2], 0, size[0] - image.shape[1])
+    return F.pad(image[None], more, mode="replicate")[0]

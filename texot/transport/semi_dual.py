@@ -51,7 +51,6 @@ def assign(
     measure: PatchMeasure,
     psi: Tensor,
     *,
-    weights: Tensor | None = None,
     entropy: float = 0.0,
     backend: str = "auto",
 ) -> Assignment:
@@ -61,7 +60,6 @@ def assign(
         x: (n, d) source patches.
         measure: the target.
         psi: (m,) potential, in units of squared distance.
-        weights: (n,) >= 0 of the source patches, in the cells' masses, or None: all the same.
         entropy: regularisation lam >= 0, in units of squared distance.
         backend: "auto", "tiled", "keops" or "reference".
     """
@@ -69,16 +67,13 @@ def assign(
     if entropy > _LEAST_ENTROPY * measure.spread:
         source, targets, log_nu = x - measure.centre, measure.soft_targets, measure.nu.log()
         value, mean = soft_cells(source, targets, psi, log_nu, entropy, backend=backend, check=False)
-        mu = x.new_full((n,), 1 / n) if weights is None else (weights / weights.sum()).clamp_min(1e-30)
+        mu = x.new_full((n,), 1 / n)
         back = softmin(targets.points, source, value, mu.log(), entropy, backend=backend, check=False)
         return Assignment(mean + measure.centre, value, soft_mass(measure.nu, psi - back, entropy), None)
     cells = laguerre_cells(measure.project(x), measure.targets, psi, backend=backend, check=False)
     target = measure.y[cells]
     value = ((x - target) ** 2).sum(1) - psi[cells]
-    if weights is None:
-        mass = torch.bincount(cells, minlength=len(measure)).to(x) / n
-    else:
-        mass = torch.bincount(cells.cpu(), weights.cpu(), len(measure)).to(x) / weights.sum()
+    mass = torch.bincount(cells, minlength=len(measure)).to(x) / n
     return Assignment(target, value, mass, cells)
 
 
