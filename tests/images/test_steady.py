@@ -1,6 +1,7 @@
 """What is the same with any number of threads."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 import texot
 from texot.evaluation.efficientnet import efficientnet_lite0
 from texot.evaluation.squeezenet import SQUEEZENET
-from texot.images.statistics import band_power
+from texot.images.statistics import band_power, channel_moments
 from texot.images.steady import pointwise, total
 
 
@@ -74,6 +75,22 @@ def test_networks(name: str) -> None:
 def test_the_spectrum() -> None:
     image = torch.rand(3, 320, 320, generator=torch.Generator().manual_seed(0))
     assert alike(lambda: band_power(image)[0])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_moments(channels: int) -> None:
+    image = torch.rand(channels, 257, 257, generator=torch.Generator().manual_seed(0))
+    mean, deviation = channel_moments(image)
+    torch.testing.assert_close(mean, image.mean((1, 2), keepdim=True))
+    torch.testing.assert_close(deviation, image.std((1, 2), keepdim=True, correction=0))
+    assert alike(lambda: torch.cat(channel_moments(image)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [{"weights": [0.5, 0.5]}, {"map": "horizontal"}])
+def test_interpolation(how: dict[str, Any]) -> None:
+    two = [photograph(80, 80), photograph(80, 80, "gravel")]
+    assert alike(lambda: texot.interpolate(two, size="120x80", quality="draft", **how).image, (1, 2))
 
 
 @pytest.mark.slow

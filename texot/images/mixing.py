@@ -59,14 +59,14 @@ class LocalMixture:
             amplitudes = torch.stack([p.sqrt() for p in powers if p is not None])  # (K, bands)
             residual = image - self.mean
             result = torch.zeros_like(image)
-            for window in self.maps:
+            # what a mixture with these weights has under each window, on average; in a fixed order
+            bands = [(self.maps * sum_of(band, list(self.maps)) ** 2).sum((1, 2)) for band in amplitudes.T]
+            wanted = torch.stack(bands, 1) / self.mass[:, None]  # (K, bands)
+            for window, own in zip(self.maps, wanted, strict=True):
                 if not bool((window > 1e-3).any()):
                     continue
-                # what a mixture with these weights has under this window, on average
-                both = torch.einsum("hw,ihw,jhw->ij", window, self.maps, self.maps) / window.sum()
-                wanted = torch.einsum("ij,ib,jb->b", both, amplitudes, amplitudes)
                 power, count = band_power(residual, window=window.sqrt())
-                gain = 10 * torch.log10((wanted + 1e-12) / (power + 1e-12))
+                gain = 10 * torch.log10((own + 1e-12) / (power + 1e-12))
                 gain = torch.where(count > 0, gain.clamp(-_MOST_GAIN, _MOST_GAIN), 0.0)
                 result += window * filter_bands(image, gain, _LOWEST, periodic)
             image = result

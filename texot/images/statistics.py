@@ -25,13 +25,20 @@ _NYQUIST_CORNER = math.sqrt(0.5)  # the largest radial frequency of a grid, cycl
 def channel_moments(image: Tensor, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of every channel, each (C, 1, 1), over the known pixels.
 
+    The same with any number of threads, which torch's own are not.
+
     Args:
         image: (C, H, W).
         known: (H, W) bool or None.
     """
     values = image.flatten(1) if known is None else image[:, known]
-    deviation, mean = torch.std_mean(values, dim=1, correction=0)
-    return mean[:, None, None], deviation[:, None, None]
+    mean = _means(values)
+    return mean[:, None, None], _means((values - mean[:, None]) ** 2).sqrt()[:, None, None]
+
+
+def _means(values: Tensor) -> Tensor:
+    """Of rows (C, n): (C,)."""
+    return torch.stack([total(row) for row in values]) / values.shape[1]
 
 
 def match_moments(image: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:

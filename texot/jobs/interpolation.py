@@ -31,6 +31,7 @@ from texot.images.masks import filled
 from texot.images.mixing import LocalMixture, mixed, sum_of
 from texot.images.pyramid import Periodic
 from texot.images.statistics import Statistics
+from texot.images.steady import total
 from texot.jobs.morph import in_layout, with_moments
 from texot.jobs.side_by_side import SideBySide
 from texot.layout.start import first_layout, squares
@@ -64,7 +65,7 @@ class Level:
     @property
     def share(self) -> float:
         """Of the result."""
-        return 1.0 if self.plane is None else float(self.plane.mean())
+        return 1.0 if self.plane is None else float(total(self.plane)) / self.plane.numel()
 
 
 @dataclass(frozen=True)
