@@ -146,7 +146,7 @@ def expert_options(*, adam: bool = False) -> Callable[[Command], Command]:
         "--lr",
         metavar="X",
         type=real(zero=False),
-        help="Step size of Adam; in synthesize, with --preset paper or --features.",
+        help="Step size of Adam, with --preset paper or --features.",
     )
     return _together(
         click.option(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from textures import photograph
+from textures import clouds, photograph
 from torch import Tensor
 
 import texot
@@ -89,7 +89,7 @@ def test_moments(channels: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [{"weights": [0.5, 0.5]}, {"map": "horizontal"}])
 def test_interpolation(how: dict[str, Any]) -> None:
-    two = [photograph(80, 80), photograph(80, 80, "gravel")]
+    two = [clouds(3, 80, 80, sigma=3), clouds(3, 80, 80, seed=1, sigma=1)]
     assert alike(lambda: texot.interpolate(two, size="120x80", quality="draft", **how).image, (1, 2))
 
 

@@ -179,9 +179,7 @@ class Interpolation:
     ) -> Problem:
         images, statistics = self._images(device, generator, backend)
         main = self.morphs.index(self.main)
-        plan = for_texture(
-            self.plan, exemplar_pyramid(*images[main], self.plan.n_scales), given=start is not None
-        )
+        plan = for_texture(self.plan, exemplar_pyramid(*images[main], self.plan.n_scales))
         planes = [level.plane for level in self.levels if level.plane is not None]
         maps = torch.stack(planes).to(device) if planes else None
         if start is None:
