@@ -111,7 +111,7 @@ def test_the_search_never_raises_a_cost(periodic: Periodic) -> None:
     found = torch.randint(len(source.key), (len(x),), generator=generator)
     price = 0.1 * torch.rand(len(source.key), generator=generator)
     before = distances(x, source, found) + price[found]
-    after, distance = search(grid, source, x, found, price, reach=(1, 4, 20), generator=generator)
+    after, distance = search(grid, source, x, found, lambda *_: price, reach=(1, 4, 20), generator=generator)
     assert torch.allclose(distance, distances(x, source, after), atol=1e-5)
     now = distance + price[after]
     assert bool((now <= before + 1e-5).all())

@@ -118,3 +118,19 @@ def test_weights_of_targets_are_their_masses(capacity: float) -> None:
     assert float(blocks.nu.sum()) == pytest.approx(1, abs=1e-5)
     left = [int(b) for b in blocks.block.view(source.shape)[0, :8].unique()]
     assert float(blocks.nu[left[0]]) > 4 * float(blocks.nu[int(blocks.block[source.shape[1] - 1])])
+
+
+def test_potentials_of_blocks_keep_masses_along_the_field() -> None:
+    source = Source.of(photograph(64, 64, "gravel"), None, 7, 32)
+    grid = Grid((64, 64), 7, 2, TORUS)
+    image = photograph(64, 64, "gravel").roll((21, 13), (1, 2))
+    x = grid.project(image, source.filters) - source.centre
+    errors = []
+    for moves in (False, True):
+        potential = BlockPotential(grid, source, moves)
+        generator = torch.Generator().manual_seed(0)
+        found = source.targets[torch.randint(len(source.targets), (len(x),), generator=generator)]
+        for _ in range(4):
+            found, _ = potential.cells(x, found, generator)
+        errors.append(potential.error(found))
+    assert errors[1] < 0.6 * errors[0]

@@ -8,7 +8,8 @@ Where the result is small, the potential is entropic, by Sinkhorn's iterations f
 
 phi is the potential of a second constraint: no shift of the exemplar may hold more than a share of the image.
 Its price rises while a shift holds more. Elsewhere one potential for each block of the exemplar follows the
-gradient of the semi-dual, nu_b - (mass of block b), in units of the mean distance.
+gradient of the semi-dual, nu_b - (mass of block b), in units of the mean distance: a step before each kind of
+candidate that patches try, as what all of them take at once from a neighbour empties blocks.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ _LEAST_EPSILON = 1e-4  # the same, of one that is asked for
 _TINY = 1e-20  # least sum of a row or a column of the kernel
 _SHIFTS = 16  # bins of shifts along the shorter side of the exemplar
 _BLOCK = 8  # pixels a side of the blocks that share a potential
-_FALL, _RISE = 2.0, 1.0  # most that a block's potential changes in a step, in mean distances
+_RATE = 0.2  # of a step of a block's potential, in mean distances
+_FALL, _RISE = (
+    2.0,
+    1.0,
+)  # most by which its mass may seem too large or too small in a step, in its wanted mass
 
 
 def mean(values: Tensor) -> float:
@@ -179,15 +184,16 @@ class BlockPotential:
         source = self.source
         assert found is not None
         reach = (1, 3, max(1, max(source.shape) // 8))
-        price = -self.psi[self.block] if self.moves else None
-        found, distance = search(
-            self.grid, source, x, found, price, reach=reach, active=self.active, generator=generator
+        return search(
+            self.grid,
+            source,
+            x,
+            found,
+            self._prices if self.moves else None,
+            reach=reach,
+            active=self.active,
+            generator=generator,
         )
-        if self.moves and self.active is None:
-            self.ascend(found, distance)
-        elif self.moves:
-            self.ascend(found[self.active], distance[self.active])
-        return found, distance
 
     def ascend(self, found: Tensor, distance: Tensor) -> None:
         """Move the potentials by how much more or less blocks are used than they should be."""
@@ -196,9 +202,16 @@ class BlockPotential:
         )
         wanted = self.capacity * self.nu
         step = torch.where(wanted > 0, 1 - mass / wanted.clamp_min(1e-12), 0)
-        self.psi = self.psi + mean(distance) * step.clamp(-_FALL, _RISE)
+        self.psi = self.psi + _RATE * mean(distance) * step.clamp(-_FALL, _RISE)
         if self.capacity > 1:
             self.psi = self.psi.clamp_max(0)
+
+    def _prices(self, found: Tensor, distance: Tensor) -> Tensor:
+        """What every patch of the source costs after a step of the potentials."""
+        if self.active is not None:
+            found, distance = found[self.active], distance[self.active]
+        self.ascend(found, distance)
+        return -self.psi[self.block]
 
     def error(self, found: Tensor) -> float:
         """Total variation between the masses of the blocks and what they should be."""

@@ -9,6 +9,8 @@ randomized correspondence algorithm for structural image editing"; generalised: 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -35,7 +37,7 @@ def search(
     source: Source,
     x: Tensor,
     found: Tensor,
-    price: Tensor | None,
+    prices: Callable[[Tensor, Tensor], Tensor] | None,
     *,
     reach: tuple[int, ...],
     active: Tensor | None = None,
@@ -48,7 +50,8 @@ def search(
         source: the exemplar's.
         x: (n, k) patches of the result in the source's principal axes, centred.
         found: (n,) their targets so far.
-        price: (m,) what a target costs beside its distance, -psi, or None for nothing.
+        prices: what targets cost beside their distance, -psi (m,), or None for nothing. It is asked before
+            every kind of candidate, with the targets and squared distances, (n,) each, that hold then.
         reach: how far in pixels random candidates lie from the target, one each.
         active: (n,) bool, the patches whose targets may change, or None for all.
         generator: CPU generator of the draws.
@@ -60,9 +63,7 @@ def search(
     shape = grid.shape
     device = found.device
     y, x_place = torch.div(found, columns, rounding_mode="floor"), found % columns
-    best_distance = distances(x, source, found)
-    best = best_distance if price is None else best_distance + price[found]
-    best, best_distance, found = best.clone(), best_distance.clone(), found.clone()
+    best_distance, found = distances(x, source, found), found.clone()
     usable = None if source.usable is None else source.usable.flatten()
 
     def consider(candidate_y: Tensor, candidate_x: Tensor) -> None:
@@ -76,12 +77,16 @@ def search(
         some = inside.nonzero()[:, 0]
         if not len(some):
             return
-        index = index[some]
+        index, before = index[some], best_distance[some]
         distance = (x[some] - source.key.index_select(0, index)).square_().sum(1)
-        cost = distance if price is None else distance + price[index]
-        better = (cost < best[some]).nonzero()[:, 0]
+        if prices is None:
+            better = distance < before
+        else:
+            price = prices(found, best_distance)
+            better = distance + price[index] < before + price[found[some]]
+        better = better.nonzero()[:, 0]
         where = some[better]
-        best[where], best_distance[where], found[where] = cost[better], distance[better], index[better]
+        best_distance[where], found[where] = distance[better], index[better]
 
     field_y, field_x = y.view(shape), x_place.view(shape)
     for step in (_NEAR, _FAR):

@@ -30,7 +30,7 @@ _STEPS = ((24, 30), (48, 16), (96, 8), (192, 4))  # of exemplars of at most so m
 _FINE_STEPS = 3  # of larger ones
 _ROW = 0.9  # pixels of correlation that rows need there
 _LAYOUT_STEPS = 4  # most steps of the scale that starts from a layout
-_CAP = 0.2  # most of the result that one shift of the exemplar holds, at a novelty of .5
+_CAP = 0.13  # most of the result that one shift of the exemplar holds, at a novelty of .5
 _LEAST_CAP = 0.03
 
 
