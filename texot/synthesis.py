@@ -145,8 +145,8 @@ def iter_synthesis(
         entropy: regularisation lam of the transport, in units of squared patch distance, at scales where all
             pairs of patches are compared; None or 0: next to none.
         novelty: in [0, 1], how far the layout leaves the exemplar's: 0 keeps it, and only makes it tile; else
-            no shift of the exemplar is to hold more than .2 ** (2 novelty) of the result, and where there are
-            rows, pieces of them are from whole exemplars near 0 over a quarter of its side at .5 to a
+            no shift of the exemplar is to hold more than .13 ** (2 novelty) of the result, and where there
+            are rows, pieces of them are from whole exemplars near 0 over a quarter of its side at .5 to a
             sixteenth at 1. None: .5. Not with `init`, nor with `preset="paper"`.
         features: "none", or a network whose deep features are transported too, "efficientnet-lite0",
             "squeezenet" or a file of VGG-19's weights, see `texot.engine.feature_term` (default preset only,
