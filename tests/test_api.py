@@ -23,6 +23,7 @@ from torch import Tensor
 
 import texot
 from texot import DeviceError, InputError, State, Synthesis, iter_synthesis, synthesize
+from texot._version import ALGORITHM
 from texot.files.decode import read_png_text
 from texot.files.exemplar import Exemplar, read_exemplar
 
@@ -90,7 +91,7 @@ def test_settings_make_the_image_again(exemplar: Tensor) -> None:
     first = synthesize(exemplar, (21, 17), tile="x", seed=5, entropy=0.05, psi_steps=2, **QUICK)
     settings = json.loads(json.dumps(first.settings))
     assert settings.pop("texot") == texot.__version__
-    assert settings.pop("algorithm") == 3
+    assert settings.pop("algorithm") == ALGORITHM
     assert settings.pop("exemplar_sha256") == read_exemplar(exemplar).sha256
     assert settings.pop("init_sha256") is None
     assert settings.pop("torch") == str(torch.__version__)
