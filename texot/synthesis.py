@@ -43,7 +43,6 @@ from texot.engine.plan import (
     Stage,
     default_plan,
     known_rooms,
-    last_stage,
     paper_plan,
 )
 from texot.engine.scales import exemplar_scales
@@ -202,7 +201,8 @@ def iter_synthesis(
     else:
         field = field_plan(*sides, source.mask, quality=quality, **numbers)
         if network is not None:
-            adam = last_stage(default_plan(*sides, rooms=rooms, quality=quality, **expert))
+            of_adam = {name: value for name, value in expert.items() if name != "novelty"}
+            adam = default_plan(*sides, rooms=rooms, quality=quality, **of_adam)
     plan = adam or field
     if n_scales is None and plan.n_scales < (4 if preset == "paper" else 2):
         log.info("%d scale(s) fit images of this size", plan.n_scales)

@@ -120,7 +120,7 @@ def test_more_pixels_more_scales() -> None:
     assert paper_plan((20, 20), (512, 512)).n_scales < 4
 
 
-def test_layouts_start_where_features_are_visible() -> None:
+def test_features_are_visible_at_the_coarsest_scale() -> None:
     for exemplar, size in (((512, 512), (512, 512)), ((512, 512), (256, 256)), ((300, 400), (1200, 900))):
         plan = default_plan(exemplar, size)
         coarsest = min(exemplar_side(n, plan.n_scales - 1) for n in exemplar)
@@ -167,16 +167,13 @@ def test_too_many_scales_are_refused_with_the_number_that_works(
 # ------------------------------------------------------------------------ stages and options
 
 
-def test_default_goes_from_coarse_to_fine() -> None:
+def test_the_default_is_the_finest_stage() -> None:
     plan = default_plan((128, 128), (256, 200))
-    order = [stage.scale for stage in plan.stages]
-    assert order == sorted(order, reverse=True)
-    assert set(order) == set(range(plan.n_scales))
-    for stage in plan.stages:
-        scales = {term.scale for term in stage.terms}
-        assert scales == set(range(stage.scale, plan.n_scales))  # coarser scales stay in the objective
-        assert any(t.patch_size == 4 and t.scale == stage.scale for t in stage.terms)  # small patches finish
-    assert any(t.patch_size > 4 for t in plan.stages[0].terms)  # large ones hold structure
+    (stage,) = plan.stages
+    assert (stage.scale, stage.sliced) == (0, (0, 1))
+    assert {term.scale for term in stage.terms} == set(range(plan.n_scales))  # coarser scales stay as well
+    assert any(t.patch_size == 4 and t.scale == 0 for t in stage.terms)  # small patches finish
+    assert any(t.patch_size > 4 for t in stage.terms)  # large ones hold structure
     assert not plan.published
 
 
@@ -197,10 +194,7 @@ def test_quality_trades_steps_for_distance() -> None:
     assert steps == sorted(set(steps))
     targets = [plan.max_patches for plan in plans]
     assert targets == sorted(targets)
-    for plan in plans:
-        counts = [stage.n_iter for stage in plan.stages]
-        assert max(counts[:-1]) >= counts[-1]  # fewest where steps are dear
-        assert plan.n_steps == sum(counts)
+    assert all(plan.n_steps == sum(stage.n_iter for stage in plan.stages) for plan in plans)
     work = [
         sum(step_work(p, s, dict.fromkeys(range(p.n_scales), 10000)) * s.n_iter for s in p.stages)
         for p in plans

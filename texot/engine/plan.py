@@ -1,38 +1,35 @@
 """What Adam does, stage by stage: scales, iterations, patch sizes, grids and weights.
 
-Interpolation and training go from the coarsest scale to the finest; each stage optimises the image at one
-scale and keeps the coarser scales in its objective. Interpolation starts from a quilt at a scale where
-features are still visible (48 to 96 px): from noise, or at 12 px, the optimum is one shift of the exemplar.
-Large patches (8x8) hold structure at the coarser scales and sharpen scale 1 early in a stage, 4x4 patches
-finish. Deep features take the last stage alone, from what the solver on a field made. `paper_plan` is the
-published algorithm: all scales jointly, from noise.
+Training goes from the coarsest scale to the finest; each stage optimises the image at one scale and keeps the
+coarser scales in its objective. Deep features take the finest stage alone, from what the solver on a field
+made: large patches (8x8) hold structure at the coarser scales and sharpen scale 1 early, 4x4 patches finish.
+`paper_plan` is the published algorithm: all scales jointly, from noise.
 benchmarks/README.md has the figures behind the numbers.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError
 from texot.images.pyramid import downsample_known
-from texot.solver.plan import NOVELTY, scale_sizes
+from texot.solver.plan import scale_sizes
 
 Size = tuple[int, int]
 """Height and width in pixels."""
 
 LEAST_ROOM = 12  # pixels that patches have room for at the coarsest scale, in exemplar and result
-LEAST_EXEMPLAR = 48  # pixels of the exemplar's shorter side at the coarsest scale, where a layout starts
+LEAST_EXEMPLAR = 48  # pixels of the exemplar's shorter side at the coarsest scale
 LEAST_RESULT = 24  # the same of the result's
 LEAST_HALF = 20  # of a small exemplar's, which would have one scale only
 BIG_FROM = 2  # finest scale that has patches of twice the size throughout
 BIG_LEAST = 56  # pixels of the shorter side that they need: of fewer, a few patches would be the whole image
-SETTLED, GROWN, MOST_SETTLED = 2.0, 3.0, 5.0  # by how much the coarsest stage is shorter, see `_shorter`
 EARLY = 0.6  # share of a stage's steps for which scale 1 has them too
-FINEST = 0.6  # share of the usual steps that the finest stage takes
+FINEST = 0.6  # share of the usual steps, where coarser scales are done
 ROBUSTNESS = 0.6
 SEARCH_DIM = 48  # principal axes in which neighbours are searched
 
@@ -81,9 +78,6 @@ class Plan:
         psi_rate: share of the mean cost by which a hit lowers a potential, at scales with large patches.
         psi_rate_fine: the same at the finer scales, where a patch used again should soon give way.
         robustness: exponent of robust averaging, see `PatchTerm`.
-        novelty: of the first layout, see `texot.layout.start.first_layout`.
-        brings_detail: a finer stage starts from the exemplar's pixels where the coarser patches are from, see
-            `with_detail`; else from the enlarged image.
         published_step: constant step of the published averaged ascent, or None for ours.
         entropy: regularisation in units of squared distance per patch, 0 for none.
         max_patches: targets kept a scale.
@@ -104,8 +98,6 @@ class Plan:
     psi_rate: float = 0.1
     psi_rate_fine: float = 0.3
     robustness: float = 0.0
-    novelty: float = 0.5
-    brings_detail: bool = True
     published_step: float | None = None
     entropy: float = 0.0
     max_patches: int = 16384
@@ -133,7 +125,7 @@ class Effort:
     """How much work a quality level does.
 
     Attributes:
-        n_iter: Adam steps of a stage of 512x512 pixels; smaller stages take more, see `n_steps`.
+        n_iter: Adam steps of 512x512 pixels; smaller results take more, see `n_steps`.
         most_iter: bound of that, for results of 512x512 pixels.
         max_patches: targets kept a scale.
         n_filters: random filters a sliced term and step.
@@ -146,15 +138,10 @@ class Effort:
     n_filters: int
     lr: float
 
-    def n_steps(self, pixels: int, result_pixels: int) -> int:
-        """Adam steps of a stage: structure is settled where pixels are few and steps cost little.
-
-        Args:
-            pixels: of the stage.
-            result_pixels: of the finest stage: a small result is not worth the most steps.
-        """
+    def n_steps(self, pixels: int) -> int:
+        """Adam steps of a result of so many pixels."""
         wanted = self.n_iter * math.pow(512**2 / pixels, 0.4)
-        most = self.most_iter * min(1.0, max(0.22, math.pow(result_pixels / 512**2, 0.55)))
+        most = self.most_iter * min(1.0, max(0.22, math.pow(pixels / 512**2, 0.55)))
         return max(1, self.n_iter // 2, round(min(most, wanted)))
 
 
@@ -276,16 +263,6 @@ def until_big(scale: int, n_scales: int) -> float:
     return EARLY if scale == BIG_FROM - 1 else 0.0
 
 
-def _shorter(exemplar: Size, size: Size) -> float:
-    """By how much the coarsest stage has fewer steps than its size would give it.
-
-    Pieces of the first layout grow together soon; then they drift back to a shift of the exemplar, and a
-    result larger than that to several, in which what lies side by side comes again.
-    """
-    growth = math.sqrt(math.prod(size) / math.prod(exemplar))
-    return min(MOST_SETTLED, SETTLED + GROWN * max(0.0, growth - 1))
-
-
 def default_plan(
     exemplar: Size,
     size: Size,
@@ -298,9 +275,8 @@ def default_plan(
     psi_steps: int | None = None,
     lr: float | None = None,
     entropy: float | None = None,
-    novelty: float | None = None,
 ) -> Plan:
-    """Coarse to fine, from a quilt of the exemplar, large patches first.
+    """The finest stage, of an image whose coarser scales are done.
 
     `rooms`: see `known_rooms`; the rest as in `iter_synthesis`.
     """
@@ -323,33 +299,21 @@ def default_plan(
         found.append(TermPlan(scale, patch, min(stride, patch)))
         return found
 
-    stages = []
-    for scale in reversed(range(count)):
-        steps = effort.n_steps(sizes[scale][0] * sizes[scale][1], size[0] * size[1])
-        if scale == count - 1 > 0:
-            steps = max(1, int(steps / _shorter(exemplar, size)))
-        elif scale == 0 < count - 1:  # only the finest detail is new
-            steps = max(1, round(FINEST * steps))
-        terms = tuple(t for k in range(scale, count) for t in terms_at(k))
-        sliced = tuple(k for k in (scale, scale + 1) if k < count)
-        stages.append(Stage(scale, n_iter or steps, terms, sliced))
+    steps = effort.n_steps(math.prod(size))
+    if count > 1:  # only the finest detail is new
+        steps = max(1, round(FINEST * steps))
+    terms = tuple(term for scale in range(count) for term in terms_at(scale))
     return Plan(
         sizes,
-        tuple(stages),
+        (Stage(0, n_iter or steps, terms, tuple(range(min(2, count)))),),
         patch,
         lr=effort.lr if lr is None else lr,
         psi_steps=1 if psi_steps is None else psi_steps,
         entropy=entropy or 0.0,
         robustness=ROBUSTNESS,
-        novelty=NOVELTY if novelty is None else novelty,
         max_patches=effort.max_patches,
         n_filters=effort.n_filters,
     )
-
-
-def last_stage(plan: Plan) -> Plan:
-    """A plan's finest stage alone."""
-    return replace(plan, stages=plan.stages[-1:])
 
 
 def paper_plan(
