@@ -108,6 +108,7 @@ def test_enlargement_is_by_the_ratio_of_features() -> None:
     fine = F.interpolate(coarse[None], scale_factor=0.5, mode="area")[0].repeat(1, 2, 2)
     job = Interpolation([Exemplar(coarse), Exemplar(fine)], [Level((0.5, 0.5))], (128, 128), quality="draft")
     assert job.n_pixels == pytest.approx(1.5 * 128**2, rel=0.1)
+    assert job.most_pixels == job.n_pixels + 128**2
     masses = [morph.mass for morph in job.morphs]
     assert sum(masses) == pytest.approx(1)
     assert masses[0] > 10 * masses[1]  # grown pixels do not count

@@ -170,7 +170,8 @@ def iter_interpolation(
     expert["novelty"] = None if novelty is None else real("novelty", novelty, "a number from 0", 0, 1)
     target_device = resolve_device(device)
     job = Interpolation(parts, levels, (height, width), quality=quality, **expert)
-    check_memory(channels, (job.n_pixels, 1), (width, height), backend=backend)
+    # pixels are compared with a guide beside them
+    check_memory(2 * channels, (job.most_pixels, 1), (width, height), backend=backend)
     check_backend(backend, target_device, height * width, SEARCH_DIM)
     settings = {
         "job": "interpolate",

@@ -94,6 +94,7 @@ class Interpolation:
     Attributes:
         morphs: whose patches are the target.
         n_pixels: of all of them.
+        most_pixels: the same, with those of the largest exemplar that one is made towards.
 
     Raises:
         InputError: patches or scales that do not fit.
@@ -119,6 +120,8 @@ class Interpolation:
             round(min(1.0, self._factors[m.level][m.exemplar] ** 2) * exemplars[m.exemplar].pixels[0].numel())
             for m in self.morphs
         )
+        largest = max(e.pixels[0].numel() for e in exemplars)
+        self.most_pixels = self.n_pixels + round(min(largest, max(self._rooms)))
 
     def tasks(
         self,
