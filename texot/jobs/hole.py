@@ -36,8 +36,9 @@ from texot.images.pyramid import Periodic, extend
 from texot.jobs.hole_plan import LEAST_HOLE, LEAST_PATCH, hole_plan
 from texot.layout.peel import peel
 from texot.layout.shift_map import shift_map
-from texot.solver.field_solver import Hole, Problem, Task
+from texot.solver.field_solver import Problem, Task
 from texot.solver.plan import FieldPlan
+from texot.solver.region import Hole
 from texot.solver.state import Output
 
 LEAST_REACH = 64  # pixels, by default

@@ -31,29 +31,14 @@ from texot.images.masks import tint
 from texot.images.pyramid import Periodic, upsample_to
 from texot.layout.start import squares
 from texot.solver.plan import FieldPlan, Scale, Size
+from texot.solver.region import Hole, Region, padded
 from texot.solver.state import Log, LossRecord, Output, State
 
 _ROBUST = (0.1, -0.6)  # weights (d_i + .1 mean d)^-.6: badly matched patches give way
 _LAST = (0.02, -1.5)  # of the last step of all: sharper, nearly the best patch alone
 _PRICED = 128  # pixels of the exemplar's shorter side up to which blocks have potentials: finer ones settle
 _NONE = 1e-9  # weight of patches that touch no moving pixel
-_LARGER = 1.25  # area of an exemplar over its result's from which not all of it need be used
 _PAIR, _PATCH = 1.0, 400.0  # work of a pair of patches and an iteration, and of a patch along the field
-
-
-@dataclass(frozen=True, eq=False)
-class Hole:
-    """What moves of an image at one scale, and what stays.
-
-    Attributes:
-        image: (C, H, W), its known pixels.
-        moves: (H, W) bool, those that are filled.
-        trust: (H, W) in (0, 1], how much the patch around each pixel counts.
-    """
-
-    image: Tensor
-    moves: Tensor
-    trust: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +167,7 @@ def _descend(
     pixels = problem.pixels(source.image)
     region, all_pairs = _region(problem, scale, source)
     grid = region.grid
-    guide = None if problem.guides is None else _padded(problem.guides[scale], grid.size)
+    guide = None if problem.guides is None else padded(problem.guides[scale], grid.size)
     moves = plan.iterations > 0 and not (plan.laid and before is None)
     capacity = region.capacity(source)
     potential: PatchPotential | BlockPotential
@@ -228,59 +213,6 @@ def _descend(
         )
         yield now
     return _Found(now, potential.plane() if isinstance(potential, PatchPotential) else None)
-
-
-@dataclass(frozen=True, eq=False)
-class Region:
-    """The patches of a result at one scale, and those of them that move.
-
-    Attributes:
-        grid: all of them.
-        hole: what moves, or None for all.
-        active: (n,) bool, the patches that touch what moves, or None for all.
-        trust: (n,) how much they count, or None for 1.
-    """
-
-    grid: Grid
-    hole: Hole | None = None
-    active: Tensor | None = None
-    trust: Tensor | None = None
-
-    @staticmethod
-    def of(grid: Grid, hole: Hole | None) -> Region:
-        """The region of a hole of an image that the grid covers."""
-        if hole is None:
-            return Region(grid)
-        more = (0, grid.size[1] - hole.moves.shape[1], 0, grid.size[0] - hole.moves.shape[0])
-        image, wide = _padded(hole.image, grid.size), _padded(hole.trust[None], grid.size)
-        moves = F.pad(hole.moves, more)
-        touched = F.max_pool2d(grid.extend(moves[None].float()), grid.side, grid.stride)[0] > 0
-        middle = grid.side // 2
-        trust = grid.extend(wide)[0, middle:, middle:][:: grid.stride, :: grid.stride]
-        rows, columns = grid.shape
-        trust = trust[:rows, :columns].flatten()
-        return Region(grid, Hole(image, moves, wide[0]), touched.flatten(), trust)
-
-    def keep(self, image: Tensor) -> Tensor:
-        """An image (C, *grid.size), with the known pixels where they stay."""
-        return image if self.hole is None else torch.where(self.hole.moves, image, self.hole.image)
-
-    def spread(self, values: Tensor, other: float) -> Tensor:
-        """Values of the patches that move, (n,), with another for the rest."""
-        assert self.active is not None
-        found = values.new_full((len(self.active),), other)
-        found[self.active] = values
-        return found
-
-    def capacity(self, source: Source) -> float:
-        """How many times its share of the mass a target may have, see `PatchPotential`."""
-        if self.hole is None:
-            n_pixels = (
-                source.image[0].numel() if source.weights is None else 1 / float(source.nu.square().sum())
-            )
-            ratio = n_pixels / math.prod(self.grid.size)
-            return ratio if ratio > _LARGER else 1.0
-        return max(1.0, len(source.targets) / max(1.0, float(self.hole.moves.sum())))
 
 
 def iterate(
@@ -411,11 +343,5 @@ def _work(task: Task, scale: int) -> float:
 def _first(exemplar: Tensor, grid: Grid, start: Tensor | None, generator: torch.Generator) -> Tensor:
     """The first image, (C, *grid.size): the one given, or squares of a third of the exemplar."""
     if start is not None:
-        return _padded(start.to(exemplar), grid.size)
+        return padded(start.to(exemplar), grid.size)
     return squares(exemplar, grid.size, max(grid.side, min(exemplar.shape[1:]) // 3), generator)
-
-
-def _padded(image: Tensor, size: Size) -> Tensor:
-    """An image (C, h, w) whose last rows and columns go on to a larger size."""
-    more = (0, size[1] - image.shape[2], 0, size[0] - image.shape[1])
-    return F.pad(image[None], more, mode="replicate")[0]

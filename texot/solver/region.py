@@ -1,0 +1,90 @@
+"""What moves of a result at one scale: all of it, or holes of an image whose other pixels stay."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.field.grid import Grid
+from texot.field.source import Source
+from texot.solver.plan import Size
+
+_LARGER = 1.25  # area of an exemplar over its result's from which not all of it need be used
+
+
+@dataclass(frozen=True, eq=False)
+class Hole:
+    """What moves of an image at one scale, and what stays.
+
+    Attributes:
+        image: (C, H, W), its known pixels.
+        moves: (H, W) bool, those that are filled.
+        trust: (H, W) in (0, 1], how much the patch around each pixel counts.
+    """
+
+    image: Tensor
+    moves: Tensor
+    trust: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """The patches of a result at one scale, and those of them that move.
+
+    Attributes:
+        grid: all of them.
+        hole: what moves, or None for all.
+        active: (n,) bool, the patches that touch what moves, or None for all.
+        trust: (n,) how much they count, or None for 1.
+    """
+
+    grid: Grid
+    hole: Hole | None = None
+    active: Tensor | None = None
+    trust: Tensor | None = None
+
+    @staticmethod
+    def of(grid: Grid, hole: Hole | None) -> Region:
+        """The region of a hole of an image that the grid covers."""
+        if hole is None:
+            return Region(grid)
+        more = (0, grid.size[1] - hole.moves.shape[1], 0, grid.size[0] - hole.moves.shape[0])
+        image, wide = padded(hole.image, grid.size), padded(hole.trust[None], grid.size)
+        moves = F.pad(hole.moves, more)
+        touched = F.max_pool2d(grid.extend(moves[None].float()), grid.side, grid.stride)[0] > 0
+        middle = grid.side // 2
+        trust = grid.extend(wide)[0, middle:, middle:][:: grid.stride, :: grid.stride]
+        rows, columns = grid.shape
+        trust = trust[:rows, :columns].flatten()
+        return Region(grid, Hole(image, moves, wide[0]), touched.flatten(), trust)
+
+    def keep(self, image: Tensor) -> Tensor:
+        """An image (C, *grid.size), with the known pixels where they stay."""
+        return image if self.hole is None else torch.where(self.hole.moves, image, self.hole.image)
+
+    def spread(self, values: Tensor, other: float) -> Tensor:
+        """Values of the patches that move, (n,), with another for the rest."""
+        assert self.active is not None
+        found = values.new_full((len(self.active),), other)
+        found[self.active] = values
+        return found
+
+    def capacity(self, source: Source) -> float:
+        """How many times its share of the mass a target may have, see `PatchPotential`."""
+        if self.hole is None:
+            n_pixels = (
+                source.image[0].numel() if source.weights is None else 1 / float(source.nu.square().sum())
+            )
+            ratio = n_pixels / math.prod(self.grid.size)
+            return ratio if ratio > _LARGER else 1.0
+        return max(1.0, len(source.targets) / max(1.0, float(self.hole.moves.sum())))
+
+
+def padded(image: Tensor, size: Size) -> Tensor:
+    """An image (C, h, w) whose last rows and columns go on to a larger size."""
+    more = (0, size[1] - image.shape[2], 0, size[0] - image.shape[1])
+    return F.pad(image[None], more, mode="replicate")[0]
