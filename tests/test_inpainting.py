@@ -12,6 +12,7 @@ from torch import Tensor
 
 import texot
 from texot.errors import InputError
+from texot.kernels import laguerre_cells
 
 QUICK = {"quality": "draft", "n_iter": 8}
 
@@ -128,6 +129,22 @@ def test_near_holes_are_one_problem() -> None:
         mask[place : place + 5, ::40] = 1
     states = list(texot.iter_inpaint(image, mask, quality="draft", n_iter=2))
     assert len(states) == states[0].n_scales * 2
+
+
+def test_all_targets_are_searched_for_what_moves_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def counting(x: Tensor, *rest: Tensor, **options: str) -> Tensor:
+        asked.append(len(x))
+        return laguerre_cells(x, *rest, **options)
+
+    monkeypatch.setattr("texot.field.search.laguerre_cells", counting)
+    image, mask = clouds(1, 256, 256), torch.zeros(256, 256)
+    for place in range(20, 240, 40):
+        mask[place : place + 4, 20:240:40] = 1
+    texot.inpaint(image, mask, quality="draft", n_iter=1)
+    assert asked
+    assert max(asked) < 1024, "of some thousand patches, those away from the holes were searched too"
 
 
 def _bytes_of_tensors(step: int, mask: Tensor, image: Tensor) -> int:

@@ -21,6 +21,15 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def quoted(value: object) -> str:
+    """What was given, as Python writes it, in at most 200 characters."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= _MOST_QUOTED else text[: _MOST_QUOTED - 3] + "..."
+
+
 def short(text: str) -> str:
     """A message in which what is quoted has at most 200 characters, and that has at most 1000."""
     text = _QUOTED.sub(r"\g<open>\g<start>...\g<open>", text)

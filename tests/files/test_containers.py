@@ -43,6 +43,11 @@ DAMAGED = {
     "time with a bad checksum": chunk(b"tIME", b"\x07\xe8\1\1\1\1\1", good=False),
     "profile with a bad checksum": chunk(b"iCCP", b"icc\0\0" + zlib.compress(b"x" * 200), good=False),
     "profile of unknown compression": chunk(b"iCCP", b"icc\0\x07" + b"x" * 200),
+    "short resolution": chunk(b"pHYs", b"1"),
+    "short gamma": chunk(b"gAMA", b"1"),
+    "no colour space": chunk(b"sRGB", b""),
+    "short chromaticities": chunk(b"cHRM", b"\0" * 12),
+    "short animation": chunk(b"acTL", b"1"),
     "unknown kind with a bad checksum": chunk(b"teSt", b"1234", good=False),
 }
 

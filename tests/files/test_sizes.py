@@ -67,6 +67,7 @@ def test_sizes(size: object, expected: tuple[int, int]) -> None:
         ("1e999x", "over 1000 EB"),
         ("1e999x0", "at least 1x1"),
         pytest.param("9" * 5000 + "x1", "over 1000 EB", id="digits"),
+        pytest.param("9" * 10**6, "not understood", id="digits without end"),
         pytest.param(10**5000, "over 1000 EB", id="int"),
         pytest.param((10**5000, 1), "over 1000 EB", id="pair"),
         pytest.param((-(10**400), 1), "at least 1x1", id="negative"),

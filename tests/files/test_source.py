@@ -125,3 +125,25 @@ def test_notebooks_show_results(rgb: np.ndarray) -> None:
         assert (shown.format, shown.size) == ("PNG", (17, 12))
         if source is rgb:
             np.testing.assert_array_equal(np.asarray(shown), np.asarray(result.to_pil()))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quality": ["x" * 100] * 1000},
+        {"alpha": ("x",) * 1000},
+        {"seed": 10**5000},
+        {"seed": "9" * 5000},
+        {"n_iter": 10**5000},
+        {"entropy": 10**5000},
+        {"exemplar_size": 10**5000},
+        {"features": "x" * 5000},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_options_of_any_length_are_refused_with_200_characters(
+    path: Path, options: dict[str, object]
+) -> None:
+    with pytest.raises(InputError) as error:
+        texot.synthesize(path, **options)
+    assert len(str(error.value)) < 200 + 150

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from texot.errors import DeviceError, InputError
+from texot.errors import DeviceError, InputError, quoted
 from texot.images.pyramid import Periodic
 from texot.kernels import BackendError, resolve_backend
 from texot.memory import memory_limit
@@ -41,9 +41,9 @@ def resolve_device(device: str | torch.device) -> torch.device:
     try:
         found = torch.device(device)
     except (RuntimeError, TypeError) as error:
-        raise DeviceError(f"device must be auto, cpu, cuda or cuda:i, not {device!r}") from error
+        raise DeviceError(f"device must be auto, cpu, cuda or cuda:i, not {quoted(device)}") from error
     if found.type not in ("cpu", "cuda"):
-        raise DeviceError(f"device must be auto, cpu, cuda or cuda:i, not {device!r}")
+        raise DeviceError(f"device must be auto, cpu, cuda or cuda:i, not {quoted(device)}")
     if found.type == "cuda" and (found.index or 0) >= available:
         here = f"cuda:0 to cuda:{available - 1}" if available else "no CUDA device"
         raise DeviceError(f"device {device} is not there: this machine has {here}; use --device auto or cpu")
@@ -136,7 +136,7 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         InputError: it is not.
     """
     if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+        raise InputError(f"{name} must be one of {', '.join(choices)}, not {quoted(value)}")
 
 
 def expert_numbers(
@@ -178,7 +178,7 @@ def whole(name: str, value: object, lowest: int, highest: int = 10**6) -> int:
     """
     known = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not known or not lowest <= int(value) <= highest:  # type: ignore[call-overload]
-        raise InputError(f"{name} must be a whole number from {lowest} to {highest}, not {value!r}")
+        raise InputError(f"{name} must be a whole number from {lowest} to {highest}, not {quoted(value)}")
     return int(value)  # type: ignore[call-overload,no-any-return]
 
 
@@ -189,6 +189,6 @@ def real(name: str, value: object, expected: str, lowest: float, highest: float 
         InputError: not a number from `lowest` to `highest`; the message says `expected`.
     """
     known = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not known or not lowest <= float(value) <= highest:  # type: ignore[arg-type]
-        raise InputError(f"{name} must be {expected} of at most {highest:g}, not {value!r}")
+    if not known or not lowest <= value <= highest:  # type: ignore[operator]
+        raise InputError(f"{name} must be {expected} of at most {highest:g}, not {quoted(value)}")
     return float(value)  # type: ignore[arg-type]

@@ -64,7 +64,7 @@ def find_features(features: str | os.PathLike[str]) -> Features:
         path, name, network = weight_file(), features, SQUEEZENET
     else:
         path, name = Path(features), VGG
-        if not path.is_file():
+        if not os.path.isfile(path):  # which bears any name
             raise InputError(
                 f"features {str(features)!r} is no file: expected none, {', '.join(NAMES)} or a file of "
                 "VGG-19's weights"

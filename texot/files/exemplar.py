@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from texot.errors import InputError
+from texot.errors import InputError, quoted
 from texot.files.decode import Decoded, Fit, Float32Array, decode, decode_file
 from texot.files.source import is_encoded, opened
 
@@ -150,7 +150,7 @@ def check_alpha(alpha: object) -> None:
         InputError: it is not.
     """
     if alpha not in ALPHA:
-        raise InputError(f"alpha must be one of {', '.join(ALPHA)}, not {alpha!r}")
+        raise InputError(f"alpha must be one of {', '.join(ALPHA)}, not {quoted(alpha)}")
 
 
 def looks_like_normals(pixels: Tensor) -> bool:

@@ -21,6 +21,7 @@ _SIGNATURE = 8  # bytes
 _CHECKED = 1 << 28  # bytes: a chunk beside the pixels that is larger is skipped unread
 _TEXT = 1 << 20  # bytes of a text, or of all texts below, that Pillow reads
 _ALL_TEXT = 1 << 26
+_LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"tIME": 7, b"acTL": 8, b"fcTL": 26}  # bytes
 _PROFILE = 1 << 26  # bytes of a colour profile: the largest in use have some megabytes
 _SRGB_GAMMA = 0.45455
 _SRGB = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # white, red, green, blue: x, y
@@ -87,6 +88,8 @@ def _complaint(kind: bytes, body: bytes) -> tuple[str, int]:
     data, check = body[:-4], body[-4:]
     if struct.unpack(">I", check)[0] != zlib.crc32(data, zlib.crc32(kind)):
         return "its checksum is wrong", 0
+    if len(data) != _LENGTHS.get(kind, len(data)):
+        return f"it has {len(data)} bytes, not {_LENGTHS[kind]}", 0
     if kind == b"iCCP":
         packed = data.find(b"\0") + 2
         if data[packed - 1 : packed] != b"\0":

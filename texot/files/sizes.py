@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from texot.errors import InputError
+from texot.errors import InputError, quoted
 from texot.memory import memory_limit
 
 MAX_PIXELS_OUT = 2**28
@@ -18,7 +18,7 @@ MAX_PIXELS_OUT = 2**28
 MOST_EXEMPLAR, LEAST_EXEMPLAR = 4096, 512
 """Sides in pixels of the largest square that an exemplar keeps by itself: with much memory, with little."""
 _BYTES_A_PIXEL = 400  # of an exemplar, in all stages of a job: measured at 1024 to 3072 px a side
-_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?"
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?"
 _SIZE = re.compile(rf"\s*({_NUMBER})\s*[x×]\s*({_NUMBER})?\s*", re.IGNORECASE)
 _SIZE_FORMS = "expected WxH in pixels (512x384) or a factor (2x, 1.5x)"
 
@@ -66,10 +66,10 @@ def exemplar_side(exemplar_size: int | None) -> int:
     """
     if exemplar_size is not None:
         if isinstance(exemplar_size, bool) or not hasattr(exemplar_size, "__index__"):
-            raise InputError(f"exemplar_size must be a whole number of pixels, not {exemplar_size!r}")
+            raise InputError(f"exemplar_size must be a whole number of pixels, not {quoted(exemplar_size)}")
         side = operator.index(exemplar_size)
         if not 16 <= side <= 10**6:
-            raise InputError(f"exemplar_size must be a whole number from 16 to 1000000, not {side}")
+            raise InputError(f"exemplar_size must be a whole number from 16 to 1000000, not {quoted(side)}")
         return side
     side, have = MOST_EXEMPLAR, memory_limit()
     while have is not None and side > LEAST_EXEMPLAR and 2 * _BYTES_A_PIXEL * side**2 > have:

@@ -193,15 +193,13 @@ def _descend(
         seen = image if guide is None else torch.cat([image, guide])
         x = grid.project(seen, source.filters) - source.centre
         if found is None and not all_pairs:
-            found = nearest(x, source, problem.backend)
-        if all_pairs and region.active is not None:
-            some, distance_of_some = potential.cells(x[region.active], None, generator)
-            found = region.spread(some, 0)
-            distance = region.spread(distance_of_some, 1.0)
+            found = region.spread(nearest(region.moving(x), source, problem.backend), 0)
+        if all_pairs:
+            some, distance_of_some = potential.cells(region.moving(x), None, generator)
+            found, distance = region.spread(some, 0), region.spread(distance_of_some, 1.0)
         else:
             found, distance = potential.cells(x, found, generator)
-        of_moving = found if region.active is None else found[region.active]
-        cost = mean(distance if region.active is None else distance[region.active])
+        of_moving, cost = region.moving(found), mean(region.moving(distance))
         ends = scale == 0 and step == plan.steps[0]
         weights = _weights(distance, cost, _LAST if ends else _ROBUST)
         if region.trust is not None:

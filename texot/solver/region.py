@@ -66,12 +66,16 @@ class Region:
         """An image (C, *grid.size), with the known pixels where they stay."""
         return image if self.hole is None else torch.where(self.hole.moves, image, self.hole.image)
 
+    def moving(self, values: Tensor) -> Tensor:
+        """Of values of all patches, (n, ...), those of the patches that move."""
+        return values if self.active is None else values[self.active]
+
     def spread(self, values: Tensor, other: float) -> Tensor:
         """Values of the patches that move, (n,), with another for the rest."""
-        assert self.active is not None
+        if self.active is None:
+            return values
         found = values.new_full((len(self.active),), other)
-        found[self.active] = values
-        return found
+        return found.masked_scatter_(self.active, values)
 
     def capacity(self, source: Source) -> float:
         """How many times its share of the mass a target may have, see `PatchPotential`."""
