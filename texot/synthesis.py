@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -245,7 +246,7 @@ def iter_synthesis(
         if tasks is None:
             first = _noise(scales[0][0], (height, width), start, generator)
         else:
-            *_, last = iterate(tasks, generator)
+            last = deque(iterate(tasks, generator), maxlen=1).pop()  # states before it are let go
             first = last.image.to(target_device)
         return _adam_job(scales, adam, TILES[tile], first, generator, backend, network, output)
 

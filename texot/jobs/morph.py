@@ -9,6 +9,8 @@ so that T is coherent and V sharp. (1 - t) A + t V(A, B) then joins features tha
 
 from __future__ import annotations
 
+from collections import deque
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -54,7 +56,7 @@ def in_layout(image: Scale, exemplar: Scale, generator: torch.Generator, backend
     problem = Problem(
         plan, scales, (False, False), guides[-1], Output({}, "multi"), guides=guides, backend=backend
     )
-    *_, last = solve(problem, generator)
+    last = deque(solve(problem, generator), maxlen=1).pop()  # steps before it are let go
     return last.image[:, :height, :width]
 
 
