@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +18,10 @@ def principal_axes(covariance: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         (d,) eigenvalues, ascending, and (d, d), their eigenvectors as columns; in the type of the input.
     """
-    # by NumPy, whose threads are not torch's: those change the last digits of torch's
-    values, vectors = np.linalg.eigh(covariance.detach().cpu().double().numpy())
-    return torch.from_numpy(values).to(covariance), torch.from_numpy(vectors).to(covariance)
+    threads = torch.get_num_threads()  # of the calling thread: others keep theirs
+    torch.set_num_threads(1)
+    try:
+        values, vectors = torch.linalg.eigh(covariance.detach().cpu().double())
+    finally:
+        torch.set_num_threads(threads)
+    return values.to(covariance), vectors.to(covariance)
