@@ -12,6 +12,8 @@ from torch import Tensor
 
 import texot
 from texot.errors import InputError
+from texot.files.original import read_original
+from texot.inpainting import find_hole
 from texot.kernels import laguerre_cells
 
 QUICK = {"quality": "draft", "n_iter": 8}
@@ -339,3 +341,20 @@ def test_a_difference_of_tint_has_no_edge() -> None:
     found = texot.inpaint(bright, mask, exemplar=texture, quality="draft").image
     edge, outside = found[:, 30, 30:66].mean(), bright[:, 29, 30:66].mean()
     assert float((edge - outside).abs()) < 0.06
+
+
+def test_what_is_left_out_or_marked_by_mistake_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="texot")
+    alpha = torch.ones(1, 64, 64)
+    alpha[:, :, 40:] = 0
+    image = torch.cat([clouds(3, 64, 64), alpha]).movedim(0, -1).numpy()
+    mask = torch.zeros(1, 64, 64)
+    mask[:, 20:30, 10:20] = 1
+    texot.inpaint(image, mask, quality="draft", n_iter=1)
+    assert "38% of it is transparent and left out" in caplog.text
+    assert "--invert-mask" not in caplog.text
+    caplog.clear()
+    texot.make_tileable(image, alpha="mask", quality="draft", n_iter=1)
+    assert "38% of it is transparent and left out" in caplog.text
+    find_hole(read_original(image), 1 - mask)
+    assert "marks 98% of the image: black is filled with --invert-mask" in caplog.text

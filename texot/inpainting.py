@@ -9,6 +9,7 @@ neighbourhood; see `texot.synthesis` for the algorithm.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,7 +29,7 @@ from texot.engine.options import (
 )
 from texot.engine.plan import SEARCH_DIM
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
+from texot.files.exemplar import Exemplar, read_exemplar, tell_left_out, tell_normals, with_channels
 from texot.files.mask import read_mask
 from texot.files.original import Original, read_original
 from texot.files.sizes import at_most, exemplar_side
@@ -39,6 +40,10 @@ from texot.solver.plan import EFFORT
 from texot.solver.state import State, Synthesis
 
 __all__ = ["inpaint", "iter_inpaint"]
+
+log = logging.getLogger("texot")
+
+_MOST_MARKED = 0.8  # share of an image, beyond which a mask may be meant the other way round
 
 
 def inpaint(
@@ -123,6 +128,8 @@ def iter_inpaint(
     """
     original = read_original(image, alpha=alpha)
     hole = find_hole(original, mask, invert=invert_mask)
+    if mask is not None and original.opaque is not None:  # else what is transparent is the hole
+        tell_left_out(float(original.opaque.double().mean()), "the image")
     if source is not None and exemplar is not None:
         raise InputError("source and exemplar both say where texture comes from: give one of the two")
     side = exemplar_side(exemplar_size)
@@ -203,8 +210,11 @@ def find_hole(original: Original, mask: Any = None, *, invert: bool = False) -> 
     if not bool(hole.any()):
         other = "without invert_mask (--invert-mask)" if invert else "with invert_mask (--invert-mask)"
         raise InputError(f"the mask marks nothing to fill: white is filled; try it {other}")
-    if bool(hole.all()):
+    share = float(hole.double().mean())
+    if share == 1:
         raise InputError("the mask marks the whole image, so nothing is known: leave some of it black")
+    if share > _MOST_MARKED and not invert:
+        log.info("the mask marks %.0f%% of the image: black is filled with --invert-mask", 100 * share)
     return hole
 
 

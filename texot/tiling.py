@@ -20,7 +20,7 @@ from texot.engine.isolation import own_modes
 from texot.engine.options import TILES, check_backend, check_choice, expert_numbers, resolve_device, whole
 from texot.engine.plan import SEARCH_DIM
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, tell_normals
+from texot.files.exemplar import Exemplar, tell_left_out, tell_normals
 from texot.files.original import Original, read_original
 from texot.images.autocorrelation import regularity
 from texot.images.lighting import level
@@ -108,6 +108,8 @@ def iter_tileable(
         DeviceError: a device or back end that was asked for is not there.
     """
     original = read_original(image, alpha=alpha)
+    if original.opaque is not None:
+        tell_left_out(float(original.opaque.double().mean()), "the image")
     periodic, sides = _axes(tile, original)
     most, asked = min(sides) - 8, band
     if band is None:

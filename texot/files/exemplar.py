@@ -229,11 +229,15 @@ def _exemplar(
             f"{label} is transparent everywhere, so it holds no texture: remove its alpha channel, or "
             "take alpha as no mask (--alpha ignore or channel)"
         )
-    if usable < (1 - _MUCH) * known.size:
-        share = 100 * (1 - usable / known.size)
-        log.info("%s: %.0f%% of it is transparent and left out (see --alpha)", label, share)
+    tell_left_out(usable / known.size, label)
     mask = None if usable == known.size else torch.from_numpy(np.ascontiguousarray(known))
     return Exemplar(pixels, mask, mode, icc_profile, name)
+
+
+def tell_left_out(known: float, label: str) -> None:
+    """Log that much of an image is transparent, where a share of less than nine tenths is known."""
+    if known < 1 - _MUCH:
+        log.info("%s: %.0f%% of it is transparent and left out (see --alpha)", label, 100 * (1 - known))
 
 
 def with_same_alpha(exemplars: list[Exemplar]) -> list[Exemplar]:
