@@ -352,9 +352,10 @@ def test_what_is_left_out_or_marked_by_mistake_is_told(caplog: pytest.LogCapture
     mask[:, 20:30, 10:20] = 1
     texot.inpaint(image, mask, quality="draft", n_iter=1)
     assert "38% of it is transparent and left out" in caplog.text
-    assert "--invert-mask" not in caplog.text
     caplog.clear()
     texot.make_tileable(image, alpha="mask", quality="draft", n_iter=1)
     assert "38% of it is transparent and left out" in caplog.text
-    find_hole(read_original(image), 1 - mask)
-    assert "marks 98% of the image: black is filled with --invert-mask" in caplog.text
+    black = torch.cat([torch.zeros_like(mask), 1 - mask]).movedim(0, -1).numpy()  # with a transparent hole
+    hole = find_hole(read_original(image), black)
+    assert "98% of the mask is painted: --invert-mask marks what is not" in caplog.text
+    assert torch.equal(find_hole(read_original(image), black, invert=True), ~hole)

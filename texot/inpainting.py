@@ -9,7 +9,6 @@ neighbourhood; see `texot.synthesis` for the algorithm.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -40,10 +39,6 @@ from texot.solver.plan import EFFORT
 from texot.solver.state import State, Synthesis
 
 __all__ = ["inpaint", "iter_inpaint"]
-
-log = logging.getLogger("texot")
-
-_MOST_MARKED = 0.8  # share of an image, beyond which a mask may be meant the other way round
 
 
 def inpaint(
@@ -210,11 +205,8 @@ def find_hole(original: Original, mask: Any = None, *, invert: bool = False) -> 
     if not bool(hole.any()):
         other = "without invert_mask (--invert-mask)" if invert else "with invert_mask (--invert-mask)"
         raise InputError(f"the mask marks nothing to fill: white is filled; try it {other}")
-    share = float(hole.double().mean())
-    if share == 1:
+    if bool(hole.all()):
         raise InputError("the mask marks the whole image, so nothing is known: leave some of it black")
-    if share > _MOST_MARKED and not invert:
-        log.info("the mask marks %.0f%% of the image: black is filled with --invert-mask", 100 * share)
     return hole
 
 

@@ -222,10 +222,10 @@ def test_synthesis_comes_nearer_in_deep_features(sample: str, tile: str) -> None
     for features in found:
         for seed in range(3):
             options = {"tile": tile, "seed": seed, "features": features}
-            for state in iter_synthesis(exemplar, quality="draft", backend="tiled", **options):
+            for state in iter_synthesis(exemplar, backend="tiled", **options):
                 if state.total_step == state.total_steps - 1:
                     found[features] += distance(term, state.image, TILES[tile])
-    assert found["squeezenet"] < 0.95 * found["none"]
+    assert found["squeezenet"] < 0.9 * found["none"]
 
 
 def test_without_features_nothing_of_them_is_loaded() -> None:

@@ -15,6 +15,7 @@ log = logging.getLogger("texot")
 
 _NEAR = 24 / 255  # of black or white: JPEG and resizing move levels by less
 _COLOURED = 0.25  # difference of channels
+_MOST_PAINTED = 0.8  # share of a mask, beyond which a hole in it may be meant
 _MOST_NEITHER = 0.5  # of the pixels that are seen
 _FEW_GREYS = 8  # levels of a mask that is dark grey and light grey
 _ONE_COLOUR = 0.1  # standard deviation of paint
@@ -51,6 +52,9 @@ def read_mask(source: Any, size: tuple[int, int], *, name: str = "mask", of: str
     visible = colours[:, seen]  # (C, n)
     if _is_paint(visible, seen):
         log.info("the %s is paint on a transparent ground: what is painted counts as white", name)
+        share = float(seen.double().mean())
+        if share > _MOST_PAINTED:
+            log.info("%.0f%% of the %s is painted: --invert-mask marks what is not", 100 * share, name)
         return seen
     top = float(visible.max())
     if 0 < top <= _ONE and bool(((visible == 0) | (visible == top)).all()):
