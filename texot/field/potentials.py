@@ -30,10 +30,7 @@ _TINY = 1e-20  # least sum of a row or a column of the kernel
 _SHIFTS = 16  # bins of shifts along the shorter side of the exemplar
 _BLOCK = 8  # pixels a side of the blocks that share a potential
 _RATE = 0.2  # of a step of a block's potential, in mean distances
-_FALL, _RISE = (
-    2.0,
-    1.0,
-)  # most by which its mass may seem too large or too small in a step, in its wanted mass
+_FALL, _RISE = 2.0, 1.0  # most by which its mass counts as too large, or too small, in wanted masses
 
 
 def mean(values: Tensor) -> float:
