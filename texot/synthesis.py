@@ -46,17 +46,16 @@ from texot.engine.plan import (
     known_rooms,
     paper_plan,
 )
-from texot.engine.scales import exemplar_scales
 from texot.engine.terms import Terms
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
 from texot.files.sizes import at_most, exemplar_side, parse_size
 from texot.images.palette import choose_palette, in_palette
-from texot.images.pyramid import Periodic
+from texot.images.pyramid import Periodic, downsample_known
 from texot.images.statistics import Statistics
 from texot.layout.start import first_layout
 from texot.solver.field_solver import Problem, Task, iterate
-from texot.solver.plan import FieldPlan, exemplar_pyramid, field_plan, for_texture
+from texot.solver.plan import FieldPlan, Scale, exemplar_pyramid, field_plan, for_texture
 from texot.solver.state import Output
 
 if TYPE_CHECKING:
@@ -242,7 +241,7 @@ def iter_synthesis(
         return stepwise(iterate(tasks, generator))
 
     def prepare(generator: torch.Generator) -> Job:
-        scales = exemplar_scales(source, adam.n_scales, target_device)
+        scales = _scales(source, adam.n_scales, target_device)
         if tasks is None:
             first = _noise(scales[0][0], (height, width), start, generator)
         else:
@@ -285,6 +284,15 @@ def _tasks(
     return [Task(plan, (exemplar.size[1], exemplar.size[0]), lambda: problem)]
 
 
+def _scales(exemplar: Exemplar, count: int, device: torch.device) -> list[Scale]:
+    """The exemplar and its known pixels at every scale that Adam sees, finest first."""
+    image = exemplar.pixels.to(device)
+    scales: list[Scale] = [(image, None if exemplar.mask is None else exemplar.mask.to(device))]
+    for _ in range(1, count):
+        scales.append(downsample_known(*scales[-1]))
+    return scales
+
+
 def _noise(
     exemplar: Tensor, size: tuple[int, int], start: Tensor | None, generator: torch.Generator
 ) -> Tensor:
@@ -295,7 +303,7 @@ def _noise(
 
 
 def _adam_job(
-    scales: list[tuple[Tensor, Tensor | None]],
+    scales: list[Scale],
     plan: Plan,
     periodic: Periodic,
     first: Tensor,

@@ -33,7 +33,6 @@ class PatchMeasure:
         centre: (d,) weighted mean of y, subtracted before every product.
         axes: (d, k) orthonormal principal axes in which neighbours are searched, or None for all of R^d.
         key: (m, k) the targets in that space, centred.
-        positions: (m, 2) int64, (y, x) of the top left pixel of every patch in its image, or None.
     """
 
     y: Tensor
@@ -43,7 +42,6 @@ class PatchMeasure:
     axes: Tensor | None = field(init=False, default=None)
     key: Tensor = field(init=False)
     search_dim: int | None = None
-    positions: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.y.ndim != 2 or self.nu.shape != self.y.shape[:1] or not len(self.nu):
@@ -97,15 +95,15 @@ class PatchMeasure:
             if uniform
             else coverage_weights(image, patch_size, known)
         )
-        total = int((weights > 0).sum())
-        if not total:
+        count = int((weights > 0).sum())
+        if not count:
             raise InputError(
                 f"no {patch_size}x{patch_size} patch fits the known part of a scale of "
                 f"{image.shape[2]}x{image.shape[1]} px: use a smaller --patch-size or --n-scales"
             )
         rows, columns = weights.shape
         flat = weights.flatten()
-        if max_patches is None or total <= max_patches:
+        if max_patches is None or count <= max_patches:
             index = flat.nonzero()[:, 0]
             nu = flat[index]
         elif uniform:
@@ -120,8 +118,7 @@ class PatchMeasure:
         else:  # gather only what is kept: an exemplar of 8k has gigabytes of patches
             windows = image.unfold(1, patch_size, 1).unfold(2, patch_size, 1)  # (C, rows, columns, s, s)
             y = windows[:, index // columns, index % columns].transpose(0, 1).reshape(len(index), -1)
-        positions = torch.stack([index // columns, index % columns], 1)
-        return cls(y, nu, patch_size, search_dim=search_dim, positions=positions)
+        return cls(y, nu, patch_size, search_dim=search_dim)
 
     @cached_property
     def targets(self) -> Targets:
