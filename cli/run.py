@@ -12,10 +12,10 @@ from texot import __version__
 from texot.cli.errors import Interrupted, bad_option, one_line
 from texot.cli.files import Outputs
 from texot.cli.interrupt import CtrlC, raise_on_signals
-from texot.cli.load import free_cores, look
 from texot.cli.pictures import write_picture
 from texot.cli.progress import Quiet
 from texot.files.record import png_text
+from texot.jobs.processor_load import free_cores, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

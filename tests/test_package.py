@@ -34,7 +34,6 @@ ROWS = (
 )
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}
 EXCEPTIONS = {  # imports (module, imported) that point up or aside, to be removed
-    ("texot.desktop.worker", "texot.cli.load"),
     ("texot.evaluation.choice", "texot.generator.features"),
     ("texot.evaluation.efficientnet", "texot.generator.features"),
     ("texot.generator.deep", "texot.evaluation.squeezenet"),

@@ -7,7 +7,7 @@ from textures import clouds, photograph
 import texot
 from texot.errors import InputError
 from texot.evaluation import seam_score
-from texot.evaluation.seams import tiling_axes
+from texot.images.seams import tiling_axes
 from texot.tiling import lay_out
 
 QUICK = {"quality": "draft", "n_iter": 8}

@@ -26,6 +26,7 @@ from texot.images.autocorrelation import regularity
 from texot.images.lighting import level
 from texot.images.palette import choose_palette
 from texot.images.pyramid import Periodic, gaussian_pyramid
+from texot.images.seams import tiling_axes
 from texot.jobs.filling import fill
 from texot.jobs.hole import Lay, Photograph
 from texot.layout.quilt import requilt
@@ -307,8 +308,6 @@ def _relay(
 
 def _seen_edges(original: Original, periodic: Periodic) -> Periodic:
     """Of the axes (y, x) along which copies meet, those at whose edges that can be seen."""
-    from texot.evaluation.seams import tiling_axes  # whose room takes a while to import
-
     planes = original.pixels if original.alpha is None else torch.cat([original.pixels, original.alpha])
     tiles = tiling_axes(planes)
     alike = [axis for axis, own, wraps in zip(("y", "x"), tiles, periodic, strict=True) if own and wraps]

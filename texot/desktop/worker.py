@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from texot._version import __version__
-from texot.cli.load import free_cores, look
 from texot.desktop.wire import Unpacker, pack
 from texot.errors import InputError, TexotError, one_line
+from texot.jobs.processor_load import free_cores, look
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from texot.cli.load import Look, free_cores, look
+from texot.jobs.processor_load import Look, free_cores, look
 
 
 def spent(others: float, own: float = 1.0, seconds: float = 1.0, cores: int = 4) -> int | None:
