@@ -40,7 +40,7 @@ class _Result:
 
     @property
     def periodic(self) -> "Periodic":
-        from texot.engine.options import TILES
+        from texot.solver.options import TILES
 
         return TILES[self.tile]
 
@@ -317,9 +317,9 @@ def _like(image: "Exemplar", exemplar: "Exemplar", path: Path | None) -> "Tensor
 
 
 def _read_result(path: Path, exemplar: "Exemplar", tile: str) -> _Result:
-    from texot.engine.options import TILES
     from texot.errors import InputError
     from texot.files.record import read_record
+    from texot.solver.options import TILES
 
     pixels = _like(_read_opaque(path), exemplar, path)
     try:

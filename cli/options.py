@@ -13,7 +13,11 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-MAPS = ("horizontal", "vertical", "radial")  # those of texot.engine.shares, whose import takes a second
+MAPS = (
+    "horizontal",
+    "vertical",
+    "radial",
+)  # those of texot.solver.barycentric_weights, whose import takes a second
 
 
 class _File(click.Path):

@@ -270,16 +270,16 @@ def _write(
 
 
 def _refined(generator: "Generator", image: "Tensor", tile: str) -> "Tensor":
-    from texot.engine.options import TILES
     from texot.generator.refinement import refine
+    from texot.solver.options import TILES
 
     return refine(generator.network, image, periodic=TILES[tile])
 
 
 def _refined_latent(generator: "Generator", window: dict[str, Any], tile: str) -> "Tensor":
-    from texot.engine.options import TILES
     from texot.generator.latent import refine_latent
     from texot.generator.sampling import check_place
+    from texot.solver.options import TILES
 
     (width, height), (x, y) = window["size"], check_place(window["at"])
     return refine_latent(generator.network, window["seed"], (height, width), at=(y, x), periodic=TILES[tile])

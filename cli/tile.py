@@ -126,8 +126,8 @@ def draw_layout(tiles: "list[Synthesis]", path: Path, size: tuple[int, int], see
 
 def _tell_seams(original: "Original", result: "Synthesis", tile: str, report: Quiet) -> None:
     """Say how visible the edges are where copies meet, before and after."""
-    from texot.engine.options import TILES
     from texot.evaluation import seam_score
+    from texot.solver.options import TILES
 
     images = original.pixels, result.image[: len(original.pixels)]
     before, after = (seam_score(image, periodic=TILES[tile]) for image in images)

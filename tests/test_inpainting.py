@@ -211,7 +211,7 @@ def test_pixels_that_lie_apart_are_interpolated(caplog: pytest.LogCaptureFixture
 
 def test_a_photograph_that_memory_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """It keeps its size, so it is not reduced: what is near the holes counts most."""
-    monkeypatch.setattr("texot.engine.options.memory_limit", lambda: 400_000_000)
+    monkeypatch.setattr("texot.solver.options.memory_limit", lambda: 400_000_000)
     image = torch.zeros(3, 700, 700)
     texot.inpaint(image, square(700, 700, 300, 300, 4), reach=8, **QUICK)
     refused = (

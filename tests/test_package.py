@@ -23,7 +23,6 @@ ROWS = (
     ("files", "transport"),
     ("field", "layout"),
     ("solver",),
-    ("engine",),
     ("evaluation", "generator", "jobs"),
     ("synthesis",),
     ("applying", "inpainting", "interpolation", "tiling"),
@@ -38,8 +37,6 @@ EXCEPTIONS = {  # imports (module, imported) that point up or aside, to be remov
     ("texot.evaluation.efficientnet", "texot.generator.features"),
     ("texot.generator.deep", "texot.evaluation.squeezenet"),
     ("texot.generator.deep", "texot.evaluation.vgg"),
-    ("texot.solver.state", "texot.engine.isolation"),
-    ("texot.solver.state", "texot.engine.progress"),
 }
 
 

@@ -16,17 +16,6 @@ import torch
 from torch import Tensor
 
 from texot._version import __version__
-from texot.engine.isolation import own_modes
-from texot.engine.options import (
-    TILES,
-    check_backend,
-    check_choice,
-    expert_numbers,
-    real,
-    resolve_device,
-    whole,
-)
-from texot.engine.plan import SEARCH_DIM
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar, tell_left_out, tell_normals, with_channels
 from texot.files.mask import read_mask
@@ -35,8 +24,19 @@ from texot.files.sizes import at_most, exemplar_side
 from texot.images.palette import choose_palette
 from texot.jobs.filling import fill
 from texot.jobs.hole import Photograph
+from texot.solver.adam.plan import SEARCH_DIM
+from texot.solver.options import (
+    TILES,
+    check_backend,
+    check_choice,
+    expert_numbers,
+    real,
+    resolve_device,
+    whole,
+)
 from texot.solver.plan import EFFORT
 from texot.solver.state import State, Synthesis
+from texot.solver.torch_modes import own_modes
 
 __all__ = ["inpaint", "iter_inpaint"]
 

@@ -18,8 +18,22 @@ import torch
 from torch import Tensor
 
 from texot._version import __version__
-from texot.engine.isolation import own_modes, stepwise
-from texot.engine.options import (
+from texot.errors import InputError
+from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
+from texot.files.sizes import at_most, exemplar_side, parse_size
+from texot.jobs.interpolation import Interpolation, Level
+from texot.solver.adam.plan import SEARCH_DIM
+from texot.solver.barycentric_weights import (
+    Weights,
+    between,
+    map_name,
+    read_exemplars,
+    tiled_axes,
+    weight_planes,
+    whole_weights,
+)
+from texot.solver.field_solver import iterate
+from texot.solver.options import (
     TILES,
     check_backend,
     check_choice,
@@ -29,23 +43,9 @@ from texot.engine.options import (
     resolve_device,
     whole,
 )
-from texot.engine.plan import SEARCH_DIM
-from texot.engine.shares import (
-    Weights,
-    between,
-    map_name,
-    read_exemplars,
-    tiled_axes,
-    weight_planes,
-    whole_weights,
-)
-from texot.errors import InputError
-from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
-from texot.files.sizes import at_most, exemplar_side, parse_size
-from texot.jobs.interpolation import Interpolation, Level
-from texot.solver.field_solver import iterate
 from texot.solver.plan import EFFORT
 from texot.solver.state import Output, State, Synthesis
+from texot.solver.torch_modes import own_modes, stepwise
 from texot.synthesis import iter_synthesis
 
 __all__ = ["interpolate", "interpolation_path", "iter_interpolation"]

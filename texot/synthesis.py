@@ -4,7 +4,7 @@
 
 Coarse to fine, by block-coordinate descent: see `texot.solver.field_solver`, and `texot.solver.plan` for the
 scales. With deep features, and as published (`preset="paper"`), Adam moves the pixels: see
-`texot.engine.plan` for stages, `texot.engine.objective` for the sum.
+`texot.solver.adam.plan` for stages, `texot.solver.adam.objective` for the sum.
 """
 
 from __future__ import annotations
@@ -21,11 +21,29 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot._version import __version__
-from texot.engine.feature_term import BYTES_A_PIXEL, FeatureTerm
-from texot.engine.isolation import own_modes, stepwise
-from texot.engine.objective import SlicedTerm
-from texot.engine.optimise import Job, LossRecord, Pixels, State, Synthesis, optimise
-from texot.engine.options import (
+from texot.errors import InputError
+from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
+from texot.files.sizes import at_most, exemplar_side, parse_size
+from texot.images.palette import choose_palette, in_palette
+from texot.images.pyramid import Periodic, downsample_known
+from texot.images.statistics import Statistics
+from texot.layout.start import first_layout
+from texot.solver.adam.feature_term import BYTES_A_PIXEL, FeatureTerm
+from texot.solver.adam.loop import Job, optimise
+from texot.solver.adam.objective import SlicedTerm
+from texot.solver.adam.plan import (
+    EFFORT,
+    SEARCH_DIM,
+    Plan,
+    Stage,
+    default_plan,
+    known_rooms,
+    paper_plan,
+)
+from texot.solver.adam.terms import Terms
+from texot.solver.adam.variables import Pixels
+from texot.solver.field_solver import Problem, Task, iterate
+from texot.solver.options import (
     ADAM_PLANES,
     TILES,
     check_backend,
@@ -37,26 +55,9 @@ from texot.engine.options import (
     step_size,
     whole,
 )
-from texot.engine.plan import (
-    EFFORT,
-    SEARCH_DIM,
-    Plan,
-    Stage,
-    default_plan,
-    known_rooms,
-    paper_plan,
-)
-from texot.engine.terms import Terms
-from texot.errors import InputError
-from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
-from texot.files.sizes import at_most, exemplar_side, parse_size
-from texot.images.palette import choose_palette, in_palette
-from texot.images.pyramid import Periodic, downsample_known
-from texot.images.statistics import Statistics
-from texot.layout.start import first_layout
-from texot.solver.field_solver import Problem, Task, iterate
 from texot.solver.plan import FieldPlan, Scale, exemplar_pyramid, field_plan, for_texture
-from texot.solver.state import Output
+from texot.solver.state import LossRecord, Output, State, Synthesis
+from texot.solver.torch_modes import own_modes, stepwise
 
 if TYPE_CHECKING:
     from texot.evaluation.choice import Features
@@ -148,8 +149,8 @@ def iter_synthesis(
             are rows, pieces of them are from whole exemplars near 0 over a quarter of its side at .5 to a
             sixteenth at 1. None: .5. Not with `init`, nor with `preset="paper"`.
         features: "none", or a network whose deep features are transported too, "efficientnet-lite0",
-            "squeezenet" or a file of VGG-19's weights, see `texot.engine.feature_term` (default preset only,
-            grey and RGB). SqueezeNet takes 600 bytes of memory a pixel of the result.
+            "squeezenet" or a file of VGG-19's weights, see `texot.solver.adam.feature_term` (default preset
+            only, grey and RGB). SqueezeNet takes 600 bytes of memory a pixel of the result.
         alpha: what the exemplar's alpha channel is: "mask": pixels above one half belong to the texture;
             "ignore": nothing; "channel": a channel like the colours, which the result has too. Not for an
             `Exemplar`, which was read before.

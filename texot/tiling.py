@@ -16,9 +16,6 @@ import torch
 from torch import Tensor
 
 from texot._version import __version__
-from texot.engine.isolation import own_modes
-from texot.engine.options import TILES, check_backend, check_choice, expert_numbers, resolve_device, whole
-from texot.engine.plan import SEARCH_DIM
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, tell_left_out, tell_normals
 from texot.files.original import Original, read_original
@@ -31,8 +28,11 @@ from texot.jobs.filling import fill
 from texot.jobs.hole import Lay, Photograph
 from texot.layout.quilt import requilt
 from texot.layout.start import piece_side
+from texot.solver.adam.plan import SEARCH_DIM
+from texot.solver.options import TILES, check_backend, check_choice, expert_numbers, resolve_device, whole
 from texot.solver.plan import EFFORT, NOVELTY
 from texot.solver.state import State, Synthesis
+from texot.solver.torch_modes import own_modes
 
 __all__ = ["iter_tileable", "iter_variation", "lay_out", "make_tileable", "make_variation"]
 

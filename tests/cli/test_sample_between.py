@@ -13,10 +13,10 @@ from PIL import Image
 
 from texot.cli.options import MAPS
 from texot.cli.progress import Bar
-from texot.engine import shares
 from texot.generator.export import noise_shapes
 from texot.generator.network import Architecture, TextureNetwork
 from texot.generator.sampling import Generator
+from texot.solver import barycentric_weights
 
 TINY = ["--steps", 8, "--n-scales", 2, "--features", "none", "--backend", "tiled", "--device", "cpu"]
 
@@ -199,7 +199,7 @@ def test_a_bar_of_pixels(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 def test_maps_are_those_of_the_library() -> None:
-    assert MAPS == shares.MAPS
+    assert MAPS == barycentric_weights.MAPS
 
 
 @pytest.mark.parametrize(("name", "size"), [("out.webp", "16400x1"), ("out.jpg", "1x65600")])

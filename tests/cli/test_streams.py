@@ -251,7 +251,7 @@ def test_frames_that_are_done_are_kept(folder: Path, monkeypatch: pytest.MonkeyP
 def test_two_quick_signals_and_train_writes_its_checkpoint(
     folder: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    from texot.engine import optimise as module
+    from texot.solver.adam import loop as module
 
     real = module.evaluate
 

@@ -11,8 +11,6 @@ from textures import clouds, photograph
 from torch import Tensor, nn
 
 import texot
-from texot.engine.objective import evaluate
-from texot.engine.shares import between
 from texot.errors import InputError
 from texot.generator.blend import KNOTS, Blend, BlendedDual
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
@@ -25,6 +23,8 @@ from texot.generator.sampling import Generator
 from texot.generator.terms import DualTerm
 from texot.generator.training import Trainer
 from texot.generator.weight_map import WeightMap
+from texot.solver.adam.objective import evaluate
+from texot.solver.barycentric_weights import between
 
 TINY: dict[str, Any] = {"features": "none", "n_scales": 2, "backend": "tiled", "device": "cpu"}
 SHAPE = {"widths": (5, 6, 7), "fresh": (2, 2, 3), "inner": 2, "blocks": (1, 1, 2)}

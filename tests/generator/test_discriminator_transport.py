@@ -9,8 +9,6 @@ from textures import clouds
 from torch import Tensor
 
 import texot
-from texot.engine.adam import Adam
-from texot.engine.options import TILES
 from texot.errors import InputError
 from texot.evaluation import multiscale_patch_distance
 from texot.generator.critics import critics_of, keep_critics
@@ -19,6 +17,8 @@ from texot.generator.objectives.wgan_gp import CriticTerm
 from texot.generator.refinement import lipschitz_constant, refine, transport_loss
 from texot.generator.training import Trainer
 from texot.images.pyramid import gaussian_pyramid
+from texot.solver.adam.optimizer import Adam
+from texot.solver.options import TILES
 
 TINY: dict[str, Any] = {"n_scales": 2, "backend": "tiled", "device": "cpu", "objective": "wgan-gp"}
 

@@ -13,7 +13,6 @@ from textures import clouds
 from torch import Tensor
 
 import texot
-from texot.engine.objective import PatchTerm
 from texot.errors import InputError
 from texot.evaluation import multiscale_patch_distance
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
@@ -25,6 +24,7 @@ from texot.generator.objectives.sinkhorn import SinkhornTerm, mean_cost
 from texot.generator.objectives.term import ObjectiveTerm
 from texot.generator.objectives.wgan_gp import CriticTerm, gradient_penalty
 from texot.generator.training import Trainer
+from texot.solver.adam.objective import PatchTerm
 from texot.transport.measure import PatchMeasure
 
 TINY: dict[str, Any] = {"n_scales": 2, "backend": "tiled", "device": "cpu"}

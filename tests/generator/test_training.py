@@ -18,7 +18,6 @@ from PIL import Image
 from textures import clouds, noise, photograph
 
 import texot
-from texot.engine.objective import evaluate
 from texot.errors import InputError, TexotError
 from texot.evaluation.squeezenet import squeezenet_features
 from texot.evaluation.vgg import _BLOCKS, vgg19
@@ -31,6 +30,7 @@ from texot.generator.plan import default_steps
 from texot.generator.processes import Processes
 from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
 from texot.generator.training import Trainer
+from texot.solver.adam.objective import evaluate
 from texot.transport.measure import PatchMeasure
 
 TINY: dict[str, Any] = {"features": "none", "n_scales": 2, "backend": "tiled", "device": "cpu"}

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from texot import Generator, Synthesis
-from texot.engine.options import check_memory
-from texot.engine.shares import tiled_axes
 from texot.files.sizes import parse_size
 from texot.files.stream import write_rows
 from texot.generator.sampling import TILE
+from texot.solver.barycentric_weights import tiled_axes
+from texot.solver.options import check_memory
 
 
 def sample_tiles(

@@ -15,8 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from texot.engine.objective import PatchTerm, SlicedTerm, TermState
-from texot.engine.shares import read_exemplars
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar
 from texot.files.sizes import at_most, exemplar_side
@@ -24,6 +22,8 @@ from texot.generator.deep import DeepNetwork
 from texot.generator.model_file import MOST_TEXTURES
 from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm, torus_features
 from texot.images.pyramid import Periodic
+from texot.solver.adam.objective import PatchTerm, SlicedTerm, TermState
+from texot.solver.barycentric_weights import read_exemplars
 
 KNOTS = (0.25, 0.5, 0.75, 1.0)
 """Shares of an exemplar for which it has potentials."""

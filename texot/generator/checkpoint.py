@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
-from texot.engine.isolation import own_modes
-from texot.engine.optimise import LossRecord, Progress
 from texot.errors import InputError, one_line
 from texot.files.whole import write_whole
 from texot.generator.model_file import pack, read_file, unpack
+from texot.solver.adam.progress import Progress
+from texot.solver.state import LossRecord
+from texot.solver.torch_modes import own_modes
 
 FORMAT = "texot-checkpoint"
 VERSION = 1

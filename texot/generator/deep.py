@@ -40,7 +40,7 @@ class DeepNetwork:
     features: Callable[[Tensor], dict[str, Tensor]]
 
     def cells(self, image: Tensor, layers: tuple[str, ...], periodic: Periodic) -> dict[str, Tensor]:
-        """What `texot.engine.feature_term` takes: features of an image of any size, seen with 16 px around.
+        """What `FeatureTerm` takes: features of an image of any size, seen with 16 px around.
 
         Sides are made multiples of 16 by what lies beyond, mirrored where an axis does not wrap.
         """

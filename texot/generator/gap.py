@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from texot.engine.objective import PatchTerm
 from texot.generator.blend import KNOTS, BlendedPatches
 from texot.generator.network import PlaneNetwork
 from texot.generator.plan import PATCH, Training
 from texot.images.patches import extract_patches
+from texot.solver.adam.objective import PatchTerm
 from texot.transport.semi_dual import semi_dual
 from texot.transport.solvers import solve
 

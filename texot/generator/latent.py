@@ -17,14 +17,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from texot.engine.adam import Adam
-from texot.engine.isolation import own_modes
 from texot.generator.critics import Critics, needed_critics
 from texot.generator.network import PlaneNetwork, Window
 from texot.generator.noise import plane_noise
 from texot.generator.refinement import BETAS, DELTA, stride_of
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, gaussian_pyramid
+from texot.solver.adam.optimizer import Adam
+from texot.solver.torch_modes import own_modes
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import torch
 
-from texot.engine.objective import evaluate
-from texot.engine.optimise import Job
-from texot.engine.plan import Stage
 from texot.generator.targets import TrainingTerms
 from texot.generator.weights import Weights
+from texot.solver.adam.loop import Job
+from texot.solver.adam.objective import evaluate
+from texot.solver.adam.plan import Stage
 
 
 def steps_within(

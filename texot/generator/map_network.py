@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.engine.isolation import own_modes
 from texot.errors import InputError
 from texot.generator.network import Architecture, TextureNetwork, Window
 from texot.images.pyramid import gaussian_pyramid
+from texot.solver.torch_modes import own_modes
 
 _CONTRAST = 4.0  # by which pixel values are multiplied, to vary about as much as noise
 

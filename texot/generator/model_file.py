@@ -17,7 +17,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from texot.engine.isolation import own_modes
 from texot.errors import InputError, one_line
 from texot.files.schema import check_facts, is_text, parse_json
 from texot.files.source import open_file
@@ -26,6 +25,7 @@ from texot.generator.critics import critics_of, room_for_critics
 from texot.generator.map_network import MapNetwork
 from texot.generator.network import Architecture, PlaneNetwork, TextureNetwork
 from texot.generator.published import PublishedNetwork
+from texot.solver.torch_modes import own_modes
 
 FORMAT = "texot-generator"
 VERSIONS = (1, 2, 3)  # of one texture, of several, and of a map of pictures or with critics

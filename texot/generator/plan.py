@@ -11,7 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from texot.engine.plan import (
+from texot.errors import InputError
+from texot.files.exemplar import Exemplar
+from texot.generator.network import Architecture
+from texot.generator.published import published_architecture
+from texot.solver.adam.plan import (
     Plan,
     Size,
     Stage,
@@ -20,10 +24,6 @@ from texot.engine.plan import (
     known_rooms,
     paper_plan,
 )
-from texot.errors import InputError
-from texot.files.exemplar import Exemplar
-from texot.generator.network import Architecture
-from texot.generator.published import published_architecture
 from texot.solver.plan import scale_sizes
 
 STEPS, STEPS_SIDE, MOST_STEPS = 2100, 128, 2  # of exemplars up to this side; so many times at most
@@ -83,7 +83,7 @@ def plan_training(
         steps: of all stages together, or None: see `default_steps`.
         lr: Adam's step, or None.
         entropy: see `Plan`.
-        rooms: see `texot.engine.plan.known_rooms`.
+        rooms: see `texot.solver.adam.plan.known_rooms`.
 
     Raises:
         InputError: too small an exemplar, or more scales than it has room for.

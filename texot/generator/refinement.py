@@ -24,12 +24,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from texot.engine.adam import Adam
-from texot.engine.isolation import own_modes
 from texot.generator.critics import needed_critics
 from texot.generator.network import PlaneNetwork
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, gaussian_pyramid
+from texot.solver.adam.optimizer import Adam
+from texot.solver.torch_modes import own_modes
 
 DELTA = 1e-3
 _STRIDES = (2, 2, 1)  # of patch grids by scale, moved at random every step

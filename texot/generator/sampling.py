@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from texot._version import __version__
-from texot.engine.isolation import own_modes
-from texot.engine.optimise import Synthesis
-from texot.engine.options import TILES, check_choice, check_memory, resolve_device, whole
-from texot.engine.shares import Weights, map_name, tiled_axes, whole_weights
 from texot.errors import InputError
 from texot.files.sizes import parse_size
 from texot.generator.model_file import Model, load_model, save_model
 from texot.generator.network import PlaneNetwork
 from texot.generator.weight_map import Area, WeightMap
+from texot.solver.barycentric_weights import Weights, map_name, tiled_axes, whole_weights
+from texot.solver.options import TILES, check_choice, check_memory, resolve_device, whole
+from texot.solver.state import Synthesis
+from texot.solver.torch_modes import own_modes
 
 TILE = 384
 """Side of the tiles that large images are made of: their memory bounds that of any sample."""

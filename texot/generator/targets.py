@@ -5,9 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from texot.engine.objective import PatchTerm, SlicedTerm
-from texot.engine.plan import Plan, Stage, TermPlan
-from texot.engine.terms import Terms
 from texot.files.exemplar import Exemplar
 from texot.generator.blend import Blend, BlendedDual, BlendedFeatures, BlendedPatches, BlendedSlices
 from texot.generator.deep import DeepNetwork
@@ -17,6 +14,9 @@ from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
 from texot.images.axes import principal_axes
 from texot.images.masks import filled
 from texot.images.pyramid import downsample_known, upsample
+from texot.solver.adam.objective import PatchTerm, SlicedTerm
+from texot.solver.adam.plan import Plan, Stage, TermPlan
+from texot.solver.adam.terms import Terms
 
 _SLICED, _SLICED_BIG, _DEEP = 3.0, 0.75, 10.0  # weights of the sliced terms
 _COARSE_CELLS = 8  # pixels from which cells of deep features are transported beside sliced ones

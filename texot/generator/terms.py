@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.engine.feature_term import FeatureTerm
-from texot.engine.objective import SlicedTerm
 from texot.generator.deep import DeepNetwork
 from texot.images.axes import principal_axes
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, wrap
+from texot.solver.adam.feature_term import FeatureTerm
+from texot.solver.adam.objective import SlicedTerm
 from texot.transport.measure import PatchMeasure
 from texot.transport.sliced import sliced_distance, systematic_sample
 

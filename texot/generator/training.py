@@ -4,8 +4,8 @@
 
 Semi-discrete transport (arXiv 2007.03408, section 5): noise on one side, the exemplar's patches on the other.
 Every step sees fresh noise, for which one pass gives the gradient of theta (Adam) and of psi (stochastic
-ascent). This is a job like the others: `texot.engine.optimise` runs it, `texot.engine.objective` knows its
-terms; only what is optimised is new, and one sliced term on deep features.
+ascent). `texot.solver.adam.loop` runs it, `texot.solver.adam.objective` knows its terms; only what is
+optimised is new, and one sliced term on deep features.
 """
 
 from __future__ import annotations
@@ -21,10 +21,6 @@ import torch
 from torch import Tensor
 
 from texot._version import __version__
-from texot.engine.isolation import own_modes, stepwise
-from texot.engine.optimise import Job, State, optimise
-from texot.engine.options import check_backend, check_choice, real, resolve_device, whole
-from texot.engine.plan import SEARCH_DIM, Stage
 from texot.errors import InputError, printable
 from texot.files.exemplar import Exemplar
 from texot.generator.blend import read_textures
@@ -42,6 +38,11 @@ from texot.generator.sampling import Generator
 from texot.generator.targets import TrainingTerms
 from texot.generator.weights import Weights
 from texot.images.statistics import channel_moments
+from texot.solver.adam.loop import Job, optimise
+from texot.solver.adam.plan import SEARCH_DIM, Stage
+from texot.solver.options import check_backend, check_choice, real, resolve_device, whole
+from texot.solver.state import State
+from texot.solver.torch_modes import own_modes, stepwise
 
 log = logging.getLogger("texot")
 

@@ -12,8 +12,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.engine.shares import between, map_name, map_places
 from texot.files.exemplar import read_exemplar
+from texot.solver.barycentric_weights import between, map_name, map_places
 
 Area = tuple[int, int, int, int]
 """(y, x, height, width)"""

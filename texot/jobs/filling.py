@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from texot.engine.isolation import stepwise
-from texot.engine.options import check_photograph
 from texot.images.masks import Box, groups, together
 from texot.jobs.hole import Canvas, HoleFill, Photograph
 from texot.solver.field_solver import Task, iterate
+from texot.solver.options import check_photograph
 from texot.solver.state import Log, LossRecord, Output, State
+from texot.solver.torch_modes import stepwise
 
 log = logging.getLogger("texot")
 

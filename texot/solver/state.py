@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from texot._version import ALGORITHM
-from texot.engine.isolation import own_modes
 from texot.files.record import png_text
 from texot.files.write import encode_image, to_pil, write_image
+from texot.solver.torch_modes import own_modes
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
-    from texot.engine.progress import Progress
+    from texot.solver.adam.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from texot.engine.objective import SlicedTerm
-from texot.engine.options import check_choice
-from texot.engine.plan import Plan, Stage
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar
 from texot.generator.critics import keep_critics
@@ -20,6 +17,9 @@ from texot.generator.objectives.wgan_gp import CriticTerm
 from texot.generator.plan import Training
 from texot.generator.targets import TrainingTerms
 from texot.generator.weights import Weights
+from texot.solver.adam.objective import SlicedTerm
+from texot.solver.adam.plan import Plan, Stage
+from texot.solver.options import check_choice
 
 OBJECTIVES = ("transport", "sinkhorn", "wgan-gp", "ot-gan", "neural-ot")
 

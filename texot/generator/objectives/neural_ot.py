@@ -21,11 +21,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from texot.engine.objective import SlicedTerm
 from texot.generator.map_network import MapNetwork
 from texot.generator.objectives.term import OpposedTerm, draw
 from texot.generator.weights import Weights
 from texot.images.pyramid import Periodic
+from texot.solver.adam.objective import SlicedTerm
 
 N_MAP = 3
 BATCH = 512

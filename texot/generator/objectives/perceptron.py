@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.engine.adam import Adam
+from texot.solver.adam.optimizer import Adam
 
 SLOPE = 0.2
 _COUNTS = 2  # numbers at the end of the state: steps of Adam, visits

@@ -8,10 +8,10 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from texot.engine.objective import PatchTerm, TermState
 from texot.generator.objectives.perceptron import Perceptron
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic
+from texot.solver.adam.objective import PatchTerm, TermState
 
 T = TypeVar("T", bound="ObjectiveTerm")
 

@@ -22,10 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.engine.objective import PatchTerm, SlicedTerm
-from texot.engine.plan import SEARCH_DIM
 from texot.images.masks import filled
 from texot.images.pyramid import Periodic
+from texot.solver.adam.objective import PatchTerm, SlicedTerm
+from texot.solver.adam.plan import SEARCH_DIM
 from texot.transport.measure import PatchMeasure
 
 BYTES_A_PIXEL = 600  # of an image, for activations and their gradients: SqueezeNet as measured

@@ -7,9 +7,9 @@ import torch
 from textures import clouds, noise, photograph
 from torch import Tensor
 
-from texot.engine.objective import PatchTerm, SlicedTerm, evaluate
 from texot.images.patches import extract_patches
 from texot.images.pyramid import downsample
+from texot.solver.adam.objective import PatchTerm, SlicedTerm, evaluate
 from texot.transport.measure import PatchMeasure
 from texot.transport.semi_dual import assign, marginal_error
 from texot.transport.sliced import sliced_distance, systematic_sample

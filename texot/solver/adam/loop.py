@@ -1,4 +1,4 @@
-"""The one loop of every job: stages from coarse to fine, Adam steps on the objective, a state after each.
+"""The loop of Adam steps on the objective: stages from coarse to fine, a state after each step.
 
 A `Job` describes what is optimised, towards which measures, from which start, and what is put right on the
 way; the loop knows no more of it than that.
@@ -15,15 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from texot.engine.adam import Adam
-from texot.engine.objective import PatchTerm, SlicedTerm, evaluate
-from texot.engine.plan import Plan, Stage, step_work
-from texot.engine.progress import Moving, Progress
-from texot.engine.variables import Pixels, Variables
 from texot.images.pyramid import Periodic, upsample_to
-from texot.solver.state import Log, LossRecord, Output, State, Synthesis
-
-__all__ = ["Job", "LossRecord", "Pixels", "Progress", "State", "Synthesis", "Variables", "optimise"]
+from texot.solver.adam.objective import PatchTerm, SlicedTerm, evaluate
+from texot.solver.adam.optimizer import Adam
+from texot.solver.adam.plan import Plan, Stage, step_work
+from texot.solver.adam.progress import Moving, Progress
+from texot.solver.adam.variables import Variables
+from texot.solver.state import Log, LossRecord, Output, State
 
 
 @dataclass(frozen=True)

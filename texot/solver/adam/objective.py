@@ -1,4 +1,4 @@
-"""The one objective of texot: semi-dual transport of patches over scales, plus sliced terms.
+"""What Adam makes small: semi-dual transport of patches over scales, plus sliced terms.
 
     L(u) = sum_t w_t F(psi_t, P_t S_l(t) u) + sum_l w_l SW_l(S_l u)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from texot.engine.adam import Adam
+from texot.solver.adam.optimizer import Adam
 
 
 @pytest.mark.parametrize("betas", [(0.9, 0.999), (0.9, 0.99)])

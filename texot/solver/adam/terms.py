@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from texot.engine.objective import PatchTerm, SlicedTerm
-from texot.engine.plan import BIG_FROM, SEARCH_DIM, Plan, Stage, TermPlan
+from texot.solver.adam.objective import PatchTerm, SlicedTerm
+from texot.solver.adam.plan import BIG_FROM, SEARCH_DIM, Plan, Stage, TermPlan
 from texot.transport.measure import PatchMeasure
 
 

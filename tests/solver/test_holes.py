@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from texot import synthesize
-from texot.engine.plan import default_plan, known_rooms
+from texot.solver.adam.plan import default_plan, known_rooms
 
 
 def test_rooms_of_a_whole_exemplar() -> None:

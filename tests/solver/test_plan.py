@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
-from texot.engine.plan import (
+from texot.errors import InputError
+from texot.images.pyramid import downsample, downsample_known
+from texot.solver.adam.plan import (
     EFFORT,
     LEAST_EXEMPLAR,
     LEAST_HALF,
@@ -20,8 +22,6 @@ from texot.engine.plan import (
     step_work,
     until_big,
 )
-from texot.errors import InputError
-from texot.images.pyramid import downsample, downsample_known
 
 SIZES = [(1, 1), (5, 7), (16, 16), (31, 64), (97, 101), (128, 128), (300, 200)]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from texot.engine.adam import Adam
-from texot.engine.objective import PatchTerm
-from texot.engine.variables import Variables
 from texot.errors import InputError
+from texot.solver.adam.objective import PatchTerm
+from texot.solver.adam.optimizer import Adam
+from texot.solver.adam.variables import Variables
 from texot.solver.state import Log, LossRecord
 
 

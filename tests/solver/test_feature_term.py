@@ -16,10 +16,10 @@ from textures import clouds, noise, photograph
 from torch import Tensor
 
 from texot import iter_synthesis
-from texot.engine.adam import Adam
-from texot.engine.feature_term import FeatureTerm
-from texot.engine.options import TILES
 from texot.images.pyramid import Periodic, wrap
+from texot.solver.adam.feature_term import FeatureTerm
+from texot.solver.adam.optimizer import Adam
+from texot.solver.options import TILES
 from texot.transport.semi_dual import assign
 
 TORUS, OPEN = (True, True), (False, False)

@@ -1,4 +1,4 @@
-"""Options that every job takes, checked where they come in: what was expected, what arrived, what to do."""
+"""Options of jobs and training, checked where they come in: what was expected, what arrived, what to do."""
 
 from __future__ import annotations
 

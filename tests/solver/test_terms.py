@@ -5,9 +5,9 @@ import torch
 from textures import clouds
 from torch import Tensor
 
-from texot.engine.plan import Plan, default_plan, paper_plan
-from texot.engine.terms import Terms
 from texot.images.pyramid import downsample_known
+from texot.solver.adam.plan import Plan, default_plan, paper_plan
+from texot.solver.adam.terms import Terms
 
 
 def terms_of(plan: Plan, exemplar: Tensor, known: Tensor | None = None) -> Terms:

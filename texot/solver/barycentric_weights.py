@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.engine.options import real
 from texot.errors import InputError
 from texot.files.decode import Fit
 from texot.files.exemplar import Exemplar, read_exemplar, with_channels, with_same_alpha
+from texot.solver.options import real
 
 MAPS = ("horizontal", "vertical", "radial")
 

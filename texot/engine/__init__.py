@@ -1,1 +1,0 @@
-"""The one loop of all jobs, its plan and its objective."""

@@ -1,0 +1,1 @@
+"""Adam on the objective, as training, the published algorithm and deep features take it."""
