@@ -223,7 +223,7 @@ def tiles(results: Path) -> None:
         for b in several
         for axis in (1, 2)
     ]
-    from texot.tiling import lay_out
+    from texot.jobs.tiling import lay_out
 
     write_image(lay_out([tile.image for tile in several], (1024, 512)), results / "tile_set.jpg")
     lines = [

@@ -66,8 +66,8 @@ def apply(
         raise click.UsageError("standard input is one file: name the other.", click.get_current_context())
     with reporter(progress, quiet) as report:
         start()
-        from texot.applying import rebuild
         from texot.files.field import read_field
+        from texot.jobs.materials import rebuild
 
         begun = time.perf_counter()
         found = read_field(readable(field))

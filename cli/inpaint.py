@@ -70,7 +70,7 @@ def inpaint(
     with reporter(progress, quiet) as report:
         free = start()
         from texot.files.original import read_original
-        from texot.inpainting import find_hole, iter_inpaint
+        from texot.jobs.inpainting import find_hole, iter_inpaint
 
         original = read_original(readable(photo), alpha=options["alpha"])
         check_outputs([Outputs(path) for path in (output, show_mask) if path], inputs, overwrite=overwrite)

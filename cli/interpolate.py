@@ -91,7 +91,7 @@ def interpolate(
         from texot.files.animation import check_animation, sheet_size
         from texot.files.exemplar import read_exemplar
         from texot.files.sizes import at_most, exemplar_side
-        from texot.interpolation import iter_interpolation
+        from texot.jobs.interpolation import iter_interpolation
 
         fit = at_most(exemplar_side(options["exemplar_size"]))
         sources = [read_exemplar(readable(path), alpha=options["alpha"], fit=fit) for path in exemplars]
@@ -134,7 +134,7 @@ def _sequence(
 ) -> "list[Synthesis]":
     """The frames, each started from the one before and written if there is a plan; fewer after Ctrl-C."""
     from texot.files.write import as_written
-    from texot.interpolation import interpolation_path, iter_interpolation
+    from texot.jobs.interpolation import interpolation_path, iter_interpolation
 
     made: list[Synthesis] = []
     for number, weights in enumerate(interpolation_path(len(sources), frames)):

@@ -69,7 +69,7 @@ class _Asked:
 
 
 def _synthesis(asked: _Asked) -> tuple["Exemplar", Iterate]:
-    from texot.synthesis import iter_synthesis
+    from texot.jobs.synthesis import iter_synthesis
 
     source, asked.options["init"] = _read(asked, asked.images)[0], _init(asked)
     asked.options["size"] = pixel_size(asked.options["size"], source)
@@ -113,7 +113,7 @@ def _features(asked: _Asked) -> str:
 
 def _inpainting(asked: _Asked) -> tuple["Original", Iterate]:
     from texot.files.original import read_original
-    from texot.inpainting import find_hole, iter_inpaint
+    from texot.jobs.inpainting import find_hole, iter_inpaint
 
     asked.options.update({name: readable(path) for name, path in asked.extra.items()})
     original = read_original(readable(asked.images[0]), alpha=asked.options["alpha"])
@@ -125,21 +125,21 @@ def _inpainting(asked: _Asked) -> tuple["Original", Iterate]:
 
 def _tile(asked: _Asked) -> tuple["Original", Iterate]:
     from texot.files.original import read_original
-    from texot.tiling import iter_tileable
+    from texot.jobs.tiling import iter_tileable
 
     return read_original(readable(asked.images[0]), alpha=asked.options["alpha"]), iter_tileable
 
 
 def _variation(asked: _Asked) -> tuple["Original", Iterate]:
     from texot.files.original import read_original
-    from texot.tiling import iter_variation
+    from texot.jobs.tiling import iter_variation
 
     asked.options["axes"] = asked.options.pop("tile")
     return read_original(readable(asked.images[0]), alpha=asked.options["alpha"]), iter_variation
 
 
 def _interpolation(asked: _Asked) -> tuple["list[Exemplar]", Iterate]:
-    from texot.interpolation import iter_interpolation
+    from texot.jobs.interpolation import iter_interpolation
 
     sources = _read(asked, asked.images)
     asked.options["size"], asked.options["init"] = pixel_size(asked.options["size"], sources[0]), _init(asked)

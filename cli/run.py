@@ -39,7 +39,7 @@ def start() -> int | None:
     before = look()
     import torch
 
-    import texot.synthesis  # noqa: F401
+    import texot.jobs.synthesis  # noqa: F401
 
     torch.empty(_FREED)  # and freed: from then on glibc keeps up to twice as much at hand, see mallopt(3)
     free = free_cores(before, look())

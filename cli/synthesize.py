@@ -123,7 +123,7 @@ def synthesize(
     plan = plan_outputs(output, loss_plot, frames, save_every, variations, save_field)
     with reporter(progress, quiet) as report:
         free = start()
-        from texot.tiling import iter_variation
+        from texot.jobs.tiling import iter_variation
 
         source, options["init"] = read_inputs(exemplar, init, options)
         options["size"] = pixel_size(size, source)

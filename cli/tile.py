@@ -91,7 +91,7 @@ def tile(
     with reporter(progress, quiet) as report:
         free = start()
         from texot.files.original import read_original
-        from texot.tiling import iter_tileable, iter_variation
+        from texot.jobs.tiling import iter_tileable, iter_variation
 
         original = read_original(readable(photo), alpha=options["alpha"])
         wanted = None
@@ -118,7 +118,7 @@ def tile(
 def draw_layout(tiles: "list[Synthesis]", path: Path, size: tuple[int, int], seed: int) -> None:
     """Write an example of a set."""
     from texot.files.write import write_image
-    from texot.tiling import lay_out
+    from texot.jobs.tiling import lay_out
 
     image = lay_out([tile.image for tile in tiles], size, seed=seed)
     write_image(image, path, mode=tiles[0].mode, icc_profile=tiles[0].icc_profile)

@@ -24,8 +24,6 @@ ROWS = (
     ("field", "layout"),
     ("solver",),
     ("evaluation", "generator", "jobs"),
-    ("synthesis",),
-    ("applying", "inpainting", "interpolation", "tiling"),
     ("texot",),  # the public names
     ("desktop",),
     ("cli",),
@@ -37,6 +35,7 @@ EXCEPTIONS = {  # imports (module, imported) that point up or aside, to be remov
     ("texot.evaluation.efficientnet", "texot.generator.features"),
     ("texot.generator.deep", "texot.evaluation.squeezenet"),
     ("texot.generator.deep", "texot.evaluation.vgg"),
+    ("texot.jobs.synthesis", "texot.evaluation.choice"),
 }
 
 

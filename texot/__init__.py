@@ -14,13 +14,14 @@ from texot._version import __version__
 from texot.errors import DeviceError, InputError, OutputError, TexotError
 
 if TYPE_CHECKING:
-    from texot.applying import apply_field
     from texot.generator.sampling import Generator
     from texot.generator.training import train
-    from texot.inpainting import inpaint, iter_inpaint
-    from texot.interpolation import interpolate, iter_interpolation
-    from texot.synthesis import LossRecord, State, Synthesis, iter_synthesis, synthesize
-    from texot.tiling import iter_tileable, iter_variation, make_tileable, make_variation
+    from texot.jobs.inpainting import inpaint, iter_inpaint
+    from texot.jobs.interpolation import interpolate, iter_interpolation
+    from texot.jobs.materials import apply_field
+    from texot.jobs.synthesis import iter_synthesis, synthesize
+    from texot.jobs.tiling import iter_tileable, iter_variation, make_tileable, make_variation
+    from texot.solver.state import LossRecord, State, Synthesis
 
 __all__ = [
     "DeviceError",
@@ -49,20 +50,20 @@ __all__ = [
 # public name -> module that defines it, imported when the name is first asked for
 _LAZY = {
     "Generator": "texot.generator.sampling",
-    "LossRecord": "texot.synthesis",
-    "State": "texot.synthesis",
-    "Synthesis": "texot.synthesis",
-    "apply_field": "texot.applying",
-    "inpaint": "texot.inpainting",
-    "iter_inpaint": "texot.inpainting",
-    "interpolate": "texot.interpolation",
-    "iter_interpolation": "texot.interpolation",
-    "iter_synthesis": "texot.synthesis",
-    "iter_tileable": "texot.tiling",
-    "iter_variation": "texot.tiling",
-    "make_tileable": "texot.tiling",
-    "make_variation": "texot.tiling",
-    "synthesize": "texot.synthesis",
+    "LossRecord": "texot.solver.state",
+    "State": "texot.solver.state",
+    "Synthesis": "texot.solver.state",
+    "apply_field": "texot.jobs.materials",
+    "inpaint": "texot.jobs.inpainting",
+    "iter_inpaint": "texot.jobs.inpainting",
+    "interpolate": "texot.jobs.interpolation",
+    "iter_interpolation": "texot.jobs.interpolation",
+    "iter_synthesis": "texot.jobs.synthesis",
+    "iter_tileable": "texot.jobs.tiling",
+    "iter_variation": "texot.jobs.tiling",
+    "make_tileable": "texot.jobs.tiling",
+    "make_variation": "texot.jobs.tiling",
+    "synthesize": "texot.jobs.synthesis",
     "train": "texot.generator.training",
 }
 

@@ -375,7 +375,7 @@ def test_ctrl_c_keeps_the_image_and_it_can_be_replayed(folder: Path) -> None:
 @posix
 def test_ctrl_c_says_so_in_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import texot
-    from texot.synthesis import iter_synthesis
+    from texot.jobs.synthesis import iter_synthesis
 
     def pressed(*args: Any, **kwargs: Any) -> Any:
         for state in iter_synthesis(*args, **kwargs):

@@ -247,7 +247,7 @@ def test_every_name_is_documented() -> None:
 def test_only_evaluate_needs_its_extra(folder: Path) -> None:
     """Neither other commands nor the metrics' modules import what draws pages or solves exactly."""
     script = (
-        "import sys, texot, texot.synthesis, texot.evaluation, texot.cli.app\n"
+        "import sys, texot, texot.jobs.synthesis, texot.evaluation, texot.cli.app\n"
         "print({'matplotlib', 'jinja2', 'ot', 'safetensors', 'ndf'} & {m.split('.')[0] for m in sys.modules})"
     )
     done = subprocess.run(

@@ -167,7 +167,7 @@ def test_an_image_for_a_closed_stdout(folder: Path, monkeypatch: pytest.MonkeyPa
 
 def stopping(after: int, *signals: int) -> Callable[..., Any]:
     """The library's states, with signals in the midst of the step after some."""
-    from texot.synthesis import iter_synthesis
+    from texot.jobs.synthesis import iter_synthesis
 
     def states(*args: Any, **kwargs: Any) -> Any:
         for state in iter_synthesis(*args, **kwargs):
@@ -225,7 +225,7 @@ def test_signals_are_put_back(folder: Path) -> None:
 @pytest.mark.parametrize("frames", ["{i}.png", "move.gif"])
 def test_frames_that_are_done_are_kept(folder: Path, monkeypatch: pytest.MonkeyPatch, frames: str) -> None:
     """A second signal while the third frame is prepared."""
-    import texot.interpolation as module
+    import texot.jobs.interpolation as module
 
     real, calls = module.iter_interpolation, []
 

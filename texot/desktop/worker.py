@@ -80,7 +80,7 @@ class Worker:
         before = look(beside=window)
         import torch
 
-        import texot.synthesis  # noqa: F401
+        import texot.jobs.synthesis  # noqa: F401
 
         n_threads, ready = _n_threads(free_cores(before, look(beside=window))), threading.Event()
         threading.Thread(target=self._answer_beside, args=(ready,), daemon=True).start()

@@ -101,7 +101,7 @@ def field_plan(
 ) -> FieldPlan:
     """The plan for an exemplar (h, w), of known pixels (h, w), and a result (H, W).
 
-    The rest as in `texot.synthesis.iter_synthesis`.
+    The rest as in `texot.jobs.synthesis.iter_synthesis`.
 
     Raises:
         InputError: patches or scales that do not fit.

@@ -11,7 +11,7 @@ from texot.errors import InputError
 from texot.evaluation import multiscale_patch_distance
 from texot.files.exemplar import Exemplar
 from texot.images.autocorrelation import correlation_length
-from texot.interpolation import interpolation_path
+from texot.jobs.interpolation import interpolation_path
 from texot.jobs.interpolation_problem import Interpolation, Level
 
 QUICK = {"quality": "draft", "n_iter": 8}

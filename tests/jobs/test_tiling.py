@@ -8,7 +8,7 @@ import texot
 from texot.errors import InputError
 from texot.evaluation import seam_score
 from texot.images.seams import tiling_axes
-from texot.tiling import lay_out
+from texot.jobs.tiling import lay_out
 
 QUICK = {"quality": "draft", "n_iter": 8}
 

@@ -4,7 +4,7 @@
 
 The target measure is that of the patches that touch no unknown pixel, with weights that fall with their
 distance from the hole: what lies near it is continued. Each group of holes is a job of its own, on its
-neighbourhood; see `texot.synthesis` for the algorithm.
+neighbourhood; see `texot.jobs.synthesis` for the algorithm.
 """
 
 from __future__ import annotations

@@ -56,13 +56,13 @@ from texot.solver.options import (
     whole,
 )
 from texot.solver.plan import FieldPlan, Scale, exemplar_pyramid, field_plan, for_texture
-from texot.solver.state import LossRecord, Output, State, Synthesis
+from texot.solver.state import Output, State, Synthesis
 from texot.solver.torch_modes import own_modes, stepwise
 
 if TYPE_CHECKING:
     from texot.evaluation.choice import Features
 
-__all__ = ["LossRecord", "State", "Synthesis", "iter_synthesis", "synthesize"]
+__all__ = ["iter_synthesis", "synthesize"]
 
 log = logging.getLogger("texot")
 

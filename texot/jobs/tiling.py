@@ -2,7 +2,7 @@
 
 Both are holes of an image on the torus: of a photograph, the bands along its opposite edges; of a tile's
 variation, all but a frame that the two share. Every other pixel stays as it is. The first fill is the image
-itself up to cuts of least error, and pieces of it beyond; see `texot.inpainting` for the rest.
+itself up to cuts of least error, and pieces of it beyond; see `texot.jobs.inpainting` for the rest.
 """
 
 from __future__ import annotations

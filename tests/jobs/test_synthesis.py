@@ -16,7 +16,7 @@ from texot.evaluation import layout_share
 from texot.images.patches import extract_patches
 from texot.images.pyramid import downsample, gaussian_kernel
 from texot.images.statistics import channel_moments
-from texot.synthesis import iter_synthesis, synthesize
+from texot.jobs.synthesis import iter_synthesis, synthesize
 from texot.transport.measure import PatchMeasure
 from texot.transport.solvers import solve
 

@@ -13,7 +13,7 @@ from torch import Tensor
 import texot
 from texot.errors import InputError
 from texot.files.original import read_original
-from texot.inpainting import find_hole
+from texot.jobs.inpainting import find_hole
 from texot.kernels import laguerre_cells
 
 QUICK = {"quality": "draft", "n_iter": 8}

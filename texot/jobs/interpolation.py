@@ -5,7 +5,7 @@
 T is a coherent transport map between the patches of two exemplars, V what it makes of A_l in the layout of
 A_k. The result is made of the patches of the morphs E_k, whose features lie between the exemplars' in
 size. Weights may vary over the image. (Barycentres of textures: Rabin, Peyre, Delon & Bernot 2011.) See
-`texot.jobs.interpolation_problem` for the job, `texot.synthesis` for the algorithm.
+`texot.jobs.interpolation_problem` for the job, `texot.jobs.synthesis` for the algorithm.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
 from texot.files.sizes import at_most, exemplar_side, parse_size
 from texot.jobs.interpolation_problem import Interpolation, Level
+from texot.jobs.synthesis import iter_synthesis
 from texot.solver.adam.plan import SEARCH_DIM
 from texot.solver.barycentric_weights import (
     Weights,
@@ -46,7 +47,6 @@ from texot.solver.options import (
 from texot.solver.plan import EFFORT
 from texot.solver.state import Output, State, Synthesis
 from texot.solver.torch_modes import own_modes, stepwise
-from texot.synthesis import iter_synthesis
 
 __all__ = ["interpolate", "interpolation_path", "iter_interpolation"]
 
