@@ -25,12 +25,12 @@ from torch import Tensor
 
 from texot import synthesize
 from texot.evaluation.inputs import OPEN, TORUS
-from texot.evaluation.squeezenet import SQUEEZENET
 from texot.files.exemplar import read_exemplar
 from texot.files.sizes import parse_size
 from texot.files.write import write_image
 from texot.images.pyramid import Periodic, gaussian_pyramid, upsample
 from texot.layout.cuts import least_cut
+from texot.networks.squeezenet import SQUEEZENET
 
 TOLERANCE = 0.1  # of quilting: blocks within this of the least error may be taken
 

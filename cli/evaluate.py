@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from texot.evaluation import Measurement, Yardstick
-    from texot.evaluation.network import Network
     from texot.files.exemplar import Exemplar
     from texot.files.record import LossPoint
     from texot.images.pyramid import Periodic
+    from texot.networks.network import Network
 
 _NEEDS = {"ot": "POT", "ndf": "ndf"}
 _REPORT_NEEDS = {**_NEEDS, "jinja2": "Jinja2", "matplotlib": "matplotlib"}
@@ -166,8 +166,8 @@ def evaluate(
 
 def _network(name: str, vgg_weights: Path | None, inception_weights: Path | None) -> "Network":
     from texot.errors import InputError
-    from texot.evaluation import efficientnet_lite0, inception_v3, vgg19
-    from texot.evaluation.squeezenet import SQUEEZENET
+    from texot.networks import efficientnet_lite0, inception_v3, vgg19
+    from texot.networks.squeezenet import SQUEEZENET
 
     if vgg_weights and inception_weights:
         raise InputError("--vgg-weights and --inception-weights are of two networks: give one of the two")

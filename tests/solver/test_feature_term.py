@@ -210,7 +210,7 @@ def test_unknown_pixels_are_no_targets() -> None:
 @pytest.mark.parametrize(("sample", "tile"), [("pebbles", "both"), ("gravel", "none")])
 def test_synthesis_comes_nearer_in_deep_features(sample: str, tile: str) -> None:
     """In exact transport of SqueezeNet's, before the last step takes the exemplar's pixels again."""
-    from texot.evaluation.choice import find_features
+    from texot.networks.registry import find_features
 
     chosen = find_features("squeezenet")
     exemplar = photograph(96, 96, sample)

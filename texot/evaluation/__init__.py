@@ -14,16 +14,13 @@ from texot.evaluation.distance import (
     patch_distance,
     self_distance,
 )
-from texot.evaluation.efficientnet import efficientnet_lite0
 from texot.evaluation.features import deep_gram, oddness, oddness_map, sifid
-from texot.evaluation.inception import inception_v3
 from texot.evaluation.meanings import FIGURES, Figure
 from texot.evaluation.novelty import CopyShare, copy_share, diversity, layout_share
 from texot.evaluation.repeats import repetition
 from texot.evaluation.seams import seam_score
 from texot.evaluation.spectrum import autocorrelation_error, lattice_error, radial_spectrum, spectrum_error
 from texot.evaluation.transport import semi_dual_distance, sliced_distance
-from texot.evaluation.vgg import vgg19
 from texot.evaluation.yardstick import Measurement, Yardstick, figures
 
 __all__ = [
@@ -37,12 +34,10 @@ __all__ = [
     "copy_share",
     "deep_gram",
     "diversity",
-    "efficientnet_lite0",
     "excess_distance",
     "figures",
     "halves_distance",
     "histogram_distance",
-    "inception_v3",
     "lattice_error",
     "layout_share",
     "multiscale_halves_distance",
@@ -59,5 +54,4 @@ __all__ = [
     "sifid",
     "sliced_distance",
     "spectrum_error",
-    "vgg19",
 ]

@@ -1,6 +1,6 @@
 """How an image's texture looks to a network that has seen photographs: odd places, and Gram matrices.
 
-Features are SqueezeNet's (`texot.evaluation.squeezenet`) or another `Network`'s. Images are given context
+Features are SqueezeNet's (`texot.networks.squeezenet`) or another `Network`'s. Images are given context
 before they meet the network, an axis that wraps continues and an open one is mirrored: no cell sees the
 network's zero padding.
 """
@@ -16,10 +16,10 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.evaluation.elsewhere import nearest_elsewhere
 from texot.evaluation.inputs import OPEN, TORUS, check_pair
-from texot.evaluation.network import Network
-from texot.evaluation.squeezenet import SQUEEZENET
 from texot.images.pyramid import Periodic
 from texot.kernels import laguerre_cells
+from texot.networks.network import Network
+from texot.networks.squeezenet import SQUEEZENET
 
 _OWN = 5  # cells around a place of the exemplar that are no match for it
 _QUANTILE = 0.95
@@ -128,8 +128,8 @@ def sifid(
     |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), with mean m and covariance S over the cells of a layer
     in the first half (SqueezeNet's fire3, stride 4, 128 channels; VGG's relu3_1), divided by tr(S_b): 1 is
     as far as a single colour of the same mean. The published figure takes Inception's features, which
-    `inception_v3` has of a file (they come in no package), and does not divide. Figures of one network
-    compare among themselves only. 0.6 s for 512x512.
+    `texot.networks.inception_v3` has of a file (they come in no package), and does not divide. Figures of one
+    network compare among themselves only. 0.6 s for 512x512.
 
     Args, errors: as `deep_gram`.
 

@@ -29,14 +29,14 @@ from texot.evaluation.distance import (
 )
 from texot.evaluation.features import deep_gram, oddness_map, sifid
 from texot.evaluation.inputs import OPEN, TORUS, check_image, check_pair
-from texot.evaluation.network import Network
 from texot.evaluation.novelty import CopyShare, copy_share, diversity, layout_share
 from texot.evaluation.repeats import repetition
 from texot.evaluation.seams import seam_score
 from texot.evaluation.spectrum import autocorrelation_error, lattice_error, spectrum_error
-from texot.evaluation.squeezenet import SQUEEZENET
 from texot.evaluation.transport import semi_dual_distance, sliced_distance
 from texot.images.pyramid import Periodic, downsample, downsample_known
+from texot.networks.network import Network
+from texot.networks.squeezenet import SQUEEZENET
 
 _TINY = 1e-12
 _MOST_SCALES = 4

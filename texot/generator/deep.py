@@ -15,9 +15,11 @@ from torch import Tensor
 
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar
-from texot.generator.features import STRIDES, deep_features, find_weights, load_weights
 from texot.images.autocorrelation import correlation_length
 from texot.images.pyramid import Periodic, surround
+from texot.networks import vgg
+from texot.networks.efficientnet import STRIDES, deep_features, find_weights, load_weights
+from texot.networks.squeezenet import SQUEEZENET, squeezenet_features, weight_file
 
 TRANSPORTS = ("sliced", "semi-dual", "both")
 """How deep features are transported."""
@@ -95,12 +97,6 @@ def squeezenet() -> DeepNetwork:
     Raises:
         TexotError: the package is not installed.
     """
-    from texot.evaluation.squeezenet import (  # a floor's neighbour, whose room takes a while to import
-        SQUEEZENET,
-        squeezenet_features,
-        weight_file,
-    )
-
     weight_file()
     layers = tuple(SQUEEZENET.strides)
 
@@ -117,9 +113,7 @@ def squeezenet() -> DeepNetwork:
 
 
 def vgg19(path: Path) -> DeepNetwork | None:
-    """VGG-19 on the CPU with the weights of a file, see `texot.evaluation.vgg`; None if not its own."""
-    from texot.evaluation import vgg  # see `squeezenet`
-
+    """VGG-19 on the CPU with the weights of a file, see `texot.networks.vgg`; None if not its own."""
     try:
         network = vgg.vgg19(path)
     except InputError:

@@ -14,7 +14,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,7 @@ from texot.images.palette import choose_palette, in_palette
 from texot.images.pyramid import Periodic, downsample_known
 from texot.images.statistics import Statistics
 from texot.layout.start import first_layout
+from texot.networks.registry import Features, find_features
 from texot.solver.adam.feature_term import BYTES_A_PIXEL, FeatureTerm
 from texot.solver.adam.loop import Job, optimise
 from texot.solver.adam.objective import SlicedTerm
@@ -58,9 +59,6 @@ from texot.solver.options import (
 from texot.solver.plan import FieldPlan, Scale, exemplar_pyramid, field_plan, for_texture
 from texot.solver.state import Output, State, Synthesis
 from texot.solver.torch_modes import own_modes, stepwise
-
-if TYPE_CHECKING:
-    from texot.evaluation.choice import Features
 
 __all__ = ["iter_synthesis", "synthesize"]
 
@@ -368,8 +366,6 @@ def _find_features(features: str | os.PathLike[str], preset: str, exemplar: Exem
         raise InputError(
             f"features need an exemplar in grey or RGB, not one of {exemplar.pixels.shape[0]} channels"
         )
-    from texot.evaluation.choice import find_features  # whose room takes a while to import
-
     return find_features(features)
 
 

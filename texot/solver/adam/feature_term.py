@@ -36,7 +36,7 @@ _MOST_VIEWS = 16  # of the exemplar, each moved under the network's grid
 
 
 class Network(Protocol):
-    """What gives the features, such as `texot.evaluation.network.Network`."""
+    """What gives the features, such as `texot.networks.network.Network`."""
 
     @property
     def strides(self) -> Mapping[str, int]:

@@ -7,7 +7,7 @@ import torch
 from damage import OPEN, blur, noise, rises
 from torch import Tensor, nn
 
-from texot import InputError, evaluation
+from texot import InputError, evaluation, networks
 
 
 def unit(channels: int, out: int, side: int, **options: int) -> nn.Module:
@@ -79,7 +79,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_network_is_torchs(weights: Path) -> None:
     image = noise(3, 128, 160)
-    found = evaluation.inception_v3(weights)
+    found = networks.inception_v3(weights)
     cells = found.features(image, tuple(found.strides))
     x = 2 * image[None] - 1
     with torch.no_grad():
@@ -99,7 +99,7 @@ def test_network_is_torchs(weights: Path) -> None:
 @pytest.mark.parametrize("layer", ["Conv2d_2b_3x3", "Conv2d_4a_3x3", "Mixed_5b", "Mixed_5d"])
 def test_cells_lie_where_their_pixels_do(weights: Path, layer: str) -> None:
     """A spot of an image moves the cells around it, as many to each side."""
-    found = evaluation.inception_v3(weights)
+    found = networks.inception_v3(weights)
     image = torch.full((3, 96, 96), 0.5)
     spotted = image.clone()
     spotted[:, 48:56, 48:56] = 1.0
@@ -112,16 +112,16 @@ def test_cells_lie_where_their_pixels_do(weights: Path, layer: str) -> None:
 
 def test_padding_is_not_felt(weights: Path) -> None:
     """Beyond the context nothing reaches a cell that counts: more of it changes nothing."""
-    found = evaluation.inception_v3(weights)
+    found = networks.inception_v3(weights)
     image = noise(3, 32, 32)
-    wider = evaluation.network.Network(**{**vars(found), "context": 112})
+    wider = networks.Network(**{**vars(found), "context": 112})
     for layer in found.gram_layers:
         a, b = (n.cells(image, (layer,), (True, True))[layer] for n in (found, wider))
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-4), layer
 
 
 def test_deep_figures_take_it(weights: Path, exemplar: Tensor) -> None:
-    found = evaluation.inception_v3(weights)
+    found = networks.inception_v3(weights)
     small = exemplar[:, :96, :96]
     for metric in (evaluation.deep_gram, evaluation.sifid):
         figures = [metric(blur(small, s), small, periodic=OPEN, network=found) for s in (0, 1, 4)]
@@ -135,8 +135,8 @@ def test_other_networks_weights_are_refused(tmp_path: Path) -> None:
     stored.pop("Mixed_5d.branch_pool.bn.running_var")
     torch.save(stored, tmp_path / "part.pth")
     with pytest.raises(InputError, match=r"not Inception-v3's weights: expected Mixed_5d\.branch_pool\.bn"):
-        evaluation.inception_v3(tmp_path / "part.pth")
+        networks.inception_v3(tmp_path / "part.pth")
     image = torch.zeros(2, 64, 64)
     torch.save(network().state_dict(), tmp_path / "whole.pth")
     with pytest.raises(InputError, match="1 or 3 channels"):
-        evaluation.inception_v3(tmp_path / "whole.pth").features(image, ("Mixed_5b",))
+        networks.inception_v3(tmp_path / "whole.pth").features(image, ("Mixed_5b",))

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError, TexotError, one_line
-from texot.evaluation.network import Network
 from texot.images.steady import pointwise
+from texot.networks.network import Network
 
 STRIDES = {"conv1": 2, "fire2": 4, "fire3": 4, "fire4": 8, "fire5": 8, "fire6": 16, "fire7": 16}
 """The layers, in order, and the pixels between their cells."""

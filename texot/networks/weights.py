@@ -12,7 +12,9 @@ import pickle
 import re
 import zipfile
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
@@ -58,6 +60,29 @@ def read_weights(path: str) -> dict[str, Tensor]:
         except Exception as error:  # whatever a damaged or hostile file makes its reader raise
             reason = one_line(error)[:90]
             raise InputError(f"{path}: expected a file of weights and nothing else ({reason})") from error
+
+
+def read_state_dict(
+    path: Path, wanted: Iterable[tuple[str, tuple[int, ...]]], owner: str
+) -> dict[str, Tensor]:
+    """Some tensors of a file, as float32.
+
+    Args:
+        path: see `read_weights`.
+        wanted: names and shapes.
+        owner: whose weights they are, for messages.
+
+    Raises:
+        InputError: no such file, not a file of weights, or without one of these tensors.
+    """
+    stored = read_weights(str(path))
+    found = {}
+    for key, shape in wanted:
+        tensor = stored.get(key)
+        if tensor is None or tuple(tensor.shape) != shape:
+            raise InputError(f"{path}: not {owner}'s weights: expected {key} of shape {shape}")
+        found[key] = tensor.detach().float()
+    return found
 
 
 @dataclass(frozen=True)

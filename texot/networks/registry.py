@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from texot.errors import InputError
-from texot.evaluation.efficientnet import efficientnet_lite0
-from texot.evaluation.network import Network
-from texot.evaluation.squeezenet import SQUEEZENET, weight_file
-from texot.evaluation.vgg import vgg19
-from texot.generator.features import find_weights
+from texot.networks.efficientnet import efficientnet_lite0, find_weights
+from texot.networks.network import Network
+from texot.networks.squeezenet import SQUEEZENET, weight_file
+from texot.networks.vgg import vgg19
 
 NAMES = ("efficientnet-lite0", "squeezenet")
 VGG = "vgg-19"

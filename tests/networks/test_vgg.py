@@ -8,8 +8,8 @@ import torch
 from damage import OPEN, blur, noise, rises
 from torch import Tensor
 
-from texot import InputError, evaluation
-from texot.evaluation.vgg import _BLOCKS, _DEVIATION, _MEAN
+from texot import InputError, evaluation, networks
+from texot.networks.vgg import _BLOCKS, _DEVIATION, _MEAN
 
 
 def layers() -> torch.nn.Sequential:
@@ -35,7 +35,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_network_is_torchs(weights: Path) -> None:
-    network = evaluation.vgg19(weights)
+    network = networks.vgg19(weights)
     image = noise(3, 64, 96)
     mean, deviation = (torch.tensor(t)[:, None, None] for t in (_MEAN, _DEVIATION))
     with torch.no_grad():
@@ -53,9 +53,9 @@ def test_network_is_torchs(weights: Path) -> None:
 @pytest.mark.slow
 def test_padding_is_not_felt(weights: Path) -> None:
     """Zeros beyond the context reach no cell that counts: more of it changes nothing."""
-    network = evaluation.vgg19(weights)
+    network = networks.vgg19(weights)
     image = noise(3, 32, 32)
-    wider = evaluation.network.Network(**{**vars(network), "context": 112})
+    wider = networks.Network(**{**vars(network), "context": 112})
     for layer in network.gram_layers:
         a, b = (n.cells(image, (layer,), (True, True))[layer] for n in (network, wider))
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-4), layer
@@ -63,7 +63,7 @@ def test_padding_is_not_felt(weights: Path) -> None:
 
 @pytest.mark.slow
 def test_deep_figures_take_it(weights: Path, exemplar: Tensor) -> None:
-    network = evaluation.vgg19(weights)
+    network = networks.vgg19(weights)
     small = exemplar[:, :96, :96]
     for metric in (evaluation.deep_gram, evaluation.sifid):
         found = [metric(blur(small, s), small, periodic=OPEN, network=network) for s in (0, 1, 4)]
@@ -77,7 +77,7 @@ def test_safetensors_are_the_same(weights: Path, tmp_path: Path) -> None:
     path = tmp_path / "vgg19.safetensors"
     safetensors.save_file(torch.load(weights, weights_only=True), path)
     image = noise(3, 32, 32)
-    a, b = (evaluation.vgg19(p).features(image, ("relu5_1",))["relu5_1"] for p in (weights, path))
+    a, b = (networks.vgg19(p).features(image, ("relu5_1",))["relu5_1"] for p in (weights, path))
     assert torch.equal(a, b)
 
 
@@ -97,7 +97,7 @@ def test_no_code_is_run(tmp_path: Path) -> None:
     plain.write_bytes(pickle.dumps(_Code(mark)))
     for path in (tmp_path / "code.pth", plain):
         with pytest.raises(InputError, match="a file of weights and nothing else"):
-            evaluation.vgg19(path)
+            networks.vgg19(path)
     assert not mark.exists()
 
 
@@ -115,6 +115,6 @@ def test_wrong_files_are_named(tmp_path: Path) -> None:
     }
     for name, message in expected.items():
         with pytest.raises(InputError, match=message) as error:
-            evaluation.vgg19(tmp_path / name)
+            networks.vgg19(tmp_path / name)
         assert "\n" not in str(error.value)
         assert name in str(error.value) or "pip" in message

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.evaluation.network import Network
-from texot.evaluation.state_dict import read_state_dict
+from texot.networks.network import Network
+from texot.networks.weights import read_state_dict
 
 _BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (1, 512))  # convolutions and channels; pooled after each
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

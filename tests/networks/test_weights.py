@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from texot.errors import InputError
-from texot.files.weights import read_weights
+from texot.networks.weights import read_weights
 from texot.packages import imported
 
 

@@ -1,0 +1,5 @@
+"""See `photographs`."""
+
+from photographs import exemplar, photograph
+
+__all__ = ["exemplar", "photograph"]

@@ -1,0 +1,9 @@
+"""Networks trained on photographs, whose features tell of texture, and where their weights are."""
+
+from texot.networks.efficientnet import efficientnet_lite0
+from texot.networks.inception import inception_v3
+from texot.networks.network import Network
+from texot.networks.squeezenet import SQUEEZENET
+from texot.networks.vgg import vgg19
+
+__all__ = ["SQUEEZENET", "Network", "efficientnet_lite0", "inception_v3", "vgg19"]
