@@ -420,6 +420,18 @@ def test_training_on_squeezenet_features() -> None:
     assert facts["deep_features"]
 
 
+@pytest.mark.parametrize("transport", ["sliced", "semi-dual"])
+def test_deep_features_of_a_partly_known_exemplar_of_any_size(transport: str) -> None:
+    known = torch.ones(1, 70, 77)
+    known[:, 10:20, 5:25] = 0
+    exemplar = torch.cat([photograph(70, 77), known])
+    trainer = Trainer(exemplar, steps=1, n_scales=1, features="squeezenet", feature_transport=transport)
+    for _ in trainer:
+        pass
+    assert all(0 < term.last < float("inf") for term in trainer.terms.deep)
+    assert trainer.terms.deep
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("transport", ["sliced", "semi-dual"])
 def test_training_on_the_features_of_a_vgg_file(tmp_path: Path, transport: str) -> None:

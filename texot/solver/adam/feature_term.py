@@ -167,10 +167,15 @@ def _views(
 
 
 def _known_cells(known: Tensor | None, stride: int, cells: Tensor) -> Tensor:
-    """Where neither a cell nor a neighbour of it holds an unknown pixel, (rows, columns) bool."""
+    """Where neither a cell nor a neighbour of it holds an unknown pixel, (rows, columns) bool.
+
+    Some networks have cells beyond the image too: of them nothing is known.
+    """
     rows, columns = cells.shape[1:]
     if known is None:
         return torch.ones(rows, columns, dtype=torch.bool, device=cells.device)
     more = (0, -known.shape[1] % stride, 0, -known.shape[0] % stride)
     unknown = F.max_pool2d(F.pad((~known).to(cells)[None], more), stride)
+    beyond = (0, columns - unknown.shape[2], 0, rows - unknown.shape[1])
+    unknown = F.pad(unknown, beyond, value=1.0)
     return F.max_pool2d(unknown, 3, 1, 1)[0, :rows, :columns] == 0
