@@ -166,8 +166,7 @@ def evaluate(
 
 def _network(name: str, vgg_weights: Path | None, inception_weights: Path | None) -> "Network":
     from texot.errors import InputError
-    from texot.networks import efficientnet_lite0, inception_v3, vgg19
-    from texot.networks.squeezenet import SQUEEZENET
+    from texot.networks import SQUEEZENET, efficientnet_lite0, inception_v3, vgg19
 
     if vgg_weights and inception_weights:
         raise InputError("--vgg-weights and --inception-weights are of two networks: give one of the two")

@@ -231,7 +231,7 @@ _JOBS = {
 @click.option("--source", metavar="MASK2", type=FILE, help="That of inpaint, if it had one.")
 @click.option("--exemplar", metavar="IMAGE", type=FILE, help="That of inpaint, if it had one.")
 @click.option("--map", metavar="IMAGE", type=FILE, help="That of interpolate, if it was an image.")
-@click.option("--features", metavar="FILE", type=FILE, help="VGG-19's weights of synthesize, if it had them.")
+@click.option("--features", metavar="FILE", type=FILE, help="Weights that synthesize had of a file.")
 @click.option("--force", is_flag=True, help="Go on with other images than FILE's.")
 @report_options()
 def replay(

@@ -61,7 +61,7 @@ _FIRST_ONLY = (
     metavar="none|efficientnet-lite0|squeezenet|FILE",
     default="none",
     show_default=True,
-    help="Bring a network's deep features to EXEMPLAR's too; FILE has VGG-19's weights.",
+    help="Bring a network's deep features to EXEMPLAR's too; FILE: VGG-19's or EfficientNet-Lite0's weights.",
 )
 @click.option(
     "--init", metavar="noise|IMAGE", default="noise", show_default=True, help="Where to start from."

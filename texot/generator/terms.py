@@ -12,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.generator.deep import DeepNetwork
+from texot.generator.deep import MARGIN
 from texot.images.axes import principal_axes
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, wrap
+from texot.networks.network import Network
 from texot.solver.adam.feature_term import FeatureTerm
 from texot.solver.adam.objective import SlicedTerm
 from texot.transport.measure import PatchMeasure
@@ -23,7 +24,6 @@ from texot.transport.sliced import sliced_distance, systematic_sample
 
 _FLOOR = 1e-3  # of a whitened axis' variance, as a share of their mean
 _WHITE = 0.1  # weight of a whitened filter: with 1, early training has no aim but to be rid of its noise
-_MARGIN = 16  # pixels around an image that the network sees and the term does not
 _PART = 512  # side of the parts of an exemplar that the network sees at a time
 _MOST_CELLS = 65536  # of an exemplar, in the finest layer
 _LEAST_CELLS = 8
@@ -91,20 +91,20 @@ class DeepTerm(SlicedTerm):
 
     layers: dict[str, PatchMeasure] = field(default_factory=dict)
     scales: dict[str, Tensor] = field(default_factory=dict)
-    network: DeepNetwork = field(kw_only=True)
+    network: Network = field(kw_only=True)
     unit: float = 1.0
     share: float = 1.0
     last: float = field(init=False, default=0.0)
 
     @classmethod
     def of(
-        cls, exemplar: Tensor, known: Tensor | None, network: DeepNetwork, *, unit: float, share: float
+        cls, exemplar: Tensor, known: Tensor | None, network: Network, *, unit: float, share: float
     ) -> DeepTerm | None:
         """The term for an exemplar (C, H, W) with its known pixels (H, W), or None for all.
 
         None where the exemplar is too small or has too few known pixels for the network.
         """
-        if min(exemplar.shape[1:]) <= _MARGIN:
+        if min(exemplar.shape[1:]) <= MARGIN:
             return None
         layers, scales = {}, {}
         for name, cells in _exemplar_cells(exemplar, known, network).items():
@@ -136,7 +136,7 @@ class DeepTerm(SlicedTerm):
         for name, found in features.items():
             if name not in self.layers:
                 continue
-            measure, first = self.layers[name], _MARGIN // self.network.strides[name]
+            measure, first = self.layers[name], MARGIN // self.network.strides[name]
             rows, columns = found.shape[1:]
             cells = found[:, first : rows - first, first : columns - first].flatten(1).T
             x = cells / self.scales[name]
@@ -173,7 +173,7 @@ class DualTerm(SlicedTerm):
         cls,
         exemplar: Tensor,
         known: Tensor | None,
-        network: DeepNetwork,
+        network: Network,
         *,
         unit: float,
         share: float,
@@ -188,13 +188,13 @@ class DualTerm(SlicedTerm):
             generator: of the draws of targets.
             backend: see `texot.kernels.laguerre_cells`.
         """
-        if min(exemplar.shape[1:]) <= _MARGIN:
+        if min(exemplar.shape[1:]) <= MARGIN:
             return None
         term = FeatureTerm.of(
             exemplar,
             known,
             network,
-            tuple(name for name, stride in network.strides.items() if stride >= least_stride),
+            tuple(k for k in network.training_layers if network.strides[k] >= least_stride),
             unit=unit,
             max_cells=_MOST_TARGETS,
             generator=generator,
@@ -221,32 +221,32 @@ class DualTerm(SlicedTerm):
         return value
 
 
-def torus_features(image: Tensor, network: DeepNetwork) -> dict[str, Tensor]:
+def torus_features(image: Tensor, network: Network) -> dict[str, Tensor]:
     """Features of a torus (C, H, W), sides multiples of 16, with margins of 16 px around."""
     height, width = image.shape[1:]
-    around = wrap(wrap(image, 1, -_MARGIN, height + _MARGIN), 2, -_MARGIN, width + _MARGIN)
-    return network.features(around)
+    around = wrap(wrap(image, 1, -MARGIN, height + MARGIN), 2, -MARGIN, width + MARGIN)
+    return network.features(around, network.training_layers)
 
 
 @torch.no_grad()
-def _exemplar_cells(exemplar: Tensor, known: Tensor | None, network: DeepNetwork) -> dict[str, Tensor]:
+def _exemplar_cells(exemplar: Tensor, known: Tensor | None, network: Network) -> dict[str, Tensor]:
     """Every layer's cells (n, c) of an exemplar, mirrored at its borders, without those near unknown pixels.
 
     Part by part; of large exemplars, cells at even distances.
     """
     usable = torch.ones_like(exemplar[0]) if known is None else known.to(exemplar)
     height, width = usable.shape
-    down, across = ((-n) % _MARGIN for n in (height, width))
-    pad = (_MARGIN, _MARGIN + across, _MARGIN, _MARGIN + down)
-    mode = "reflect" if min(height, width) > 2 * _MARGIN - 1 else "replicate"
+    down, across = ((-n) % MARGIN for n in (height, width))
+    pad = (MARGIN, MARGIN + across, MARGIN, MARGIN + down)
+    mode = "reflect" if min(height, width) > 2 * MARGIN - 1 else "replicate"
     image = F.pad(torch.where(usable > 0, exemplar, 0.5)[None], pad, mode=mode)[0]
-    found: dict[str, list[Tensor]] = {name: [] for name in network.strides}
+    found: dict[str, list[Tensor]] = {name: [] for name in network.training_layers}
     for top in range(0, height, _PART):
         for left in range(0, width, _PART):
-            part = image[:, top : top + _PART + 2 * _MARGIN, left : left + _PART + 2 * _MARGIN]
-            for name, features in network.features(part).items():
+            part = image[:, top : top + _PART + 2 * MARGIN, left : left + _PART + 2 * MARGIN]
+            for name, features in network.features(part, network.training_layers).items():
                 stride = network.strides[name]
-                first = _MARGIN // stride
+                first = MARGIN // stride
                 rows, columns = min(_PART, height - top) // stride, min(_PART, width - left) // stride
                 cells = features[:, first : first + rows, first : first + columns].flatten(1).T
                 if known is not None:
@@ -256,7 +256,9 @@ def _exemplar_cells(exemplar: Tensor, known: Tensor | None, network: DeepNetwork
                     clear = -F.max_pool2d(-clear[None, None], stride)[0, 0]
                     cells = cells[clear.flatten() > 0]
                 found[name].append(cells)
-    every = max(1, -(-height * width // (_MOST_CELLS * min(network.strides.values()) ** 2)))
+    every = max(
+        1, -(-height * width // (_MOST_CELLS * min(network.strides[k] for k in network.training_layers) ** 2))
+    )
     return {name: torch.cat(parts)[::every] for name, parts in found.items()}
 
 

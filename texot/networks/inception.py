@@ -58,15 +58,19 @@ def inception_v3(path: str | os.PathLike[str]) -> Network:
     Raises:
         InputError: no such file, not a file of weights, or not Inception-v3's.
     """
-    weights = _read(Path(path))
+    file = Path(path)
+    weights = _read(file)
 
     def features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
-        return _run(image, layers, weights)
+        found = _run(image.cpu(), layers, weights)
+        return {name: cells.to(image.device) for name, cells in found.items()}
 
     return Network(
+        "inception-v3",
         "Inception-v3",
         features,
         _STRIDES,
+        lambda: file,
         ("Conv2d_2b_3x3", "Conv2d_4a_3x3", "Mixed_5b", "Mixed_5d"),
         odd_layer="Mixed_5b",
         frechet_layer="Conv2d_4a_3x3",

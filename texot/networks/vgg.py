@@ -35,14 +35,27 @@ def vgg19(path: str | os.PathLike[str]) -> Network:
     Raises:
         InputError: no such file, not a file of weights, or not VGG-19's.
     """
-    weights = _read(Path(path))
+    file = Path(path)
+    weights = _read(file)
 
     def features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
-        return _run(image, layers, weights)
+        found = _run(image.cpu(), layers, weights)
+        return {name: cells.to(image.device) for name, cells in found.items()}
 
     first = tuple(f"relu{block}_1" for block in range(1, len(_BLOCKS) + 1))
     strides = {name: 2 ** (int(name[4]) - 1) for name in weights}
-    return Network("VGG-19", features, strides, first, odd_layer="relu4_1", frechet_layer="relu3_1")
+    return Network(
+        "vgg-19",
+        "VGG-19",
+        features,
+        strides,
+        lambda: file,
+        first,
+        odd_layer="relu4_1",
+        frechet_layer="relu3_1",
+        synthesis_layers=("relu2_1", "relu3_1", "relu4_1"),
+        training_layers=("relu2_1", "relu3_1", "relu4_1"),
+    )
 
 
 def _run(image: Tensor, layers: tuple[str, ...], weights: Weights) -> dict[str, Tensor]:

@@ -14,9 +14,8 @@ transport between feature distributions" (JMIV; arXiv 2007.03408), on features o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from texot.images.masks import filled
 from texot.images.pyramid import Periodic
+from texot.networks.network import Network
 from texot.solver.adam.objective import PatchTerm, SlicedTerm
 from texot.solver.adam.plan import SEARCH_DIM
 from texot.transport.measure import PatchMeasure
@@ -33,17 +33,6 @@ _OPEN: Periodic = (False, False)
 _LEAST_DEVIATION = 0.2  # of a channel, as a share of their mean
 _LEAST_CELLS = 8
 _MOST_VIEWS = 16  # of the exemplar, each moved under the network's grid
-
-
-class Network(Protocol):
-    """What gives the features, such as `texot.networks.network.Network`."""
-
-    @property
-    def strides(self) -> Mapping[str, int]:
-        """Pixels between the cells of each layer."""
-
-    def cells(self, image: Tensor, layers: tuple[str, ...], periodic: Periodic) -> dict[str, Tensor]:
-        """Features (channels, rows, columns) of an image (C, H, W) at some layers, differentiable."""
 
 
 @dataclass
