@@ -2,7 +2,7 @@
 
     python -m benchmarks.layouts
 
-Loss is what `texot.layout.judge` tells: mean squared distance of 8x8 patches to the exemplar's nearest, and
+Loss is what `texot.layout.score` tells: mean squared distance of 8x8 patches to the exemplar's nearest, and
 their sliced distance. Nothing is optimised. Results go to results/layouts.md.
 """
 
@@ -18,8 +18,8 @@ from benchmarks.common import RESULTS, chosen, markdown, read_sample, stamp, war
 from texot.evaluation import layout_share
 from texot.images.autocorrelation import regularity
 from texot.images.pyramid import downsample_known
-from texot.layout.judge import Judge
 from texot.layout.quilt import quilt
+from texot.layout.score import LayoutScore
 from texot.layout.start import first_layout, piece_side
 
 CROP, SCALES, SEEDS, NOVELTY = 256, 2, 3, 0.5
@@ -43,17 +43,17 @@ def main(samples: tuple[str, ...], threads: int) -> None:
         for _ in range(SCALES):
             exemplar, _known = downsample_known(exemplar)
         known = torch.ones(exemplar.shape[1:], dtype=torch.bool)
-        judge = Judge.of(exemplar, known, generator=torch.Generator().manual_seed(0))
-        assert judge is not None
+        score = LayoutScore.of(exemplar, known, generator=torch.Generator().manual_seed(0))
+        assert score is not None
         for factor in (1, 2):
             side = factor * CROP >> SCALES
-            lines.append([name, f"{factor}x", *(f"{v:.2f}" for v in measure(exemplar, side, judge))])
+            lines.append([name, f"{factor}x", *(f"{v:.2f}" for v in measure(exemplar, side, score))])
             click.echo(" ".join(lines[-1]), err=True)
     page = [*markdown(COLUMNS, lines), "", LEGEND]
     write_page(RESULTS / "layouts.md", "First layouts", stamp(threads), page)
 
 
-def measure(exemplar: Tensor, side: int, judge: Judge) -> list[float]:
+def measure(exemplar: Tensor, side: int, score: LayoutScore) -> list[float]:
     """The figures of a row."""
     torus, size = (True, True), (side, side)
     shift = [n // 3 for n in exemplar.shape[1:]]
@@ -68,9 +68,9 @@ def measure(exemplar: Tensor, side: int, judge: Judge) -> list[float]:
             else:
                 images.append(first_layout(exemplar, size, NOVELTY, generator=random))
         seconds.append((time.perf_counter() - begun) / SEEDS)
-        loss.append(sum(judge.loss(image, periodic=torus) for image in images) / SEEDS)
+        loss.append(sum(score.loss(image, periodic=torus) for image in images) / SEEDS)
         share.append(sum(layout_share(image, exemplar) for image in images) / SEEDS)
-    return [judge.loss(exemplar.roll(shift, (1, 2)), periodic=torus), *loss, *share, *seconds]
+    return [score.loss(exemplar.roll(shift, (1, 2)), periodic=torus), *loss, *share, *seconds]
 
 
 if __name__ == "__main__":

@@ -166,7 +166,7 @@ def evaluate(
 
 def _network(name: str, vgg_weights: Path | None, inception_weights: Path | None) -> "Network":
     from texot.errors import InputError
-    from texot.networks import SQUEEZENET, efficientnet_lite0, inception_v3, vgg19
+    from texot.networks import find_network, inception_v3, vgg19
 
     if vgg_weights and inception_weights:
         raise InputError("--vgg-weights and --inception-weights are of two networks: give one of the two")
@@ -174,7 +174,9 @@ def _network(name: str, vgg_weights: Path | None, inception_weights: Path | None
         return vgg19(vgg_weights)
     if inception_weights:
         return inception_v3(inception_weights)
-    return efficientnet_lite0() if name == "efficientnet-lite0" else SQUEEZENET
+    found = find_network(name)
+    assert found is not None
+    return found
 
 
 def _as_json(

@@ -173,7 +173,7 @@ def test_dead_pixels_are_filled_from_around_without_a_search_for_pieces(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     laid = []
-    monkeypatch.setattr("texot.jobs.hole.peel", lambda *_, **__: laid.append(1))
+    monkeypatch.setattr("texot.jobs.hole.onion_fill", lambda *_, **__: laid.append(1))
     image = clouds(1, 64, 64, sigma=3)
     dead = torch.rand(64, 64, generator=torch.Generator().manual_seed(0)) < 0.03
     found = texot.inpaint(torch.where(dead, 1.0, image), dead, quality="draft").image

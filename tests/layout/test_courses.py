@@ -9,7 +9,7 @@ from torch import Tensor
 from texot.images.pyramid import Periodic
 from texot.layout.courses import courses
 from texot.layout.cuts import least_cut
-from texot.layout.judge import Judge
+from texot.layout.score import LayoutScore
 
 COURSE, BRICK = 12, 16
 
@@ -47,11 +47,11 @@ def laid(
     seed: int = 0,
 ) -> Tensor:
     known = torch.ones(exemplar.shape[1:], dtype=torch.bool) if known is None else known
-    judge = Judge.of(exemplar, known, generator=generator())
-    assert judge is not None
+    score = LayoutScore.of(exemplar, known, generator=generator())
+    assert score is not None
     found = courses(exemplar, size, longest, known=known, periodic=periodic, generator=generator(seed))
     assert 1 <= len(found) <= 4
-    return min(found, key=lambda image: judge.loss(image, periodic=periodic))
+    return min(found, key=lambda image: score.loss(image, periodic=periodic))
 
 
 def longest_run(same: Tensor) -> int:

@@ -34,7 +34,7 @@ from texot.images.masks import (
 from texot.images.palette import in_palette
 from texot.images.pyramid import Periodic, extend
 from texot.jobs.hole_plan import LEAST_HOLE, LEAST_PATCH, hole_plan
-from texot.layout.peel import peel
+from texot.layout.onion_fill import onion_fill
 from texot.layout.shift_map import shift_map
 from texot.solver.field_solver import Problem, Task
 from texot.solver.plan import FieldPlan
@@ -364,12 +364,12 @@ class Filling:
         *,
         attempts: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """The image at a scale with pieces laid in a hole: see `peel`. As it is, where none fits."""
+        """The image at a scale with pieces laid in a hole: see `onion_fill`. As it is, where none fits."""
         texture, usable = self.target[scale]
         piece = largest_square(usable.cpu(), min(side, *hole.shape))
         if piece < LEAST_PIECE or not bool(hole.any()):
             return image, torch.zeros_like(usable, dtype=torch.float32)
-        return peel(
+        return onion_fill(
             image,
             hole,
             texture,

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from texot.images.masks import shrunk
 from texot.images.pyramid import Periodic
-from texot.layout.judge import Judge
-from texot.layout.peel import Pieces
+from texot.layout.onion_fill import Pieces
+from texot.layout.score import LayoutScore
 
 _MOST_OFFSETS, _LEAST_OFFSETS = 72, 40
 _MOST_COSTS = 2**22  # of pairs of offsets at all pixels together
@@ -76,10 +76,10 @@ def shift_map(
     most = min(_MOST_OFFSETS, int((_MOST_COSTS / part.hole.numel()) ** 0.5))
     usable = known.cpu()
     values, shares = source.detach().cpu(), None if share is None else share.detach().cpu()
-    judge = Judge.of(values, usable, shares, generator=generator) if most >= _LEAST_OFFSETS else None
-    if judge is None:
+    score = LayoutScore.of(values, usable, shares, generator=generator) if most >= _LEAST_OFFSETS else None
+    if score is None:
         return None
-    patches = judge.patches
+    patches = score.patches
     texture = _Texture(values, usable, shares, source_periodic, patches.variance)
     offsets = _repeats(texture, patches, round(_REPEATS * most), generator)
     offsets += _suiting(part, texture, most - len(offsets), generator)
@@ -96,7 +96,7 @@ def shift_map(
         result[:, part.rows[:, None], part.columns] = torch.where(
             part.hole, texture.values[:, rows, columns], part.values
         )
-        loss = judge.loss(result, open_, periodic=periodic)
+        loss = score.loss(result, open_, periodic=periodic)
         if best is None or loss < least:
             best, least = (result, texture.counts(rows[part.hole], columns[part.hole])), loss
     assert best is not None

@@ -11,8 +11,8 @@ from texot.images.autocorrelation import LOOSE, PATTERN, correlation_length, reg
 from texot.images.masks import filled
 from texot.images.pyramid import Periodic, wrap
 from texot.layout.courses import courses
-from texot.layout.judge import PATCH, Judge
 from texot.layout.quilt import quilt
+from texot.layout.score import PATCH, LayoutScore
 
 _LEAST_PIECE = 4  # pixels
 _BAND, _PATTERN_BAND = 4 / 3, 2.0  # how much broader bands may be than pieces; those of patterns
@@ -59,10 +59,10 @@ def first_layout(
     side = _piece_side_for(exemplar, size, novelty, known, loose=regular < LOOSE)
     pieces = quilt(exemplar, size, side, known=known, regular=regular, periodic=periodic, generator=generator)
     usable = torch.ones(exemplar.shape[1:], dtype=torch.bool) if known is None else known.cpu()
-    judge = None
+    score = None
     if regular >= LOOSE and min(size) >= PATCH:
-        judge = Judge.of(exemplar.cpu(), usable, generator=generator)
-    if judge is None:
+        score = LayoutScore.of(exemplar.cpu(), usable, generator=generator)
+    if score is None:
         return pieces
     longest = (_PATTERN_BAND if regular >= PATTERN else _BAND) * 2 ** (-4 * novelty)
     rows = courses(
@@ -74,7 +74,7 @@ def first_layout(
         periodic=periodic,
         generator=generator,
     )
-    best = min([*rows, pieces.cpu()], key=lambda layout: judge.loss(layout, periodic=periodic))
+    best = min([*rows, pieces.cpu()], key=lambda layout: score.loss(layout, periodic=periodic))
     return best.to(exemplar)
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from texot.layout.peel import peel
+from texot.layout.onion_fill import onion_fill
 
 
 def test_the_first_fill_continues_stripes() -> None:
@@ -10,7 +10,7 @@ def test_the_first_fill_continues_stripes() -> None:
     hole = torch.zeros(48, 48, dtype=torch.bool)
     hole[12:36, 12:36] = True
     source, known = stripes, ~hole
-    found, _ = peel(
+    found, _ = onion_fill(
         torch.where(hole, 0.5, stripes), hole, source, known, 10, generator=torch.Generator().manual_seed(0)
     )
     assert float((found - stripes).abs().mean()) < 0.01
@@ -21,7 +21,7 @@ def test_it_goes_on_across_the_wrapped_edge() -> None:
     hole = torch.zeros(32, 32, dtype=torch.bool)
     hole[:, :5], hole[:, -5:] = True, True
     image = torch.where(hole, 0.0, waves)
-    found, _ = peel(
+    found, _ = onion_fill(
         image, hole, image, ~hole, 8, periodic=(True, True), generator=torch.Generator().manual_seed(0)
     )
     assert float((found[..., 0] - found[..., -1]).abs().max()) < 0.25
@@ -35,7 +35,7 @@ def test_what_the_hole_held_plays_no_part_where_the_image_wraps() -> None:
     fills = []
     for held in (0.0, 1.0):
         start = torch.where(hole, held, image)
-        found, origin = peel(
+        found, origin = onion_fill(
             start, hole, image, ~hole, 7, periodic=(True, False), generator=torch.Generator().manual_seed(0)
         )
         assert bool((found[:, ~hole] == image[:, ~hole]).all())

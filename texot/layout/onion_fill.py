@@ -26,7 +26,7 @@ _JOIN = 3.0  # pixels over which a piece fades into those laid before it
 _MOST_VALUES = 2**24  # of all pieces together: beyond, some are left out
 
 
-def peel(
+def onion_fill(
     image: Tensor,
     hole: Tensor,
     source: Tensor,
@@ -89,7 +89,7 @@ class Pieces:
     def of(
         cls, source: Tensor, known: Tensor, side: int, share: Tensor | None, generator: torch.Generator
     ) -> Pieces:
-        """See `peel`."""
+        """See `onion_fill`."""
         channels, height, width = source.shape
         whole = F.max_pool2d((~known).float()[None], side, stride=1)[0].flatten() == 0
         index = whole.nonzero()[:, 0]
@@ -121,7 +121,7 @@ def _lay(
     periodic: Periodic,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, float]:
-    """One attempt, where its pixels come from, and what its pieces cost; see `peel`."""
+    """One attempt, where its pixels come from, and what its pieces cost; see `onion_fill`."""
     side, result, filled = pieces.side, image.clone(), ~hole
     away = distance(hole, float(side), periodic=periodic)
     weights = torch.where(filled, 1 + _AT_EDGE * torch.exp((1 - away) / _EDGE), 0.0)
@@ -161,7 +161,7 @@ class _Places:
     Args:
         filled, left: (H, W) bool: pixels that are known or were laid; pixels to be laid. Both may change,
             followed by `update`.
-        side, periodic, generator: see `peel`.
+        side, periodic, generator: see `onion_fill`.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class _Places:
         self._score(spans)
 
     def _score(self, spans: list[tuple[int, int]]) -> None:
-        """Judge the places of some rows and columns [start, end), of a torus where the image is one."""
+        """Score the places of some rows and columns [start, end), of a torus where the image is one."""
         rows, columns = (torch.arange(*span) % n for span, n in zip(spans, self.size, strict=True))
         y, x = (
             torch.arange(start, end + self.side - 1) % n

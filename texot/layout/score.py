@@ -11,17 +11,17 @@ from torch import Tensor
 from texot.images.masks import largest_square
 from texot.images.patches import extract_patches
 from texot.images.pyramid import Periodic
-from texot.layout.peel import Pieces
+from texot.layout.onion_fill import Pieces
 from texot.transport.sliced import sliced_distance
 
 PATCH = 8  # pixels of the patches that are compared
 _MISSING = 1.0  # weight of the sliced distance beside that of single patches
-_JUDGED, _FILTERS = 1024, 64
+_COMPARED, _FILTERS = 1024, 64
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Compares layouts, or fills of a hole.
+class LayoutScore:
+    """Scores layouts, or fills of a hole: the lower, the better.
 
     Attributes:
         patches: of the texture.
@@ -36,7 +36,7 @@ class Judge:
     @classmethod
     def of(
         cls, source: Tensor, known: Tensor, share: Tensor | None = None, *, generator: torch.Generator
-    ) -> Judge | None:
+    ) -> LayoutScore | None:
         """None where there is no patch.
 
         Args:
@@ -51,7 +51,7 @@ class Judge:
         weight = torch.ones(len(patches.rows), dtype=torch.float32)
         if share is not None:
             weight = share[patches.rows + PATCH // 2, patches.columns + PATCH // 2] + 1e-6
-        wanted = torch.multinomial(weight, _JUDGED, replacement=True, generator=generator)
+        wanted = torch.multinomial(weight, _COMPARED, replacement=True, generator=generator)
         filters = torch.randn(patches.values.shape[1], _FILTERS, generator=generator, dtype=torch.float32)
         return cls(patches, wanted, F.normalize(filters, dim=0))
 
@@ -71,7 +71,7 @@ class Judge:
         x, y = extract_patches(image, PATCH, periodic=periodic), self.patches.values
         if hole is not None:
             x = x[extract_patches(hole[None].to(image), PATCH, periodic=periodic).amax(1) > 0]
-        some = x[torch.linspace(0, len(x) - 1, _JUDGED, dtype=torch.float64).round().long()]
+        some = x[torch.linspace(0, len(x) - 1, _COMPARED, dtype=torch.float64).round().long()]
         nearest = (self.patches.squares.sum(1) - 2 * some @ y.T).amin(1) + (some**2).sum(1)
         missing = float(sliced_distance(some, y[self.wanted], self.filters)) * x.shape[1]
         return (float(nearest.mean()) + _MISSING * missing) / self.patches.variance / PATCH**2
