@@ -24,7 +24,7 @@ from texot.files.whole import write_whole
 from texot.generator.critics import critics_of, room_for_critics
 from texot.generator.map_network import MapNetwork
 from texot.generator.network import Architecture, PlaneNetwork, TextureNetwork
-from texot.generator.published import PublishedNetwork
+from texot.generator.paper_network import PaperNetwork
 from texot.solver.torch_modes import own_modes
 
 FORMAT = "texot-generator"
@@ -139,7 +139,7 @@ def build_network(
     """A fresh network of an architecture, arguments as of `PlaneNetwork`."""
     kind: type[PlaneNetwork] = MapNetwork if architecture.maps else TextureNetwork
     if architecture.published:
-        kind = PublishedNetwork
+        kind = PaperNetwork
     return kind(architecture, generator, blank=blank)
 
 

@@ -53,7 +53,7 @@ class Architecture:
         fresh: noise channels joined to the features at every scale.
         inner: noise channels inside every convolution layer.
         blocks: blocks at every scale.
-        published: whether it is the network of the paper, see `texot.generator.published`.
+        published: whether it is the network of the paper, see `texot.generator.paper_network`.
         textures: number K of textures that it is between; 1: it makes one, and takes no weights.
         maps: whether it changes a picture, see `texot.generator.map_network`.
     """

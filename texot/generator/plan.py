@@ -14,7 +14,7 @@ from typing import Any
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar
 from texot.generator.network import Architecture
-from texot.generator.published import published_architecture
+from texot.generator.paper_network import paper_architecture
 from texot.solver.adam.plan import (
     Plan,
     Size,
@@ -159,7 +159,7 @@ def _multiple(length: float, unit: int) -> int:
     return max(unit, round(length / unit) * unit)
 
 
-def plan_published(
+def plan_paper(
     exemplar: Size,
     colours: int,
     *,
@@ -181,7 +181,7 @@ def plan_published(
                 exemplar, exemplar, rooms=rooms, n_scales=count + 1, n_iter=steps or 5000, lr=lr
             )
     plan = replace(plan, entropy=entropy)
-    architecture = published_architecture(colours, plan.n_scales)
+    architecture = paper_architecture(colours, plan.n_scales)
     return Training(plan, architecture, (exemplar,), wraps=False)
 
 
@@ -191,7 +191,7 @@ def plan_textures(
     """The plan of the exemplar with the fewest scales.
 
     Args:
-        planner: `plan_training` or `plan_published`.
+        planner: `plan_training` or `plan_paper`.
         sources: the exemplars.
         textures: how many the network is between.
         **numbers: n_scales, steps, lr and entropy of the planner; None for its own.

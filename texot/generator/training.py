@@ -26,16 +26,16 @@ from texot.files.exemplar import Exemplar
 from texot.generator.blend import read_textures
 from texot.generator.checkpoint import Checkpoint
 from texot.generator.deep import TRANSPORTS, suitable_transport, training_network
-from texot.generator.gap import largest_gap
-from texot.generator.limit import steps_within
+from texot.generator.duality_gap import largest_gap
 from texot.generator.map_network import MapNetwork
 from texot.generator.model_file import build_network
 from texot.generator.network import PlaneNetwork
 from texot.generator.objectives.choice import find_objective
-from texot.generator.plan import plan_published, plan_textures, plan_training
+from texot.generator.plan import plan_paper, plan_textures, plan_training
 from texot.generator.processes import Processes
 from texot.generator.sampling import Generator
 from texot.generator.targets import TrainingTerms
+from texot.generator.time_budget import steps_within
 from texot.generator.weights import Weights
 from texot.images.statistics import channel_moments
 from texot.solver.adam.loop import Job, optimise
@@ -134,7 +134,7 @@ class Trainer:
         if published and several:
             raise InputError("preset paper learns one texture: give one exemplar, or leave the preset out")
         self.training = plan_textures(
-            plan_published if published else plan_training,
+            plan_paper if published else plan_training,
             self._sources,
             self._n_textures,
             n_scales=None if n_scales is None else whole("n_scales", n_scales, 1),
@@ -279,7 +279,7 @@ class Trainer:
         )
         job = self._job(generator)
         if self._limit is not None and self._resume is None:
-            self._fit_limit(job, generator)
+            self._fit_time_limit(job, generator)
             job = self._job(generator)
         own = self._processes.generator(self.options["seed"])
         if own is not None:
@@ -334,7 +334,7 @@ class Trainer:
         deep = 3.0 if stage.scale == 0 and self.terms.deep else 1.0
         return 2e4 + height * width * deep
 
-    def _fit_limit(self, job: Job, generator: torch.Generator) -> None:
+    def _fit_time_limit(self, job: Job, generator: torch.Generator) -> None:
         """Fewer steps, where a limit asks for it."""
 
         def left() -> float:

@@ -22,13 +22,13 @@ _SLOPE = 0.01
 _STEP = 8  # channels that every scale adds
 
 
-def published_architecture(colours: int, n_scales: int) -> Architecture:
+def paper_architecture(colours: int, n_scales: int) -> Architecture:
     """8 channels at the coarsest scale and 8 more at each finer one; 3 channels of noise."""
     widths = tuple(_STEP * (n_scales - scale) for scale in range(n_scales))
     return Architecture(colours, widths, (3,) * n_scales, 0, (1,) * n_scales, published=True)
 
 
-class PublishedNetwork(PlaneNetwork):
+class PaperNetwork(PlaneNetwork):
     """The paper's network; see `PlaneNetwork`."""
 
     def _make_layers(self, a: Architecture) -> None:
