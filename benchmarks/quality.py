@@ -37,9 +37,9 @@ from benchmarks.common import (
 )
 from benchmarks.quality_pages import COMPARED, FIGURES, GMIC, KEY, METHODS, QUALITIES, REPEATING, image_path
 from texot import evaluation
-from texot.evaluation import Yardstick
+from texot.evaluation import Evaluator
+from texot.evaluation.evaluator import blurred
 from texot.evaluation.inputs import OPEN, TORUS
-from texot.evaluation.yardstick import blurred
 from texot.files.exemplar import read_exemplar
 from texot.files.sizes import parse_size
 from texot.files.write import write_image
@@ -103,10 +103,10 @@ def wraps(method: str) -> Periodic:
     return OPEN if method in ("blurred", "unseen") else TORUS
 
 
-def measure(yardstick: Yardstick, key: dict[str, object], path: Path, first_seed: int) -> dict[str, object]:
+def measure(evaluator: Evaluator, key: dict[str, object], path: Path, first_seed: int) -> dict[str, object]:
     """The figures of a row, of the image as its file has it."""
     image, periodic = read_exemplar(path).pixels, wraps(str(key["method"]))
-    figures: dict[str, object] = dict(yardstick.measure(image, periodic=periodic).figures)
+    figures: dict[str, object] = dict(evaluator.measure(image, periodic=periodic).figures)
     facts = path.with_suffix(".json")
     if facts.exists():
         figures |= json.loads(facts.read_text(encoding="utf-8"))
@@ -176,9 +176,9 @@ def main(
                 if not table.find(commit=where["commit"], **key):
                     rows.append((crop, name, key, path))
     for (crop, name), group in itertools.groupby(rows, key=lambda row: row[:2]):
-        yardstick = Yardstick(*pieces(name, crop))
+        evaluator = Evaluator(*pieces(name, crop))
         for _, _, key, path in group:
-            figures = measure(yardstick, key, path, seeds[0])
+            figures = measure(evaluator, key, path, seeds[0])
             row = table.add({**where, **key, **figures})
             click.echo(" ".join(f"{column}={row[column]}" for column in (*KEY, *FIGURES)))
     for crop in crops or (0,):

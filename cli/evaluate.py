@@ -17,7 +17,7 @@ from texot.packages import imported
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from texot.evaluation import Measurement, Yardstick
+    from texot.evaluation import Evaluator, Measurement
     from texot.files.exemplar import Exemplar
     from texot.files.record import LossPoint
     from texot.images.pyramid import Periodic
@@ -133,7 +133,7 @@ def evaluate(
     _check_installed(_REPORT_NEEDS if page else _NEEDS)
     with reporter("bar", quiet) as report:
         free = start()
-        from texot.evaluation import Yardstick
+        from texot.evaluation import Evaluator
 
         source = _read_opaque(exemplar)
         found = [_read_result(path, source, tile) for path in dict.fromkeys(results)]
@@ -143,20 +143,20 @@ def evaluate(
             _check_page(page, [path for path in given if path])
         deep = _network(network, vgg_weights, inception_weights)
         use_threads(threads, free, report)
-        yardstick = Yardstick(
+        evaluator = Evaluator(
             source.pixels, rest, network=deep, seed=seed, n_samples=n_samples, semi_dual=semi_dual
         )
         measured = []
         for k, result in enumerate(found, 1):
             report.say(f"measuring {result.path} ({k} of {len(found)})")
             others = [other.pixels for other in found if other is not result]
-            measured.append(yardstick.measure(result.pixels, periodic=result.periodic, others=others))
+            measured.append(evaluator.measure(result.pixels, periodic=result.periodic, others=others))
         if compare:
             report.say("measuring copies of the exemplar, to compare with")
-        beside = yardstick.comparisons() if compare else {}
+        beside = evaluator.comparisons() if compare else {}
     columns = {name: measurement for name, (_, measurement) in beside.items()}
     if page:
-        _write_page(page, exemplar, yardstick, found, measured, beside)
+        _write_page(page, exemplar, evaluator, found, measured, beside)
     if as_json:
         for result, one in zip(found, measured, strict=True):
             click.echo(json_line(_as_json(exemplar, reference, result, one, columns, deep.name)))
@@ -203,7 +203,7 @@ def _as_json(
 def _table(paths: list[Path], measured: "list[Measurement]", columns: "dict[str, Measurement]") -> str:
     """Figures as rows, results and what they are compared with as columns, the best result starred."""
     from texot.evaluation import FIGURES
-    from texot.evaluation.meanings import best, text
+    from texot.evaluation.metrics import best, text
 
     headings = ["", *(_short(path) for path in paths), *columns]
     rows = [headings]
@@ -241,7 +241,7 @@ def _short(path: Path) -> str:
 def _write_page(
     page: Path,
     exemplar: Path,
-    yardstick: "Yardstick",
+    evaluator: "Evaluator",
     found: list[_Result],
     measured: "list[Measurement]",
     beside: "dict[str, tuple[Tensor, Measurement]]",
@@ -253,7 +253,7 @@ def _write_page(
         Entry(name, result.pixels, one, result.settings, result.losses)
         for name, result, one in zip(names, found, measured, strict=True)
     ]
-    write_report(page, yardstick, entries, beside, name=printable(exemplar.name))
+    write_report(page, evaluator, entries, beside, name=printable(exemplar.name))
 
 
 def _names(paths: list[Path]) -> list[str]:

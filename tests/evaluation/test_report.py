@@ -21,9 +21,9 @@ from PIL import Image
 from textures import SAMPLES
 
 from texot import TexotError
-from texot.evaluation import FIGURES, Yardstick, copy_share
+from texot.evaluation import FIGURES, Evaluator, copy_share
 from texot.evaluation import report_pictures as pictures
-from texot.evaluation.meanings import text
+from texot.evaluation.metrics import text
 from texot.evaluation.report import Entry, render, write_report
 from texot.files.exemplar import read_exemplar
 from texot.files.record import LossPoint
@@ -35,23 +35,23 @@ pytestmark = pytest.mark.skipif(
     reason="needs the samples of a checkout and pip install 'texot[evaluate]'",
 )
 
-Made = tuple[Yardstick, list[Entry], str]
+Made = tuple[Evaluator, list[Entry], str]
 
 
 @pytest.fixture(scope="module")
 def made() -> Made:
     """A page of two results of 96x96 pixels, one with losses and a name that is no HTML."""
     pixels = read_exemplar(SAMPLES / "gravel.jpg").pixels
-    yardstick = Yardstick(pixels[:, :96, :96], pixels[:, :96, -96:], n_samples=100)
+    evaluator = Evaluator(pixels[:, :96, :96], pixels[:, :96, -96:], n_samples=100)
     images = pixels[:, 200:296, 200:296], blur(pixels[:, 300:396, 100:196], 1)
     curve = [LossPoint(int(t <= 50), t, 3 * math.exp(-t / 20) + 0.2) for t in range(1, 101)]
     names = "<b>first</b> & foremost.png", "second.png"
     facts: list[dict[str, Any]] = [{"seed": 7, "loss": 0.2134}, {}]
     entries = [
-        Entry(name, image, yardstick.measure(image, others=[images[0]]), settings, losses)
+        Entry(name, image, evaluator.measure(image, others=[images[0]]), settings, losses)
         for name, image, settings, losses in zip(names, images, facts, (curve, ()), strict=True)
     ]
-    return yardstick, entries, render(yardstick, entries, yardstick.comparisons(), name="gravel.jpg")
+    return evaluator, entries, render(evaluator, entries, evaluator.comparisons(), name="gravel.jpg")
 
 
 def uris(page: str) -> list[tuple[str, bytes]]:
@@ -109,8 +109,8 @@ def test_names_are_escaped_and_settings_shown(made: Made) -> None:
 
 @pytest.mark.slow
 def test_same_arguments_same_page(made: Made) -> None:
-    yardstick, entries, _ = made
-    pages = {render(yardstick, entries[:1], {}) for _ in range(2)}
+    evaluator, entries, _ = made
+    pages = {render(evaluator, entries[:1], {}) for _ in range(2)}
     assert len(pages) == 1
     assert "★" not in pages.pop().split("<tbody>")[1], "one result has no rival"
 
@@ -263,9 +263,9 @@ def test_the_browser_test_can_fail(made: Made, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_written_whole_or_not_at_all(made: Made, tmp_path: Path) -> None:
-    yardstick, entries, _ = made
-    write_report(tmp_path / "page.html", yardstick, entries[:1], {})
+    evaluator, entries, _ = made
+    write_report(tmp_path / "page.html", evaluator, entries[:1], {})
     assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     with pytest.raises(TexotError, match="no such folder"):
-        write_report(tmp_path / "no" / "page.html", yardstick, entries[:1], {})
+        write_report(tmp_path / "no" / "page.html", evaluator, entries[:1], {})
     assert [p.name for p in tmp_path.iterdir()] == ["page.html"]

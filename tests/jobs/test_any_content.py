@@ -12,7 +12,7 @@ from torch import Tensor
 
 import texot
 from texot.errors import InputError
-from texot.evaluation.yardstick import Yardstick
+from texot.evaluation.evaluator import Evaluator
 
 QUICK = {"quality": "draft", "n_iter": 1}
 
@@ -90,7 +90,7 @@ def test_the_default_type_of_the_caller_plays_no_part(dtype: torch.dtype) -> Non
     image, other = clouds(3, 40, 44), clouds(3, 40, 44, seed=1)
     jobs = {name: partial(job, image) for name, job in JOBS.items()}
     jobs["evaluate"] = lambda: torch.tensor(
-        [v for v in Yardstick(image).measure(other).figures.values() if isinstance(v, float)],
+        [v for v in Evaluator(image).measure(other).figures.values() if isinstance(v, float)],
         dtype=torch.float64,
     )
     for name, job in jobs.items():

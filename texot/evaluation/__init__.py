@@ -1,7 +1,7 @@
 """How far an image's texture is from its exemplar's, and how new it is.
 
 Every function takes tensors (C, H, W) with values in [0, 1] and looks at them on the CPU; nothing here has a
-gradient. `figures` gathers all of one result in a plain dict, `Yardstick` those of many of one exemplar.
+gradient. `figures` gathers all of one result in a plain dict, `Evaluator` those of many of one exemplar.
 """
 
 from texot.evaluation.colour import colour_error, histogram_distance
@@ -14,21 +14,21 @@ from texot.evaluation.distance import (
     patch_distance,
     self_distance,
 )
+from texot.evaluation.evaluator import Evaluator, Measurement, figures
 from texot.evaluation.features import deep_gram, oddness, oddness_map, sifid
-from texot.evaluation.meanings import FIGURES, Figure
+from texot.evaluation.metrics import FIGURES, Figure
 from texot.evaluation.novelty import CopyShare, copy_share, diversity, layout_share
 from texot.evaluation.repeats import repetition
 from texot.evaluation.seams import seam_score
 from texot.evaluation.spectrum import autocorrelation_error, lattice_error, radial_spectrum, spectrum_error
 from texot.evaluation.transport import semi_dual_distance, sliced_distance
-from texot.evaluation.yardstick import Measurement, Yardstick, figures
 
 __all__ = [
     "FIGURES",
     "CopyShare",
+    "Evaluator",
     "Figure",
     "Measurement",
-    "Yardstick",
     "autocorrelation_error",
     "colour_error",
     "copy_share",

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.evaluation.elsewhere import nearest_elsewhere
 from texot.evaluation.inputs import OPEN, TORUS, check_pair
+from texot.evaluation.self_similarity import nearest_elsewhere
 from texot.images.pyramid import Periodic
 from texot.kernels import laguerre_cells
 from texot.networks.network import Network

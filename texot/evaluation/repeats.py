@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.evaluation.elsewhere import nearest_elsewhere
 from texot.evaluation.inputs import TORUS, check_image, halvings
 from texot.evaluation.novelty import principal_filters
+from texot.evaluation.self_similarity import nearest_elsewhere
 from texot.images.pyramid import Periodic, downsample, wrap
 
 _SIDE = 128  # pixels of the halved image

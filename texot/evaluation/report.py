@@ -15,8 +15,8 @@ from torch import Tensor
 
 from texot._version import __version__
 from texot.evaluation import report_pictures as pictures
-from texot.evaluation.meanings import FIGURES, best, text
-from texot.evaluation.yardstick import Measurement, Yardstick
+from texot.evaluation.evaluator import Evaluator, Measurement
+from texot.evaluation.metrics import FIGURES, best, text
 from texot.files.record import LossPoint
 from texot.files.whole import write_whole
 from texot.packages import imported
@@ -35,7 +35,7 @@ class Entry:
     Attributes:
         name: shown as its heading.
         image: (C, H, W).
-        measurement: of `Yardstick.measure`.
+        measurement: of `Evaluator.measure`.
         settings: of its making, plain JSON values, as texot's PNGs hold them; "loss" is the last one.
         losses: the curve, where it is known (`texot.files.record`).
     """
@@ -48,7 +48,7 @@ class Entry:
 
 
 def render(
-    yardstick: Yardstick,
+    evaluator: Evaluator,
     entries: Sequence[Entry],
     comparisons: Mapping[str, tuple[Tensor, Measurement]],
     *,
@@ -57,9 +57,9 @@ def render(
     """The page as HTML text; the same arguments give the same text.
 
     Args:
-        yardstick: what the entries were measured by.
+        evaluator: what the entries were measured by.
         entries: results, in the order to show them.
-        comparisons: of `Yardstick.comparisons`, or empty.
+        comparisons: of `Evaluator.comparisons`, or empty.
         name: the exemplar's.
 
     Raises:
@@ -71,7 +71,7 @@ def render(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = files("texot.evaluation") / "templates" / "report.html.j2"
-    exemplar = yardstick.exemplar
+    exemplar = evaluator.exemplar
     curves = {entry.name: entry.losses for entry in entries if any(p.loss > 0 for p in entry.losses)}
     shown = {name: exemplar} | {entry.name: entry.image for entry in entries}
     compared = {_COMPARED[key][0]: one for key, (_, one) in comparisons.items()}
@@ -79,9 +79,9 @@ def render(
         version=__version__,
         name=name,
         size=_size(exemplar),
-        network=yardstick.network.name,
+        network=evaluator.network.name,
         picture=pictures.picture(exemplar),
-        reference=None if yardstick.reference is None else pictures.picture(yardstick.reference),
+        reference=None if evaluator.reference is None else pictures.picture(evaluator.reference),
         key=pictures.copy_key((exemplar.shape[1], exemplar.shape[2])),
         results=[_result(entry) for entry in entries],
         compared=[
@@ -100,7 +100,7 @@ def render(
 
 def write_report(
     path: str | os.PathLike[str],
-    yardstick: Yardstick,
+    evaluator: Evaluator,
     entries: Sequence[Entry],
     comparisons: Mapping[str, tuple[Tensor, Measurement]],
     *,
@@ -112,7 +112,7 @@ def write_report(
         OutputError: it cannot be written.
         TexotError: as `render`.
     """
-    write_whole(path, render(yardstick, entries, comparisons, name=name).encode())
+    write_whole(path, render(evaluator, entries, comparisons, name=name).encode())
 
 
 def _result(entry: Entry) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from textures import SAMPLES
 from torch import Tensor
 
 from texot import InputError
-from texot.evaluation import FIGURES, Measurement, Yardstick, figures
-from texot.evaluation.meanings import best, text
+from texot.evaluation import FIGURES, Evaluator, Measurement, figures
+from texot.evaluation.metrics import best, text
 from texot.files.exemplar import read_exemplar
 
 pytestmark = pytest.mark.skipif(
@@ -28,13 +28,13 @@ def parts() -> tuple[Tensor, Tensor, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def yardstick(parts: tuple[Tensor, Tensor, Tensor]) -> Yardstick:
-    return Yardstick(parts[0], parts[1], n_samples=400)
+def evaluator(parts: tuple[Tensor, Tensor, Tensor]) -> Evaluator:
+    return Evaluator(parts[0], parts[1], n_samples=400)
 
 
 @pytest.fixture(scope="module")
-def real(yardstick: Yardstick, parts: tuple[Tensor, Tensor, Tensor]) -> Measurement:
-    return yardstick.measure(parts[2], periodic=OPEN)
+def real(evaluator: Evaluator, parts: tuple[Tensor, Tensor, Tensor]) -> Measurement:
+    return evaluator.measure(parts[2], periodic=OPEN)
 
 
 def number(measurement: Measurement, name: str) -> float:
@@ -82,7 +82,7 @@ def test_figures_are_plain_and_explained(real: Measurement) -> None:
     ],
 )
 def test_each_damage_has_its_figures(
-    yardstick: Yardstick,
+    evaluator: Evaluator,
     real: Measurement,
     parts: tuple[Tensor, Tensor, Tensor],
     damage: str,
@@ -97,7 +97,7 @@ def test_each_damage_has_its_figures(
         "dropped": lambda: drop(exemplar, 0.6),
         "shift": lambda: exemplar.roll((40, 50), (1, 2)),
     }[damage]
-    found = yardstick.measure(spoil(), periodic=(True, True) if damage == "shift" else OPEN)
+    found = evaluator.measure(spoil(), periodic=(True, True) if damage == "shift" else OPEN)
     for name in names:
         assert number(found, name) > 1.4 * abs(number(real, name)) + 0.02, name
 
@@ -105,7 +105,7 @@ def test_each_damage_has_its_figures(
 @pytest.mark.slow
 def test_comparisons_stand_beside(parts: tuple[Tensor, Tensor, Tensor]) -> None:
     """A shifted copy wins distances and loses novelty; mild blur loses sharpness; the unseen part is at 0."""
-    small = Yardstick(*(part[:, :96, :96] for part in parts[:2]), n_samples=200)
+    small = Evaluator(*(part[:, :96, :96] for part in parts[:2]), n_samples=200)
     found = {name: one for name, (_, one) in small.comparisons().items()}
     assert list(found) == ["shifted", "blurred", "unseen"]
     assert number(found["shifted"], "layout_share") > 0.9
@@ -113,7 +113,7 @@ def test_comparisons_stand_beside(parts: tuple[Tensor, Tensor, Tensor]) -> None:
     assert number(found["blurred"], "spectrum_db") > 3
     assert number(found["unseen"], "gram") == pytest.approx(1)
     assert number(found["unseen"], "sliced") == pytest.approx(0, abs=1e-3)
-    assert list(Yardstick(noise(3, 40, 40), n_samples=50).comparisons()) == ["shifted", "blurred"]
+    assert list(Evaluator(noise(3, 40, 40), n_samples=50).comparisons()) == ["shifted", "blurred"]
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ def test_every_figure_is_stable_under_the_seed(parts: tuple[Tensor, Tensor, Tens
     """Stated tolerance: 20% or 0.1 at 400 samples, of the figures that draw any; the others stay."""
     small = [part[:, :96, :96] for part in parts]
     found = [
-        Yardstick(*small[:2], n_samples=400, seed=seed).measure(small[2], periodic=OPEN) for seed in (0, 1)
+        Evaluator(*small[:2], n_samples=400, seed=seed).measure(small[2], periodic=OPEN) for seed in (0, 1)
     ]
     moved = set()
     for name in FIGURES.keys() & found[0].figures.keys():
@@ -134,15 +134,15 @@ def test_every_figure_is_stable_under_the_seed(parts: tuple[Tensor, Tensor, Tens
 @pytest.mark.slow
 def test_halves_are_real_where_there_is_no_reference(parts: tuple[Tensor, Tensor, Tensor]) -> None:
     """One half against the other is what 1 means: an unseen part has about that."""
-    found = Yardstick(parts[0], n_samples=400).measure(parts[1], periodic=OPEN)
+    found = Evaluator(parts[0], n_samples=400).measure(parts[1], periodic=OPEN)
     for name in ("distance", "distance_8x8", "gram"):
         assert 0.5 < number(found, name) < 2.5, name
 
 
 @pytest.mark.slow
-def test_others_are_compared(yardstick: Yardstick, parts: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_others_are_compared(evaluator: Evaluator, parts: tuple[Tensor, Tensor, Tensor]) -> None:
     image = parts[2]
-    same = yardstick.measure(image, periodic=OPEN, others=[image, parts[1]])
+    same = evaluator.measure(image, periodic=OPEN, others=[image, parts[1]])
     assert number(same, "shared_layout") == pytest.approx(1, abs=0.01)
     assert 0.2 < number(same, "diversity") < 0.8
 
@@ -151,7 +151,7 @@ def test_others_are_compared(yardstick: Yardstick, parts: tuple[Tensor, Tensor, 
 def test_the_semi_dual_agrees_with_samples(parts: tuple[Tensor, Tensor, Tensor]) -> None:
     """On images so small that all their patches are taken: real texture has 1 there too."""
     a, b, c = (t[:, :40, :40] for t in parts)
-    found = Yardstick(a, b, semi_dual=True, n_samples=200).measure(c, periodic=OPEN)
+    found = Evaluator(a, b, semi_dual=True, n_samples=200).measure(c, periodic=OPEN)
     assert number(found, "semi_dual") == pytest.approx(number(found, "distance"), rel=0.5)
     assert FIGURES["semi_dual"].goal == 1
 
@@ -159,7 +159,7 @@ def test_the_semi_dual_agrees_with_samples(parts: tuple[Tensor, Tensor, Tensor])
 @pytest.mark.slow
 def test_small_and_odd_images_have_what_they_can() -> None:
     for shape in ((1, 24, 24), (3, 20, 60), (5, 100, 100)):
-        found = Yardstick(noise(*shape), n_samples=50).measure(noise(*shape, seed=1))
+        found = Evaluator(noise(*shape), n_samples=50).measure(noise(*shape, seed=1))
         assert isinstance(found.figures["distance"], float)
         for name, reason in found.missing.items():
             assert found.figures[name] is None

@@ -3,7 +3,7 @@
 1 in a relative figure means: as close as real texture is to itself. Where the exemplar is a crop and another
 part of its photograph is at hand (the reference), that part tells what real is; else the halves of the
 exemplar do. No figure stands alone: a shifted copy of the exemplar wins some by construction, a mildly
-blurred one others, and `Yardstick.comparisons` tells what they get.
+blurred one others, and `Evaluator.comparisons` tells what they get.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Measurement:
     odd: Tensor | None
 
 
-class Yardstick:
+class Evaluator:
     """An exemplar, and what real texture scores; computed when first needed.
 
     Args:
@@ -236,9 +236,9 @@ class Yardstick:
 
 
 class _Result:
-    """One result under a yardstick; a method a figure, or a few that come together."""
+    """One result of an evaluator; a method a figure, or a few that come together."""
 
-    def __init__(self, own: Yardstick, image: Tensor, periodic: Periodic, others: Sequence[Tensor]) -> None:
+    def __init__(self, own: Evaluator, image: Tensor, periodic: Periodic, others: Sequence[Tensor]) -> None:
         self.own, self.image, self.periodic, self.others = own, image, periodic, others
         self.copies: CopyShare | None = None
         self.odd: Tensor | None = None
@@ -338,7 +338,7 @@ def figures(
     """All figures of one result in a plain dict, by the names that `texot.evaluation.FIGURES` explains.
 
     About 17 s for 512x512 on one core, the same again for what real texture scores. For several results of
-    one exemplar keep a `Yardstick`.
+    one exemplar keep an `Evaluator`.
 
     Args:
         image: (C, H, W).
@@ -354,4 +354,4 @@ def figures(
         InputError: images that cannot be compared.
         TexotError: POT or the network's weights are not installed.
     """
-    return Yardstick(exemplar, reference).measure(image, periodic=periodic, others=others).figures
+    return Evaluator(exemplar, reference).measure(image, periodic=periodic, others=others).figures
