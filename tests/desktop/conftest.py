@@ -58,7 +58,7 @@ def window(
     for result in made.view.history.results:
         result.saved = "not asked about"
     made.models.tab.saved = "nor this"
-    made.link.close()
+    made.client.close()
     made.running = None  # nor what ran until now
     made.close()
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 from texot.desktop.app import _run
-from texot.desktop.link import Link
+from texot.desktop.worker_client import WorkerClient
 from texot.desktop.window import Window
 app = QApplication([])
-Link.start = lambda self: None  # no worker: it would load torch
+WorkerClient.start = lambda self: None  # no worker: it would load torch
 window = Window(QSettings(sys.argv[1], QSettings.Format.IniFormat))
 window.models.tab.unsaved = True
 Path(window.session, "unsaved.png").touch()

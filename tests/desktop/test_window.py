@@ -209,7 +209,7 @@ def test_a_crash_of_the_worker_leaves_the_window(window: Window, image: Path, un
     slow(window)
     click(window.view.make)
     until(lambda: window.view.progress.value() > 0)
-    os.kill(window.link.process_id, signal.SIGKILL)
+    os.kill(window.client.process_id, signal.SIGKILL)
     until(lambda: "the worker crashed" in window.view.failure)
     assert len(window.view.history.results) == 1
     window.tabs[0].common.size.setText("")  # type: ignore[attr-defined]
@@ -223,7 +223,7 @@ def test_close_while_working_asks_and_ends_the_worker(window: Window, image: Pat
     slow(window)
     click(window.view.make)
     until(lambda: window.view.progress.value() > 0)
-    worker = window.link.process_id
+    worker = window.client.process_id
 
     def answer(button: QMessageBox.StandardButton) -> None:
         box = QApplication.activeModalWidget()

@@ -15,7 +15,6 @@ from texot.desktop.commands import Job
 from texot.desktop.controls import span
 from texot.desktop.history import Result, Run
 from texot.desktop.layout import Layout
-from texot.desktop.link import Link
 from texot.desktop.masks import Masks
 from texot.desktop.menus import add_menus
 from texot.desktop.mixing import Mixing
@@ -28,6 +27,7 @@ from texot.desktop.tabs.generator import GeneratorTab
 from texot.desktop.tabs.interpolate import InterpolateTab
 from texot.desktop.tabs.synthesise import SynthesiseTab
 from texot.desktop.tabs.tab import Tab
+from texot.desktop.worker_client import WorkerClient
 from texot.errors import TexotError
 
 
@@ -69,16 +69,16 @@ class Window(QMainWindow):
         self.setMinimumSize(760, 520)
         self.resize(1200, 800)
         self.restoreGeometry(_bytes(settings.value("geometry")))
-        self.link = Link(self)
-        self.link.told.connect(self._event)
-        self.link.broken.connect(self._broken)
+        self.client = WorkerClient(self)
+        self.client.told.connect(self._event)
+        self.client.broken.connect(self._broken)
         for tab in self.tabs:
             tab.wanted.connect(lambda quality: self.make(quality, restart=True))
             tab.mask_changed.connect(self.tab_changed)
         self.view.tabs.currentChanged.connect(self._another_tab)
         self.view.history.chosen.connect(self.bring_back)
         self.tab_changed()
-        QTimer.singleShot(0, self.link.start)  # once the window shows
+        QTimer.singleShot(0, self.client.start)  # once the window shows
 
     @property
     def tab(self) -> Tab:
@@ -171,7 +171,7 @@ class Window(QMainWindow):
         self.waiting.clear()
         if self.running is not None:
             self.running.kept = keep
-            self.link.stop(self.running.number)
+            self.client.stop(self.running.number)
             self.say("stopping ...")
 
     def _look_away(self) -> None:
@@ -183,7 +183,7 @@ class Window(QMainWindow):
         if self.running is None and self.waiting:
             self.running = self.waiting.popleft()
             job = self.running.job
-            self.running.number = self.link.ask(
+            self.running.number = self.client.ask(
                 "run", job=job.command, inputs=job.inputs, options=job.options, file=self._file_of(job)
             )
             self.say("preparing ...")
@@ -193,7 +193,7 @@ class Window(QMainWindow):
 
     def ask(self, do: str, then: Callable[[dict[str, Any], QImage], object], **facts: Any) -> None:
         """Ask the worker for something that is no run; `then` gets its answer."""
-        self._asked[self.link.ask(do, **facts)] = then
+        self._asked[self.client.ask(do, **facts)] = then
 
     def _event(self, header: dict[str, Any], image: QImage) -> None:
         number, event = header["id"], header["event"]
@@ -344,7 +344,7 @@ class Window(QMainWindow):
         self.settings.setValue("geometry", self.saveGeometry())
         self.settings.sync()
         self.running = None
-        self.link.close()
+        self.client.close()
         self._folder.remove()
         event.accept()
 

@@ -1,11 +1,11 @@
 """The worker: a process that runs the library for the window, `python -m texot.desktop.worker`.
 
-It reads requests from stdin and writes events to stdout, frames of `texot.desktop.wire`; it ends when stdin
-does. Its first event is "hello", with its version. A request is {"do": what, "id": n, ...}, for each method
-`do_what` below. Each is answered in the end by one event of its id: "opened", "mask", "loaded", "looked",
-"done", "trained", "saved" or "error"; runs send "state" and "note" events meanwhile. {"do": "stop", "id": n}
-ends a run after its current step: what there is by then is its result. Files are read and written beside what
-runs, so that nobody waits for it.
+It reads requests from stdin and writes events to stdout, frames of `texot.desktop.protocol`; it ends when
+stdin does. Its first event is "hello", with its version. A request is {"do": what, "id": n, ...}, for each
+method `do_what` below. Each is answered in the end by one event of its id: "opened", "mask", "loaded",
+"looked", "done", "trained", "saved" or "error"; runs send "state" and "note" events meanwhile. {"do": "stop",
+"id": n} ends a run after its current step: what there is by then is its result. Files are read and written
+beside what runs, so that nobody waits for it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from texot._version import __version__
-from texot.desktop.wire import Unpacker, pack
+from texot.desktop.protocol import Unpacker, pack
 from texot.errors import InputError, TexotError, one_line
 from texot.jobs.processor_load import free_cores, look
 

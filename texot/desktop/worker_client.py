@@ -1,4 +1,4 @@
-"""The window's end of the wire: a worker process, started when needed and again after a crash."""
+"""The window's worker process, started when needed and again after a crash."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PySide6.QtCore import QByteArray, QObject, QProcess, Signal
 from PySide6.QtGui import QImage
 
 from texot._version import __version__
-from texot.desktop.wire import Unpacker, pack
+from texot.desktop.protocol import Unpacker, pack
 
 _WORKER = "import sys; sys.path[:] = {path!r}; from texot.desktop.worker import main; main()"
 _FORMATS = {
@@ -19,7 +19,7 @@ _FORMATS = {
 }
 
 
-class Link(QObject):
+class WorkerClient(QObject):
     """Sends requests to the worker and tells its events.
 
     Attributes:

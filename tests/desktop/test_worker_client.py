@@ -9,8 +9,8 @@ import needs_qt  # noqa: F401
 import pytest
 
 import texot
+from texot.desktop.protocol import Unpacker, pack
 from texot.desktop.window import Window
-from texot.desktop.wire import Unpacker, pack
 
 Until = Callable[[Callable[[], object]], None]
 
@@ -50,8 +50,8 @@ def test_a_worker_of_another_installation_is_told(
     message: str,
 ) -> None:
     """As after an update below an open window."""
-    until(lambda: window.link.greeted)
-    window.link._process.kill()  # type: ignore[union-attr]
+    until(lambda: window.client.greeted)
+    window.client._process.kill()  # type: ignore[union-attr]
     until(lambda: "crashed" in window.view.failure)
     monkeypatch.setattr(sys, "path", [str(another_installation(tmp_path, spoil)), *sys.path])
     window.open(str(image))
@@ -68,8 +68,8 @@ def test_the_folder_that_one_stands_in_is_not_run(
     window: Window, image: Path, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another checkout there does not take the worker's place."""
-    until(lambda: window.link.greeted)
-    window.link._process.kill()  # type: ignore[union-attr]
+    until(lambda: window.client.greeted)
+    window.client._process.kill()  # type: ignore[union-attr]
     until(lambda: "crashed" in window.view.failure)
     monkeypatch.chdir(another_installation(tmp_path, newer))
     window.open(str(image))
