@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from texot.images.masks import Box, groups, together
-from texot.jobs.hole import Canvas, HoleFill, Photograph
+from texot.jobs.hole import hole_task
+from texot.jobs.photograph import Canvas, HoleFill, Photograph
 from texot.solver.field_solver import Task, iterate
 from texot.solver.options import check_photograph
 from texot.solver.state import Log, LossRecord, Output, State
@@ -64,7 +65,7 @@ def fill(
 
     def tasks(generator: torch.Generator) -> list[Task]:
         canvas = Canvas(photograph, [*scattered, *fills[1:]], colours)
-        return [fill.task(generator, settings, canvas) for fill in fills]
+        return [hole_task(fill, generator, settings, canvas) for fill in fills]
 
     if not fills:
         return stepwise(_one_state(photograph, Canvas(photograph, scattered, colours), settings))

@@ -1,28 +1,20 @@
-"""One hole of an image, as a problem of the solver: what it takes texture from, where it starts.
+"""One group of holes of a photograph, as a problem of the solver: its target measure, and where it starts.
 
-Only the hole's pixels move, and only its neighbourhood is computed. The source are the patches that touch the
-hole; the target, patches of the image that touch no unknown pixel, with weights that fall with their distance
-from it, or those of a source mask or of another image.
+The source are the patches that touch the hole; the target, patches of the image that touch no unknown pixel,
+with weights that fall with their distance from it, or those of a source mask or of another image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.errors import InputError
-from texot.files.exemplar import Exemplar
-from texot.files.original import Original
 from texot.images.autocorrelation import LOOSE, correlation_length, regularity
 from texot.images.masks import (
-    Box,
-    around,
     details,
     distance,
     fill_smoothly,
@@ -31,17 +23,15 @@ from texot.images.masks import (
     opened,
     shrunk,
 )
-from texot.images.palette import in_palette
 from texot.images.pyramid import Periodic, extend
-from texot.jobs.hole_plan import LEAST_HOLE, LEAST_PATCH, hole_plan
+from texot.jobs.hole_plan import LEAST_HOLE
+from texot.jobs.photograph import Canvas, HoleFill
 from texot.layout.onion_fill import onion_fill
 from texot.layout.shift_map import shift_map
 from texot.solver.field_solver import Problem, Task
-from texot.solver.plan import FieldPlan
 from texot.solver.region import Hole
 from texot.solver.state import Output
 
-LEAST_REACH = 64  # pixels, by default
 TRUST_DEPTH = 1.5  # pixels of each scale, towards the middle of a hole, over which trust falls to 1/e
 LEAST_TRUST = 0.1
 PIECE, PIECE_SHARE = 12, 1 / 4  # pieces of the first fill: so many pixels or of the texture, the larger
@@ -52,188 +42,30 @@ MOST_SEARCHED = 2**20  # pixels of a texture that is searched for pieces
 AROUND = 8  # pixels of the coarsest scale around what the first fill took that are likely as well
 LEAST_LIKELY = 0.002
 JOIN = (1, 3)  # pixels of the coarsest scale around what was laid anew that move too: before, and at last
-SCATTERED = 0.15  # share of the known pixels that lie in whole patches, below which none can be learnt from
 LEAST_COUNT = 64  # pixels of a hole whose details can be judged
 MOST_GAIN = 1.5
 
-Lay = Callable[[int, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
-"""Makes a first fill: see `Photograph.lay`."""
 
-
-@dataclass(frozen=True, eq=False)
-class Photograph:
-    """What all holes of one image share.
-
-    Attributes:
-        original: the image.
-        hole: (H, W) bool, its pixels to be filled.
-        periodic: axes (y, x) along which it wraps around.
-        device: where the work is done.
-        allowed: (H, W) bool, where texture may be taken from, or None for everywhere near.
-        other: another image to take it from, or None.
-        lay: makes the first fill from a scale, the texture (C, h, w) there, its known pixels (h, w) and a
-            generator: an image of that scale's size, and (H, W) bool, which of its pixels are new; only those
-            and what is next to them is a hole then. None: it is laid from the hole's edge inwards.
-        reach: pixels over which what lies around a hole loses its weight, or None for the hole's width, at
-            least 64.
-    """
-
-    original: Original
-    hole: Tensor
-    periodic: Periodic
-    device: torch.device
-    allowed: Tensor | None = None
-    other: Exemplar | None = None
-    lay: Lay | None = None
-    reach: float | None = None
-
-    @property
-    def usable(self) -> Tensor:
-        """(H, W) bool: pixels that are known and may be copied."""
-        known = ~self.hole if self.original.opaque is None else ~self.hole & self.original.opaque
-        return known if self.allowed is None else known & self.allowed
-
-
-class Canvas:
-    """The photograph while its holes are filled, one group after the other.
-
-    A filled group is kept as its hole's pixels alone, so that memory does not grow by a photograph a hole.
+def hole_task(fill: HoleFill, generator: torch.Generator, settings: dict[str, Any], canvas: Canvas) -> Task:
+    """What the solver does for a group of holes: what it computes lives as long as the task.
 
     Args:
-        photograph: the image.
-        smooth: groups of holes that are filled smoothly, for good or until their turn comes.
-        colours: (K, C), those that filled pixels may have, or None for any.
+        fill: the holes.
+        generator: CPU generator of all draws.
+        settings: of the result.
+        canvas: the photograph, as the groups before will leave it.
     """
 
-    def __init__(self, photograph: Photograph, smooth: list[HoleFill], colours: Tensor | None) -> None:
-        self.photograph, self.colours = photograph, colours
-        self.smooth = photograph.original.pixels.clone()
-        for fill in smooth:
-            part = fill.box.cut(self.smooth)
-            found = fill_smoothly(part, ~fill.unknown, periodic=fill.periodic, scattered=fill.is_scattered)
-            part.copy_(torch.where(fill.hole, found, part))
-        self.filled: list[tuple[Box, Tensor, Tensor]] = []
+    def done(image: Tensor) -> None:
+        filling = made.pop()
+        canvas.filled.append((fill.box, filling.hole, image.cpu()[:, filling.hole]))
 
-    def image(self, done: int) -> Tensor:
-        """The photograph (C, H, W) after so many groups, a copy."""
-        image = self.smooth.clone()
-        for box, hole, values in self.filled[:done]:
-            box.cut(image)[:, hole] = values
-        return image
+    def make() -> Problem:
+        made.append(Filling(fill, generator, canvas))
+        return made[0].problem(settings)
 
-    def finished(self, done: int, box: Box, hole: Tensor, crop: Tensor) -> Tensor:
-        """The whole photograph (C, H, W), with its alpha if it has one.
-
-        Args:
-            done: groups that were filled before.
-            box: the neighbourhood of this one.
-            hole: (h, w) bool, its pixels in there.
-            crop: (C, h, w), the neighbourhood with the hole filled.
-        """
-        whole = self.image(done)
-        box.cut(whole)[:, hole] = crop[:, hole]
-        return self.whole(whole)
-
-    def whole(self, image: Tensor) -> Tensor:
-        """An image of the photograph's size in the result's colours, with its alpha if it has one."""
-        alpha = self.photograph.original.alpha
-        if self.colours is not None:
-            image = torch.where(self.photograph.hole, in_palette(image, self.colours), image)
-        if alpha is None:
-            return image
-        return torch.cat([image, torch.where(self.photograph.hole, 1.0, alpha)])
-
-
-class HoleFill:
-    """One group of holes: its neighbourhood, what it takes texture from, its plan.
-
-    Args:
-        photograph: the image.
-        box: around the holes.
-        own: (h, w) bool, their pixels in there.
-        quality, expert, backend: see `texot.iter_inpaint`.
-    """
-
-    def __init__(
-        self,
-        photograph: Photograph,
-        box: Box,
-        own: Tensor,
-        *,
-        quality: str,
-        expert: dict[str, Any],
-        backend: str,
-    ) -> None:
-        self.photograph, self.backend = photograph, backend
-        self.periodic = photograph.periodic
-        reach = photograph.reach
-        self.reach = max(float(LEAST_REACH), float(largest_square(own))) if reach is None else reach
-        size = photograph.hole.shape[0], photograph.hole.shape[1]
-        self.box = around(box, max(16, round(2 * self.reach)), size, self.periodic)
-        hole = torch.zeros(size, dtype=torch.bool)
-        box.cut(hole).copy_(own)
-        self.hole = self.box.cut(hole).clone()
-        self._options = {"quality": quality, **expert}
-
-    @cached_property
-    def plan(self) -> FieldPlan:
-        """Scales and steps.
-
-        Raises:
-            InputError: not enough is known nearby.
-        """
-        _, known, _, known_periodic = self.target()
-        return hole_plan(
-            self.hole, known, periodic=self.periodic, known_periodic=known_periodic, **self._options
-        )
-
-    @property
-    def is_scattered(self) -> bool:
-        """Whether so few pixels are known that hardly any lie in whole patches: no texture to learn."""
-        if self.photograph.other is not None or self.photograph.allowed is not None:
-            return False
-        known = self.box.cut(self.photograph.usable)
-        whole = int(opened(known, LEAST_PATCH, periodic=self.periodic).sum())
-        return int(known.sum()) > 0 and whole < SCATTERED * int(known.sum())
-
-    @property
-    def unknown(self) -> Tensor:
-        """(h, w) bool of the neighbourhood: what this job or another fills, or nobody knows."""
-        photograph = self.photograph
-        hole, opaque = self.box.cut(photograph.hole), photograph.original.opaque
-        return hole if opaque is None else hole | ~self.box.cut(opaque)
-
-    def target(self) -> tuple[Tensor, Tensor, Tensor | None, Periodic]:
-        """Image, known pixels and their shares of mass, of what texture is taken from; what wraps there."""
-        photograph = self.photograph
-        if photograph.other is not None:
-            image, mask = photograph.other.pixels, photograph.other.mask
-            known = torch.ones(image.shape[1:], dtype=torch.bool) if mask is None else mask
-            return image, known, None, (False, False)
-        pixels, usable = photograph.original.pixels, photograph.usable
-        if photograph.allowed is not None:
-            rows, columns = usable.any(1).nonzero()[:, 0], usable.any(0).nonzero()[:, 0]
-            if not len(rows):
-                raise InputError("the source mask leaves nothing to take texture from: mark some known part")
-            where = Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
-            return where.cut(pixels), where.cut(usable), None, (False, False)
-        away = distance(self.hole, 2 * self.reach, periodic=self.periodic)
-        share = torch.exp(-((away / self.reach) ** 2))
-        return self.box.cut(pixels), self.box.cut(usable), share, self.periodic
-
-    def task(self, generator: torch.Generator, settings: dict[str, Any], canvas: Canvas) -> Task:
-        """What the solver does: what it computes lives as long as the task."""
-
-        def done(image: Tensor) -> None:
-            filling = made.pop()
-            canvas.filled.append((self.box, filling.hole, image.cpu()[:, filling.hole]))
-
-        def make() -> Problem:
-            made.append(Filling(self, generator, canvas))
-            return made[0].problem(settings)
-
-        made: list[Filling] = []
-        return Task(self.plan, (self.hole.shape[0], self.hole.shape[1]), make, done)
+    made: list[Filling] = []
+    return Task(fill.plan, (fill.hole.shape[0], fill.hole.shape[1]), make, done)
 
 
 class Filling:

@@ -23,7 +23,7 @@ from texot.files.original import Original, read_original
 from texot.files.sizes import at_most, exemplar_side
 from texot.images.palette import choose_palette
 from texot.jobs.filling import fill
-from texot.jobs.hole import Photograph
+from texot.jobs.photograph import Photograph
 from texot.solver.adam.plan import SEARCH_DIM
 from texot.solver.options import (
     TILES,

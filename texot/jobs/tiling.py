@@ -25,7 +25,7 @@ from texot.images.palette import choose_palette
 from texot.images.pyramid import Periodic, gaussian_pyramid
 from texot.images.seams import tiling_axes
 from texot.jobs.filling import fill
-from texot.jobs.hole import Lay, Photograph
+from texot.jobs.photograph import Lay, Photograph
 from texot.layout.quilt import requilt
 from texot.layout.start import piece_side
 from texot.solver.adam.plan import SEARCH_DIM
