@@ -14,7 +14,7 @@ class Job:
 
     Attributes:
         command: the command's name: "synthesize", "inpaint", "tile", "interpolate", "train" or "sample".
-        inputs: paths of what it is made from, see `texot.desktop.jobs`.
+        inputs: paths of what it is made from, see `texot.desktop.worker`.
         options: keyword arguments of the library's function, which are the command's options; None: its
             default.
     """

@@ -22,6 +22,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import texot
 from texot._version import __version__
 from texot.desktop.protocol import Unpacker, pack
 from texot.errors import InputError, TexotError, one_line
@@ -172,9 +173,7 @@ class Worker:
             write_sample(result.image, request["file"], text=png_text(result.settings), **kind)
             self._done(request, result, seconds=result.timings["total"])
             return
-        from texot.desktop.jobs import states
-
-        state = self._follow(request["id"], states(request["job"], request["inputs"], request["options"]))
+        state = self._follow(request["id"], _states(request["job"], request["inputs"], request["options"]))
         result = state.result()
         result.save(request["file"])
         self._done(request, result, seconds=state.seconds, step=state.total_step, steps=state.total_steps)
@@ -314,6 +313,25 @@ def _words(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return f"this is a bug in texot, please report it: {type(error).__name__}: {one_line(error)}"
+
+
+def _states(job: str, inputs: dict[str, Any], options: dict[str, Any]) -> Iterator[State]:
+    """The states of a job.
+
+    Args:
+        job: the command's name: "synthesize", "inpaint", "tile" or "interpolate".
+        inputs: paths: "image", "mask" or "images".
+        options: keyword arguments of the library's function.
+    """
+    if job == "synthesize":
+        return texot.iter_synthesis(inputs["image"], **options)
+    if job == "inpaint":
+        return texot.iter_inpaint(inputs["image"], inputs["mask"], **options)
+    if job == "tile":
+        return texot.iter_tileable(inputs["image"], **options)
+    if job == "interpolate":
+        return texot.iter_interpolation(inputs["images"], **options)
+    raise ValueError(f"no such job: {job}")
 
 
 def main() -> None:
