@@ -90,11 +90,13 @@ def interpolate(
         free = start()
         from texot.files.animation import check_animation, sheet_size
         from texot.files.exemplar import read_exemplar
+        from texot.files.part import part_side
         from texot.files.sizes import at_most, exemplar_side
         from texot.jobs.interpolation import iter_interpolation
 
         fit = at_most(exemplar_side(options["exemplar_size"]))
-        sources = [read_exemplar(readable(path), alpha=options["alpha"], fit=fit) for path in exemplars]
+        part, alpha = part_side(size, options["exemplar_size"]), options["alpha"]
+        sources = [read_exemplar(readable(path), alpha=alpha, fit=fit, part=part) for path in exemplars]
         largest = max(sources, key=lambda e: (e.size[0] * e.size[1], e.size))
         options["size"] = pixel_size(size, largest)
         make_folder(output, len(plan))

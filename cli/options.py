@@ -238,7 +238,7 @@ def exemplar_size_option() -> Callable[[Command], Command]:
         "--exemplar-size",
         metavar="PX",
         type=whole(16, 10**6),
-        help="Reduce exemplars of over PX x PX pixels to that; default: 4096, or what fits.",
+        help="Reduce exemplars of over PX x PX pixels to that; default: a part that is enough, or 4096.",
     )
 
 

@@ -23,19 +23,23 @@ def readable(path: Path) -> Path | BinaryIO:
     return data
 
 
-def read_inputs(exemplar: Path, init: str, options: dict[str, Any]) -> tuple["Exemplar", "Exemplar | str"]:
+def read_inputs(
+    exemplar: Path, init: str, size: str | None, options: dict[str, Any]
+) -> tuple["Exemplar", "Exemplar | str"]:
     """The exemplar and what to start from: an image, or the word noise.
 
     Args:
-        exemplar, init: as the command line names them.
+        exemplar, init, size: as the command line names them; the size of the result.
         options: of the command, with `alpha` and `exemplar_size`.
     """
     from texot.files.exemplar import read_exemplar
+    from texot.files.part import part_side
     from texot.files.sizes import at_most, exemplar_side
 
     alpha, fit = options["alpha"], at_most(exemplar_side(options["exemplar_size"]))
     first = init if init == "noise" else read_exemplar(readable(Path(init)), alpha=alpha)
-    return read_exemplar(readable(exemplar), alpha=alpha, fit=fit), first
+    part = part_side(size, options["exemplar_size"])
+    return read_exemplar(readable(exemplar), alpha=alpha, fit=fit, part=part), first
 
 
 def check_formats(plan: Sequence[Outputs], size: tuple[int, int], mode: str, *, opaque: bool = False) -> None:

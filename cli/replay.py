@@ -85,7 +85,8 @@ def _read(asked: _Asked, images: tuple[Path, ...]) -> "list[Exemplar]":
     from texot.files.sizes import at_most, exemplar_side
 
     alpha, fit = asked.options["alpha"], at_most(exemplar_side(asked.options["exemplar_size"]))
-    return [read_exemplar(readable(path), alpha=alpha, fit=fit) for path in images]
+    part = asked.settings.get("exemplar_part")
+    return [read_exemplar(readable(path), alpha=alpha, fit=fit, part=part) for path in images]
 
 
 def _init(asked: _Asked) -> "Exemplar | str":
@@ -116,6 +117,8 @@ def _inpainting(asked: _Asked) -> tuple["Original", Iterate]:
     from texot.jobs.inpainting import find_hole, iter_inpaint
 
     asked.options.update({name: readable(path) for name, path in asked.extra.items()})
+    if "exemplar" in asked.extra:
+        asked.options["exemplar"] = _read(asked, (asked.extra["exemplar"],))[0]
     original = read_original(readable(asked.images[0]), alpha=asked.options["alpha"])
     mask, invert = asked.images[1:], asked.options["invert_mask"]
     hole = find_hole(original, readable(mask[0]) if mask else None, invert=invert)

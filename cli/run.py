@@ -129,7 +129,7 @@ def run(
 
             assert result.field is not None
             assert not isinstance(exemplar, list)
-            write_field(result.field, exemplar.size, outputs.field)
+            write_field(result.field, getattr(exemplar, "whole", exemplar.size), outputs.field)
         if outputs.loss_plot:
             _plot(losses, state.n_scales, outputs.loss_plot)
     report.done(output=outputs.image, loss=state.loss, seconds=state.seconds, interrupted=ctrl_c.pressed)

@@ -125,7 +125,7 @@ def synthesize(
         free = start()
         from texot.jobs.tiling import iter_variation
 
-        source, options["init"] = read_inputs(exemplar, init, options)
+        source, options["init"] = read_inputs(exemplar, init, size, options)
         options["size"] = pixel_size(size, source)
         make_folder(output, variations)
         check_outputs(plan, [exemplar, Path(init)], overwrite=overwrite)

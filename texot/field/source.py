@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from texot.errors import InputError
 from texot.images.axes import principal_axes
 from texot.images.masks import filled
 
+_AT_ONCE = 1 << 17  # patches that are projected together
 _SAMPLED = 16384  # patches that the principal axes are found from
 
 
@@ -75,7 +77,10 @@ class Source:
         sample = sample - sample.mean(0)
         axes = principal_axes(sample.T @ sample)[1][:, -n_axes:].T.flip(0)
         filters = axes.reshape(-1, image.shape[0], side, side).contiguous()
-        centre = F.conv2d(image[None], filters)[0].flatten(1)[:, index].mean(1)
+        found = image.new_empty(len(filters), rows * columns)
+        for first, last, projected in _projections(image, filters):
+            found[:, first:last] = projected
+        centre = (found if usable is None else found[:, index]).mean(1)
         middle = side // 2
         weights = None if density is None else density[middle : middle + rows, middle : middle + columns]
         return cls(image, side, usable, filters, centre, weights)
@@ -93,8 +98,11 @@ class Source:
     @cached_property
     def key(self) -> Tensor:
         """All patches in their principal axes, centred, (rows * columns, k)."""
-        found = F.conv2d(self.image[None], self.filters)[0].flatten(1) - self.centre[:, None]
-        return found.T.contiguous()
+        rows, columns = self.shape
+        found = self.image.new_empty(rows * columns, len(self.filters))
+        for first, last, projected in _projections(self.image, self.filters):
+            found[first:last] = (projected - self.centre[:, None]).T
+        return found
 
     @cached_property
     def targets(self) -> Tensor:
@@ -109,3 +117,16 @@ class Source:
             return self.image.new_full((len(self.targets),), 1 / len(self.targets))
         found = self.weights.flatten()[self.targets]
         return found / found.sum()
+
+
+def _projections(image: Tensor, filters: Tensor) -> Iterator[tuple[int, int, Tensor]]:
+    """Patches of an image (C, h, w) in principal axes, some rows at a time: first, last, (k, last - first).
+
+    At once, those of a large exemplar would be in memory three times.
+    """
+    side = filters.shape[-1]
+    rows, columns = image.shape[1] - side + 1, image.shape[2] - side + 1
+    step = max(1, _AT_ONCE // columns)
+    for top in range(0, rows, step):
+        projected = F.conv2d(image[None, :, top : min(rows, top + step) + side - 1], filters)[0].flatten(1)
+        yield top * columns, top * columns + projected.shape[1], projected

@@ -18,6 +18,7 @@ from PIL import Image, ImageCms, ImageFile
 
 from texot.errors import InputError, one_line
 from texot.files import exif, header, jpeg, png
+from texot.files.part import Window, find_window, sample_steps
 from texot.files.source import opened
 from texot.memory import memory_limit
 
@@ -40,6 +41,8 @@ _TRANSPOSE = {
     8: Image.Transpose.ROTATE_90,
 }
 _TURNS = tuple(_TRANSPOSE[k] for k in (5, 6, 7, 8))
+_FROM_RIGHT = tuple(_TRANSPOSE[k] for k in (2, 3, 7, 8))  # which count x, before they turn, from the right
+_FROM_BELOW = tuple(_TRANSPOSE[k] for k in (3, 4, 6, 7))
 _EXIF_ORIENTATION = 0x0112
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # ICC colour space -> PIL mode it reads
 # What Pillow raises on a damaged EXIF block or profile. Warnings are listed for callers who made them errors.
@@ -143,7 +146,8 @@ class Decoded(NamedTuple):
         deep: the file has more than 8 bits a colour, of which 8 are read.
         exif: EXIF data for the upright pixels, or None.
         dpi: dots per inch (x, y) as the file says them, unchecked.
-        whole: (width, height) before a reduction.
+        whole: (width, height) before a part was cut out.
+        window: that part, before a reduction.
     """
 
     planes: Float32Array
@@ -154,13 +158,16 @@ class Decoded(NamedTuple):
     exif: bytes | None = None
     dpi: Any = None
     whole: tuple[int, int] = (0, 0)
+    window: Window = Window(0, 0, 0, 0)
 
 
 Fit = Callable[[tuple[int, int]], tuple[int, int]]
 """(width, height) that a picture of some size is reduced to."""
 
 
-def decode_file(stream: BinaryIO, label: str, *, manage: bool = True, fit: Fit | None = None) -> Decoded:
+def decode_file(
+    stream: BinaryIO, label: str, *, manage: bool = True, fit: Fit | None = None, part: int | None = None
+) -> Decoded:
     """Read an image file; arguments as in `decode`.
 
     Raises:
@@ -176,7 +183,7 @@ def decode_file(stream: BinaryIO, label: str, *, manage: bool = True, fit: Fit |
             f"{n_bytes} bytes can hold: get a whole copy"
         )
     try:
-        return decode(image, label, manage=manage, fit=fit)
+        return decode(image, label, manage=manage, fit=fit, part=part)
     except InputError as error:
         if image.format not in ("JPEG", "MPO") or not isinstance(error.__cause__, OSError):
             raise
@@ -188,10 +195,12 @@ def decode_file(stream: BinaryIO, label: str, *, manage: bool = True, fit: Fit |
         if data is None:
             raise
     log.warning("%s: its last two bytes are missing, all pixels are there", label)
-    return decode(open_image(io.BytesIO(data), label), label, manage=manage, fit=fit)
+    return decode(open_image(io.BytesIO(data), label), label, manage=manage, fit=fit, part=part)
 
 
-def decode(image: Image.Image, label: str, *, manage: bool = True, fit: Fit | None = None) -> Decoded:
+def decode(
+    image: Image.Image, label: str, *, manage: bool = True, fit: Fit | None = None, part: int | None = None
+) -> Decoded:
     """Resolve a PIL image into sRGB or grey planes and alpha.
 
     Args:
@@ -199,6 +208,8 @@ def decode(image: Image.Image, label: str, *, manage: bool = True, fit: Fit | No
         label: names it in messages.
         manage: convert colours with a profile to sRGB; False: keep RGB and grey as they are, and the profile.
         fit: tells the size to reduce it to; None: it keeps its own.
+        part: side in pixels of the square beyond which only a part of it is kept, see `find_window`; it is
+            cut out before anything else is done with the pixels. None: all.
 
     Raises:
         InputError: it is empty, too large, truncated or damaged.
@@ -211,7 +222,8 @@ def decode(image: Image.Image, label: str, *, manage: bool = True, fit: Fit | No
         )
     if width * height == 0:
         raise InputError(f"{label} is empty ({width}x{height} pixels)")
-    target = fit((width, height)) if fit else (width, height)
+    kept = (width, height) if part is None else (min(width, part), min(height, part))
+    target = fit(kept) if fit else kept
     _check_memory(image, target, label)
     try:
         stream = getattr(image, "fp", None)
@@ -220,7 +232,7 @@ def decode(image: Image.Image, label: str, *, manage: bool = True, fit: Fit | No
         if count > 1:
             many = "more than " if count >= header.MOST_FRAMES else ""
             log.info("%s holds %s%d images: the first is used", label, many, count)
-        if target != image.size and image.format == "JPEG" and isinstance(image, ImageFile.ImageFile):
+        if target != kept == image.size and image.format == "JPEG" and isinstance(image, ImageFile.ImageFile):
             image.draft(None, target)  # decodes at a half, a quarter or an eighth, at least that large
         _allocate(image)
         image.load()
@@ -229,8 +241,13 @@ def decode(image: Image.Image, label: str, *, manage: bool = True, fit: Fit | No
         if not profile and image.format == "PNG":
             grey = image.mode in ("1", "L", "LA", "I;16", "I")
             profile = png.colour_profile(image.info, grey=grey)
-        image, turned = _upright(image, label)
-        if turned:
+        method, window = _TRANSPOSE.get(orientation(image, label)), Window(0, 0, width, height)
+        if kept != (width, height):
+            window = find_window((width, height), part, _opaque_samples(image))
+            image = image.crop(window.box)
+        if method is not None:
+            image, window = image.transpose(method), _turned(window, (width, height), method)
+        if method in _TURNS:
             width, height, target = height, width, target[::-1]
         keeps = not manage and image.mode not in ("CMYK", "LAB", "YCbCr", "HSV")
         if image.mode.startswith("I") or image.mode == "F":
@@ -246,7 +263,7 @@ def decode(image: Image.Image, label: str, *, manage: bool = True, fit: Fit | No
             alpha = None if cover is None else _planes(cover)[0]
     except Exception as error:
         raise _undecodable(label, error) from error
-    return Decoded(planes, alpha, mode, profile or None, deep, tags, dpi, (width, height))
+    return Decoded(planes, alpha, mode, profile or None, deep, tags, dpi, (width, height), window)
 
 
 def _check_memory(image: Image.Image, target: tuple[int, int], label: str) -> None:
@@ -304,10 +321,25 @@ def orientation(image: Image.Image, label: str) -> int:
         return 1
 
 
-def _upright(image: Image.Image, label: str) -> tuple[Image.Image, bool]:
-    """Apply the orientation; whether width and height changed places."""
-    method = _TRANSPOSE.get(orientation(image, label))
-    return (image, False) if method is None else (image.transpose(method), method in _TURNS)
+def _turned(window: Window, size: tuple[int, int], method: Image.Transpose) -> Window:
+    """Where a window of an image of some size is after a transposition."""
+    x, y, width, height = window
+    if method in _FROM_RIGHT:
+        x = size[0] - x - width
+    if method in _FROM_BELOW:
+        y = size[1] - y - height
+    return Window(y, x, height, width) if method in _TURNS else Window(x, y, width, height)
+
+
+def _opaque_samples(image: Image.Image) -> npt.NDArray[np.bool_] | None:
+    """Where a large image is opaque, (h, w) bool of pixels spread over it; None: everywhere, or not known."""
+    wide, high = sample_steps(image.size)
+    small = image.resize((image.width // wide, image.height // high), Image.Resampling.NEAREST)
+    key = image.info.get("transparency")
+    if small.mode.startswith("I") or small.mode == "F":
+        return np.asarray(small) != key if isinstance(key, int) else None
+    cover = _split_alpha(small)[1]
+    return None if cover is None else np.asarray(cover) > 127
 
 
 def _deep_planes(image: Image.Image, label: str) -> tuple[Float32Array, Float32Array | None]:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from texot.errors import InputError, quoted
 from texot.files.decode import Decoded, Fit, Float32Array, decode, decode_file
+from texot.files.part import Window, find_window, sample_steps
 from texot.files.source import is_encoded, opened
 
 log = logging.getLogger("texot")
@@ -48,7 +49,9 @@ class Exemplar:
         icc_profile: profile the pixels are still in; None where they are sRGB, as nearly always.
         name: the file's name, if there was one.
         sha256: hash of shape, pixels and mask; computed unless given.
-        reduced: whether it was larger.
+        reduced: whether it was larger, and is on a smaller scale now.
+        window: of a larger image, the part that this is; None: all of one.
+        whole: (width, height) of that image; of all of one, its own.
     """
 
     pixels: Tensor
@@ -58,15 +61,28 @@ class Exemplar:
     name: str | None = None
     sha256: str = ""
     reduced: bool = False
+    window: Window | None = None
+    whole: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         if not self.sha256:
             object.__setattr__(self, "sha256", _fingerprint(self.pixels, self.mask))
+        if self.window is None:
+            object.__setattr__(self, "whole", self.size)
 
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         return self.pixels.shape[-1], self.pixels.shape[-2]
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """(x, y) of the first pixel in the whole image."""
+        return (0, 0) if self.window is None else (self.window.x, self.window.y)
+
+    def with_planes(self, pixels: Tensor, mode: str, icc_profile: bytes | None) -> Exemplar:
+        """The same texture in other channels (C, H, W), with a hash of its own."""
+        return replace(self, pixels=pixels, mode=mode, icc_profile=icc_profile, sha256="")
 
 
 def with_channels(pixels: Tensor, channels: int) -> Tensor | None:
@@ -93,6 +109,7 @@ def read_exemplar(
     *,
     alpha: str = "mask",
     fit: Fit | None = None,
+    part: int | None = None,
 ) -> Exemplar:
     """Turn whatever holds the texture into planes in [0, 1].
 
@@ -111,6 +128,8 @@ def read_exemplar(
             the mask (none where all belong); "ignore": all belong; "channel": all belong, and alpha is a
             channel after the colours, unless it is opaque everywhere.
         fit: tells the (width, height) that an image of some size is reduced to; None: it keeps its own.
+        part: side in pixels of the square beyond which only a part is read, at its own scale: the middle, or
+            where most is opaque. None: all is. An `Exemplar` stays whole.
 
     Returns:
         The exemplar, on the CPU.
@@ -123,16 +142,16 @@ def read_exemplar(
     if isinstance(source, Exemplar):
         return _fitted(source, fit)
     if isinstance(source, Tensor):
-        return _fitted(_from_tensor(source, alpha), fit)
+        return _fitted(_from_tensor(source, alpha, part), fit)
     if isinstance(source, np.ndarray):
-        return _fitted(_from_array(source, alpha), fit)
+        return _fitted(_from_array(source, alpha, part), fit)
     if isinstance(source, Image.Image):
         name = os.path.basename(os.fsdecode(getattr(source, "filename", "") or "")) or None
         label = f"the {source.mode} image"
-        decoded = decode(source, label, fit=fit)
+        decoded = decode(source, label, fit=fit, part=part)
     elif is_encoded(source):
         with opened(source) as (stream, label, name):
-            decoded = decode_file(stream, label, fit=fit)
+            decoded = decode_file(stream, label, fit=fit, part=part)
     else:
         raise InputError(
             "expected a path, the bytes of an image file, a file object, PIL image, NumPy array or torch "
@@ -141,6 +160,12 @@ def read_exemplar(
     if decoded.deep:
         log.info("%s has 16 bits a channel: it is read with 8", label)
     return _from_decoded(decoded, alpha, label, name)
+
+
+def part_fact(*exemplars: Exemplar) -> dict[str, int]:
+    """What settings tell of exemplars of which parts are used: the most that `part` may have been, if any."""
+    sides = [max(e.window.width, e.window.height) for e in exemplars if e.window is not None]
+    return {"exemplar_part": max(sides)} if sides else {}
 
 
 def check_alpha(alpha: object) -> None:
@@ -177,9 +202,10 @@ def _from_decoded(decoded: Decoded, alpha: str, label: str, name: str | None) ->
     found = _exemplar(
         decoded.planes, decoded.alpha, decoded.mode, decoded.icc_profile, alpha=alpha, label=label, name=name
     )
-    if decoded.whole == (width, height):
-        return found
-    return _told_reduced(found, decoded.whole, label)
+    cut = decoded.window[2:]
+    if cut != decoded.whole:
+        found = _told_part(found, decoded.window, decoded.whole, label)
+    return found if cut == (width, height) else _told_reduced(found, cut, label)
 
 
 def _fitted(exemplar: Exemplar, fit: Fit | None) -> Exemplar:
@@ -194,7 +220,7 @@ def _fitted(exemplar: Exemplar, fit: Fit | None) -> Exemplar:
     if mask is not None:
         weight = F.interpolate(mask.float()[None, None], size=shape, mode="area")[0]
         small, mask = small / weight.clamp_min(1e-6), weight[0] > KNOWN_ALPHA
-    found = Exemplar(small.clamp(0, 1), mask, exemplar.mode, exemplar.icc_profile, exemplar.name)
+    found = replace(exemplar, pixels=small.clamp(0, 1), mask=mask, sha256="")
     label = repr(exemplar.name) if exemplar.name else "the exemplar"
     return _told_reduced(found, exemplar.size, label)
 
@@ -203,6 +229,14 @@ def _told_reduced(exemplar: Exemplar, whole: tuple[int, int], label: str) -> Exe
     before, after = ("x".join(map(str, size)) for size in (whole, exemplar.size))
     log.info("%s has %s px: reduced to %s (see --exemplar-size)", label, before, after)
     return replace(exemplar, reduced=True)
+
+
+def _told_part(exemplar: Exemplar, window: Window, whole: tuple[int, int], label: str) -> Exemplar:
+    before, after = ("x".join(map(str, size)) for size in (whole, window[2:]))
+    log.info(
+        "%s has %s px: a part of %s is enough for this result (see --exemplar-size)", label, before, after
+    )
+    return replace(exemplar, window=window, whole=whole)
 
 
 def _exemplar(
@@ -253,7 +287,7 @@ def with_same_alpha(exemplars: list[Exemplar]) -> list[Exemplar]:
         colours = e.pixels[:-1] if e.mode.endswith("A") else e.pixels
         alpha = e.pixels[-1:] if e.mode.endswith("A") else torch.ones_like(e.pixels[:1])
         pixels = torch.cat([colours.expand(3, -1, -1), alpha])
-        found.append(Exemplar(pixels, e.mask, "RGBA", e.icc_profile, e.name, reduced=e.reduced))
+        found.append(e.with_planes(pixels, "RGBA", e.icc_profile))
     return found
 
 
@@ -262,7 +296,7 @@ def with_alpha(pixels: Tensor, alpha: Tensor, mode: str) -> tuple[Tensor, str]:
     return torch.cat([pixels, alpha]), {"RGB": "RGBA", "L": "LA", "I;16": "LA"}.get(mode, mode)
 
 
-def _from_array(array: npt.NDArray[Any], alpha: str) -> Exemplar:
+def _from_array(array: npt.NDArray[Any], alpha: str, part: int | None) -> Exemplar:
     label = f"the array of shape {array.shape} and type {array.dtype}"
     if array.ndim == 2:
         array = array[:, :, None]
@@ -271,10 +305,10 @@ def _from_array(array: npt.NDArray[Any], alpha: str) -> Exemplar:
         if array.ndim == 3 and array.shape[0] <= 4:
             hint = ": move its channels last, numpy.moveaxis(array, 0, -1)"
         raise InputError(f"expected an array (H, W) or (H, W, C), C up to 4, got shape {array.shape}{hint}")
-    return _from_planes(np.moveaxis(array, -1, 0), label, alpha)
+    return _from_planes(np.moveaxis(array, -1, 0), label, alpha, part)
 
 
-def _from_tensor(tensor: Tensor, alpha: str) -> Exemplar:
+def _from_tensor(tensor: Tensor, alpha: str, part: int | None) -> Exemplar:
     shape = tuple(tensor.shape)
     label = f"the tensor of shape {shape} and type {str(tensor.dtype).removeprefix('torch.')}"
     if tensor.ndim == 2:
@@ -293,13 +327,24 @@ def _from_tensor(tensor: Tensor, alpha: str) -> Exemplar:
     tensor = tensor.detach().cpu()
     if tensor.dtype in (torch.bfloat16, torch.float16):
         tensor = tensor.float()  # NumPy knows no bfloat16
-    return _from_planes(tensor.numpy(), label, alpha)
+    return _from_planes(tensor.numpy(), label, alpha, part)
 
 
-def _from_planes(array: npt.NDArray[Any], label: str, alpha: str) -> Exemplar:
+def _from_planes(array: npt.NDArray[Any], label: str, alpha: str, part: int | None) -> Exemplar:
     """Scale channels-first values of any accepted type; where C is 2 or 4, the last is alpha."""
     if array.size == 0 or array.shape[0] == 0:
         raise InputError(f"{label} is empty: expected at least one pixel")
+    whole = array.shape[2], array.shape[1]
+    if part is not None and max(whole) > part:  # before anything copies it
+        opaque = None
+        if array.shape[0] in (2, 4):
+            across, down = sample_steps(whole)
+            samples = array[-1, ::down, ::across]
+            opaque = samples > KNOWN_ALPHA * (np.iinfo(samples.dtype).max if samples.dtype.kind == "u" else 1)
+        window = find_window(whole, part, opaque)
+        left, upper, right, lower = window.box
+        found = _from_planes(array[:, upper:lower, left:right], label, alpha, None)
+        return _told_part(found, window, whole, label)
     kind, width = array.dtype.kind, array.dtype.itemsize  # the byte order does not matter
     scale = 1
     if kind == "u" and width <= 2:

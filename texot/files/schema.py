@@ -141,6 +141,7 @@ KNOWN: dict[str, Check] = {
     "threads": _whole(1, 4096),
     "size": _SIZE,
     "exemplar_size": _none_or(_either(_SIZE, _whole(1, 2**31 - 1))),  # a model's, or an option's
+    "exemplar_part": _none_or(_whole(1, 2**31 - 1)),
     "at": _list(_whole(-(2**40), 2**40), 2, 2),
     "map_area": _none_or(_list(_whole(-(2**40), 2**40), 4, 4)),
     "weights": _none_or(_list(_real, 1, 100)),

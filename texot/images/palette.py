@@ -81,9 +81,15 @@ def in_palette(image: Tensor, colours: Tensor) -> Tensor:
 
 def _colours(values: Tensor) -> Tensor:
     """Distinct colours (K, C) of pixels (C, n); those of one level of 16 bits are one."""
-    levels = (values * _LEVELS).round().to(torch.int32).t().contiguous()
-    _, inverse = torch.unique(levels, dim=0, return_inverse=True)
-    count = int(inverse.max()) + 1
-    first = torch.full((count,), len(levels), dtype=torch.long)
-    first.scatter_reduce_(0, inverse, torch.arange(len(levels)), "amin")
+    levels = (values * _LEVELS).round().long()
+    if len(levels) <= 3:  # in one number, as sorting rows takes ten times as long; the order is the same
+        key = levels[0]
+        for level in levels[1:]:
+            key = key * (_LEVELS + 1) + level
+        _, inverse = torch.unique(key, return_inverse=True)
+    else:
+        _, inverse = torch.unique(levels.t().contiguous(), dim=0, return_inverse=True)
+    count, n = int(inverse.max()) + 1, values.shape[1]
+    first = torch.full((count,), n, dtype=torch.long)
+    first.scatter_reduce_(0, inverse, torch.arange(n), "amin")
     return values[:, first].t().contiguous()

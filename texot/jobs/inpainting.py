@@ -17,9 +17,17 @@ from torch import Tensor
 
 from texot._version import __version__
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, read_exemplar, tell_left_out, tell_normals, with_channels
+from texot.files.exemplar import (
+    Exemplar,
+    part_fact,
+    read_exemplar,
+    tell_left_out,
+    tell_normals,
+    with_channels,
+)
 from texot.files.mask import read_mask
 from texot.files.original import Original, read_original
+from texot.files.part import part_side
 from texot.files.sizes import at_most, exemplar_side
 from texot.images.palette import choose_palette
 from texot.jobs.filling import fill
@@ -128,7 +136,9 @@ def iter_inpaint(
     if source is not None and exemplar is not None:
         raise InputError("source and exemplar both say where texture comes from: give one of the two")
     side = exemplar_side(exemplar_size)
-    other = None if exemplar is None else read_exemplar(exemplar, alpha=alpha, fit=at_most(side))
+    part = part_side(original.size, exemplar_size)
+    fit = at_most(side)
+    other = None if exemplar is None else read_exemplar(exemplar, alpha=alpha, fit=fit, part=part)
     if other is not None:
         exemplar_size = side if other.reduced else exemplar_size
         other = _fitting(other, original)
@@ -173,6 +183,7 @@ def iter_inpaint(
         "hole_sha256": _sha256(hole),
         "source_sha256": None if allowed is None else _sha256(allowed),
         "exemplar_sha256": None if other is None else other.sha256,
+        **({} if other is None else part_fact(other)),
     }
     return fill(
         photograph,
@@ -216,7 +227,9 @@ def _fitting(exemplar: Exemplar, original: Original) -> Exemplar:
     planes = with_channels(exemplar.pixels, want)
     if planes is None:
         raise InputError(f"the exemplar has {have} channels, the image {want}: give one of the same kind")
-    return exemplar if planes is exemplar.pixels else Exemplar(planes.contiguous(), exemplar.mask)
+    if planes is exemplar.pixels:
+        return exemplar
+    return exemplar.with_planes(planes.contiguous(), original.mode, original.icc_profile)
 
 
 def _sha256(mask: Tensor) -> str:

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from texot._version import __version__
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
+from texot.files.exemplar import Exemplar, part_fact, read_exemplar, tell_normals, with_channels
+from texot.files.part import part_side
 from texot.files.sizes import at_most, exemplar_side, parse_size
 from texot.jobs.interpolation_problem import Interpolation, Level
 from texot.jobs.synthesis import iter_synthesis
@@ -129,7 +130,8 @@ def iter_interpolation(
         DeviceError: a device or back end that was asked for is not there.
     """
     side = exemplar_side(exemplar_size)
-    sources = read_exemplars(exemplars, alpha=alpha, fit=at_most(side))
+    part = part_side(size, exemplar_size)
+    sources = read_exemplars(exemplars, alpha=alpha, fit=at_most(side), part=part)
     for source in sources:
         tell_normals(source.pixels, source.name)
     if any(source.reduced for source in sources):
@@ -192,6 +194,7 @@ def iter_interpolation(
         "map_sha256": None if maps is None else Exemplar(maps).sha256,
         "exemplar_sha256": [e.sha256 for e in sources],
         "init_sha256": None if start is None else Exemplar(start).sha256,
+        **part_fact(*sources),
     }
 
     if start is not None:

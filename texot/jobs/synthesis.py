@@ -23,7 +23,8 @@ from torch import Tensor
 
 from texot._version import __version__
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, read_exemplar, tell_normals, with_channels
+from texot.files.exemplar import Exemplar, part_fact, read_exemplar, tell_normals, with_channels
+from texot.files.part import part_side
 from texot.files.sizes import at_most, exemplar_side, parse_size
 from texot.images.palette import choose_palette, in_palette
 from texot.images.pyramid import Periodic, downsample_known
@@ -158,8 +159,10 @@ def iter_synthesis(
             `Exemplar`, which was read before.
         palette: "exemplar": the result has no other colours than the exemplar (at most 4096); "none": any;
             None: "exemplar" where it has at most 256 and few for its size.
-        exemplar_size: an exemplar of more pixels than a square of this side is reduced to as many; None:
-            4096, less on a machine of little memory. A size of None or a factor is that of the reduced one.
+        exemplar_size: an exemplar of more pixels than a square of this side is reduced to as many. None:
+            where the size is in pixels, a part of it is used instead, of at most 4 times the result's longer
+            side (at least 2048, at most 4096, less on a machine of little memory); elsewhere it is reduced to
+            4096 or less. A size of None or a factor is that of the reduced one.
         backend: "auto", "tiled", "keops" or "reference".
         device: "auto", "cpu", "cuda" or "cuda:i".
 
@@ -169,7 +172,8 @@ def iter_synthesis(
         TexotError: weights of deep features that are not installed.
     """
     side = exemplar_side(exemplar_size)
-    source = read_exemplar(exemplar, alpha=alpha, fit=at_most(side))
+    part = part_side(size, exemplar_size)
+    source = read_exemplar(exemplar, alpha=alpha, fit=at_most(side), part=part)
     tell_normals(source.pixels, source.name)
     width, height = parse_size(size, source.size)
     check_choice("preset", preset, ("default", "paper"))
@@ -230,11 +234,12 @@ def iter_synthesis(
         "palette": "none" if colours is None else "exemplar",
         "exemplar_size": side if source.reduced else exemplar_size,
     }
+    settings |= part_fact(source)
     if network is not None:
         settings |= {"features": network.key, "features_sha256": network.sha256()}
     generator = torch.Generator().manual_seed(seed)
     finish = None if colours is None else partial(in_palette, colours=colours)
-    output = Output(settings, source.mode, source.icc_profile, finish=finish)
+    output = Output(settings, source.mode, source.icc_profile, finish=finish, origin=source.origin)
     if preset == "paper":
         tasks = None
     else:

@@ -30,20 +30,20 @@ def between(places: Tensor, count: int) -> Tensor:
 
 
 def read_exemplars(
-    exemplars: Sequence[Any], *, alpha: str = "mask", fit: Fit | None = None
+    exemplars: Sequence[Any], *, alpha: str = "mask", fit: Fit | None = None, part: int | None = None
 ) -> list[Exemplar]:
     """Two exemplars or more, with the same channels and mode.
 
     Args:
         exemplars: as in `texot.files.exemplar.read_exemplar`.
-        alpha, fit: see there.
+        alpha, fit, part: see there.
 
     Raises:
         InputError: fewer, or of kinds that do not go together.
     """
     if isinstance(exemplars, (str, bytes)) or not isinstance(exemplars, Sequence) or len(exemplars) < 2:
         raise InputError("interpolation is between two exemplars or more: give a list of them")
-    read = with_same_alpha([read_exemplar(e, alpha=alpha, fit=fit) for e in exemplars])
+    read = with_same_alpha([read_exemplar(e, alpha=alpha, fit=fit, part=part) for e in exemplars])
     most = max(read, key=lambda e: e.pixels.shape[0])
     channels, modes = most.pixels.shape[0], {e.mode for e in read}
     mode = most.mode if len(modes) > 1 else read[0].mode
@@ -56,9 +56,7 @@ def read_exemplars(
             have = e.pixels.shape[0]
             raise InputError(f"an exemplar has {have} channels, another {channels}: give some of one kind")
         same = planes is e.pixels and (e.mode, e.icc_profile) == (mode, profile)
-        fitted.append(
-            e if same else Exemplar(planes.contiguous(), e.mask, mode, profile, e.name, reduced=e.reduced)
-        )
+        fitted.append(e if same else e.with_planes(planes.contiguous(), mode, profile))
     return fitted
 
 

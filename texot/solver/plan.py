@@ -28,6 +28,7 @@ _COARSEST = 16  # pixels of the exemplar's shorter side at the coarsest scale, a
 _ROWS_FROM = 32  # the same, where a layout of courses is the start, or an image is
 _STEPS = ((24, 30), (48, 16), (96, 8), (192, 4))  # of exemplars of at most so many pixels a side
 _FINE_STEPS = 3  # of larger ones
+_MOST_TOLD = 512  # pixels a side of an image that tells of rows
 _ROW = 0.9  # pixels of correlation that rows need there
 _LAYOUT_STEPS = 4  # most steps of the scale that starts from a layout
 _CAP = 0.13  # most of the result that one shift of the exemplar holds, at a novelty of .5
@@ -184,7 +185,12 @@ def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) ->
 
 
 def _regularity(scales: list[Scale]) -> float:
-    """`regularity` at a scale of 48 to 95 pixels a side, or the finest there is."""
+    """`regularity` at a scale of 48 to 95 pixels a side, or the finest there is.
+
+    Tiny results of large exemplars have no such scale: up to 512 px tell as much, in a second.
+    """
+    while min(scales[-1][0].shape[1:]) > _MOST_TOLD:
+        scales = exemplar_pyramid(*scales[-1], 2)
     sides = [min(image.shape[1:]) for image, _ in scales]
     return regularity(*scales[max(k for k, side in enumerate(sides) if side >= 48 or k == 0)])
 

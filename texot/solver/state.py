@@ -8,9 +8,10 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from texot._version import ALGORITHM
@@ -62,6 +63,7 @@ class Output:
         dpi: dots per inch (x, y) that a file of the result tells, or None.
         exif: EXIF data that goes along with the result, or None.
         finish: makes the result of the loop's image at full size, on the CPU; None where they are the same.
+        origin: (x, y) of the exemplar's first pixel in the image that it is a part of.
     """
 
     settings: dict[str, Any]
@@ -70,6 +72,7 @@ class Output:
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     finish: Callable[[Tensor], Tensor] | None = None
+    origin: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,7 @@ class State:
         if self.total_step < self.total_steps:
             settings["stopped_at"] = self.total_step
         with own_modes():
-            places = None if self._field is None else self._field()
+            places = None if self._field is None else partial(_shifted, self._field(), self._output.origin)
         return Synthesis(
             self._finish(self._result),
             self._log.losses[: self.total_step],
@@ -213,3 +216,8 @@ class State:
         with own_modes():
             image = make().clamp(0, 1).cpu()
             return image if self._output.finish is None else self._output.finish(image)
+
+
+def _shifted(places: Callable[[], Tensor], origin: tuple[int, int]) -> Tensor:
+    """Places in the image that the exemplar is a part of."""
+    return places() if origin == (0, 0) else places() + torch.tensor(origin, dtype=torch.float32)
