@@ -197,7 +197,7 @@ def test_jobs_reduce_and_record_it(monkeypatch: pytest.MonkeyPatch) -> None:
     hole = torch.zeros(40, 40)
     hole[8:20, 8:20] = 1
     filled = texot.inpaint(clouds(3, 40, 40), hole, exemplar=image, **QUICK)
-    assert (filled.image.shape, filled.settings["exemplar_size"]) == ((3, 40, 40), 32)
+    assert (filled.image.shape, filled.settings["exemplar_part"]) == ((3, 40, 40), 32)
 
 
 def test_training_reduces_too(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
