@@ -27,7 +27,7 @@ from texot.cli.training_log import LOG_FILES, TrainingLog
 from texot.files.schema import is_text
 
 if TYPE_CHECKING:
-    from texot.generator.training import Trainer
+    from texot.generator.trainer import Trainer
 
 log = logging.getLogger("texot")
 
@@ -174,7 +174,7 @@ def train(
         from texot.files.sizes import at_most, exemplar_side
         from texot.generator.checkpoint import load_checkpoint
         from texot.generator.processes import Processes
-        from texot.generator.training import Trainer
+        from texot.generator.trainer import Trainer
 
         fit = at_most(exemplar_side(options["exemplar_size"]))
         sources = [read_exemplar(exemplar, fit=fit) for exemplar in exemplars]

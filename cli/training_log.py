@@ -10,7 +10,7 @@ from texot.errors import one_line
 
 if TYPE_CHECKING:
     from texot import State
-    from texot.generator.training import Trainer
+    from texot.generator.trainer import Trainer
 
 log = logging.getLogger("texot")
 

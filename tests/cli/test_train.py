@@ -205,7 +205,7 @@ def test_killed_between_checkpoints_and_resumed(folder: Path) -> None:
 def test_resumed_at_the_last_step(folder: Path, model: Path) -> None:
     """Killed after the last step, before the model was written."""
     from texot.generator.checkpoint import save_checkpoint
-    from texot.generator.training import Trainer
+    from texot.generator.trainer import Trainer
 
     trainer = Trainer("photo.png", steps=8, n_scales=2, features="none", backend="tiled", device="cpu")
     for _ in trainer:
@@ -271,7 +271,7 @@ def test_errors(folder: Path, model: Path, arguments: list[str], code: int, word
 
 def test_resume_refuses_another_training(folder: Path) -> None:
     from texot.generator.checkpoint import save_checkpoint
-    from texot.generator.training import Trainer
+    from texot.generator.trainer import Trainer
 
     trainer = Trainer("photo.png", steps=8, n_scales=2, features="none", backend="tiled", device="cpu")
     next(iter(trainer))

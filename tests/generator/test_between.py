@@ -20,7 +20,7 @@ from texot.generator.model_file import load_model, unpack
 from texot.generator.network import Architecture, TextureNetwork
 from texot.generator.sampling import Generator
 from texot.generator.terms import DualTerm
-from texot.generator.training import Trainer
+from texot.generator.trainer import Trainer
 from texot.generator.weight_map import WeightMap
 from texot.networks.efficientnet import is_installed
 from texot.solver.adam.objective import evaluate

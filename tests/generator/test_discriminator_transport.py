@@ -15,7 +15,7 @@ from texot.generator.critics import critics_of, keep_critics
 from texot.generator.latent import Latent, refine_latent
 from texot.generator.objectives.wgan_gp import CriticTerm
 from texot.generator.refinement import lipschitz_constant, refine, transport_loss
-from texot.generator.training import Trainer
+from texot.generator.trainer import Trainer
 from texot.images.pyramid import gaussian_pyramid
 from texot.solver.adam.optimizer import Adam
 from texot.solver.options import TILES

@@ -11,7 +11,7 @@ from textures import clouds
 
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
 from texot.generator.sampling import Generator
-from texot.generator.training import Trainer
+from texot.generator.trainer import Trainer
 
 TINY: dict[str, Any] = {"steps": 4, "n_scales": 2, "backend": "tiled", "device": "cpu"}
 KINDS: dict[str, tuple[int, dict[str, Any]]] = {

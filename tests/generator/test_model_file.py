@@ -293,7 +293,7 @@ def test_a_licence_may_have_lines_and_no_escape_sequences(path: Path, tmp_path: 
 
 def test_a_checkpoint_tells_of_all_its_steps(tmp_path: Path) -> None:
     from texot.generator.checkpoint import save_checkpoint
-    from texot.generator.training import Trainer
+    from texot.generator.trainer import Trainer
 
     trainer = Trainer(torch.rand(1, 24, 24), steps=3, n_scales=1, features="none")
     for _ in trainer:

@@ -23,7 +23,7 @@ from texot.generator.objectives.perceptron import Perceptron, parts
 from texot.generator.objectives.sinkhorn import SinkhornTerm, mean_cost
 from texot.generator.objectives.term import ObjectiveTerm
 from texot.generator.objectives.wgan_gp import CriticTerm, gradient_penalty
-from texot.generator.training import Trainer
+from texot.generator.trainer import Trainer
 from texot.solver.adam.objective import PatchTerm
 from texot.transport.measure import PatchMeasure
 

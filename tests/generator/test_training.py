@@ -26,7 +26,7 @@ from texot.generator.model_file import load_model
 from texot.generator.plan import default_steps
 from texot.generator.processes import Processes
 from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
-from texot.generator.training import Trainer
+from texot.generator.trainer import Trainer
 from texot.networks.efficientnet import STRIDES, is_installed, load_weights
 from texot.networks.squeezenet import squeezenet_features
 from texot.networks.vgg import _BLOCKS
@@ -72,7 +72,7 @@ def test_resumed_after_any_step_stops_where_it_would_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A training that has settled is not trained further by being put aside."""
-    monkeypatch.setattr("texot.generator.training._SETTLED_STEPS", 2)
+    monkeypatch.setattr("texot.generator.trainer._SETTLED_STEPS", 2)
     monkeypatch.setattr("texot.generator.targets.TrainingTerms.sliced_value", lambda terms: 1.0)
     resumed_everywhere(clouds(1, 32, 32), tmp_path, steps=12, **TINY)
 
@@ -260,7 +260,7 @@ def test_dual_gap() -> None:
 @pytest.mark.slow
 def test_early_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only towards the end of the finest stage, where sliced distances no longer fall, and if asked for."""
-    monkeypatch.setattr("texot.generator.training._SETTLED_STEPS", 3)
+    monkeypatch.setattr("texot.generator.trainer._SETTLED_STEPS", 3)
 
     def steps(values: Callable[[int], float], early_stop: bool = True) -> int:
         trainer = Trainer(clouds(1, 32, 32), steps=40, early_stop=early_stop, **TINY)

@@ -216,7 +216,7 @@ class Worker:
 
     def _train(self, request: dict[str, Any]) -> None:
         """Train; the model becomes the session file `request["file"]`."""
-        from texot.generator.training import Trainer
+        from texot.generator.trainer import Trainer
 
         options = dict(request["options"])
         resumes = options.pop("resume", False)

@@ -30,7 +30,7 @@ class Checkpoint:
 
     Attributes:
         progress: for the loop.
-        options: of the training, see `texot.generator.training.Trainer`.
+        options: of the training, see `texot.generator.trainer.Trainer`.
         plan_steps: steps of every stage.
         exemplar_sha256: of the exemplar.
         sliced: sliced distances of all steps.
