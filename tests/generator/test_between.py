@@ -14,12 +14,11 @@ import texot
 from texot.errors import InputError
 from texot.generator.blend import KNOTS, Blend, BlendedDual
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
-from texot.generator.deep import training_network
 from texot.generator.layers import Mixed
 from texot.generator.model_file import load_model, unpack
 from texot.generator.network import Architecture, TextureNetwork
 from texot.generator.sampling import Generator
-from texot.generator.terms import DualTerm
+from texot.generator.terms import DualTerm, training_network
 from texot.generator.trainer import Trainer
 from texot.generator.weight_map import WeightMap
 from texot.networks.efficientnet import is_installed

@@ -21,11 +21,10 @@ import texot
 from texot.errors import InputError
 from texot.generator.blend import BlendedDual, BlendedFeatures
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
-from texot.generator.deep import training_network
 from texot.generator.model_file import load_model
 from texot.generator.plan import default_steps
 from texot.generator.processes import Processes
-from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
+from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm, training_network
 from texot.generator.trainer import Trainer
 from texot.networks.efficientnet import STRIDES, is_installed, load_weights
 from texot.networks.squeezenet import squeezenet_features

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from texot.errors import InputError
 from texot.evaluation.inputs import TORUS, check_pair, halvings
-from texot.images.axes import principal_axes
 from texot.images.patches import extract_patches
 from texot.images.pyramid import Periodic, downsample, downsample_known, wrap
+from texot.images.reproducible import principal_axes
 from texot.kernels import laguerre_cells
 
 _LAYOUT_PATCH = 8  # pixels of the halved images

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.images.axes import principal_axes
 from texot.images.masks import filled
+from texot.images.reproducible import principal_axes
 
 _AT_ONCE = 1 << 17  # patches that are projected together
 _SAMPLED = 16384  # patches that the principal axes are found from

@@ -10,9 +10,9 @@ from texot.generator.blend import Blend, BlendedDual, BlendedFeatures, BlendedPa
 from texot.generator.network import PlaneNetwork, TextureNetwork
 from texot.generator.plan import PATCH
 from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
-from texot.images.axes import principal_axes
 from texot.images.masks import filled
 from texot.images.pyramid import downsample_known, upsample
+from texot.images.reproducible import principal_axes
 from texot.networks.network import Network
 from texot.solver.adam.objective import PatchTerm, SlicedTerm
 from texot.solver.adam.plan import Plan, Stage, TermPlan

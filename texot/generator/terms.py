@@ -6,22 +6,29 @@ loop sets, and their values are in units of squared patch distance, whatever the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.generator.deep import MARGIN
-from texot.images.axes import principal_axes
+from texot.files.exemplar import Exemplar
+from texot.images.autocorrelation import correlation_length
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, wrap
+from texot.images.reproducible import principal_axes
 from texot.networks.network import Network
+from texot.networks.registry import find_network
 from texot.solver.adam.feature_term import FeatureTerm
 from texot.solver.adam.objective import SlicedTerm
 from texot.transport.measure import PatchMeasure
 from texot.transport.sliced import sliced_distance, systematic_sample
 
+TRANSPORTS = ("sliced", "semi-dual", "both")
+"""How deep features are transported."""
+
+_MARGIN = 16  # pixels around an image that the network sees and the terms do not
+_LARGE = 6.0  # pixels of correlation from which features are large
 _FLOOR = 1e-3  # of a whitened axis' variance, as a share of their mean
 _WHITE = 0.1  # weight of a whitened filter: with 1, early training has no aim but to be rid of its noise
 _PART = 512  # side of the parts of an exemplar that the network sees at a time
@@ -31,6 +38,18 @@ _LEAST_DEVIATION = 0.2  # of a deep channel, as a share of their mean
 _N_DIRECTIONS = 48
 _MOST_TARGETS = 8192  # of a layer, in semi-dual transport
 _SPARSE = 8  # pixels between the cells that it sees of finer layers
+
+
+def training_network(features: str) -> Network | None:
+    """The network that training's option names, see `find_network`; sides are made multiples of 16 for it."""
+    found = find_network(features, auto=True)
+    return None if found is None else replace(found, context=_MARGIN, grid=_MARGIN)
+
+
+def suitable_transport(exemplar: Exemplar) -> str:
+    """What suits an exemplar: "both" where it has large features, by `correlation_length`, else "sliced"."""
+    length = correlation_length(exemplar.pixels, exemplar.mask)
+    return "both" if length >= _LARGE else "sliced"
 
 
 @dataclass
@@ -104,7 +123,7 @@ class DeepTerm(SlicedTerm):
 
         None where the exemplar is too small or has too few known pixels for the network.
         """
-        if min(exemplar.shape[1:]) <= MARGIN:
+        if min(exemplar.shape[1:]) <= _MARGIN:
             return None
         layers, scales = {}, {}
         for name, cells in _exemplar_cells(exemplar, known, network).items():
@@ -136,7 +155,7 @@ class DeepTerm(SlicedTerm):
         for name, found in features.items():
             if name not in self.layers:
                 continue
-            measure, first = self.layers[name], MARGIN // self.network.strides[name]
+            measure, first = self.layers[name], _MARGIN // self.network.strides[name]
             rows, columns = found.shape[1:]
             cells = found[:, first : rows - first, first : columns - first].flatten(1).T
             x = cells / self.scales[name]
@@ -188,7 +207,7 @@ class DualTerm(SlicedTerm):
             generator: of the draws of targets.
             backend: see `texot.kernels.laguerre_cells`.
         """
-        if min(exemplar.shape[1:]) <= MARGIN:
+        if min(exemplar.shape[1:]) <= _MARGIN:
             return None
         term = FeatureTerm.of(
             exemplar,
@@ -224,7 +243,7 @@ class DualTerm(SlicedTerm):
 def torus_features(image: Tensor, network: Network) -> dict[str, Tensor]:
     """Features of a torus (C, H, W), sides multiples of 16, with margins of 16 px around."""
     height, width = image.shape[1:]
-    around = wrap(wrap(image, 1, -MARGIN, height + MARGIN), 2, -MARGIN, width + MARGIN)
+    around = wrap(wrap(image, 1, -_MARGIN, height + _MARGIN), 2, -_MARGIN, width + _MARGIN)
     return network.features(around, network.training_layers)
 
 
@@ -236,17 +255,17 @@ def _exemplar_cells(exemplar: Tensor, known: Tensor | None, network: Network) ->
     """
     usable = torch.ones_like(exemplar[0]) if known is None else known.to(exemplar)
     height, width = usable.shape
-    down, across = ((-n) % MARGIN for n in (height, width))
-    pad = (MARGIN, MARGIN + across, MARGIN, MARGIN + down)
-    mode = "reflect" if min(height, width) > 2 * MARGIN - 1 else "replicate"
+    down, across = ((-n) % _MARGIN for n in (height, width))
+    pad = (_MARGIN, _MARGIN + across, _MARGIN, _MARGIN + down)
+    mode = "reflect" if min(height, width) > 2 * _MARGIN - 1 else "replicate"
     image = F.pad(torch.where(usable > 0, exemplar, 0.5)[None], pad, mode=mode)[0]
     found: dict[str, list[Tensor]] = {name: [] for name in network.training_layers}
     for top in range(0, height, _PART):
         for left in range(0, width, _PART):
-            part = image[:, top : top + _PART + 2 * MARGIN, left : left + _PART + 2 * MARGIN]
+            part = image[:, top : top + _PART + 2 * _MARGIN, left : left + _PART + 2 * _MARGIN]
             for name, features in network.features(part, network.training_layers).items():
                 stride = network.strides[name]
-                first = MARGIN // stride
+                first = _MARGIN // stride
                 rows, columns = min(_PART, height - top) // stride, min(_PART, width - left) // stride
                 cells = features[:, first : first + rows, first : first + columns].flatten(1).T
                 if known is not None:

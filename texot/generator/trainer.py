@@ -21,7 +21,6 @@ from texot.errors import InputError
 from texot.files.exemplar import Exemplar
 from texot.generator.blend import read_textures
 from texot.generator.checkpoint import Checkpoint
-from texot.generator.deep import TRANSPORTS, suitable_transport, training_network
 from texot.generator.duality_gap import largest_gap
 from texot.generator.map_network import MapNetwork
 from texot.generator.model_file import build_network
@@ -32,6 +31,7 @@ from texot.generator.processes import Processes
 from texot.generator.result import in_order, match_moments, training_facts
 from texot.generator.sampling import Generator
 from texot.generator.targets import TrainingTerms
+from texot.generator.terms import TRANSPORTS, suitable_transport, training_network
 from texot.generator.time_budget import steps_within
 from texot.generator.weights import Weights
 from texot.solver.adam.loop import Job, optimise

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from texot.images.pyramid import Periodic, extend
-from texot.images.steady import total
+from texot.images.reproducible import total
 
 N_BANDS = 32
 _MARGIN = 16  # pixels that an open axis is extended by before it is filtered

@@ -30,8 +30,8 @@ from texot.images.autocorrelation import correlation_length
 from texot.images.masks import filled
 from texot.images.mixing import LocalMixture, mixed, sum_of
 from texot.images.pyramid import Periodic
+from texot.images.reproducible import total
 from texot.images.statistics import Statistics
-from texot.images.steady import total
 from texot.jobs.morph import in_layout, with_moments
 from texot.jobs.side_by_side import SideBySide
 from texot.layout.start import first_layout, squares

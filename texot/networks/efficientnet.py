@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError, TexotError, one_line
-from texot.images.steady import pointwise
+from texot.images.reproducible import pointwise
 from texot.networks.network import Network
 from texot.networks.weights import read_weights
 

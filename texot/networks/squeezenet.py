@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError, TexotError, one_line
-from texot.images.steady import pointwise
+from texot.images.reproducible import pointwise
 from texot.networks.network import Network
 
 STRIDES = {"conv1": 2, "fire2": 4, "fire3": 4, "fire4": 8, "fire5": 8, "fire6": 16, "fire7": 16}

@@ -16,9 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.images.axes import principal_axes
 from texot.images.patches import extract_patches
-from texot.images.steady import total
+from texot.images.reproducible import principal_axes, total
 from texot.kernels import Targets
 
 

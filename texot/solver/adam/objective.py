@@ -16,7 +16,7 @@ from torch import Tensor
 
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, downsample
-from texot.images.steady import total
+from texot.images.reproducible import total
 from texot.transport.measure import PatchMeasure
 from texot.transport.semi_dual import Assignment, assign, marginal_error
 from texot.transport.sliced import sliced_distance, systematic_sample

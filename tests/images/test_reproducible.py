@@ -10,8 +10,8 @@ from textures import clouds, photograph
 from torch import Tensor
 
 import texot
+from texot.images.reproducible import pointwise, total
 from texot.images.statistics import band_power, channel_moments
-from texot.images.steady import pointwise, total
 from texot.networks.efficientnet import efficientnet_lite0
 from texot.networks.squeezenet import SQUEEZENET
 
