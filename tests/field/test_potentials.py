@@ -1,11 +1,13 @@
 """Potentials of the field: marginals come near their targets, shifts keep to their capacity."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from textures import clouds, photograph
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from texot.field.grid import Grid
 from texot.field.potentials import BlockPotential, PatchPotential, finer
@@ -134,3 +136,32 @@ def test_potentials_of_blocks_keep_masses_along_the_field() -> None:
             found, _ = potential.cells(x, found, generator)
         errors.append(potential.error(found))
     assert errors[1] < 0.6 * errors[0]
+
+
+class _Largest(TorchDispatchMode):
+    """How many numbers the largest tensor has that is made meanwhile."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, Tensor):
+            self.numel = max(self.numel, made.numel())
+        return made
+
+
+def test_shifts_are_those_of_the_targets_and_no_others() -> None:
+    """Noise as alpha leaves few targets of many patches: pairs with the others are never made."""
+    noise = torch.rand(64, 64, generator=torch.Generator().manual_seed(1))
+    source = Source.of(photograph(64, 64), noise > 0.5, 3, 27)
+    grid = Grid((40, 40), 3, 1, TORUS)
+    n, m = 1600, len(source.targets)
+    assert 4 < m < 60
+    with _Largest() as largest:
+        shift = PatchPotential(grid, source, cap=0.1).shift
+    assert largest.numel <= max(n * m, 32 * 64 * 64)
+    assert shift is not None
+    for i, k in ((0, 0), (41, 3), (1599, m - 1)):
+        (y, x), j = divmod(i, 40), int(source.targets[k])
+        there_y, there_x = divmod(j, 62)
+        assert int(shift[i, k]) == (there_y - y) % 64 // 4 * 16 + (there_x - x) % 64 // 4

@@ -128,3 +128,19 @@ def test_a_map_of_labels_is_made_of_pieces_of_it() -> None:
     x, y = result.field.round().long().unbind(-1)
     agree = (labels[:, y, x] - result.image).abs() < 1e-3
     assert float(agree.float().mean()) > 0.98
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_colours_found_in_pieces_are_the_same(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = torch.Generator().manual_seed(channels)
+    image = torch.rand(channels, 60, 80, generator=random).mul(3).floor() / 3
+    image += 1e-6 * torch.rand(channels, 60, 80, generator=random)  # of one level, but not the same
+    at_once = choose_palette(image, None, "exemplar")
+    monkeypatch.setattr("texot.images.palette._PIXELS_AT_ONCE", 77)
+    in_pieces = choose_palette(image, None, "exemplar")
+    assert at_once is not None
+    assert in_pieces is not None
+    assert len(at_once) == 3**channels
+    assert torch.equal(in_pieces, at_once)
+    levels = (at_once * 65535).round().long().tolist()
+    assert levels == sorted(levels)

@@ -359,3 +359,18 @@ def test_what_is_left_out_or_marked_by_mistake_is_told(caplog: pytest.LogCapture
     hole = find_hole(read_original(image), black)
     assert "98% of the mask is painted: --invert-mask marks what is not" in caplog.text
     assert torch.equal(find_hole(read_original(image), black, invert=True), ~hole)
+
+
+@pytest.mark.parametrize("job", ["inpaint", "make_tileable"])
+def test_the_refusal_comes_before_all_pixels_are_looked_at(job: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def looked_at(*_: object) -> None:
+        raise AssertionError("work before the refusal")
+
+    monkeypatch.setattr("texot.solver.options.memory_limit", lambda: 310_000_000)
+    for module in ("inpainting", "tiling"):
+        monkeypatch.setattr(f"texot.jobs.{module}.choose_palette", looked_at)
+    monkeypatch.setattr("texot.jobs.tiling.tiling_axes", looked_at)
+    image, hole = clouds(3, 400, 400), torch.zeros(400, 400)
+    hole[100:120, 100:120] = 1
+    with pytest.raises(texot.InputError, match=r"photograph of 400x400 px would take about .* GiB of memory"):
+        texot.inpaint(image, hole) if job == "inpaint" else texot.make_tileable(image)

@@ -70,7 +70,7 @@ class PatchPotential:
         self.key = self.source.key[targets]
         self.square = (self.key * self.key).sum(1)
         self.psi = self.key.new_zeros(len(targets))
-        self.shift = _shifts(self.grid, self.source)[:, targets] if self.cap < 1 else None
+        self.shift = _shifts(self.grid, self.source) if self.cap < 1 else None
         bins = _bins(self.source)
         self.phi = self.key.new_zeros(bins[0] * bins[1])
 
@@ -233,19 +233,19 @@ def _bins(source: Source) -> tuple[int, int]:
 
 
 def _shifts(grid: Grid, source: Source) -> Tensor:
-    """Bin of the shift from every patch of the result to every one of the source, (n, rows * columns).
+    """Bin of the shift from every patch of the result to every target of the source, (n, m).
 
-    Shifts are taken modulo the exemplar's size: of a larger result, copies side by side are one shift.
+    Shifts are taken modulo the exemplar's size: of a larger result, copies side by side are one shift. A mask
+    may leave few targets of many patches, so that only theirs are made.
     """
     height, width = source.image.shape[1:]
-    size = max(1, min(height, width) // _SHIFTS)
-    device = source.image.device
-    here, there = (
-        torch.meshgrid(*(torch.arange(n, device=device) * step for n in of), indexing="ij")
-        for of, step in ((grid.shape, grid.stride), (source.shape, 1))
+    size, columns = max(1, min(height, width) // _SHIFTS), source.shape[1]
+    there = torch.div(source.targets, columns, rounding_mode="floor"), source.targets % columns
+    here = torch.meshgrid(
+        *(torch.arange(n, device=source.image.device) * grid.stride for n in grid.shape), indexing="ij"
     )
     y, x = (
-        torch.div((b.flatten() - a.flatten()[:, None]) % n, size, rounding_mode="floor")
+        torch.div((b - a.flatten()[:, None]) % n, size, rounding_mode="floor")
         for a, b, n in zip(here, there, (height, width), strict=True)
     )
     return y * _bins(source)[1] + x

@@ -21,6 +21,7 @@ PIXELS_A_COLOUR = 16  # at least: small pictures of many colours have no palette
 SHARE_OF_LEVELS = 0.5  # of those between the lowest and the highest, in grey: a photograph has nearly all
 _LEVELS = 65535
 _AT_ONCE = 2**22  # distances
+_PIXELS_AT_ONCE = 2**22  # whose colours are told apart
 
 
 def check_palette(palette: object) -> None:
@@ -80,16 +81,19 @@ def in_palette(image: Tensor, colours: Tensor) -> Tensor:
 
 
 def _colours(values: Tensor) -> Tensor:
-    """Distinct colours (K, C) of pixels (C, n); those of one level of 16 bits are one."""
-    levels = (values * _LEVELS).round().long()
-    if len(levels) <= 3:  # in one number, as sorting rows takes ten times as long; the order is the same
-        key = levels[0]
-        for level in levels[1:]:
-            key = key * (_LEVELS + 1) + level
-        _, inverse = torch.unique(key, return_inverse=True)
-    else:
-        _, inverse = torch.unique(levels.t().contiguous(), dim=0, return_inverse=True)
-    count, n = int(inverse.max()) + 1, values.shape[1]
-    first = torch.full((count,), n, dtype=torch.long)
-    first.scatter_reduce_(0, inverse, torch.arange(n), "amin")
-    return values[:, first].t().contiguous()
+    """Distinct colours (K, C) of pixels (C, n), in order; those of one level of 16 bits are one."""
+    n = values.shape[1]
+    found = torch.zeros(0, dtype=torch.long)
+    for start in range(0, n, _PIXELS_AT_ONCE):  # and merged with those before: all at once take ten planes
+        places = torch.cat([found, torch.arange(start, min(n, start + _PIXELS_AT_ONCE))])
+        levels = (values[:, places] * _LEVELS).round().long()
+        if len(levels) <= 3:  # in one number, as sorting rows takes ten times as long; the order is the same
+            key = levels[0]
+            for level in levels[1:]:
+                key = key * (_LEVELS + 1) + level
+            _, inverse = torch.unique(key, return_inverse=True)
+        else:
+            _, inverse = torch.unique(levels.t().contiguous(), dim=0, return_inverse=True)
+        first = torch.full((int(inverse.max()) + 1,), n, dtype=torch.long)
+        found = first.scatter_reduce_(0, inverse, places, "amin")
+    return values[:, found].t().contiguous()

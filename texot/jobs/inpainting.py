@@ -37,6 +37,7 @@ from texot.solver.options import (
     TILES,
     check_backend,
     check_choice,
+    check_photograph,
     expert_numbers,
     real,
     resolve_device,
@@ -130,6 +131,7 @@ def iter_inpaint(
         DeviceError: a device or back end that was asked for is not there.
     """
     original = read_original(image, alpha=alpha)
+    check_photograph(len(original.pixels), original.size, 0)  # with what is near a hole, once that is known
     hole = find_hole(original, mask, invert=invert_mask)
     if mask is not None and original.opaque is not None:  # else what is transparent is the hole
         tell_left_out(float(original.opaque.double().mean()), "the image")

@@ -29,7 +29,15 @@ from texot.jobs.photograph import Lay, Photograph
 from texot.layout.quilt import requilt
 from texot.layout.start import piece_side
 from texot.solver.adam.plan import SEARCH_DIM
-from texot.solver.options import TILES, check_backend, check_choice, expert_numbers, resolve_device, whole
+from texot.solver.options import (
+    TILES,
+    check_backend,
+    check_choice,
+    check_photograph,
+    expert_numbers,
+    resolve_device,
+    whole,
+)
 from texot.solver.plan import EFFORT, NOVELTY
 from texot.solver.state import State, Synthesis
 from texot.solver.torch_modes import own_modes
@@ -43,6 +51,7 @@ LEAST_BAND, MOST_BAND = 16, 256
 FRAME = 1 / 32
 LEAST_FRAME, MOST_FRAME = 4, 32
 LEAST_SIDE = 16
+_OF_EDGES = 8  # part of what the work takes in memory that telling whether an image tiles takes
 
 
 def make_tileable(
@@ -112,6 +121,8 @@ def iter_tileable(
     if original.opaque is not None:
         tell_left_out(float(original.opaque.double().mean()), "the image")
     periodic, sides = _axes(tile, original)
+    n_pixels = original.pixels[0].numel()
+    check_photograph(len(original.pixels), original.size, n_pixels // _OF_EDGES)
     most, asked = min(sides) - 8, band
     if band is None:
         band = round(min(max(LEAST_BAND, BAND * min(sides)), MOST_BAND, most))
@@ -348,6 +359,8 @@ def _fill(
     seed = whole("seed", seed, 0, 2**63 - 1)
     target_device = resolve_device(device)
     check_backend(backend, target_device, int(hole.sum()), SEARCH_DIM)
+    near = hole.numel() if bool(hole.any()) else 0
+    check_photograph(len(original.pixels), original.size, near)  # before all pixels are looked at
     tell_normals(original.pixels)
     colours = choose_palette(original.pixels, original.opaque, palette)
     texture = Exemplar(original.pixels, original.opaque)  # all of it is known, as far as it does not wrap

@@ -17,7 +17,8 @@ _LIBRARIES = 300_000_000  # bytes: Python, torch and what does not grow with the
 _FIELD, _FIELD_IN = 120, 150  # bytes a pixel of the result and of the exemplar: search in principal axes
 _FIELD_PLANES, _FIELD_PLANES_IN = 4, 16  # float32 planes of their sizes beside, a channel
 ADAM_PLANES, _PLANES_IN = 36, 24  # the same where Adam moves the pixels
-_PHOTOGRAPH_PLANES, _NEAR_PLANES = 3, 32  # the same of a photograph to be filled, and of what is near a hole
+_PHOTOGRAPH = 80  # bytes a pixel of a photograph to be filled
+_NEAR, _NEAR_PLANES = 270, 11  # bytes, and float32 planes a channel, a pixel of what is near a hole
 _MOST_TARGETS = 16384
 
 TILES: dict[str, Periodic] = {
@@ -120,7 +121,7 @@ def check_photograph(channels: int, size: tuple[int, int], near: int) -> None:
     Raises:
         InputError: it would take more than there is.
     """
-    need = _LIBRARIES + 4 * channels * (_PHOTOGRAPH_PLANES * size[0] * size[1] + _NEAR_PLANES * near)
+    need = _LIBRARIES + _PHOTOGRAPH * size[0] * size[1] + (_NEAR + 4 * channels * _NEAR_PLANES) * near
     have = memory_limit()
     if have is not None and need > have:
         raise InputError(
