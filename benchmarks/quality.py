@@ -82,7 +82,7 @@ def make(exemplar: Path, unseen: Tensor | None, key: dict[str, object], path: Pa
     path.with_suffix(".json").write_text(json.dumps(facts), encoding="utf-8")
 
 
-def gmic(exemplar: Path, path: Path, size: tuple[int, int], seed: int, threads: int) -> list[str]:
+def gmic(exemplar: Path, path: Path, size: tuple[int, int], seed: int, threads: int | None) -> list[str]:
     """The command of Debian's `gmic`: patches matched coarse to fine, by David Tschumperle.
 
     Its result wraps around nowhere.
@@ -90,7 +90,8 @@ def gmic(exemplar: Path, path: Path, size: tuple[int, int], seed: int, threads: 
     width, height = size
     if shutil.which("gmic") is None:
         raise click.ClickException("gmic is not installed: it is a package of Debian's")
-    command = ["env", f"OMP_NUM_THREADS={threads}", "gmic", "-v", "-", str(exemplar), "srand", str(seed)]
+    limit = [f"OMP_NUM_THREADS={threads}"] if threads else []
+    command = ["env", *limit, "gmic", "-v", "-", str(exemplar), "srand", str(seed)]
     return [*command, "syntexturize_matchpatch", f"{width},{height}", "-o", str(path)]
 
 

@@ -96,7 +96,7 @@ def _input(kind: str, side: int, folder: Path) -> Path:
     return path
 
 
-def _size(path: Path) -> tuple[int, int]:
+def size_of(path: Path) -> tuple[int, int]:
     """Width and height, without the pixels: they may be more than Pillow takes for harmless."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
@@ -148,6 +148,6 @@ class TrainedModel:
         out = self.path.with_name(name)
         words = ("sample", self.path, "-o", out, "--size", f"{side}x{side}", "-q", "--device", self.device)
         done = run_texot(*words, threads=self.threads)
-        if _size(out) != (side, side):
+        if size_of(out) != (side, side):
             raise click.ClickException(f"sample: {side} px have another size: no speed is told")
         return done
