@@ -1,10 +1,10 @@
-"""Time and memory of `texot synthesize` and G'MIC, whole processes, by sizes of exemplar and result; other jobs too.
+"""Time and memory of `texot synthesize`, other jobs and G'MIC: whole processes, by size.
 
     python -m benchmarks.synthesis_speed --repeats 3
 
-A case crops the middle of a sample (or mirrors it, beyond its size) to a PNG, runs a command on it in a process
-of its own and reads wall-clock time and peak memory from the system. The jobs that are timed are checked on a
-small case first; without it no speed is reported.
+A case crops the middle of a sample (or mirrors it, beyond its size) to a PNG, runs a command on it in a
+process of its own and reads wall-clock time and peak memory from the system. The jobs that are timed are
+checked on a small case first; without it no speed is reported.
 """
 
 from __future__ import annotations

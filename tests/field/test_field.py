@@ -60,13 +60,27 @@ def test_projections_are_those_of_the_patches_taken_one_by_one(stride: int, peri
 
 
 def test_distances_in_all_axes_are_those_of_the_patches() -> None:
-    source, grid = source_of(noise(3, 12, 13)), grid_of((9, 8), 1, (True, True))
+    source, grid = source_of(noise(3, 40, 41)), grid_of((9, 8), 1, (True, True))
     image = noise(3, 9, 8, seed=1)
     found = torch.arange(72) % len(source.key)
-    x = grid.project(image, source.filters) - source.centre
+    x = source.rounded(grid.extend(image), 1)
     windows = source.image.unfold(1, 5, 1).unfold(2, 5, 1).flatten(1, 2).transpose(0, 1)[found]
     expected = (patches_of(grid, image) - windows).square().sum((1, 2, 3))
-    assert torch.allclose(distances(x, source, found), expected, rtol=1e-3, atol=1e-3)
+    assert torch.allclose(distances(x, source, found) * source.unit**2, expected, rtol=0.01)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 32])
+def test_distances_of_rounded_patches_are_exact_in_any_order(channels: int) -> None:
+    """Also of images that lie far from the exemplar."""
+    source, grid = source_of(noise(channels, 12, 13)), grid_of((9, 8), 1, (True, True))
+    x = source.rounded(grid.extend(5 * noise(channels, 9, 8, seed=1) - 2), 1)
+    found = torch.arange(72) % len(source.coordinates)
+    exact = (x.long() - source.coordinates[found].long()).square().sum(1)
+    assert torch.equal(distances(x, source, found).long(), exact)
+    assert int(exact.max()) < 2**24
+    order = torch.randperm(x.shape[1], generator=torch.Generator().manual_seed(0))
+    shuffled = (x[:, order] - source.coordinates[found][:, order]).float().square().sum(1)
+    assert torch.equal(shuffled.long(), exact)
 
 
 def weighted_cost(grid: Grid, source: Source, image: Tensor, found: Tensor, weights: Tensor) -> Tensor:
@@ -107,30 +121,32 @@ def test_the_search_never_raises_a_cost(periodic: Periodic) -> None:
     source, grid = source_of(clouds(1, 24, 26)), grid_of((20, 22), 2, periodic)
     generator = torch.Generator().manual_seed(0)
     image = clouds(1, *grid.size, seed=1)
-    x = grid.project(image, source.filters) - source.centre
+    x = source.rounded(grid.extend(image), 2)
     found = torch.randint(len(source.key), (len(x),), generator=generator)
-    price = 0.1 * torch.rand(len(source.key), generator=generator)
+    price = 0.1 / source.unit**2 * torch.rand(len(source.key), generator=generator)
     before = distances(x, source, found) + price[found]
-    after, distance = search(grid, source, x, found, lambda *_: price, reach=(1, 4, 20), generator=generator)
-    assert torch.allclose(distance, distances(x, source, after), atol=1e-5)
+    after, distance = search(
+        grid, source, image, found, lambda *_: price, reach=(1, 4, 20), generator=generator
+    )
+    assert torch.equal(distance, distances(x, source, after))
     now = distance + price[after]
-    assert bool((now <= before + 1e-5).all())
+    assert bool((now <= before).all())
     assert float(now.mean()) < 0.7 * float(before.mean())
 
 
 def test_the_search_finds_a_part_of_the_exemplar_from_a_few_good_places() -> None:
     exemplar = clouds(1, 40, 44)
     source, grid = source_of(exemplar), Grid((25, 27), 5, 2, (False, False))
-    x = grid.project(exemplar[:, 9:34, 11:38], source.filters) - source.centre
+    image = exemplar[:, 9:34, 11:38]
     rows, columns = (torch.arange(n) * 2 for n in grid.shape)
     wanted = ((rows[:, None] + 9) * source.shape[1] + columns + 11).flatten()
     generator = torch.Generator().manual_seed(0)
     found = torch.randint(len(source.key), wanted.shape, generator=generator)
     found[60] = wanted[60]
     for _ in range(12):
-        found, distance = search(grid, source, x, found, None, reach=(1,), generator=generator)
+        found, distance = search(grid, source, image, found, None, reach=(1,), generator=generator)
     assert torch.equal(found, wanted)
-    assert float(distance.max()) < 1e-8
+    assert int(distance.max()) == 0
 
 
 def test_unknown_pixels_are_in_no_target() -> None:
@@ -142,7 +158,7 @@ def test_unknown_pixels_are_in_no_target() -> None:
     grid = grid_of((16, 16), 2, (True, True))
     generator = torch.Generator().manual_seed(0)
     found = source.targets[torch.randint(len(source.targets), (64,), generator=generator)]
-    x = grid.project(noise(1, 16, 16, seed=1), source.filters) - source.centre
+    image = noise(1, 16, 16, seed=1)
     for _ in range(4):
-        found, _ = search(grid, source, x, found, None, reach=(1, 3, 9), generator=generator)
+        found, _ = search(grid, source, image, found, None, reach=(1, 3, 9), generator=generator)
     assert bool(windows[found].all())

@@ -74,13 +74,11 @@ class PatchPotential:
         bins = _bins(self.source)
         self.phi = self.key.new_zeros(bins[0] * bins[1])
 
-    def cells(self, x: Tensor, found: Tensor | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def cells(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The cells of patches, and a step of the potentials.
 
         Args:
             x: (n, k) patches of the result in the source's principal axes, centred.
-            found: (n,) their targets so far, or None; all pairs need none.
-            generator: CPU generator of draws; all pairs need none.
 
         Returns:
             (n,) indices of the targets among all patches of the source, and (n,) their squared distances.
@@ -176,24 +174,37 @@ class BlockPotential:
         self.nu = torch.bincount(own.cpu(), nu, minlength=n_blocks).to(self.source.image)
         self.psi = torch.zeros_like(self.nu)
 
-    def cells(self, x: Tensor, found: Tensor | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """See `PatchPotential.cells`; the search goes along the field from the targets so far."""
+    def cells(self, image: Tensor, found: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The cells of an image's patches by a search along the field, and steps of the potentials.
+
+        Args:
+            image: (C, *grid.size).
+            found: (n,) targets of its patches so far.
+            generator: CPU generator of draws.
+
+        Returns:
+            (n,) indices of the targets among all patches of the source, and (n,) their squared distances.
+        """
         source = self.source
-        assert found is not None
-        reach = (1, 3, max(1, max(source.shape) // 8))
-        return search(
+        found, distance = search(
             self.grid,
             source,
-            x,
+            image,
             found,
             self._prices if self.moves else None,
-            reach=reach,
+            reach=(1, 3, max(1, max(source.shape) // 8)),
             active=self.active,
             generator=generator,
         )
+        return found, distance * source.unit**2
 
     def ascend(self, found: Tensor, distance: Tensor) -> None:
-        """Move the potentials by how much more or less blocks are used than they should be."""
+        """Move the potentials by how much more or less blocks are used than they should be.
+
+        Args:
+            found: (n,) targets of the patches.
+            distance: (n,) squared distances to them, whose unit is that of the potentials.
+        """
         mass = torch.bincount(self.block[found].cpu(), minlength=len(self.nu)).to(self.nu) / max(
             1, len(found)
         )

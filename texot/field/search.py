@@ -9,25 +9,32 @@ randomized correspondence algorithm for structural image editing"; generalised: 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from texot.field.compiled import Kernels, in_bands, ready
 from texot.field.grid import Grid
 from texot.field.source import Source
 from texot.kernels import laguerre_cells
 
 _NEAR, _FAR = 1, 4  # patches to the neighbours that are asked
+_STEPS = tuple((dy * k, dx * k) for k in (_NEAR, _FAR) for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)))
+_BAND = 65536  # patches that are searched at a time where none of them moves a price
+
+Step = tuple[int, int]
+"""(dy, dx) in patches to a neighbour."""
 
 
 def distances(x: Tensor, source: Source, found: Tensor) -> Tensor:
-    """Squared distances |x_i - y_found(i)|^2 in the principal axes, (n,), of x (n, k)."""
-    return (x - source.key.index_select(0, found)).square_().sum(1)
+    """Squared distances of x (n, k) int16 to its targets, (n,) int32, in square units of `Source.rounded`."""
+    return _squares(x - source.coordinates.index_select(0, found))
 
 
 def nearest(x: Tensor, source: Source, backend: str = "auto") -> Tensor:
-    """Indices of the nearest targets, (n,), of patches x (n, k); `backend`: see `laguerre_cells`."""
+    """Indices of the nearest targets, (n,), of patches x (n, k) float; `backend`: see `laguerre_cells`."""
     key = source.key[source.targets]
     return source.targets[laguerre_cells(x, key, key.new_zeros(len(key)), backend=backend)]
 
@@ -35,11 +42,11 @@ def nearest(x: Tensor, source: Source, backend: str = "auto") -> Tensor:
 def search(
     grid: Grid,
     source: Source,
-    x: Tensor,
+    image: Tensor,
     found: Tensor,
     prices: Callable[[Tensor, Tensor], Tensor] | None,
     *,
-    reach: tuple[int, ...],
+    reach: Sequence[int],
     active: Tensor | None = None,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
@@ -48,68 +55,165 @@ def search(
     Args:
         grid: the result's patches.
         source: the exemplar's.
-        x: (n, k) patches of the result in the source's principal axes, centred.
-        found: (n,) their targets so far.
-        prices: what targets cost beside their distance, -psi (m,), or None for nothing. It is asked before
-            every kind of candidate, with the targets and squared distances, (n,) each, that hold then.
+        image: (C, *grid.size) the result, and the guides where the exemplar has some.
+        found: (n,) targets of its patches so far.
+        prices: what targets cost beside their squared distance in square units, -psi (m,), or None for
+            nothing. It is asked before every kind of candidate, with the targets and squared distances, (n,)
+            each, that hold then.
         reach: how far in pixels random candidates lie from the target, one each.
         active: (n,) bool, the patches whose targets may change, or None for all.
         generator: CPU generator of the draws.
 
     Returns:
-        (n,) the targets, and (n,) their squared distances.
+        (n,) the targets, and (n,) int32 their squared distances in square units of `Source.unit`.
     """
-    rows, columns = source.shape
-    shape = grid.shape
-    device = found.device
-    y, x_place = torch.div(found, columns, rounding_mode="floor"), found % columns
-    best_distance, found = distances(x, source, found), found.clone()
-    usable = None if source.usable is None else source.usable.flatten()
-
-    def consider(candidate_y: Tensor, candidate_x: Tensor) -> None:
-        inside = (candidate_y >= 0) & (candidate_y < rows) & (candidate_x >= 0) & (candidate_x < columns)
-        index = candidate_y * columns + candidate_x
-        inside &= index != found
-        if active is not None:
-            inside &= active
-        if usable is not None:
-            inside &= usable[index.clamp(0, len(usable) - 1)]
-        some = inside.nonzero()[:, 0]
-        if not len(some):
-            return
-        index, before = index[some], best_distance[some]
-        distance = (x[some] - source.key.index_select(0, index)).square_().sum(1)
+    rows, columns = grid.shape
+    plane = found.view(rows, columns)
+    width = source.shape[1]
+    places = (
+        torch.div(plane, width, rounding_mode="floor").to(torch.int32),
+        (plane % width).to(torch.int32),
+    )
+    field = _Field(
+        grid, source, places, active, found.clone(), found.new_zeros(len(found), dtype=torch.int32)
+    )
+    kernels = ready() if found.device.type == "cpu" else None
+    extended = grid.extend(image)
+    height = rows if prices is not None else max(1, _BAND // columns)
+    for first in range(0, rows, height):
+        last = min(rows, first + height)
+        x = source.rounded(
+            extended[:, first * grid.stride : (last - 1) * grid.stride + grid.side], grid.stride
+        )
+        own = slice(first * columns, last * columns)
+        field.distance[own] = distances(x, source, found[own])
+        draws = [
+            torch.randint(-k, k + 1, (2, len(x)), generator=generator, dtype=torch.int32).to(found.device)
+            for k in reach
+        ]
         if prices is None:
-            better = distance < before
-        else:
-            price = prices(found, best_distance)
-            better = distance + price[index] < before + price[found[some]]
+            field.improve(x, first, last, _STEPS, draws, None, kernels)
+            continue
+        for step in _STEPS:
+            price = prices(field.found, field.distance)
+            field.improve(x, first, last, [step], [], price, kernels)
+        for draw in draws:
+            price = prices(field.found, field.distance)
+            field.improve(x, first, last, [], [draw], price, kernels)
+    return field.found, field.distance
+
+
+@dataclass(frozen=True, eq=False)
+class _Field:
+    """Targets that are searched.
+
+    Attributes:
+        grid, source: see `search`.
+        places: (rows, columns) int32 each, place (y, x) of every target before the search.
+        active: see `search`.
+        found: (n,), changed.
+        distance: (n,) int32, changed.
+    """
+
+    grid: Grid
+    source: Source
+    places: tuple[Tensor, Tensor]
+    active: Tensor | None
+    found: Tensor
+    distance: Tensor
+
+    def improve(
+        self,
+        x: Tensor,
+        first: int,
+        last: int,
+        steps: Sequence[Step],
+        draws: Sequence[Tensor],
+        price: Tensor | None,
+        kernels: Kernels | None,
+    ) -> None:
+        """Try the candidates of rows of patches x, from neighbours first."""
+        if kernels is not None:
+            self._improve_compiled(x, first, last, steps, draws, price, kernels)
+            return
+        for step in steps:
+            self._consider(x, first, last, *self._from_neighbours(first, last, step), price)
+        for draw in draws:
+            y, left = (plane[first:last].flatten() + at for plane, at in zip(self.places, draw, strict=True))
+            self._consider(x, first, last, y, left, price)
+
+    def _from_neighbours(self, first: int, last: int, step: Step) -> tuple[Tensor, Tensor]:
+        """What continues the neighbours' targets, (n,) places y and x; y is -1 beyond an open border."""
+        device = self.found.device
+        index, outside = [], []
+        for begin, end, n, by, wraps in zip(
+            (first, 0), (last, self.grid.shape[1]), self.grid.shape, step, self.grid.periodic, strict=True
+        ):
+            there = torch.arange(begin, end, device=device) + by
+            outside.append(
+                (there < 0) | (there >= n) if not wraps else torch.zeros_like(there, dtype=torch.bool)
+            )
+            index.append(there % n)
+        y, left = (
+            plane[index[0]][:, index[1]] - by * self.grid.stride
+            for plane, by in zip(self.places, step, strict=True)
+        )
+        y = y.masked_fill_(outside[0][:, None] | outside[1], -1)
+        return y.flatten(), left.flatten()
+
+    def _consider(
+        self, x: Tensor, first: int, last: int, y: Tensor, left: Tensor, price: Tensor | None
+    ) -> None:
+        """Take the targets at these places where they cost less."""
+        rows, columns = self.source.shape
+        own = slice(first * self.grid.shape[1], last * self.grid.shape[1])
+        found, distance = self.found[own], self.distance[own]
+        index = y.long() * columns + left
+        inside = (y >= 0) & (y < rows) & (left >= 0) & (left < columns) & (index != found)
+        if self.active is not None:
+            inside &= self.active[own]
+        if self.source.usable is not None:
+            inside &= self.source.usable.flatten()[index.clamp(0, rows * columns - 1)]
+        some = inside.nonzero()[:, 0]
+        index, before = index[some], distance[some]
+        now = distances(x[some], self.source, index)
+        better = now < before if price is None else now + price[index] < before + price[found[some]]
         better = better.nonzero()[:, 0]
         where = some[better]
-        best_distance[where], found[where] = distance[better], index[better]
+        distance[where], found[where] = now[better], index[better]
 
-    field_y, field_x = y.view(shape), x_place.view(shape)
-    for step in (_NEAR, _FAR):
-        for dy, dx in ((0, step), (step, 0), (0, -step), (-step, 0)):
-            if abs(dy) >= shape[0] or abs(dx) >= shape[1]:
-                continue
-            moved_y = _from_neighbour(field_y, dy, dx, grid) - dy * grid.stride
-            moved_x = _from_neighbour(field_x, dy, dx, grid) - dx * grid.stride
-            consider(moved_y.flatten(), moved_x.flatten())
-    for pixels in reach:
-        draw = torch.randint(-pixels, pixels + 1, (2, len(found)), generator=generator).to(device)
-        consider(y + draw[0], x_place + draw[1])
-    return found, best_distance
+    def _improve_compiled(
+        self,
+        x: Tensor,
+        first: int,
+        last: int,
+        steps: Sequence[Step],
+        draws: Sequence[Tensor],
+        price: Tensor | None,
+        kernels: Kernels,
+    ) -> None:
+        none = torch.zeros(0)
+        usable = none.bool() if self.source.usable is None else self.source.usable.flatten()
+        before = (x, self.source.coordinates, *self.places)
+        after = (
+            torch.tensor(self.grid.periodic, dtype=torch.int64),
+            torch.tensor(self.source.shape),
+            torch.tensor(steps, dtype=torch.int64).view(-1, 2),
+            torch.stack(list(draws)) if draws else torch.zeros(0, 2, 0, dtype=torch.int32),
+            none if price is None else price,
+            none.bool() if self.active is None else self.active,
+            usable,
+            self.found,
+            self.distance,
+        )
+        arrays, others = ([tensor.numpy() for tensor in some] for some in (before, after))
+        in_bands(
+            lambda begin, end: kernels.improve(*arrays, begin, end, self.grid.stride, *others, first),
+            first,
+            last,
+        )
 
 
-def _from_neighbour(plane: Tensor, dy: int, dx: int, grid: Grid) -> Tensor:
-    """Values (rows, columns) of the neighbour dy rows below and dx columns to the right.
-
-    Beyond an open border there is none: -2^30 stands there.
-    """
-    moved = plane.roll((-dy, -dx), (0, 1))
-    for axis, (step, wraps) in enumerate(zip((dy, dx), grid.periodic, strict=True)):
-        if step and not wraps:
-            n = plane.shape[axis]
-            moved.narrow(axis, n - step if step > 0 else 0, abs(step)).fill_(-(2**30))
-    return moved
+def _squares(difference: Tensor) -> Tensor:
+    """Sums of squares (n,) int32 of (n, k) int16, below 2^24: exact in float32."""
+    return difference.float().square_().sum(1).to(torch.int32)

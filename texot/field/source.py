@@ -11,11 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError
+from texot.field.grid import Grid
 from texot.images.masks import filled
 from texot.images.reproducible import principal_axes
 
-_AT_ONCE = 1 << 17  # patches that are projected together
 _SAMPLED = 16384  # patches that the principal axes are found from
+_BAND = 65536  # patches that are projected at a time
+_LARGEST = 4095  # distance between two patches in units, at most: sums of squares are exact in float32
+_ROOM = 1.25  # how much further than those of the sample coordinates may lie
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,7 @@ class Source:
         usable: (rows, columns) bool, the targets, or None for all.
         filters: (k, C, side, side) orthonormal principal axes of the patches.
         centre: (k,) mean of the projected patches.
+        spread: (k,) largest distance from it along each axis that `coordinates` tell apart.
         weights: (rows, columns) of the targets, before they sum to 1, or None where all are the same.
     """
 
@@ -39,6 +43,7 @@ class Source:
     usable: Tensor | None
     filters: Tensor
     centre: Tensor
+    spread: Tensor
     weights: Tensor | None = None
 
     @classmethod
@@ -74,16 +79,14 @@ class Source:
         some = index[:: max(1, len(index) // _SAMPLED)]
         windows = image.unfold(1, side, 1).unfold(2, side, 1)[:, some // columns, some % columns]
         sample = windows.transpose(0, 1).flatten(1)
-        sample = sample - sample.mean(0)
+        middle_patch = sample.mean(0)
+        sample = sample - middle_patch
         axes = principal_axes(sample.T @ sample)[1][:, -n_axes:].T.flip(0)
         filters = axes.reshape(-1, image.shape[0], side, side).contiguous()
-        found = image.new_empty(len(filters), rows * columns)
-        for first, last, projected in _projections(image, filters):
-            found[:, first:last] = projected
-        centre = (found if usable is None else found[:, index]).mean(1)
+        centre, spread = axes @ middle_patch, _ROOM * (sample @ axes.T).abs().amax(0)
         middle = side // 2
         weights = None if density is None else density[middle : middle + rows, middle : middle + columns]
-        return cls(image, side, usable, filters, centre, weights)
+        return cls(image, side, usable, filters, centre, spread, weights)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -98,16 +101,62 @@ class Source:
     @cached_property
     def key(self) -> Tensor:
         """All patches in their principal axes, centred, (rows * columns, k)."""
-        rows, columns = self.shape
-        found = self.image.new_empty(rows * columns, len(self.filters))
-        for first, last, projected in _projections(self.image, self.filters):
-            found[first:last] = (projected - self.centre[:, None]).T
+        found = self.image.new_empty(math.prod(self.shape), len(self.filters))
+        for first, last, projected in self._projections(self.image, 1):
+            found[first:last] = projected.T
         return found
+
+    def project(self, grid: Grid, image: Tensor) -> Tensor:
+        """The patches of an image (C, *grid.size) in this source's principal axes, centred, (n, k)."""
+        return grid.project(image, self.filters) - self.centre
+
+    @cached_property
+    def unit(self) -> float:
+        """Pixel value of one unit of `coordinates`."""
+        return max(2 * float(self.spread.double().norm()) / _LARGEST, 1e-9)
+
+    @cached_property
+    def coordinates(self) -> Tensor:
+        """All patches in their principal axes, see `rounded`, (rows * columns, k) int16."""
+        return self.rounded(self.image, 1)
+
+    def rounded(self, image: Tensor, stride: int) -> Tensor:
+        """The patches of an image in this source's principal axes, in whole units.
+
+        Squared distances of such coordinates are integers below 2^24: sums of any order are the same.
+
+        Args:
+            image: (C, H, W).
+            stride: pixels from a patch to the next.
+
+        Returns:
+            (n, k) int16, centred.
+        """
+        count = math.prod((n - self.side) // stride + 1 for n in image.shape[1:])
+        found = torch.empty(count, len(self.filters), dtype=torch.int16, device=image.device)
+        most = (self.spread / self.unit).floor()[:, None]
+        for first, last, projected in self._projections(image, stride):
+            units = projected.mul_(1 / self.unit).round_()
+            found[first:last] = torch.clamp(units, -most, most).T
+        return found
+
+    def _projections(self, image: Tensor, stride: int) -> Iterator[tuple[int, int, Tensor]]:
+        """Patches of an image in the principal axes, centred, some rows at a time: first, last, (k, n).
+
+        At once, those of a large image would be in memory three times.
+        """
+        rows, columns = ((n - self.side) // stride + 1 for n in image.shape[1:])
+        step = max(1, _BAND // columns)
+        for top in range(0, rows, step):
+            end = min(rows, top + step)
+            band = image[None, :, top * stride : (end - 1) * stride + self.side]
+            projected = F.conv2d(band, self.filters, stride=stride)[0].flatten(1)
+            yield top * columns, end * columns, projected.sub_(self.centre[:, None])
 
     @cached_property
     def targets(self) -> Tensor:
         """(m,) indices of the targets among all patches."""
-        index = torch.arange(len(self.key), device=self.image.device)
+        index = torch.arange(math.prod(self.shape), device=self.image.device)
         return index if self.usable is None else index[self.usable.flatten()]
 
     @cached_property
@@ -117,16 +166,3 @@ class Source:
             return self.image.new_full((len(self.targets),), 1 / len(self.targets))
         found = self.weights.flatten()[self.targets]
         return found / found.sum()
-
-
-def _projections(image: Tensor, filters: Tensor) -> Iterator[tuple[int, int, Tensor]]:
-    """Patches of an image (C, h, w) in principal axes, some rows at a time: first, last, (k, last - first).
-
-    At once, those of a large exemplar would be in memory three times.
-    """
-    side = filters.shape[-1]
-    rows, columns = image.shape[1] - side + 1, image.shape[2] - side + 1
-    step = max(1, _AT_ONCE // columns)
-    for top in range(0, rows, step):
-        projected = F.conv2d(image[None, :, top : min(rows, top + step) + side - 1], filters)[0].flatten(1)
-        yield top * columns, top * columns + projected.shape[1], projected

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from texot.field.compiled import Kernels, in_bands, ready
 from texot.field.grid import Grid
 
 _NEAR = 2  # pixels between places that are averaged
+_BAND = 131072  # patches that vote at a time
 
 
 def taper(side: int) -> Tensor:
@@ -40,23 +42,56 @@ def vote(grid: Grid, exemplar: Tensor, found: Tensor, weights: Tensor | None = N
     Returns:
         (C, H, W).
     """
-    channels, (rows, columns) = exemplar.shape[0], grid.shape
-    width, side, stride = exemplar.shape[2], grid.side, grid.stride
-    first = found + torch.div(found, width - side + 1, rounding_mode="floor") * (side - 1)
-    flat = exemplar.flatten(1)
-    window = taper(side).tolist()
-    total = flat.new_zeros(channels + 1, *grid.extent)
-    of_patch = flat.new_ones(rows, columns) if weights is None else weights.view(rows, columns)
-    for y in range(side):
-        for x in range(side):
-            weight = of_patch * window[y][x]
-            place = total[:, y : y + (rows - 1) * stride + 1 : stride]
-            place = place[:, :, x : x + (columns - 1) * stride + 1 : stride]
-            values = flat.index_select(1, first + (y * width + x)).view(channels, rows, columns)
-            place[:channels].addcmul_(values, weight)
-            place[channels].add_(weight)
-    total = grid.fold(total)
-    return total[:channels] / total[channels].clamp_min(1e-12)
+    first = found + torch.div(found, exemplar.shape[2] - grid.side + 1, rounding_mode="floor") * (
+        grid.side - 1
+    )
+    first = first.view(grid.shape)
+    of_patch = exemplar.new_ones(grid.shape) if weights is None else weights.view(grid.shape)
+    kernels = ready() if exemplar.device.type == "cpu" else None
+    total = grid.fold(
+        _sums(grid, exemplar, first, of_patch)
+        if kernels is None
+        else _sums_compiled(grid, exemplar, first, of_patch, kernels)
+    )
+    return (total[:-1] / total[-1].clamp_min(1e-12)).contiguous()
+
+
+def _sums(grid: Grid, exemplar: Tensor, first: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sums of what patches have at every pixel, and sums of weights, (C + 1, *grid.extent)."""
+    channels, width = exemplar.shape[0], exemplar.shape[2]
+    (rows, columns), (height, wide), stride = grid.shape, grid.extent, grid.stride
+    flat, window = exemplar.flatten(1), taper(grid.side).tolist()
+    total = exemplar.new_zeros(channels + 1, height, wide)
+    band = stride * max(1, _BAND // columns)
+    for top in range(0, height, band):
+        for y in range(grid.side):
+            begin, end = (
+                max(0, -(-(top - y) // stride)),
+                min(rows, -(-(min(top + band, height) - y) // stride)),
+            )
+            if begin >= end:
+                continue
+            lines = total[:, begin * stride + y : (end - 1) * stride + y + 1 : stride]
+            for x in range(grid.side):
+                weight = weights[begin:end] * window[y][x]
+                place = lines[:, :, x : x + (columns - 1) * stride + 1 : stride]
+                pixels = (first[begin:end] + (y * width + x)).flatten()
+                values = flat.index_select(1, pixels).view(channels, end - begin, columns)
+                place[:channels].add_(
+                    values.mul_(weight)
+                )  # in two steps, as compiled: a fused one rounds once
+                place[channels].add_(weight)
+    return total
+
+
+def _sums_compiled(grid: Grid, exemplar: Tensor, first: Tensor, weights: Tensor, kernels: Kernels) -> Tensor:
+    """See `_sums`."""
+    channels, width = exemplar.shape[0], exemplar.shape[2]
+    total = exemplar.new_zeros(*grid.extent, channels + 1)
+    pixels = exemplar.flatten(1).T.contiguous()
+    arrays = [tensor.contiguous().numpy() for tensor in (total, pixels, first, weights, taper(grid.side))]
+    in_bands(lambda begin, end: kernels.vote(*arrays, width, grid.stride, begin, end), 0, grid.extent[0])
+    return total.movedim(-1, 0)
 
 
 def strongest(grid: Grid, shape: tuple[int, int], found: Tensor, weights: Tensor | None = None) -> Tensor:

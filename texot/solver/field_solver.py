@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from texot.field import compiled
 from texot.field.correspondence import Correspondence
 from texot.field.grid import Grid
 from texot.field.potentials import BlockPotential, PatchPotential, finer, mean
@@ -37,6 +38,9 @@ from texot.solver.state import Log, LossRecord, Output, State
 _ROBUST = (0.1, -0.6)  # weights (d_i + .1 mean d)^-.6: badly matched patches give way
 _LAST = (0.02, -1.5)  # of the last step of all: sharper, nearly the best patch alone
 _PRICED = 128  # pixels of the exemplar's shorter side up to which blocks have potentials: finer ones settle
+_COMPILED = (
+    2**17
+)  # patches of a result from which compiled loops pay, though they take a second to make or load
 _NONE = 1e-9  # weight of patches that touch no moving pixel
 _PAIR, _PATCH = 1.0, 400.0  # work of a pair of patches and an iteration, and of a patch along the field
 
@@ -92,6 +96,11 @@ class Task:
     exemplar: Size
     make: Callable[[], Problem]
     done: Callable[[Tensor], None] | None = None
+
+    @property
+    def n_patches(self) -> int:
+        """Patches of the result at the finest scale, nearly."""
+        return math.prod(self.plan.sizes[0]) // self.plan.wide_stride**2
 
 
 @dataclass(frozen=True)
@@ -191,14 +200,14 @@ def _descend(
         found, image = field.found, region.keep(field.image(pixels))
     for step in range(1, plan.steps[scale] + 1):
         seen = image if guide is None else torch.cat([image, guide])
-        x = grid.project(seen, source.filters) - source.centre
-        if found is None and not all_pairs:
-            found = region.spread(nearest(region.moving(x), source, problem.backend), 0)
-        if all_pairs:
-            some, distance_of_some = potential.cells(region.moving(x), None, generator)
+        if isinstance(potential, PatchPotential):
+            some, distance_of_some = potential.cells(region.moving(source.project(grid, seen)))
             found, distance = region.spread(some, 0), region.spread(distance_of_some, 1.0)
         else:
-            found, distance = potential.cells(x, found, generator)
+            if found is None:
+                x = region.moving(source.project(grid, seen))
+                found = region.spread(nearest(x, source, problem.backend), 0)
+            found, distance = potential.cells(seen, found, generator)
         of_moving, cost = region.moving(found), mean(region.moving(distance))
         ends = scale == 0 and step == plan.steps[0]
         weights = _weights(distance, cost, _LAST if ends else _ROBUST)
@@ -224,6 +233,8 @@ def iterate(
     """
     begun = time.perf_counter()
     tasks, log = prepare(generator), Log()
+    if max((task.n_patches for task in tasks), default=0) >= _COMPILED:
+        compiled.prepare()
     total_steps = sum(task.plan.n_steps for task in tasks)
     left = sum(_work(task, k) * task.plan.steps[k] for task in tasks for k in range(task.plan.n_scales))
     done, total = 0.0, 0
@@ -287,8 +298,11 @@ def _full(problem: Problem, step: FieldStep) -> tuple[Correspondence, Region]:
 def _result(problem: Problem, step: FieldStep) -> Tensor:
     """What a step's field makes of the exemplar at full size, put right."""
     height, width = problem.plan.sizes[0]
-    field, region = _full(problem, step)
-    image = field.image(problem.pixels(problem.scales[0][0]))
+    if step.scale == 0 and step.step == step.steps:  # voted with the last weights already
+        image, region = step.image, step.region
+    else:
+        field, region = _full(problem, step)
+        image = field.image(problem.pixels(problem.scales[0][0]))
     if region.hole is not None:
         missing = tint(region.hole.image - image, region.hole.moves, periodic=problem.periodic)
         image = region.keep(image + missing)
