@@ -119,3 +119,9 @@ def test_a_numba_that_fails_is_told_of_and_left_alone(
         compiled._compile()
     assert compiled.ready() is None
     assert "numba" in caplog.text
+
+
+def test_without_numba_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "_thread", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert compiled.prepare() is None

@@ -252,3 +252,14 @@ def test_densities_tell_how_much_of_what() -> None:
     assert abs(shares[0] - 0.5) < 0.1
     assert shares[1] > 0.7
     assert list(states(replace(one, densities=[density])))[-1].result().field is None
+
+
+@pytest.mark.parametrize("n_patches", [1024, 1025])
+def test_results_of_many_patches_are_searched_by_compiled_loops(
+    n_patches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("texot.field.compiled.prepare", lambda: asked.append(1))
+    monkeypatch.setattr("texot.solver.field_solver._COMPILED", n_patches)
+    next(states(problem(clouds(1, 32, 32), (64, 64))))
+    assert len(asked) == (n_patches == 1024)
