@@ -13,6 +13,7 @@ import pytest
 from command_line import environment
 
 import texot
+from texot._version import ALGORITHM
 
 ROOT = Path(texot.__file__).parents[1]
 # rooms from the bottom up: a module imports its own room, or rooms of rows before its own
@@ -197,3 +198,11 @@ def test_constraints_pin_all_that_is_required() -> None:
     wanted = [config["options"]["install_requires"], *config["options.extras_require"].values()]
     names = {re.split(r"[<>=!;\s]", line)[0].lower() for text in wanted for line in text.split("\n") if line}
     assert {name for name in names if not name.startswith("%")} <= set(pins("constraints.txt"))
+
+
+@pytest.mark.skipif(not (ROOT / "CHANGELOG.md").exists(), reason="not a checkout")
+def test_the_changelog_has_this_version_first_and_its_algorithm() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    first, body = re.split(r"^## ", text, flags=re.MULTILINE)[1].split("\n", 1)
+    assert first.startswith(f"[{texot.__version__}] - ")
+    assert f"Algorithm {ALGORITHM}." in body

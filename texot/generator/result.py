@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from texot._version import __version__
+from texot._version import ALGORITHM, __version__
 from texot.errors import printable
 from texot.files.exemplar import Exemplar
 from texot.generator.network import PlaneNetwork
@@ -66,6 +66,7 @@ def training_facts(
     sizes: list[tuple[int, int]] = [own.size for own in exemplars]
     return {
         "texot": __version__,
+        "algorithm": ALGORITHM,
         "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
         **options,

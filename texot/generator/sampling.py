@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from texot._version import __version__
+from texot._version import ALGORITHM, __version__
 from texot.errors import InputError
 from texot.files.sizes import parse_size
 from texot.generator.model_file import Model, load_model, save_model
@@ -228,6 +228,7 @@ class Generator:
         found = {
             "job": "sample",
             "texot": __version__,
+            "algorithm": ALGORITHM,
             "size": list(size),
             "at": list(at),
             "tile": tile or tiled_axes(weight_map),
