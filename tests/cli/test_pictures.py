@@ -146,8 +146,8 @@ def test_what_a_format_cannot_hold_is_refused_before_the_work(
     def states(*_: object) -> None:
         raise AssertionError("the work began")
 
-    for module in ("synthesis", "jobs.filling", "interpolation"):
-        monkeypatch.setattr(f"texot.{module}.stepwise", states)
+    for module in ("synthesis", "filling", "interpolation"):
+        monkeypatch.setattr(f"texot.jobs.{module}.stepwise", states)
     done = call(*arguments.split(), *QUICK)
     assert done.exit_code == 1
     assert words in one_line(done)

@@ -35,7 +35,7 @@ from texot.generator.terms import TRANSPORTS, suitable_transport, training_netwo
 from texot.generator.time_budget import steps_within
 from texot.generator.weights import Weights
 from texot.solver.adam.loop import Job, optimise
-from texot.solver.adam.plan import SEARCH_DIM, Stage
+from texot.solver.adam.plan import Stage
 from texot.solver.options import check_backend, check_choice, real, resolve_device, whole
 from texot.solver.state import State
 from texot.solver.torch_modes import own_modes, stepwise
@@ -119,7 +119,7 @@ class Trainer:
         self.source = source = self.sources[-1 if self._maps else 0]
         seed = whole("seed", seed, 0, 2**63 - 1)
         self.device = resolve_device(device)
-        check_backend(backend, self.device, 4096, SEARCH_DIM)
+        check_backend(backend, self.device, 4096)
         self._limit = None if time_limit is None else real("time_limit", time_limit, "seconds", 1e-3)
         several = self._n_textures > 1
         self._early_stop, self._processes = early_stop and not several, processes or Processes()

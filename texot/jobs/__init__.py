@@ -1,1 +1,1 @@
-"""What each job asks of the solver."""
+"""The jobs as they are called, and what each asks of the solver."""

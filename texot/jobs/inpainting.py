@@ -32,7 +32,6 @@ from texot.files.sizes import at_most, exemplar_side
 from texot.images.palette import choose_palette
 from texot.jobs.filling import fill
 from texot.jobs.photograph import Photograph
-from texot.solver.adam.plan import SEARCH_DIM
 from texot.solver.options import (
     TILES,
     check_backend,
@@ -158,7 +157,7 @@ def iter_inpaint(
         entropy=entropy,
     )
     target_device = resolve_device(device)
-    check_backend(backend, target_device, int(hole.sum()), SEARCH_DIM)
+    check_backend(backend, target_device, int(hole.sum()))
     tell_normals(original.pixels)
     known = ~hole if original.opaque is None else ~hole & original.opaque
     colours = choose_palette(original.pixels, known, palette)

@@ -24,7 +24,6 @@ from texot.files.part import part_side
 from texot.files.sizes import at_most, exemplar_side, parse_size
 from texot.jobs.interpolation_problem import Interpolation, Level
 from texot.jobs.synthesis import iter_synthesis
-from texot.solver.adam.plan import SEARCH_DIM
 from texot.solver.barycentric_weights import (
     Weights,
     between,
@@ -174,7 +173,7 @@ def iter_interpolation(
     job = Interpolation(parts, levels, (height, width), quality=quality, **expert)
     # pixels are compared with a guide beside them
     check_memory(2 * channels, (job.most_pixels, 1), (width, height), backend=backend)
-    check_backend(backend, target_device, height * width, SEARCH_DIM)
+    check_backend(backend, target_device, height * width)
     settings = {
         "job": "interpolate",
         "texot": __version__,

@@ -37,7 +37,6 @@ from texot.solver.adam.loop import Job, optimise
 from texot.solver.adam.objective import SlicedTerm
 from texot.solver.adam.plan import (
     EFFORT,
-    SEARCH_DIM,
     Plan,
     Stage,
     default_plan,
@@ -215,7 +214,7 @@ def iter_synthesis(
         log.info("%d scale(s) fit images of this size", plan.n_scales)
     if patch_size is None and plan.patch_size < 4:
         log.info("the images have room for %dx%d patches only", plan.patch_size, plan.patch_size)
-    check_backend(backend, target_device, height * width, SEARCH_DIM)
+    check_backend(backend, target_device, height * width)
     settings = {
         "texot": __version__,
         "torch": str(torch.__version__),

@@ -28,7 +28,6 @@ from texot.jobs.filling import fill
 from texot.jobs.photograph import Lay, Photograph
 from texot.layout.quilt import requilt
 from texot.layout.start import piece_side
-from texot.solver.adam.plan import SEARCH_DIM
 from texot.solver.options import (
     TILES,
     check_backend,
@@ -358,7 +357,7 @@ def _fill(
     check_choice("quality", quality, tuple(EFFORT))
     seed = whole("seed", seed, 0, 2**63 - 1)
     target_device = resolve_device(device)
-    check_backend(backend, target_device, int(hole.sum()), SEARCH_DIM)
+    check_backend(backend, target_device, int(hole.sum()))
     near = hole.numel() if bool(hole.any()) else 0
     check_photograph(len(original.pixels), original.size, near)  # before all pixels are looked at
     tell_normals(original.pixels)

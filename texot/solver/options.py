@@ -12,6 +12,9 @@ from texot.images.pyramid import Periodic
 from texot.kernels import BackendError, resolve_backend
 from texot.memory import memory_limit
 
+SEARCH_DIM = 48
+"""Principal axes in which neighbours are searched, at most."""
+
 # peak memory as measured for 256 to 2048 px (benchmarks/results/synthesis_speed.md), within a tenth
 _LIBRARIES = 300_000_000  # bytes: Python, torch and what does not grow with the images
 _FIELD, _FIELD_IN = 120, 150  # bytes a pixel of the result and of the exemplar: search in principal axes
@@ -51,21 +54,20 @@ def resolve_device(device: str | torch.device) -> torch.device:
     return found
 
 
-def check_backend(backend: str, device: torch.device, pixels: int, dimension: int) -> None:
+def check_backend(backend: str, device: torch.device, pixels: int) -> None:
     """Refuse a back end that is not there, before any work is done.
 
     Args:
         backend: its name.
         device: where it will run.
         pixels: about how many sources and targets it will see.
-        dimension: of the space it searches.
 
     Raises:
         DeviceError: a back end that was asked for is not available.
         InputError: not a back end.
     """
     try:
-        resolve_backend(backend, device.type, pixels, pixels, dimension)
+        resolve_backend(backend, device.type, pixels, pixels, SEARCH_DIM)
     except BackendError as error:
         raise DeviceError(str(error)) from error
     except ValueError as error:

@@ -25,7 +25,7 @@ from texot.images.masks import filled
 from texot.images.pyramid import Periodic
 from texot.networks.network import Network
 from texot.solver.adam.objective import PatchTerm, SlicedTerm
-from texot.solver.adam.plan import SEARCH_DIM
+from texot.solver.options import SEARCH_DIM
 from texot.transport.measure import PatchMeasure
 
 BYTES_A_PIXEL = 600  # of an image, for activations and their gradients: SqueezeNet as measured

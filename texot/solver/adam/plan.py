@@ -31,7 +31,6 @@ BIG_LEAST = 56  # pixels of the shorter side that they need: of fewer, a few pat
 EARLY = 0.6  # share of a stage's steps for which scale 1 has them too
 FINEST = 0.6  # share of the usual steps, where coarser scales are done
 ROBUSTNESS = 0.6
-SEARCH_DIM = 48  # principal axes in which neighbours are searched
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from texot.solver.adam.objective import PatchTerm, SlicedTerm
-from texot.solver.adam.plan import BIG_FROM, SEARCH_DIM, Plan, Stage, TermPlan
+from texot.solver.adam.plan import BIG_FROM, Plan, Stage, TermPlan
+from texot.solver.options import SEARCH_DIM
 from texot.transport.measure import PatchMeasure
 
 
