@@ -10,6 +10,7 @@ import hashlib
 import logging
 import math
 import os
+import reprlib
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
@@ -69,6 +70,11 @@ class Exemplar:
             object.__setattr__(self, "sha256", _fingerprint(self.pixels, self.mask))
         if self.window is None:
             object.__setattr__(self, "whole", self.size)
+
+    def __repr__(self) -> str:
+        (width, height), name = self.size, reprlib.repr(self.name)
+        masked = "" if self.mask is None else ", masked"
+        return f"{type(self).__name__}({width}x{height} {self.mode}, name {name}{masked})"
 
     @property
     def size(self) -> tuple[int, int]:

@@ -64,6 +64,10 @@ class FieldFile:
     field: Tensor
     exemplar_size: tuple[int, int]
 
+    def __repr__(self) -> str:
+        (height, width), (w, h) = self.field.shape[:2], self.exemplar_size
+        return f"{type(self).__name__}({width}x{height}, places in {w}x{h} px)"
+
 
 def check_field_output(path: str | os.PathLike[str]) -> None:
     """Refuse, before any work is done, a file that `write_field` could not write.

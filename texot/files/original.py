@@ -65,6 +65,10 @@ class Original:
         opaque = None if known is None or bool(known.all()) else known
         return cls(pixels, opaque, alpha, mode, icc_profile, dpi, Exemplar(pixels, opaque).sha256, exif)
 
+    def __repr__(self) -> str:
+        known = "" if self.opaque is None else ", transparent in places"
+        return f"{type(self).__name__}({self.size[0]}x{self.size[1]} {self.mode}{known})"
+
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""

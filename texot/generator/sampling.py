@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -59,6 +60,12 @@ class Generator:
     ) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.facts, self.license, self.icc_profile = facts, license, icc_profile
+
+    def __repr__(self) -> str:
+        size, mode, seed = (reprlib.repr(self.facts.get(key)) for key in ("exemplar_size", "mode", "seed"))
+        loss = self.facts.get("loss")
+        shown = f", loss {loss:.4g}" if isinstance(loss, (int, float)) else ""
+        return f"{type(self).__name__}(exemplar {size} {mode}, seed {seed}{shown})"
 
     @classmethod
     @own_modes()

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import math
 import os
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from texot.solver.adam.progress import Progress
+
+
+_SHOWN = {"job": "synthesize", "seed": None}  # settings that a result is shown with, and their defaults
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,12 @@ class Synthesis:
     exif: bytes | None = None
     _places: Callable[[], Tensor] | None = dataclasses.field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        height, width = self.image.shape[1:]
+        job, seed = (reprlib.repr(self.settings.get(key, default)) for key, default in _SHOWN.items())
+        loss = f", loss {self.losses[-1].loss:.4g}" if self.losses else ""
+        return f"{type(self).__name__}({width}x{height} {self.mode}, job {job}, seed {seed}{loss})"
+
     @cached_property
     def field(self) -> Tensor | None:
         """Where in the exemplar each pixel comes from, (H, W, 2) float32 on the CPU, or None.
@@ -175,6 +185,14 @@ class State:
     _result: Callable[[], Tensor] = dataclasses.field(repr=False)
     _progress: Callable[[], Progress] | None = dataclasses.field(default=None, repr=False)
     _field: Callable[[], Callable[[], Tensor]] | None = dataclasses.field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        seed = reprlib.repr(self._output.settings.get("seed"))
+        return (
+            f"{type(self).__name__}({self._output.mode}, seed {seed}, "
+            f"scale {self.scale} of {self.n_scales}, step {self.total_step} of {self.total_steps}, "
+            f"loss {self.loss:.4g}, {self.seconds:.1f} s, {self.seconds_left:.1f} s left)"
+        )
 
     def progress(self) -> Progress:
         """What the loop needs to go on from here. To be asked for before the next step.
