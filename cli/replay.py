@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,12 @@ _IMAGES = {  # what a file remembers of the images it was made from: what they a
 
 _FIRST_ALGORITHM = 2  # of files that do not tell
 _MOST_THREADS = 64  # that any machine gives to a file that asks for them
+_USUAL = {
+    "n_iter": 500,
+    "psi_steps": 20,
+    "size": 4096**2,
+}  # steps, steps, pixels: more is told before it begins
+_MOST = {"n_iter": 10_000, "psi_steps": 1000}  # that a file is given without --force
 
 Iterate = Callable[..., "Iterator[State]"]
 
@@ -235,7 +242,7 @@ _JOBS = {
 @click.option("--exemplar", metavar="IMAGE", type=FILE, help="That of inpaint, if it had one.")
 @click.option("--map", metavar="IMAGE", type=FILE, help="That of interpolate, if it was an image.")
 @click.option("--features", metavar="FILE", type=FILE, help="Weights that synthesize had of a file.")
-@click.option("--force", is_flag=True, help="Go on with other images than FILE's.")
+@click.option("--force", is_flag=True, help="Go on with other images than FILE's, and with absurd numbers.")
 @report_options()
 def replay(
     file: Path,
@@ -273,6 +280,7 @@ def replay(
         job, given = _JOBS[name], {key: path for key, path in extra.items() if path}
         _check_arguments(file, job, images, given)
         options = job.parse(file, settings)
+        _tell_work(file, options, report, force=force)
         check_outputs([outputs], [file, *images, *given.values()], overwrite=overwrite)
         record = use_threads(_threads(options.pop("threads"), file, report), None, report)
         source, iterate = job.read(_Asked(images, given, options, settings))
@@ -300,8 +308,34 @@ def _threads(asked: int | None, file: Path, report: Quiet) -> int | None:
     most = max(_MOST_THREADS, os.cpu_count() or 1)
     if asked is None or asked <= most:
         return asked
-    report.say(f"{file} asks for {asked} threads, {most} are used: the image may differ")
+    report.say(f"{file} asks for {asked} threads, {most} are used: the image may differ and take long")
     return most
+
+
+def _tell_work(file: Path, options: dict[str, Any], report: Quiet, *, force: bool) -> None:
+    """Say what takes long, before it begins: a file that others made may ask for anything.
+
+    Raises:
+        InputError: it would take days, and --force is not given.
+    """
+    from texot.files.sizes import parse_size
+
+    asked = {name: options.get(name) or 0 for name in ("n_iter", "psi_steps")}
+    over = [name for name, most in _MOST.items() if asked[name] > most]
+    if over and not force:
+        raise InputError(
+            f"{file} asks for {over[0]} {asked[over[0]]}, at most {_MOST[over[0]]} are usual: it would take "
+            "hours or days; --force does it all the same"
+        )
+    told = [f"{name} {count}" for name, count in asked.items() if count > _USUAL[name]]
+    with suppress(InputError):  # which is refused in its turn
+        width, height = parse_size(options.get("size"), (1, 1))
+        if width * height > _USUAL["size"]:
+            told.append(f"{width}x{height} px")
+    if told:
+        report.say(
+            f"{file} asks for {', '.join(told)}: that may take long; Ctrl-C keeps what there is by then"
+        )
 
 
 def _check_arguments(file: Path, job: _Job, images: tuple[Path, ...], given: dict[str, Path]) -> None:

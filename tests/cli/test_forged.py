@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -139,3 +140,55 @@ def test_printable_keeps_what_people_write() -> None:
     for good in ("Müller & Söhne", "日本\u3000語", "a\u00a0b", "👩\u200d🔬", "\\x1b"):
         assert printable(good) == good
     assert printable(EVIL + "\ud800\u202e\n") == "\\x1b]0;title\\x07\\x9b31m\\ud800\\u202e\\n"
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"n_iter": 10_001}, "asks for n_iter 10001, at most 10000 are usual"),
+        ({"psi_steps": 10**6}, "asks for psi_steps 1000000, at most 1000 are usual"),
+        ({"n_iter": 10**6 + 1}, "its fact 'n_iter' is none that texot writes"),
+        ({"n_iter": -1}, "its fact 'n_iter' is none that texot writes"),
+        ({"patch_size": 0}, "its fact 'patch_size' is none that texot writes"),
+        ({"size": [100_000, 100_000]}, "would take 120 GB of memory"),
+    ],
+)
+def test_records_of_absurd_numbers_are_refused(folder: Path, facts: dict[str, Any], said: str) -> None:
+    assert call("synthesize", "photo.png", "-o", "out.png", "--threads", 1, *QUICK).exit_code == 0
+    settings = json.loads(text(Path("out.png"))["texot"])
+    with_record("forged.png", {**settings, **facts})
+    assert said in one_line(call("replay", "forged.png", "photo.png"))
+
+
+def test_records_of_much_work_are_told_before_it_begins(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call("synthesize", "photo.png", "-o", "out.png", "--threads", 1, *QUICK).exit_code == 0
+    settings = json.loads(text(Path("out.png"))["texot"])
+    monkeypatch.setattr("texot.cli.replay.run", lambda *_, **__: sys.exit(7))
+    for facts, force, said in (
+        ({"n_iter": 4096}, [], "asks for n_iter 4096: that may take long; Ctrl-C keeps"),
+        ({"psi_steps": 900, "n_iter": 501}, [], "asks for n_iter 501, psi_steps 900: that may take long"),
+        ({"size": [5000, 5000]}, [], "asks for 5000x5000 px: that may take long"),
+        ({"n_iter": 20_000}, ["--force"], "asks for n_iter 20000: that may take long"),
+    ):
+        with_record("forged.png", {**settings, **facts})
+        done = call("replay", "forged.png", "photo.png", *force)
+        assert done.exit_code == 7, done.stderr
+        assert said in done.stderr
+    with_record("forged.png", settings)
+    assert "may take long" not in call("replay", "forged.png", "photo.png").stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes there")
+def test_replay_and_info_of_a_pipe_that_nobody_writes(folder: Path) -> None:
+    os.mkfifo("pipe.png")
+    for command in (
+        ["replay", "pipe.png", "photo.png"],
+        ["info", "pipe.png"],
+        ["replay", "photo.png", "pipe.png"],
+    ):
+        code = [sys.executable, "-m", "texot", *command]
+        done = subprocess.run(code, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 1
+        assert "'pipe.png' is a pipe or device" in done.stderr or "holds no texot settings" in done.stderr

@@ -21,6 +21,7 @@ _MOST_DIGITS = 20  # of a whole number
 _MOST_TEXT, _MOST_KEY, _MOST_ENTRIES, _MOST_DEPTH = 10_000, 100, 10_000, 4
 _LARGEST = 1e30
 _STEPS = 2**31 - 1
+_MOST_STEPS = 10**6  # that options take
 
 
 def parse_json(text: str, *, finite: bool = True) -> Any:
@@ -153,6 +154,9 @@ KNOWN: dict[str, Check] = {
     "plan_steps": _list(_whole(0, _STEPS), 1, 100),
     "steps": _none_or(_whole(1, _STEPS)),
     "n_scales": _none_or(_whole(1, 2**31 - 1)),
+    "n_iter": _none_or(_whole(1, _MOST_STEPS)),
+    "psi_steps": _none_or(_whole(0, _MOST_STEPS)),
+    "patch_size": _none_or(_whole(1, _MOST_STEPS)),
     "time_limit": _none_or(_real),
     "lr": _none_or(_real),
     "entropy": _none_or(_real),
