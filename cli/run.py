@@ -14,6 +14,7 @@ from texot.cli.files import Outputs
 from texot.cli.interrupt import CtrlC, raise_on_signals
 from texot.cli.pictures import write_picture
 from texot.cli.progress import Quiet
+from texot.cli.streams import shield_stderr
 from texot.files.record import png_text
 from texot.jobs.processor_load import free_cores, look
 
@@ -33,9 +34,12 @@ temporary back and gets it page by page again, a tenth of the time of sampling."
 def start() -> int | None:
     """Load what is slow to load; from here on signals are exceptions, so that cleaning up works.
 
+    And C libraries, which read files from here on, cannot wait for a reader of their messages.
+
     Returns:
         The cores that other programs left free meanwhile, if the system tells.
     """
+    shield_stderr()
     before = look()
     import torch
 

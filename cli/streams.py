@@ -30,11 +30,19 @@ def settle_streams() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     elif type(getattr(sys.stderr.buffer, "raw", sys.stderr.buffer)) is io.FileIO:  # no console of Windows
         sys.stderr = io.TextIOWrapper(
-            io.BufferedWriter(_Lossy(2, "w", closefd=False)),
+            io.BufferedWriter(_Lossy(os.dup(2), "w")),  # ours, see `shield_stderr`
             encoding=sys.stderr.encoding,
             errors="backslashreplace",
             line_buffering=True,
         )
+
+
+def shield_stderr() -> None:
+    """Keep C libraries from waiting for a reader of stderr, see `silence_libraries`; ours go on."""
+    from texot.files.messages import silence_libraries
+
+    if isinstance(getattr(getattr(sys.stderr, "buffer", None), "raw", None), _Lossy):
+        silence_libraries()
 
 
 class _Lossy(io.FileIO):

@@ -1,12 +1,15 @@
 """No state of stdout or stderr, and no signal, loses a result."""
 
+import io
 import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +86,52 @@ def test_writing_to_stderr_never_fails(state: str, options: list[str]) -> None:
     line = [sys.executable, *options, "-c", code]
     assert subprocess.run(line, env=environment(), stderr=stream, check=False, timeout=60).returncode == 0
     os.close(stream)
+
+
+def damaged_tiff(path: Path) -> None:
+    """A file about which libtiff itself writes a line for nearly every row."""
+    noise = np.random.default_rng(0).integers(0, 2, (256, 256)).astype(np.bool_)
+    whole = io.BytesIO()
+    Image.fromarray(noise).save(whole, "TIFF", compression="group4")
+    data = bytearray(whole.getvalue())
+    for place in range(300, len(data) - 400, 37):
+        data[place] ^= 0x55
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_libraries_do_not_wait_for_a_reader_of_stderr(folder: Path, kind: str) -> None:
+    """libtiff writes to descriptor 2 by itself, which waits for ever where nobody reads it."""
+    damaged_tiff(folder / "damaged.tif")
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            theirs.send(bytes(1 << 16))
+    theirs.setblocking(True)
+    stream = unread_pipe() if kind == "pipe" else theirs.fileno()
+    line = [sys.executable, "-m", "texot", "synthesize", "damaged.tif", "-o", "out.png", *QUICK]
+    subprocess.run(list(map(str, line)), env=environment(), stderr=stream, check=False, timeout=60)
+    ours.close()
+    theirs.close()
+
+
+def test_what_libraries_say_is_not_among_our_messages(folder: Path) -> None:
+    damaged_tiff(folder / "damaged.tif")
+    line = [sys.executable, "-m", "texot", "synthesize", "damaged.tif", "-o", "out.png", "--size", "9z"]
+    done = subprocess.run(line, env=environment(), capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "Fax4Decode" not in done.stderr
+    assert done.stderr.startswith("texot: Invalid value for '--size'")
+    shown = subprocess.run(
+        line,
+        env={**environment(), "TEXOT_DEBUG": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "Fax4Decode" in shown.stderr
 
 
 def test_messages_that_find_no_reader_are_dropped_whole() -> None:

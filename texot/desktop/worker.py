@@ -26,6 +26,7 @@ import texot
 from texot._version import __version__
 from texot.desktop.protocol import Unpacker, pack
 from texot.errors import InputError, TexotError, one_line
+from texot.files.messages import silence_libraries
 from texot.jobs.processor_load import free_cores, look
 
 if TYPE_CHECKING:
@@ -339,6 +340,7 @@ def main() -> None:
     for name in ("SIGINT", "SIGHUP"):  # of the terminal: the window has them too, and ends its worker
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    silence_libraries()  # the window's stderr may be a pipe that nobody reads
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
 
