@@ -107,9 +107,10 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def _hole(side: int) -> Tensor:
-    """The middle quarter of the area, (side, side), true inside."""
+    """A square in the middle, a quarter as wide and high as the image, (side, side), true inside."""
     hole = torch.zeros(side, side, dtype=torch.bool)
-    hole[side // 4 : side - side // 4, side // 4 : side - side // 4] = True
+    near, far = side * 3 // 8, side * 5 // 8
+    hole[near:far, near:far] = True
     return hole
 
 

@@ -298,8 +298,9 @@ def _full(problem: Problem, step: FieldStep) -> tuple[Correspondence, Region]:
 def _result(problem: Problem, step: FieldStep) -> Tensor:
     """What a step's field makes of the exemplar at full size, put right."""
     height, width = problem.plan.sizes[0]
-    if step.scale == 0 and step.step == step.steps:  # voted with the last weights already
-        image, region = step.image, step.region
+    region = step.region
+    if region.hole is None and step.scale == 0 and step.step == step.steps:
+        image = step.image  # voted with the last weights already
     else:
         field, region = _full(problem, step)
         image = field.image(problem.pixels(problem.scales[0][0]))
