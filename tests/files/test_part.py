@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, features
 
 import texot
 from texot.files import part as module
@@ -201,3 +201,31 @@ def test_a_small_file_of_a_large_picture_takes_little(tmp_path: Path, suffix: st
         text=True,
     )
     assert int(done.stdout) < 1_500_000
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is told in other units")
+@pytest.mark.parametrize("kind", ["webp", "png", "rgba.png", "1.png", "jp2", "jpg"])
+@pytest.mark.parametrize("part", [512, None])
+def test_reading_takes_what_it_was_estimated_to(tmp_path: Path, kind: str, part: int | None) -> None:
+    """So that a control group's limit refuses in time: the process is killed otherwise."""
+    side, suffix = 5000, kind.rpartition(".")[2]
+    if not features.check({"webp": "webp", "jp2": "jpg_2000"}.get(suffix, "zlib")):
+        pytest.skip("a Pillow without that format")
+    mode = {"rgba.png": "RGBA", "1.png": "1"}.get(kind, "RGB")
+    options: dict[str, Any] = {"lossless": True, "method": 0} if suffix == "webp" else {}
+    Image.new(mode, (side, side)).save(tmp_path / f"a.{suffix}", **options)
+    code = (
+        "import sys\n"
+        "from texot.files import decode\n"
+        "from texot.files.exemplar import read_exemplar\n"
+        "need = []\n"
+        "real = decode._bytes_to_read\n"
+        "decode._bytes_to_read = lambda *given: need.append(real(*given)) or need[-1]\n"
+        "read_exemplar(sys.argv[1], alpha='ignore', part=eval(sys.argv[2]))\n"
+        "peak = [line for line in open('/proc/self/status') if line.startswith('VmHWM')][0]\n"
+        "print(need[0] / 1024 / int(peak.split()[1]))"  # ru_maxrss has that of the process which started it
+    )
+    line = [sys.executable, "-c", code, str(tmp_path / f"a.{suffix}"), str(part)]
+    ratio = float(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
+    assert 0.9 < ratio < 1.4

@@ -44,6 +44,9 @@ _TURNS = tuple(_TRANSPOSE[k] for k in (5, 6, 7, 8))
 _FROM_RIGHT = tuple(_TRANSPOSE[k] for k in (2, 3, 7, 8))  # which count x, before they turn, from the right
 _FROM_BELOW = tuple(_TRANSPOSE[k] for k in (3, 4, 6, 7))
 _EXIF_ORIENTATION = 0x0112
+_LIBRARIES = 230_000_000  # bytes that a process with torch takes without any image
+# Bytes a pixel that decoders take beside Pillow's pixels: while they work, and as long as the file is open.
+_DECODERS = {"WEBP": (12, 9), "JPEG2000": (16, 0), "AVIF": (6, 3), "JPEG": (3, 0)}
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # ICC colour space -> PIL mode it reads
 # What Pillow raises on a damaged EXIF block or profile. Warnings are listed for callers who made them errors.
 _METADATA_ERRORS = (
@@ -267,18 +270,30 @@ def decode(
 
 
 def _check_memory(image: Image.Image, target: tuple[int, int], label: str) -> None:
-    """Refuse, before it is decoded, what would not fit: Pillow's pixels, and planes of the size they get.
+    """Refuse, before it is decoded, what would not fit: the decoder's work, and planes of the size they get.
 
     Raises:
         InputError: more memory than there is.
     """
     have = memory_limit()
-    need = 8 * image.width * image.height + 16 * target[0] * target[1]
+    need = _bytes_to_read(image, target)
     if have is not None and need > have:
         raise InputError(
             f"{label} has {image.width}x{image.height} pixels: reading it would take {need / 2**30:.1f} GiB "
             f"of memory and there are {have / 2**30:.1f}: crop it or make it smaller first"
         )
+
+
+def _bytes_to_read(image: Image.Image, target: tuple[int, int]) -> int:
+    """Peak memory of a process that reads an image as planes of some size, measured at 64 million pixels."""
+    pixels, kept = image.width * image.height, target[0] * target[1]
+    grey = image.mode[0] in "1LIF" and image.mode not in ("LA", "LAB")
+    stored = (2 if ";16" in image.mode else 1) if image.mode in ("1", "L", "P") or ";16" in image.mode else 4
+    decoding, held = _DECODERS.get(image.format or "", (1, 0))
+    planes = 5 + (0 if grey else 8)
+    planes += 0 if grey or image.mode == "RGB" else 4  # another copy, converted
+    planes += 5 if image.has_transparency_data else 0
+    return _LIBRARIES + max((stored + decoding) * pixels, (stored + held) * pixels + planes * kept)
 
 
 def _exif(image: Image.Image, label: str) -> bytes | None:

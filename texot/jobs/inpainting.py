@@ -130,7 +130,6 @@ def iter_inpaint(
         DeviceError: a device or back end that was asked for is not there.
     """
     original = read_original(image, alpha=alpha)
-    check_photograph(len(original.pixels), original.size, 0)  # with what is near a hole, once that is known
     hole = find_hole(original, mask, invert=invert_mask)
     if mask is not None and original.opaque is not None:  # else what is transparent is the hole
         tell_left_out(float(original.opaque.double().mean()), "the image")
@@ -206,8 +205,9 @@ def find_hole(original: Original, mask: Any = None, *, invert: bool = False) -> 
         invert: black is filled.
 
     Raises:
-        InputError: no mask, or one that marks nothing or everything.
+        InputError: no mask, or one that marks nothing or everything, or too large an image for the memory.
     """
+    check_photograph(len(original.pixels), original.size, 0)  # with what is near a hole, once that is known
     if mask is None:
         if original.opaque is None:
             raise InputError("nothing to fill: give a mask, or an image with transparent pixels")

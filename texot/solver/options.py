@@ -18,7 +18,7 @@ SEARCH_DIM = 48
 # peak memory as measured for 256 to 2048 px (benchmarks/results/synthesis_speed.md), within a tenth
 _LIBRARIES = 300_000_000  # bytes: Python, torch and what does not grow with the images
 _FIELD, _FIELD_IN = 120, 150  # bytes a pixel of the result and of the exemplar: search in principal axes
-_FIELD_PLANES, _FIELD_PLANES_IN = 4, 16  # float32 planes of their sizes beside, a channel
+_FIELD_PLANES, _FIELD_PLANES_IN = 4, 5  # float32 planes of their sizes beside, a channel
 ADAM_PLANES, _PLANES_IN = 36, 24  # the same where Adam moves the pixels
 _PHOTOGRAPH = 80  # bytes a pixel of a photograph to be filled
 _NEAR, _NEAR_PLANES = 270, 11  # bytes, and float32 planes a channel, a pixel of what is near a hole
