@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from texot.generator.checkpoint import Checkpoint
 
 _PREVIEW_SECONDS = 0.1  # at least, between two pictures of a run
+_ROWS = 512  # of a picture that are made at once
 _PREVIEW_SHARE = 4  # of the time, one part goes into pictures
 _BESIDE = ("open", "mask", "save")  # requests that are answered while another runs
 MEMORY_ADVICE = "out of memory: ask for a smaller size"
@@ -297,12 +298,19 @@ class _Notes(logging.Handler):
 
 def as_bytes(image: Tensor) -> tuple[bytes, list[int], int]:
     """A picture (C, H, W) as bytes of 1, 3 or 4 channels, with its size; maps beyond 4 are left out."""
+    import torch
+
     from texot.files.write import to_pil
 
-    picture = to_pil(image if image.shape[0] <= 4 else image[:3])
-    if picture.mode == "LA":
-        picture = picture.convert("RGBA")
-    return picture.tobytes(), list(picture.size), len(picture.getbands())
+    image = image if image.shape[0] <= 4 else image[:3]
+    channels, rows = 0, []
+    for some in torch.split(image, _ROWS, 1):  # a large one would be in memory three times otherwise
+        picture = to_pil(some)
+        if picture.mode == "LA":
+            picture = picture.convert("RGBA")
+        channels = len(picture.getbands())
+        rows.append(picture.tobytes())
+    return b"".join(rows), [image.shape[2], image.shape[1]], channels
 
 
 def _words(error: Exception) -> str:

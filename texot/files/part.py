@@ -16,7 +16,10 @@ from texot.errors import InputError
 from texot.files.sizes import exemplar_side, parse_size
 
 LEAST, TIMES = 2048, 4
-"""Sides of the part, at least: pixels, and sides of the result. See benchmarks/README.md."""
+"""Sides of the part, at least: pixels, and sides of the result.
+
+16x16 px from a part of 2048x2048 take 7 s of a processor and 1.3 GB; 4096x4096 took 60 s and 5.4 GB.
+"""
 _GRID = 256  # places a side, at most, that opaque pixels are looked for at
 _FACTOR = re.compile(r"[^x×]*[x×]\s*", re.IGNORECASE)
 
