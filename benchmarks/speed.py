@@ -32,9 +32,9 @@ LEGEND = """\
 Seconds: of one call of a kernel, the best of several; of a process from start to exit. Rate of a kernel: the
 operations of its inner products alone, in the time of all of it; share: of the rate of torch's product of
 float32 matrices in the same run, the device's first row (above 1 is possible: bfloat16 finds candidates).
-Size of a job: pixels a side of its images; inpaint fills a hole a quarter as wide. Rate of training: steps of the
-finest stage, of the default network on 128 px, with deep features where their weights are installed. Peak MB:
-resident memory of the process, not a GPU's."""
+Size of a job: pixels a side of its images; inpaint fills a hole a quarter as wide. Rate of training: steps of
+the finest stage, of the default network on 128 px, with deep features where their weights are installed.
+Peak MB: resident memory of the process, not a GPU's."""
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def result_options(*, tile: str | None, tile_help: str) -> Callable[[Command], C
             type=click.Choice(["draft", "normal", "high"]),
             default="normal",
             show_default=True,
-            help="Time spent.",
+            help="Speed/quality trade-off.",
         ),
     )
 

@@ -81,6 +81,7 @@ def _synthesis(asked: _Asked) -> tuple["Exemplar", Iterate]:
     source, asked.options["init"] = _read(asked, asked.images)[0], _init(asked)
     asked.options["size"] = pixel_size(asked.options["size"], source)
     asked.options["features"] = _features(asked)
+    asked.options["attempts"] = asked.options["attempts"] or 1  # files of older versions do not tell
     if asked.options["preset"] == "default" and asked.options["features"] == "none":
         asked.options["lr"] = None  # older algorithms had one
     return source, iter_synthesis
@@ -204,7 +205,7 @@ _JOBS = {
     "synthesize": _Job(
         synthesize,
         _synthesis,
-        ("size", "preset", "novelty", "features", "palette", "exemplar_size", "lr"),
+        ("size", "preset", "novelty", "attempts", "features", "palette", "exemplar_size", "lr"),
         extra=("init", "features"),
     ),
     "inpaint": _Job(

@@ -28,6 +28,7 @@ _FIRST_ONLY = (
     "init",
     "preset",
     "novelty",
+    "attempts",
     "features",
     "exemplar_size",
     "lr",
@@ -55,6 +56,12 @@ _FIRST_ONLY = (
     metavar="X",
     type=real(zero=True, high=1),
     help="0 keeps EXEMPLAR's layout and makes it tile, 1 keeps least of it; default: 0.5.",
+)
+@click.option(
+    "--attempts",
+    metavar="N",
+    type=whole(1, 100),
+    help="Keep the best of N results by deep features (texot[evaluate]); default: 4 at quality high, else 1.",
 )
 @click.option(
     "--features",

@@ -105,6 +105,7 @@ def test_seed_decides_the_bytes(folder: Path) -> None:
         ["--lr", "0.02", "--preset", "paper"],
         ["--entropy", "0.01"],
         ["--novelty", "0.75"],
+        ["--attempts", "2"],
         ["--backend", "reference"],
         ["--device", "cpu"],
     ],

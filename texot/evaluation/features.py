@@ -1,28 +1,19 @@
 """How an image's texture looks to a network that has seen photographs: odd places, and Gram matrices.
 
-Features are SqueezeNet's (`texot.networks.squeezenet`) or another `Network`'s. Images are given context
-before they meet the network, an axis that wraps continues and an open one is mirrored: no cell sees the
-network's zero padding.
+Features are SqueezeNet's (`texot.networks.squeezenet`) or another `Network`'s, as
+`texot.networks.comparison` takes them.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from texot.errors import InputError
 from texot.evaluation.inputs import OPEN, TORUS, check_pair
-from texot.evaluation.self_similarity import nearest_elsewhere
 from texot.images.pyramid import Periodic
-from texot.kernels import laguerre_cells
+from texot.networks.comparison import QUANTILE, OddPlaces, gram_distance, gram_matrices
 from texot.networks.network import Network
 from texot.networks.squeezenet import SQUEEZENET
-
-_OWN = 5  # cells around a place of the exemplar that are no match for it
-_QUANTILE = 0.95
 
 
 def oddness(
@@ -37,7 +28,7 @@ def oddness(
 
     Args, errors and source as in `oddness_map`.
     """
-    return float(oddness_map(image, exemplar, periodic=periodic, network=network).quantile(_QUANTILE))
+    return float(oddness_map(image, exemplar, periodic=periodic, network=network).quantile(QUANTILE))
 
 
 def oddness_map(
@@ -68,22 +59,7 @@ def oddness_map(
         2106.08265), on Iandola et al. 2016 (SqueezeNet, arXiv 1602.07360).
     """
     image, exemplar = check_pair(image, exemplar)
-    longer = max(exemplar.shape[1:])
-    least = 2 * (_OWN + 1) * network.strides[network.odd_layer]
-    if longer < least:
-        raise InputError(f"oddness needs an exemplar whose longer side has {least} px or more, not {longer}")
-    x, y = _smooth_cells(image, periodic, network), _smooth_cells(exemplar, OPEN, network)
-    deviation = y.std((0, 1))
-    scale = torch.maximum(deviation, deviation.mean() / 4)
-    if not bool(scale.all()):
-        raise InputError("oddness needs an exemplar that is not of one colour")
-    centre = y.mean((0, 1))
-    x, y = (x - centre) / scale, (y - centre) / scale
-    own = nearest_elsewhere(y, _OWN + 1, OPEN)[0].sqrt()
-    targets = y.flatten(0, 1)
-    cells = laguerre_cells(x.flatten(0, 1), targets, targets.new_zeros(len(targets)))
-    distance: Tensor = (x.flatten(0, 1) - targets[cells]).norm(dim=1)
-    return distance.view(x.shape[:2]) / own.quantile(_QUANTILE)
+    return OddPlaces.of(exemplar, network).map(image, periodic)
 
 
 def deep_gram(
@@ -113,11 +89,7 @@ def deep_gram(
         1505.07376), with each layer's distance relative to the exemplar's.
     """
     image, exemplar = check_pair(image, exemplar)
-    own, wanted = _grams(image, periodic, network), _grams(exemplar, OPEN, network)
-    parts = [
-        float(((a - b) ** 2).sum() / (b**2).sum().clamp_min(1e-30)) for a, b in zip(own, wanted, strict=True)
-    ]
-    return sum(parts) / len(parts)
+    return gram_distance(gram_matrices(image, periodic, network), gram_matrices(exemplar, OPEN, network))
 
 
 def sifid(
@@ -159,23 +131,3 @@ def _square_root(matrix: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(matrix)
     root: Tensor = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
     return root
-
-
-def _grams(image: Tensor, periodic: Periodic, network: Network) -> list[Tensor]:
-    """f f^T averaged over the image's cells, (c, c) for each layer."""
-    grams = []
-    for found in network.cells(image, network.gram_layers, periodic).values():
-        cells = found.flatten(1).double()
-        grams.append(cells @ cells.T / cells.shape[1])
-    return grams
-
-
-def _smooth_cells(image: Tensor, periodic: Periodic, network: Network) -> Tensor:
-    """Features averaged over 3x3 cells, (rows, columns, channels)."""
-    layer = network.odd_layer
-    smoothed = replace(network, features=lambda x, layers: _smooth(network.features(x, layers)))
-    return smoothed.cells(image, (layer,), periodic)[layer].permute(1, 2, 0)
-
-
-def _smooth(features: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {layer: F.avg_pool2d(found, 3, stride=1, padding=1) for layer, found in features.items()}

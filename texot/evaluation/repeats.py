@@ -11,8 +11,8 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.evaluation.inputs import TORUS, check_image, halvings
 from texot.evaluation.novelty import principal_filters
-from texot.evaluation.self_similarity import nearest_elsewhere
 from texot.images.pyramid import Periodic, downsample, wrap
+from texot.images.self_similarity import nearest_elsewhere
 
 _SIDE = 128  # pixels of the halved image
 _PATCH = 8

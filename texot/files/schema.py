@@ -152,6 +152,7 @@ KNOWN: dict[str, Check] = {
     "total_step": _whole(0, _STEPS),
     "total_steps": _whole(0, _STEPS),
     "plan_steps": _list(_whole(0, _STEPS), 1, 100),
+    "attempts": _whole(1, 1000),
     "steps": _none_or(_whole(1, _STEPS)),
     "n_scales": _none_or(_whole(1, 2**31 - 1)),
     "n_iter": _none_or(_whole(1, _MOST_STEPS)),

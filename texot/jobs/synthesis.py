@@ -29,6 +29,7 @@ from texot.files.sizes import at_most, exemplar_side, parse_size
 from texot.images.palette import choose_palette, in_palette
 from texot.images.pyramid import Periodic, downsample_known
 from texot.images.statistics import Statistics
+from texot.jobs.starts import JUDGE_BYTES, choice_of_starts
 from texot.layout.start import first_layout
 from texot.networks.network import Network
 from texot.networks.registry import find_network
@@ -120,6 +121,7 @@ def iter_synthesis(
     lr: float | None = None,
     entropy: float | None = None,
     novelty: float | None = None,
+    attempts: int | None = None,
     features: str | os.PathLike[str] = "none",
     alpha: str = "mask",
     palette: str | None = None,
@@ -150,6 +152,10 @@ def iter_synthesis(
             no shift of the exemplar is to hold more than .13 ** (2 novelty) of the result, and where there
             are rows, pieces of them are from whole exemplars near 0 over a quarter of its side at .5 to a
             sixteenth at 1. None: .5. Not with `init`, nor with `preset="paper"`.
+        attempts: how many results are made, of which the one is kept whose deep features are nearest to the
+            exemplar's, see `texot.jobs.starts` (default preset without features, opaque exemplars in grey or
+            RGB). None: 4 at quality "high" and up to a megapixel, where SqueezeNet's weights are installed;
+            else 1.
         features: "none", or a network whose deep features are transported too, "efficientnet-lite0",
             "squeezenet" or a file of VGG-19's or the former's weights, see `texot.solver.adam.feature_term`
             (default preset only, grey and RGB). SqueezeNet takes 600 bytes of memory a pixel of the result.
@@ -187,11 +193,19 @@ def iter_synthesis(
     network = _find_features(features, preset, source)
     target_device = resolve_device(device)
     deep = 0 if network is None else BYTES_A_PIXEL
+    first = None if isinstance(init, str) and init == "noise" else read_exemplar(init, alpha=alpha)
+    choice = None
+    tries = None if attempts is None else whole("attempts", attempts, 1, 100)
+    if preset == "paper" or network is not None:
+        if (tries or 1) > 1:
+            raise InputError("attempts are compared by deep features: leave out the preset or the features")
+    elif tries is not None or (quality == "high" and novelty != 0 and first is None):
+        choice = choice_of_starts(tries, source.pixels, source.mask, (height, width), TILES[tile])
+        deep = 0 if choice is None else JUDGE_BYTES
     planes = None if network is None and preset == "default" else ADAM_PLANES
     check_memory(
         source.pixels.shape[0], source.size, (width, height), planes=planes, more=deep, backend=backend
     )
-    first = None if isinstance(init, str) and init == "noise" else read_exemplar(init, alpha=alpha)
     start = None if first is None else _start_image(first, source)
     colours = choose_palette(source.pixels, source.mask, palette)
     if start is not None and novelty is not None:
@@ -232,6 +246,7 @@ def iter_synthesis(
         "alpha": alpha,
         "palette": "none" if colours is None else "exemplar",
         "exemplar_size": side if source.reduced else exemplar_size,
+        "attempts": 1 if choice is None else choice.attempts,
     }
     settings |= part_fact(source)
     if network is not None:
@@ -245,7 +260,7 @@ def iter_synthesis(
         tasks = partial(_tasks, source, field, TILES[tile], start, target_device, output, backend)
     if adam is None:
         assert tasks is not None
-        return stepwise(iterate(tasks, generator))
+        return stepwise(iterate(tasks, generator, choice))
 
     def prepare(generator: torch.Generator) -> Job:
         scales = _scales(source, adam.n_scales, target_device)

@@ -222,55 +222,116 @@ def _descend(
     return _Found(now, potential.plane() if isinstance(potential, PatchPotential) else None)
 
 
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Several results from different draws, of which the best is kept.
+
+    Attributes:
+        attempts: how many.
+        score: of a result (C, H, W); the lowest is best.
+    """
+
+    attempts: int
+    score: Callable[[Tensor], float]
+
+
+class _Kept(NamedTuple):
+    """The best result so far, and what its last state told."""
+
+    score: float
+    loss: float
+    error: float
+    image: Tensor
+    places: Callable[[], Tensor] | None
+
+
 def iterate(
-    prepare: Callable[[torch.Generator], list[Task]], generator: torch.Generator
+    prepare: Callable[[torch.Generator], list[Task]],
+    generator: torch.Generator,
+    choice: Choice | None = None,
 ) -> Generator[State, None, None]:
     """Solve problems one after the other that make one result: a state after every step.
 
     Args:
-        prepare: makes the tasks; called at the first step.
+        prepare: makes the tasks; called at the first step of every attempt.
         generator: CPU generator of all draws.
+        choice: how often to make it, and which result to keep; None: once. From the end of the first attempt
+            on, states tell the best result so far.
     """
     begun = time.perf_counter()
+    attempts = 1 if choice is None else choice.attempts
     tasks, log = prepare(generator), Log()
     if max((task.n_patches for task in tasks), default=0) >= _COMPILED:
         compiled.prepare()
-    total_steps = sum(task.plan.n_steps for task in tasks)
-    left = sum(_work(task, k) * task.plan.steps[k] for task in tasks for k in range(task.plan.n_scales))
-    done, total = 0.0, 0
-    while tasks:
-        task = tasks.pop(0)  # and let go of what it holds, once it is done
-        problem = task.make()
-        before = time.perf_counter()
-        log.timings.setdefault("prepare", before - begun)
-        for step in solve(problem, generator):
-            scale, total, work = step.scale, total + 1, _work(task, step.scale)
-            done, left = done + work, left - work
-            now, timing = time.perf_counter(), f"scale {scale}"
-            log.timings[timing] = log.timings.get(timing, 0.0) + now - before
-            log.losses.append(LossRecord(scale, step.step, step.cost / step.source.dimension))
-            log.marginal_errors.append(step.error)
-            result = partial(_result, problem, step)
-            yield State(
-                scale=scale,
-                n_scales=problem.plan.n_scales,
-                step=step.step,
-                stage_steps=step.steps,
-                total_step=total,
-                total_steps=total_steps,
-                loss=log.losses[-1].loss,
-                marginal_error=step.error,
-                seconds=now - begun,
-                seconds_left=max(0.0, (now - begun) / done * left),
-                _output=problem.output,
-                _log=log,
-                _image=result if total == total_steps else partial(_preview, problem, scale, step.image),
-                _result=result,
-                _field=None if problem.holes or problem.densities else partial(_field, problem, step),
-            )
+    steps = sum(task.plan.n_steps for task in tasks)
+    left = attempts * sum(
+        _work(task, k) * task.plan.steps[k] for task in tasks for k in range(task.plan.n_scales)
+    )
+    done, total, kept = 0.0, 0, None
+    for attempt in range(attempts):
+        tasks = tasks if attempt == 0 else prepare(generator)
+        while tasks:
+            task = tasks.pop(0)  # and let go of what it holds, once it is done
+            problem = task.make()
             before = time.perf_counter()
-        if tasks and task.done is not None:
-            task.done(result())
+            log.timings.setdefault("prepare", before - begun)
+            for step in solve(problem, generator):
+                scale, total, work = step.scale, total + 1, _work(task, step.scale)
+                done, left = done + work, left - work
+                now, timing = time.perf_counter(), f"scale {scale}"
+                log.timings[timing] = log.timings.get(timing, 0.0) + now - before
+                log.losses.append(LossRecord(scale, step.step, step.cost / step.source.dimension))
+                log.marginal_errors.append(step.error)
+                result = partial(_result, problem, step)
+                traced = not problem.holes and not problem.densities
+                if choice is not None and total % steps == 0:
+                    kept = _better(kept, choice, log, result(), _field(problem, step) if traced else None)
+                yield State(
+                    scale=scale,
+                    n_scales=problem.plan.n_scales,
+                    step=step.step,
+                    stage_steps=step.steps,
+                    total_step=total,
+                    total_steps=attempts * steps,
+                    loss=log.losses[-1].loss if kept is None else kept.loss,
+                    marginal_error=step.error if kept is None else kept.error,
+                    seconds=now - begun,
+                    seconds_left=max(0.0, (now - begun) / done * left),
+                    _output=problem.output,
+                    _log=log,
+                    _image=_shown(kept, result)
+                    if total == attempts * steps
+                    else partial(_preview, problem, scale, step.image),
+                    _result=_shown(kept, result),
+                    _field=None if not traced else partial(_traced, kept, problem, step),
+                )
+                before = time.perf_counter()
+            if tasks and task.done is not None:
+                task.done(result())
+
+
+def _better(
+    kept: _Kept | None, choice: Choice, log: Log, image: Tensor, places: Callable[[], Tensor] | None
+) -> _Kept:
+    """What is kept of the best result so far and one that is finished now."""
+    score = choice.score(image)
+    if kept is not None and kept.score <= score:
+        return kept
+    return _Kept(score, log.losses[-1].loss, log.marginal_errors[-1], image, places)
+
+
+def _shown(kept: _Kept | None, result: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    """The result that a state tells: the best that is finished, else its own."""
+    return result if kept is None else partial(_image, kept)
+
+
+def _image(kept: _Kept) -> Tensor:
+    return kept.image
+
+
+def _traced(kept: _Kept | None, problem: Problem, step: FieldStep) -> Callable[[], Tensor]:
+    """What tells where the pixels of the shown result come from."""
+    return _field(problem, step) if kept is None or kept.places is None else kept.places
 
 
 def _preview(problem: Problem, scale: int, image: Tensor) -> Tensor:

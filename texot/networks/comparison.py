@@ -1,0 +1,113 @@
+"""How unlike two images are to a network that has seen photographs: Gram matrices, and odd places.
+
+Images are given context before they meet the network, an axis that wraps continues and an open one is
+mirrored: no cell sees the network's zero padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.errors import InputError
+from texot.images.pyramid import Periodic
+from texot.images.self_similarity import nearest_elsewhere
+from texot.kernels import laguerre_cells
+from texot.networks.network import Network
+
+QUANTILE = 0.95
+"""Of odd places, what an image's oddness is."""
+_OWN = 5  # cells around a place of the exemplar that are no match for it
+
+
+def gram_matrices(image: Tensor, periodic: Periodic, network: Network) -> list[Tensor]:
+    """f f^T averaged over an image's cells, (c, c) float64 for each of the network's `gram_layers`.
+
+    Args:
+        image: (C, H, W) with 1 or 3 channels.
+        periodic: axes (y, x) along which it wraps around.
+        network: whose features f.
+    """
+    grams = []
+    for found in network.cells(image, network.gram_layers, periodic).values():
+        cells = found.flatten(1).double()
+        grams.append(cells @ cells.T / cells.shape[1])
+    return grams
+
+
+def gram_distance(own: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
+    """The mean over layers of |G_a - G_b|^2 / |G_b|^2, Frobenius norms (Gatys, Ecker & Bethge 2015)."""
+    parts = [
+        float(((a - b) ** 2).sum() / (b**2).sum().clamp_min(1e-30)) for a, b in zip(own, wanted, strict=True)
+    ]
+    return sum(parts) / len(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class OddPlaces:
+    """How unlike anything in an exemplar the places of images are, see `texot.evaluation.oddness_map`.
+
+    Attributes:
+        network: whose features.
+        centre, scale: (c,) what they are standardised by.
+        targets: (m, c) the exemplar's cells, standardised.
+        unit: distance that counts as 1: that of the exemplar's own oddest places.
+    """
+
+    network: Network
+    centre: Tensor
+    scale: Tensor
+    targets: Tensor
+    unit: Tensor
+
+    @classmethod
+    def of(cls, exemplar: Tensor, network: Network) -> OddPlaces:
+        """What an exemplar (C, h, w) has.
+
+        Raises:
+            InputError: it is too small, or of one colour.
+            TexotError: the weights are not installed.
+        """
+        longer = max(exemplar.shape[1:])
+        least = least_side(network)
+        if longer < least:
+            raise InputError(
+                f"oddness needs an exemplar whose longer side has {least} px or more, not {longer}"
+            )
+        y = _smooth_cells(exemplar, (False, False), network)
+        deviation = y.std((0, 1))
+        scale = torch.maximum(deviation, deviation.mean() / 4)
+        if not bool(scale.all()):
+            raise InputError("oddness needs an exemplar that is not of one colour")
+        centre = y.mean((0, 1))
+        y = (y - centre) / scale
+        unit = nearest_elsewhere(y, _OWN + 1, (False, False))[0].sqrt().quantile(QUANTILE)
+        return cls(network, centre, scale, y.flatten(0, 1), unit)
+
+    def map(self, image: Tensor, periodic: Periodic) -> Tensor:
+        """Distances (ceil(H/8), ceil(W/8)) of an image's places, (C, H, W), to the exemplar's nearest."""
+        cells = (_smooth_cells(image, periodic, self.network) - self.centre) / self.scale
+        x = cells.flatten(0, 1)
+        found = laguerre_cells(x, self.targets, self.targets.new_zeros(len(self.targets)))
+        distance: Tensor = (x - self.targets[found]).norm(dim=1)
+        return distance.view(cells.shape[:2]) / self.unit
+
+
+def least_side(network: Network) -> int:
+    """Pixels that the longer side of an exemplar must have for `OddPlaces`."""
+    return 2 * (_OWN + 1) * network.strides[network.odd_layer]
+
+
+def _smooth_cells(image: Tensor, periodic: Periodic, network: Network) -> Tensor:
+    """Features averaged over 3x3 cells, (rows, columns, channels)."""
+    layer = network.odd_layer
+    smoothed = replace(network, features=lambda x, layers: _smooth(network.features(x, layers)))
+    return smoothed.cells(image, (layer,), periodic)[layer].permute(1, 2, 0)
+
+
+def _smooth(features: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {layer: F.avg_pool2d(found, 3, stride=1, padding=1) for layer, found in features.items()}
