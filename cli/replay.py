@@ -281,7 +281,7 @@ def replay(
         job, given = _JOBS[name], {key: path for key, path in extra.items() if path}
         _check_arguments(file, job, images, given)
         options = job.parse(file, settings)
-        _tell_work(file, options, report, force=force)
+        _tell_work(file, options, report, stop_at=settings.get("stopped_at"), force=force)
         check_outputs([outputs], [file, *images, *given.values()], overwrite=overwrite)
         record = use_threads(_threads(options.pop("threads"), file, report), None, report)
         source, iterate = job.read(_Asked(images, given, options, settings))
@@ -313,7 +313,9 @@ def _threads(asked: int | None, file: Path, report: Quiet) -> int | None:
     return most
 
 
-def _tell_work(file: Path, options: dict[str, Any], report: Quiet, *, force: bool) -> None:
+def _tell_work(
+    file: Path, options: dict[str, Any], report: Quiet, *, stop_at: int | None, force: bool
+) -> None:
     """Say what takes long, before it begins: a file that others made may ask for anything.
 
     Raises:
@@ -322,6 +324,7 @@ def _tell_work(file: Path, options: dict[str, Any], report: Quiet, *, force: boo
     from texot.files.sizes import parse_size
 
     asked = {name: options.get(name) or 0 for name in ("n_iter", "psi_steps")}
+    asked["n_iter"] = min(asked["n_iter"], stop_at or asked["n_iter"])
     over = [name for name, most in _MOST.items() if asked[name] > most]
     if over and not force:
         raise InputError(
