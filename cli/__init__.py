@@ -26,6 +26,6 @@ def main() -> None:
 
 def _quit(signum: int, frame: FrameType | None) -> None:
     """Leave at once: while modules are imported there is nothing to keep, and C code may eat exceptions."""
-    with contextlib.suppress(OSError):
-        os.write(2, b"texot: interrupted\n")
+    with contextlib.suppress(OSError, ValueError):  # also of a stream in Python's memory, without a number
+        os.write(sys.stderr.fileno(), b"texot: interrupted\n")
     os._exit(130)
