@@ -28,6 +28,7 @@ def repetition(image: Tensor, *, periodic: Periodic = TORUS) -> float:
 
     The image is halved until its shorter side is about 128 pixels, a long one further. The 8x8 patch at every
     position finds its nearest at least 12 rows or columns away. It repeats where
+
     - its squared distance is below half of the median between random patches, and
     - its offset is, within one pixel, that of more than 0.6 of the positions in the 7x7 around it:
       a piece of the image is there again, not merely something alike.

@@ -120,9 +120,11 @@ def iter_interpolation(
         size: (width, height), "WxH", a factor of the largest exemplar's, or None for that one's size.
         init: "noise", or an image to start from, like the one before in a sequence.
         tile: axes along which the result tiles; None: "both", but none along which a map runs.
-        quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, novelty, alpha, exemplar_size,
-        backend, device: see `texot.iter_synthesis`. An exemplar without alpha is opaque where another has a
-            channel of it.
+        quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, novelty, exemplar_size: see
+            `texot.iter_synthesis`.
+        alpha: see `texot.iter_synthesis`. An exemplar without alpha is opaque where another has a channel
+            of it.
+        backend, device: see `texot.iter_synthesis`.
 
     Raises:
         InputError: exemplars, weights or options that cannot be used.

@@ -1,0 +1,215 @@
+"""README and the site: commands and Python that run, links that lead somewhere, a complete reference."""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+from click.testing import CliRunner
+from command_line import QUICK, environment
+from PIL import Image
+from textures import clouds
+
+import texot
+import texot.evaluation
+import texot.kernels
+import texot.networks
+from texot.cli.app import texot as command
+
+ROOT = Path(texot.__file__).parents[1]
+DOCS = ROOT / "docs"
+if not (DOCS / "conf.py").exists():
+    pytest.skip("not a checkout", allow_module_level=True)
+
+
+def load(path: Path) -> ModuleType:
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pictures = load(DOCS / "make_pictures.py")
+SITE = sorted(path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md"))
+TEXTS = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), ROOT / "benchmarks" / "README.md"]
+BRIEF = {
+    "train": ["--steps", "4", "--features", "none"],
+    "evaluate": ["--n-samples", "200", "--no-compare"],
+    **dict.fromkeys(("synthesize", "inpaint", "tile", "interpolate"), QUICK),
+}
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the samples' names, small images in them, and the files that README takes for granted."""
+    for path in (ROOT / "samples").rglob("*.[jp][pn]g"):
+        to = tmp_path / path.relative_to(ROOT)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        side = 512 if path.stem == "stonewall" else 96  # a page draws a mask on it
+        Image.fromarray((clouds(3, side, side) * 255).byte().permute(1, 2, 0).numpy()).save(to)
+    for name in ("exemplar", "result", "a", "b", "crop", "rest"):  # of docs/evaluate.md
+        shutil.copy(tmp_path / "samples" / "cork.png", tmp_path / f"{name}.png")
+    mask = Image.new("L", (512, 512))
+    mask.paste(255, (30, 30, 44, 44))
+    mask.save(tmp_path / "mask.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def shortened(words: list[str]) -> list[str]:
+    """A command of texot with few steps, small sizes, and no limit in time."""
+    name, rest = words[1], words[2:]
+    if "--time-limit" in rest:
+        at = rest.index("--time-limit")
+        del rest[at : at + 2]
+    if "--size" in rest and name != "sample":
+        at = rest.index("--size") + 1
+        rest[at] = "112x64" if "--map" in rest else "64x64"
+    return [name, *rest, *BRIEF.get(name, [])]
+
+
+def run_block(language: str, text: str, folder: Path) -> None:
+    """Run what a fenced block shows."""
+    if language == "python":
+        subprocess.run([sys.executable, "-W", "error", "-c", text], cwd=folder, env=environment(), check=True)
+        return
+    for words in pictures.commands(text):
+        if words[0] == "texot" and words[1] == "desktop":
+            continue  # a window: tests/desktop
+        if words[0] == "texot":
+            done = CliRunner().invoke(command, shortened(words))
+            assert done.exit_code == 0, (words, done.output)
+        else:
+            subprocess.run(pictures.process(words), cwd=folder, env=environment(), check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README", *(page for page in SITE if pictures.blocks(page))])
+def test_commands_and_python_run(page: str, small: Path) -> None:
+    """From top to bottom, in one folder, on small images."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8") if page == "README" else page
+    found = pictures.blocks(text)
+    assert found
+    for language, block in found:
+        run_block(language, block, small)
+
+
+def test_options_that_pages_show_exist() -> None:
+    """In code spans and tables too, where nothing runs them."""
+    known = {
+        option
+        for at in [command, *command.commands.values()]
+        for p in at.params
+        for option in [*p.opts, *p.secondary_opts]
+    }
+    for path in [ROOT / "README.md", *DOCS.rglob("*.md")]:
+        if path.stem == "design-notes":
+            continue  # of the past
+        text = path.read_text(encoding="utf-8")
+        for span in re.findall(r"`(--[^`]*)`", text) + re.findall(r"`(texot [^`]*)`", text):
+            for option in re.findall(r"(?<!\S)--[a-z-]+", span):
+                assert option in known | {"--help", "--require-hashes"}, (path.name, span)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", text)):
+        if not re.match(r"[a-z]+:|#", target):
+            assert (path.parent / target.partition("#")[0]).exists(), target
+
+
+def test_files_that_texts_name_exist() -> None:
+    """Paths in code spans, as from the root of the repository."""
+    for path in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]:
+        if path.name in ("design-notes.md", "CHANGELOG.md"):
+            continue  # of the past
+        spans = re.findall(
+            r"`((?:benchmarks|docs|examples|samples|tests|cli|kernels)/[\w./-]+)`", path.read_text("utf-8")
+        )
+        for span in spans:
+            assert "NAME" in span or (ROOT / span).exists(), (path.name, span)
+
+
+def test_pictures_are_small_and_all_are_shown() -> None:
+    shown = "".join(path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *DOCS.rglob("*.md")])
+    made = {name for sheets in pictures.PICTURES.values() for name in sheets}
+    assert made == {path.stem for path in (DOCS / "pictures").iterdir()}
+    for path in (DOCS / "pictures").iterdir():
+        assert path.stat().st_size <= pictures.MOST_BYTES, path.name
+        assert f"pictures/{path.name}" in shown
+
+
+def as_text(page: str, folder: Path) -> str:
+    """A page of the site, built alone as plain text; a warning fails."""
+    pytest.importorskip("sphinx_click", reason="needs the extra docs")
+    source, built = folder / "source", folder / "built"
+    source.mkdir()
+    shutil.copy(DOCS / f"{page}.md", source)
+    line = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-W",
+        "-b",
+        "text",
+        "-c",
+        str(DOCS),
+        "-D",
+        f"root_doc={page}",
+    ]
+    done = subprocess.run(
+        [*line, str(source), str(built)], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return (built / f"{page}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_command_reference_is_complete(tmp_path: Path) -> None:
+    """Every command, option and argument is on the page that is generated from them."""
+    text = as_text("commands", tmp_path)
+    context = click.Context(command, info_name="texot")
+    for name in command.list_commands(context):
+        _, found, after = text.partition(f"\n   texot {name} [OPTIONS]")
+        assert found, name
+        part = after.partition("[OPTIONS]")[0]  # up to the next command
+        for parameter in command.commands[name].params:
+            if isinstance(parameter, click.Option):
+                for spelling in [*parameter.opts, *parameter.secondary_opts]:
+                    assert re.search(rf"(?<![\w-]){re.escape(spelling)}(?![\w-])", part), (name, spelling)
+                assert parameter.help
+                assert parameter.help.split()[0] in part
+            else:
+                assert parameter.make_metavar(context).strip("[].") in part
+
+
+@pytest.mark.slow
+def test_the_api_reference_is_complete(tmp_path: Path) -> None:
+    text = as_text("api", tmp_path)
+    for package in (texot, texot.evaluation, texot.kernels, texot.networks):
+        for name in package.__all__:
+            if name != "__version__":
+                assert re.search(rf"^(?:\w+ )?{re.escape(package.__name__)}\.{name}\b", text, re.MULTILINE), (
+                    name
+                )
+
+
+def test_every_room_is_in_the_architecture() -> None:
+    from test_package import RANKS
+
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (\d+) \| (.*?) \|", page, flags=re.MULTILINE)
+    rows: dict[str, int] = {room: int(row) for row, rooms in table for room in re.findall(r"`(\w+)`", rooms)}
+    assert set(rows) == set(RANKS)
+    order = [rank + 1 for rank in RANKS.values()]
+    assert [rows[room] for room in RANKS] == order
