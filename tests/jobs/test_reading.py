@@ -253,3 +253,14 @@ def test_a_blue_sky_is_no_normal_map(caplog: pytest.LogCaptureFixture) -> None:
     sky = torch.tensor([0.35, 0.55, 0.95])[:, None, None] + 0.02 * clouds(3, 40, 40)
     texot.iter_synthesis(sky)
     assert "normal map" not in caplog.text
+
+
+def test_large_exemplars_of_a_generator_are_reduced() -> None:
+    wide = clouds(1, 300, 400, sigma=4)
+    wide = torch.nn.functional.interpolate(wide[None], (1800, 2400))[0]
+    (found,) = read_textures(wide)[1]
+    width, height = found.size
+    assert 2040 * 2040 < width * height <= 2048**2
+    assert width / height == pytest.approx(4 / 3, rel=0.01)
+    (whole,) = read_textures(wide, 4096)[1]
+    assert whole.size == (2400, 1800)

@@ -54,12 +54,13 @@ def parse_size(size: str | int | Sequence[int] | None, exemplar_size: tuple[int,
     return int(width), int(height)
 
 
-def exemplar_side(exemplar_size: int | None) -> int:
+def exemplar_side(exemplar_size: int | None, most: int | None = None) -> int:
     """Side in pixels of the square whose number of pixels an exemplar has at most.
 
     Args:
-        exemplar_size: it, if it was asked for; None: 4096, or a half or a quarter of it and so on where an
+        exemplar_size: it, if it was asked for; None: `most`, or a half or a quarter of it and so on where an
             exemplar of that size would take over half of the memory, at least 512.
+        most: without being asked for; None: 4096.
 
     Raises:
         InputError: not a whole number from 16 to 10**6.
@@ -71,7 +72,7 @@ def exemplar_side(exemplar_size: int | None) -> int:
         if not 16 <= side <= 10**6:
             raise InputError(f"exemplar_size must be a whole number from 16 to 1000000, not {quoted(side)}")
         return side
-    side, have = MOST_EXEMPLAR, memory_limit()
+    side, have = min(MOST_EXEMPLAR, most or MOST_EXEMPLAR), memory_limit()
     while have is not None and side > LEAST_EXEMPLAR and 2 * _BYTES_A_PIXEL * side**2 > have:
         side //= 2
     return side

@@ -25,6 +25,8 @@ from texot.networks.network import Network
 from texot.solver.adam.objective import PatchTerm, SlicedTerm, TermState
 from texot.solver.barycentric_weights import read_exemplars
 
+MOST_SIDE = 2048
+"""Larger exemplars are reduced to as many pixels as a square of this side has, unless a size is asked for."""
 KNOTS = (0.25, 0.5, 0.75, 1.0)
 """Shares of an exemplar for which it has potentials."""
 _ENDS = 0.5  # share of the steps with one exemplar alone, so that ends are as good as a generator of one
@@ -33,7 +35,7 @@ _PAIRS = 0.5  # of the others, where there are more than two exemplars, between 
 
 def read_textures(exemplar: Any, exemplar_size: int | None = None) -> tuple[list[int], list[Exemplar]]:
     """Exemplars in an order of their own, and the place there of each as given; large ones are reduced."""
-    fit = at_most(exemplar_side(exemplar_size))
+    fit = at_most(exemplar_side(exemplar_size, MOST_SIDE))
     if not isinstance(exemplar, (list, tuple)):
         return [0], [read_exemplar(exemplar, fit=fit)]
     if len(exemplar) == 1:

@@ -57,7 +57,7 @@ class Trainer:
         exemplar: path, PIL image, NumPy array or tensor, see `texot.synthesize`; or a list of two or more,
             of any sizes, for one network of them and of all textures between. Their order does not matter
             but for the order of weights.
-        exemplar_size: see `texot.synthesize`; of each.
+        exemplar_size: see `texot.synthesize`; of each. None: 2048.
         preset: "default", or "paper" for the published network and schedule, without deep features.
         steps: of all stages together; None: see `default_steps` of the plan, or as published 5000.
         time_limit: seconds within which training ends; steps become fewer as far as needed. The same seed
