@@ -3,7 +3,9 @@
 import importlib.util
 import logging
 import sys
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -119,6 +121,24 @@ def test_a_numba_that_fails_is_told_of_and_left_alone(
         compiled._compile()
     assert compiled.ready() is None
     assert "numba" in caplog.text
+
+
+def test_loops_are_compiled_where_no_folder_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def njit(signatures: list[str], *, nogil: bool, cache: bool = False) -> Callable[[Any], Any]:
+        asked.append(cache)
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda loop: loop
+
+    numba = ModuleType("numba")
+    numba.njit = njit  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "numba", numba)
+    monkeypatch.setattr(compiled, "_kernels", None)
+    compiled._compile()
+    assert asked == [True, False, True, False]
+    assert compiled.ready() == PLAIN
 
 
 def test_without_numba_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

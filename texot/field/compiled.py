@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -74,7 +74,12 @@ def _compile() -> None:
     try:
         import numba
 
-        improve = numba.njit([_IMPROVE], nogil=True, cache=True)(loops.improve)
-        _kernels = Kernels(improve, numba.njit([_VOTE], nogil=True, cache=True)(loops.vote))
+        def made(signature: str, loop: Callable[..., None]) -> Callable[..., None]:
+            try:
+                return cast(Callable[..., None], numba.njit([signature], nogil=True, cache=True)(loop))
+            except RuntimeError:  # no folder that can be written: compiled anew by every process
+                return cast(Callable[..., None], numba.njit([signature], nogil=True)(loop))
+
+        _kernels = Kernels(made(_IMPROVE, loops.improve), made(_VOTE, loops.vote))
     except Exception as error:  # of an installed but broken numba, of its cache: the tensor code goes on
         _logger.warning("numba does not compile the search, which goes on without: %s", str(error)[:200])
