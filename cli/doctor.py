@@ -14,16 +14,16 @@ from texot.errors import printable
 @click.command(short_help="Show what this machine offers.", epilog=example("texot doctor"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def doctor(as_json: bool) -> None:
-    """Show Python, torch, devices, KeOps, compiler, threads, and which back end 'auto' picks and why.
+    """Show Python, torch, devices, threads, KeOps, compilers, and which back end 'auto' picks and why.
 
-    KeOps is tried for real, which takes some seconds the first time.
+    KeOps and numba are tried for real, which takes some seconds the first time.
     """
-    report = examine()
+    found = examine()
     if as_json:
-        click.echo(json_line(report))
+        click.echo(json_line(found))
         return
-    width = max(map(len, report))
-    for topic, finding in report.items():
+    width = max(map(len, found))
+    for topic, finding in found.items():
         click.echo(f"{topic:<{width}}  {printable(finding)}")
 
 
@@ -31,6 +31,7 @@ def examine() -> dict[str, str]:
     """A finding for each topic, in the order to show them."""
     import torch
 
+    from texot.field.compiled import report
     from texot.kernels import backend_report
 
     cuda = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
@@ -43,4 +44,5 @@ def examine() -> dict[str, str]:
         "devices": ", ".join(devices),
         "threads": f"{torch.get_num_threads()} (change with --threads)",
         **backend_report(),
+        "compiled search": report(),
     }

@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -145,3 +146,13 @@ def test_without_numba_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(compiled, "_thread", None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert compiled.prepare() is None
+    assert "texot[fast]" in compiled.report()
+
+
+@pytest.mark.parametrize("works", [False, True])
+def test_the_report_says_whether_numba_works(works: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    thread = threading.Thread(target=lambda: None)
+    thread.start()
+    monkeypatch.setattr(compiled, "_thread", thread)
+    monkeypatch.setattr(compiled, "_kernels", PLAIN if works else None)
+    assert compiled.report().startswith("yes" if works else "no")

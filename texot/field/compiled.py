@@ -58,6 +58,15 @@ def ready() -> Kernels | None:
     return _kernels
 
 
+def report() -> str:
+    """Whether loops can be compiled here, in a line; takes a second."""
+    thread = prepare()
+    if thread is None:
+        return "no: numba makes large results faster, pip install 'texot[fast]'"
+    thread.join()
+    return "no: numba is installed but does not compile" if _kernels is None else "yes, by numba"
+
+
 def in_bands(call: Callable[[int, int], Any], first: int, last: int) -> None:
     """Call a function with consecutive ranges of rows, as many at a time as torch has threads."""
     count = max(1, min(torch.get_num_threads(), last - first))
