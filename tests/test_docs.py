@@ -79,6 +79,8 @@ def shortened(words: list[str]) -> list[str]:
 def run_block(language: str, text: str, folder: Path) -> None:
     """Run what a fenced block shows."""
     if language == "python":
+        for place, smaller in (("256", "48"), ("512", "96")):  # of the samples' pixels
+            text = re.sub(rf"\b{place}\b", smaller, text)
         subprocess.run([sys.executable, "-W", "error", "-c", text], cwd=folder, env=environment(), check=True)
         return
     for words in pictures.commands(text):
@@ -213,3 +215,12 @@ def test_every_room_is_in_the_architecture() -> None:
     assert set(rows) == set(RANKS)
     order = [rank + 1 for rank in RANKS.values()]
     assert [rows[room] for room in RANKS] == order
+
+
+def test_the_citation_is_of_this_version() -> None:
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {texot.__version__}\n" in text
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
