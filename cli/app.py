@@ -27,7 +27,7 @@ from texot.cli.train import train
 )
 @click.version_option(__version__, prog_name="texot", message="%(prog)s %(version)s")
 def texot() -> None:
-    """Make new texture from one image: same patches, in the same proportions, new arrangement."""
+    """Texture synthesis from one image, by optimal transport of patches."""
 
 
 texot.add_command(synthesize)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    short_help="Make a texture again from another image.",
+    short_help="Rebuild a texture from another image.",
     epilog=example(
         "texot synthesize samples/pebbles.jpg -o pebbles.png --save-field field.npz",
         "texot apply field.npz mask.png -o mask-out.png",
@@ -37,30 +37,30 @@ if TYPE_CHECKING:
     metavar="OUT",
     type=FILE,
     required=True,
-    help="Image to write, with the bits of IMAGE: PNG, TIFF, OpenEXR, JPEG, WebP or BMP; -: PNG to stdout.",
+    help="Output image, with the bit depth of IMAGE: PNG, TIFF, OpenEXR, JPEG, WebP, BMP; -: PNG on stdout.",
 )
 @click.option(
     "--overwrite/--no-overwrite",
     default=True,
     show_default=True,
-    help="Whether a file that exists is replaced.",
+    help="Replace an existing file.",
 )
 @click.option(
     "--filter",
     type=click.Choice(["auto", "nearest", "linear"]),
     default="auto",
     show_default=True,
-    help="Between pixels: copy the nearest, or interpolate; auto: copy where values are few, as in masks.",
+    help="Sampling between pixels; auto: nearest for images of few values, such as masks.",
 )
 @report_options()
 def apply(
     field: Path, image: Path, output: Path, overwrite: bool, filter: str, progress: str, quiet: bool
 ) -> None:
-    """Put the pixels of IMAGE where FIELD, a .npz or .png file, says that a texture has them from.
+    """Rebuild a texture from IMAGE, by the FIELD (.npz or .png) that 'texot synthesize --save-field' wrote.
 
-    IMAGE lies on the exemplar of that texture: a mask, a height or normal map, the same photograph in 16
-    bits. It has the exemplar's size or a multiple of it, OUT the texture's. TIFF of over 8 bits in colour or
-    of floats, and OpenEXR, need the extra texot[deep].
+    IMAGE is aligned with the exemplar of that texture: a mask, a height or normal map, the same photograph in
+    16 bits. It has the exemplar's size or a multiple of it; OUT has the texture's size. TIFF of more than 8
+    bits in colour or of floats, and OpenEXR, need the extra texot[deep].
     """
     if field == image == DASH:
         raise click.UsageError("standard input is one file: name the other.", click.get_current_context())

@@ -19,17 +19,17 @@ from texot.errors import OutputError, TexotError
     "--screenshot",
     metavar="FILE.png",
     type=FILE,
-    help="Make a texture of IMAGE, write a picture of the window, and exit.",
+    help="Synthesise a texture of IMAGE, save a screenshot of the window, and exit.",
 )
 @click.option(
     "--quality",
     type=click.Choice(["draft", "normal", "high"]),
     default="normal",
     show_default=True,
-    help="Time spent on that texture.",
+    help="Speed/quality trade-off of that texture.",
 )
 def desktop(image: Path | None, screenshot: Path | None, quality: str) -> None:
-    """Open a window to make textures by eye, with the image IMAGE if there is one."""
+    """Open the window, with the image IMAGE if given."""
     if screenshot is not None and image is None:
         raise click.UsageError("--screenshot shows a texture of IMAGE: give one.")
     if screenshot is not None and screenshot.suffix.lower() != ".png":

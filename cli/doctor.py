@@ -11,7 +11,9 @@ from texot.cli.progress import json_line
 from texot.errors import printable
 
 
-@click.command(short_help="Show what this machine offers.", epilog=example("texot doctor"))
+@click.command(
+    short_help="Check this machine: devices, back ends, optional packages.", epilog=example("texot doctor")
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def doctor(as_json: bool) -> None:
     """Show Python, torch, devices, threads, KeOps, compilers, and which back end 'auto' picks and why.

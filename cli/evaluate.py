@@ -46,7 +46,7 @@ class _Result:
 
 
 @click.command(
-    short_help="Measure how good textures are.",
+    short_help="Measure the quality of textures.",
     epilog=example(
         "texot synthesize samples/pebbles.jpg -o pebbles.png --size 256x256",
         "texot evaluate samples/pebbles.jpg pebbles.png --report report.html",
@@ -58,36 +58,38 @@ class _Result:
     "--reference",
     metavar="REST",
     type=FILE,
-    help="Part of the same photograph that is not in EXEMPLAR: 1 is as close as the two are to each other.",
+    help="Disjoint part of the same photograph; relative figures are 1 at its distance from EXEMPLAR.",
 )
 @click.option(
     "--tile",
     type=click.Choice(["auto", "both", "x", "y", "none"]),
     default="auto",
     show_default=True,
-    help="Axes along which the results wrap around; auto: what texot's own PNGs tell, none for others.",
+    help="Axes along which the results tile; auto: as recorded in PNGs written by texot, else none.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a result, each on a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per result and line.")
 @click.option(
     "--report", "page", metavar="FILE", type=FILE, help="Write an HTML page with pictures and maps."
 )
-@click.option("--compare/--no-compare", default=True, help="Measure a shifted and a blurred EXEMPLAR too.")
-@click.option("--semi-dual", is_flag=True, help="Measure the transport of all coarse patches too: minutes.")
+@click.option("--compare/--no-compare", default=True, help="Also measure a shifted and a blurred EXEMPLAR.")
+@click.option(
+    "--semi-dual", is_flag=True, help="Also measure the transport of all coarse patches (takes minutes)."
+)
 @click.option(
     "--network",
     type=click.Choice(["squeezenet", "efficientnet-lite0"]),
     default="squeezenet",
     show_default=True,
-    help="Of the deep figures; a generator trained with one is not judged by it.",
+    help="Network of the deep figures. Do not judge a generator by the network it was trained with.",
 )
 @click.option(
-    "--vgg-weights", metavar="FILE", type=FILE, help="VGG-19's weights, for the deep figures instead."
+    "--vgg-weights", metavar="FILE", type=FILE, help="Use VGG-19 with these weights for the deep figures."
 )
 @click.option(
     "--inception-weights",
     metavar="FILE",
     type=FILE,
-    help="Inception-v3's weights, for the deep figures instead: SIFID as published.",
+    help="Use Inception-v3 with these weights for the deep figures: SIFID as published.",
 )
 @click.option(
     "--n-samples",
@@ -95,18 +97,18 @@ class _Result:
     type=whole(1, 20_000),
     default=2000,
     show_default=True,
-    help="Patches of an exact distance; its time grows with their square and more.",
+    help="Patches per exact distance; time grows faster than their square.",
 )
 @click.option(
-    "--seed", metavar="N", type=whole(0, 2**63 - 1), default=0, help="Of the patches that are drawn."
+    "--seed", metavar="N", type=whole(0, 2**63 - 1), default=0, help="Random seed of the patch samples."
 )
 @click.option(
     "--threads",
     metavar="N",
     type=whole(1, 4096),
-    help="CPU threads; default: torch's, fewer on a busy machine.",
+    help="CPU threads; default: all, fewer on a busy machine.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Print figures and errors only.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only figures and errors.")
 def evaluate(
     exemplar: Path,
     results: tuple[Path, ...],
@@ -126,9 +128,9 @@ def evaluate(
 ) -> None:
     """Compare each RESULT with EXEMPLAR: distance, sharpness, oddness, copies, seams.
 
-    No figure stands alone: beside the results stand a shifted and a mildly blurred copy of the exemplar,
-    which win some figures and are no new texture. Relative figures are 1 where a result is as close as REST
-    is to EXEMPLAR, or without REST as close as the exemplar's halves are to each other.
+    Read the figures together: the table also has a shifted and a mildly blurred copy of the exemplar, which
+    are best in some figures and are no new textures. Relative figures are 1 for a result that is as close to
+    EXEMPLAR as REST is, or without REST as close as the exemplar's halves are to each other.
     """
     _check_installed(_REPORT_NEEDS if page else _NEEDS)
     with reporter("bar", quiet) as report:

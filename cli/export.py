@@ -10,20 +10,21 @@ from texot.cli.run import start
 
 
 @click.command(
-    short_help="Write a model as ONNX.", epilog=example("texot export pebbles.safetensors -o pebbles.onnx")
+    short_help="Export a generator as ONNX.",
+    epilog=example("texot export pebbles.safetensors -o pebbles.onnx"),
 )
 @click.argument("model", type=FILE)
-@click.option("-o", "--output", metavar="OUT", type=FILE, required=True, help="File to write: .onnx.")
+@click.option("-o", "--output", metavar="OUT", type=FILE, required=True, help="Output file, .onnx.")
 @click.option(
     "--overwrite/--no-overwrite",
     default=True,
     show_default=True,
-    help="Whether a file that exists is replaced.",
+    help="Replace an existing file.",
 )
 def export(model: Path, output: Path, overwrite: bool) -> None:
-    """Write MODEL, a file of 'texot train', as an ONNX network: noise in, image out, any size.
+    """Export MODEL, a file written by 'texot train', as an ONNX network: noise in, image out, any size.
 
-    A model of several exemplars takes their weights as one more input. Needs the extra texot[onnx].
+    A model of several exemplars has their weights as another input. Needs the extra texot[onnx].
     """
     start()
     from texot.errors import OutputError

@@ -12,11 +12,13 @@ from texot.cli.run import start
 from texot.errors import printable
 
 
-@click.command(short_help="Show what a model file holds.", epilog=example("texot info pebbles.safetensors"))
+@click.command(
+    short_help="Show the metadata of a generator.", epilog=example("texot info pebbles.safetensors")
+)
 @click.argument("model", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def info(model: Path, as_json: bool) -> None:
-    """Show how MODEL, a file of 'texot train', was made: exemplar, options, loss, network, licence."""
+    """Show the metadata of MODEL, a file written by 'texot train': exemplar, options, loss, licence."""
     start()
     report = describe(model)
     if as_json:

@@ -33,17 +33,19 @@ if TYPE_CHECKING:
 @click.argument("photo", type=FILE)
 @click.argument("mask", type=FILE, required=False)
 @output_options(required=False)
-@click.option("--invert-mask", is_flag=True, help="Fill what is black in MASK.")
-@click.option("--show-mask", metavar="FILE", type=FILE, help="Write PHOTO with what is filled in red.")
-@click.option("--source", metavar="MASK2", type=FILE, help="Take texture only from what is white there.")
+@click.option("--invert-mask", is_flag=True, help="Fill the black pixels of MASK instead of the white ones.")
+@click.option("--show-mask", metavar="FILE", type=FILE, help="Write PHOTO with the filled pixels in red.")
+@click.option(
+    "--source", metavar="MASK2", type=FILE, help="Take texture only from the white pixels of MASK2."
+)
 @click.option("--exemplar", metavar="IMAGE", type=FILE, help="Take texture from another image.")
 @click.option(
     "--reach",
     metavar="PX",
     type=real(zero=False, high=1e6),
-    help="How far from a hole its surroundings count; default: its width, at least 64.",
+    help="Distance in pixels from which a hole takes texture; default: its width, at least 64.",
 )
-@result_options(tile="none", tile_help="Axes along which PHOTO goes on at its opposite edge.")
+@result_options(tile="none", tile_help="Axes along which PHOTO tiles.")
 @exemplar_options()
 @expert_options()
 @compute_options()
@@ -59,10 +61,10 @@ def inpaint(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Fill what is white in MASK with the texture around it in PHOTO, and write OUT.
+    """Fill the white pixels of MASK with the texture around them in PHOTO, and write OUT.
 
-    MASK has the size of PHOTO; without one, its transparent pixels are filled. All others stay as they are.
-    With --show-mask and no -o, nothing is computed.
+    MASK has the size of PHOTO; without MASK, the transparent pixels of PHOTO are filled. All other pixels
+    stay unchanged. With --show-mask and no -o, only the preview is written.
     """
     if output is None and show_mask is None:
         raise click.UsageError("Missing option '-o' / '--output'.", click.get_current_context())

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    short_help="Make textures between several images.",
+    short_help="Interpolate between textures.",
     epilog=example(
         "texot interpolate samples/pebbles.jpg photo.png -o mix.png --weights 0.5,0.5",
         "texot interpolate samples/pebbles.jpg photo.png -o frames/{i:03}.png --frames 9",
@@ -46,16 +46,20 @@ if TYPE_CHECKING:
     "--frames",
     metavar="N",
     type=whole(2, 10_000),
-    help="N images from the first exemplar to the last, each from the one before; or a moving picture.",
+    help="N images from the first exemplar to the last; each starts from the one before. Or an animation.",
 )
-@click.option("--sheet", metavar="FILE", type=FILE, help="Write the frames side by side as well.")
-@click.option("--size", metavar="WxH|Nx", help="256x256, or 2x the largest image's; default: that one's.")
-@result_options(tile=None, tile_help="Axes along which the result tiles; default: both, not along a map.")
+@click.option("--sheet", metavar="FILE", type=FILE, help="Also write the frames side by side.")
+@click.option(
+    "--size",
+    metavar="WxH|Nx",
+    help="Size in pixels, or a factor of the largest exemplar's size; default: that size.",
+)
+@result_options(tile=None, tile_help="Axes along which the result tiles; default: both, but not along a map.")
 @click.option(
     "--novelty",
     metavar="X",
     type=real(zero=True, high=1),
-    help="0 keeps an image's layout and makes it tile, 1 keeps least of it; default: 0.5.",
+    help="How far the layout departs from the exemplar's, 0 to 1; 0 only makes it tile; default: 0.5.",
 )
 @exemplar_options(palette=False)
 @expert_options()
@@ -75,7 +79,7 @@ def interpolate(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Make a texture between two or more images: their features change shape, size and colour together."""
+    """Synthesise a texture between two or more images: features change shape, size and colour together."""
     if len(exemplars) < 2:
         raise click.UsageError("it takes two images or more to be between them.")
     of_map = check_mix(weights, map_)

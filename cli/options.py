@@ -101,14 +101,14 @@ def output_options(*, required: bool, default: str = "") -> Callable[[Command], 
             metavar="OUT",
             type=FILE,
             required=required,
-            help="Image to write: PNG (keeps what replay needs), TIFF, JPEG, WebP or BMP; -: PNG to stdout."
+            help="Output image: PNG (stores settings for replay), TIFF, JPEG, WebP, BMP; -: PNG on stdout."
             + default,
         ),
         click.option(
             "--overwrite/--no-overwrite",
             default=True,
             show_default=True,
-            help="Whether a file that exists is replaced.",
+            help="Replace an existing file.",
         ),
     )
 
@@ -129,7 +129,7 @@ def result_options(*, tile: str | None, tile_help: str) -> Callable[[Command], C
             type=whole(0, 2**63 - 1),
             default=0,
             show_default=True,
-            help="Same seed, same image; others differ.",
+            help="Random seed; the same seed gives the same image.",
         ),
         click.option(
             "--quality",
@@ -154,24 +154,24 @@ def expert_options(*, adam: bool = False) -> Callable[[Command], Command]:
     )
     return _together(
         click.option(
-            "--n-scales", metavar="N", type=whole(1, 10**6), help="Scales of the pyramid, each half the size."
+            "--n-scales", metavar="N", type=whole(1, 10**6), help="Number of scales; each halves the size."
         ),
         click.option(
-            "--patch-size", metavar="N", type=whole(1, 10**6), help="Side of the square patches, in pixels."
+            "--patch-size", metavar="N", type=whole(1, 10**6), help="Side of the patches, in pixels."
         ),
-        click.option("--n-iter", metavar="N", type=whole(1, 10**6), help="Image steps at each scale."),
+        click.option("--n-iter", metavar="N", type=whole(1, 10**6), help="Image steps per scale."),
         click.option(
             "--psi-steps",
             metavar="N",
             type=whole(0, 10**6),
-            help="Dual steps for each image step; 0: plain nearest neighbours.",
+            help="Iterations on the potentials per image step; 0: plain nearest neighbours.",
         ),
         *([step] if adam else []),
         click.option(
             "--entropy",
             metavar="X",
             type=real(zero=True),
-            help="Entropic regularisation of the transport; 0 is none.",
+            help="Entropic regularisation of the transport; 0: a small default.",
         ),
     )
 
@@ -183,7 +183,7 @@ def mix_options() -> Callable[[Command], Command]:
             "--weights",
             metavar="X,X,...",
             type=weights,
-            help="How much of each exemplar; default: equal parts.",
+            help="Weight of each exemplar; default: equal weights.",
         ),
         click.option(
             "--map",
@@ -216,7 +216,7 @@ def exemplar_options(
             type=click.Choice(["mask", "ignore", "channel"]),
             default=alpha,
             show_default=True,
-            help="Transparent pixels are no part of the texture (mask), or alpha is nothing, or a channel.",
+            help="Alpha channel: leave out transparent pixels, ignore it, or synthesise it too.",
         )
     ]
     if palette:
@@ -224,7 +224,7 @@ def exemplar_options(
             click.option(
                 "--palette",
                 type=click.Choice(["exemplar", "none"]),
-                help="Whether the image's colours are all that a result has; default: where they are few.",
+                help="Restrict the result to the exemplar's colours; default: if it has few.",
             )
         )
     if size:
@@ -238,7 +238,7 @@ def exemplar_size_option() -> Callable[[Command], Command]:
         "--exemplar-size",
         metavar="PX",
         type=whole(16, 10**6),
-        help="Reduce exemplars of over PX x PX pixels to that; default: a part that is enough, or 4096.",
+        help="Reduce larger exemplars to PX x PX pixels; default: crop to what is needed, at most 4096.",
     )
 
 
@@ -250,7 +250,7 @@ def compute_options() -> Callable[[Command], Command]:
             type=click.Choice(["auto", "tiled", "keops", "reference"]),
             default="auto",
             show_default=True,
-            help="Engine of the nearest-neighbour search ('texot doctor' lists them).",
+            help="Back end of the nearest-neighbour search; 'texot doctor' lists them.",
         ),
         click.option(
             "--device",
@@ -258,13 +258,13 @@ def compute_options() -> Callable[[Command], Command]:
             type=device,
             default="auto",
             show_default=True,
-            help="auto, cpu, cuda or cuda:i.",
+            help="Device: auto, cpu, cuda or cuda:i.",
         ),
         click.option(
             "--threads",
             metavar="N",
             type=whole(1, 4096),
-            help="CPU threads; default: torch's, fewer on a busy machine. Others may change the last digits.",
+            help="CPU threads; default: all, fewer on a busy machine.",
         ),
     )
 
@@ -277,7 +277,7 @@ def report_options() -> Callable[[Command], Command]:
             type=click.Choice(["bar", "json"]),
             default="bar",
             show_default=True,
-            help="A bar, or one JSON object a line, on stderr.",
+            help="Progress on stderr: a bar, or one JSON object per line.",
         ),
-        click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+        click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
     )

@@ -229,7 +229,7 @@ _JOBS = {
 
 
 @click.command(
-    short_help="Make a PNG of ours again.",
+    short_help="Reproduce a PNG written by texot.",
     epilog=example(
         "texot synthesize samples/pebbles.jpg -o pebbles.png --size 2x",
         "texot replay pebbles.png samples/pebbles.jpg -o again.png",
@@ -238,12 +238,14 @@ _JOBS = {
 @click.argument("file", type=FILE)
 @click.argument("images", type=FILE, nargs=-1, required=True, metavar="IMAGE...")
 @output_options(required=False, default=" Default: FILE's name + -replay.")
-@click.option("--init", metavar="IMAGE", type=FILE, help="The image FILE was started from, if it was.")
-@click.option("--source", metavar="MASK2", type=FILE, help="That of inpaint, if it had one.")
-@click.option("--exemplar", metavar="IMAGE", type=FILE, help="That of inpaint, if it had one.")
-@click.option("--map", metavar="IMAGE", type=FILE, help="That of interpolate, if it was an image.")
-@click.option("--features", metavar="FILE", type=FILE, help="Weights that synthesize had of a file.")
-@click.option("--force", is_flag=True, help="Go on with other images than FILE's, and with absurd numbers.")
+@click.option("--init", metavar="IMAGE", type=FILE, help="The start image of FILE, if it had one.")
+@click.option("--source", metavar="MASK2", type=FILE, help="The --source of inpaint, if it had one.")
+@click.option("--exemplar", metavar="IMAGE", type=FILE, help="The --exemplar of inpaint, if it had one.")
+@click.option("--map", metavar="IMAGE", type=FILE, help="The --map of interpolate, if it was an image.")
+@click.option(
+    "--features", metavar="FILE", type=FILE, help="The weights file of synthesize --features, if it had one."
+)
+@click.option("--force", is_flag=True, help="Accept other input images than FILE's, and extreme settings.")
 @report_options()
 def replay(
     file: Path,
@@ -255,11 +257,10 @@ def replay(
     quiet: bool,
     **extra: Path | None,
 ) -> None:
-    """Make FILE, a PNG written by texot, again from its IMAGEs: the same bytes.
+    """Reproduce FILE, a PNG written by texot. Pass the input images in the order of the original command.
 
-    They are those that its command took: the exemplar, the exemplars, the photograph and the mask; of a tile
-    that shares another's borders, that other. It takes the same versions of texot and torch on the same kind
-    of machine; a difference is said.
+    For a tile that shares the borders of another, also pass that other tile. The bytes are the same with the
+    same versions of texot and torch on the same kind of machine; a difference is reported.
     """
     outputs = Outputs(output or file.with_name(f"{file.stem}-replay.png"))
     with reporter(progress, quiet) as report:

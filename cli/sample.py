@@ -43,7 +43,7 @@ def area(value: str) -> tuple[int, int, int, int]:
 
 
 @click.command(
-    short_help="Make images of a learned texture.",
+    short_help="Sample images from a generator.",
     epilog=example(
         "texot sample pebbles.safetensors -o big.png --size 2048x1024 --seed 7",
         "texot sample pebbles.safetensors -o part.png --tile none --at 4096,0 --size 512x512",
@@ -57,30 +57,39 @@ def area(value: str) -> tuple[int, int, int, int]:
     "--output",
     metavar="OUT",
     required=True,
-    help="Image to write: PNG, TIFF, JPEG, WebP or BMP; - for a PNG on stdout. {seed} in it is SEED.",
+    help="Output image: PNG, TIFF, JPEG, WebP, BMP; -: PNG on stdout. {seed} stands for the seed.",
 )
 @click.option(
     "--overwrite/--no-overwrite",
     default=True,
     show_default=True,
-    help="Whether a file that exists is replaced.",
+    help="Replace an existing file.",
 )
-@click.option("--size", metavar="WxH|Nx", help="4096x2048, or 2x the exemplar's; default: the exemplar's.")
 @click.option(
-    "--at", metavar="X,Y", type=place, default="0,0", show_default=True, help="Its place on the plane."
+    "--size",
+    metavar="WxH|Nx",
+    help="Size in pixels, or a factor of the exemplar's size; default: the exemplar's size.",
+)
+@click.option(
+    "--at",
+    metavar="X,Y",
+    type=place,
+    default="0,0",
+    show_default=True,
+    help="Top left corner of the image in the plane, in pixels.",
 )
 @click.option(
     "--tile",
     type=click.Choice(["both", "x", "y", "none"]),
-    help="Axes along which copies of the result continue each other; none: a window of an endless plane; "
-    "default: both, not along a map.",
+    help="Axes along which the result tiles; none: a window of an unbounded plane; default: both, but not "
+    "along a map.",
 )
 @mix_options()
 @click.option(
     "--map-area",
     metavar="X,Y,WxH",
     type=area,
-    help="Part of the plane that the map covers; default: the result.",
+    help="Part of the plane that the map covers, in pixels; default: the image.",
 )
 @click.option(
     "--map-from",
@@ -93,21 +102,23 @@ def area(value: str) -> tuple[int, int, int, int]:
     is_flag=True,
     help="Move the image along the critics of a MODEL of --objective wgan-gp.",
 )
-@click.option("--refine-latent", is_flag=True, help="The same, of the noise that the image is made of.")
+@click.option(
+    "--refine-latent", is_flag=True, help="The same, on the noise that the image is generated from."
+)
 @click.option(
     "--seed",
     metavar="N",
     type=whole(0, 2**63 - 1),
     default=0,
     show_default=True,
-    help="Same seed, same image; others differ.",
+    help="Random seed; the same seed gives the same image.",
 )
 @click.option(
     "--count",
     metavar="N",
     type=whole(1, 100_000),
     default=1,
-    help="Make N images, of seeds SEED, SEED+1, ...; OUT holds {seed} or {seed:03}.",
+    help="Number of images, of seeds SEED, SEED+1, ...; OUT contains {seed} or {seed:03}.",
 )
 @click.option(
     "--device",
@@ -115,7 +126,7 @@ def area(value: str) -> tuple[int, int, int, int]:
     type=device,
     default="auto",
     show_default=True,
-    help="auto, cpu, cuda or cuda:i.",
+    help="Device: auto, cpu, cuda or cuda:i.",
 )
 @click.option("--threads", metavar="N", type=whole(1, 4096), help="CPU threads; default: torch's.")
 @report_options()
@@ -137,9 +148,9 @@ def sample(
     refine_latent: bool,
     **window: Any,
 ) -> None:
-    """Make an image of the texture that MODEL has learned, and write it to OUT.
+    """Sample an image from the generator MODEL and write it to OUT.
 
-    MODEL is a file that 'texot train' wrote. Large images are written tile by tile, in little memory.
+    MODEL is a file written by 'texot train'. Large images are written tile by tile, in bounded memory.
     """
     of_map = check_mix(weights, map_)
     if map_area and not map_:

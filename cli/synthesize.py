@@ -36,26 +36,32 @@ _FIRST_ONLY = (
 
 
 @click.command(
-    short_help="Make a texture from one image.",
+    short_help="Synthesise a texture from one image.",
     epilog=example("texot synthesize samples/pebbles.jpg -o pebbles.png --size 2x"),
 )
 @click.argument("exemplar", type=FILE)
 @output_options(required=True)
-@click.option("--size", metavar="WxH|Nx", help="256x256, or 2x the exemplar's; default: the exemplar's own.")
-@result_options(tile="both", tile_help="Axes along which copies of the result continue each other.")
+@click.option(
+    "--size",
+    metavar="WxH|Nx",
+    help="Size in pixels, or a factor of the exemplar's size; default: the exemplar's size.",
+)
+@result_options(tile="both", tile_help="Axes along which the result tiles.")
 @click.option(
     "--variations",
     metavar="N",
     type=whole(1, 100_000),
     default=1,
-    help="Make N images, of seeds SEED, SEED+1, ...; OUT holds {i} or {i:03} for their number.",
+    help="Number of images, of seeds SEED, SEED+1, ...; OUT contains {i} or {i:03} for their number.",
 )
-@click.option("--share-border", is_flag=True, help="Variations have one border: tiles that fit in any order.")
+@click.option(
+    "--share-border", is_flag=True, help="All variations share one border: tiles that fit in any order."
+)
 @click.option(
     "--novelty",
     metavar="X",
     type=real(zero=True, high=1),
-    help="0 keeps EXEMPLAR's layout and makes it tile, 1 keeps least of it; default: 0.5.",
+    help="How far the layout departs from EXEMPLAR's, 0 to 1; 0 only makes it tile; default: 0.5.",
 )
 @click.option(
     "--attempts",
@@ -68,17 +74,15 @@ _FIRST_ONLY = (
     metavar="none|efficientnet-lite0|squeezenet|FILE",
     default="none",
     show_default=True,
-    help="Bring a network's deep features to EXEMPLAR's too; FILE: VGG-19's or EfficientNet-Lite0's weights.",
+    help="Also match deep features of a network; FILE: weights of VGG-19 or EfficientNet-Lite0.",
 )
-@click.option(
-    "--init", metavar="noise|IMAGE", default="noise", show_default=True, help="Where to start from."
-)
+@click.option("--init", metavar="noise|IMAGE", default="noise", show_default=True, help="Start image.")
 @click.option(
     "--preset",
     type=click.Choice(["default", "paper"]),
     default="default",
     show_default=True,
-    help="Our best, or the algorithm as published.",
+    help="texot's defaults, or Algorithm 1 as published (arXiv 2007.03408).",
 )
 @exemplar_options()
 @expert_options(adam=True)
@@ -87,10 +91,10 @@ _FIRST_ONLY = (
     "--save-field",
     metavar="FILE",
     type=FILE,
-    help="Keep where in EXEMPLAR each pixel comes from, .npz or 16-bit .png, for 'texot apply'.",
+    help="Save where in EXEMPLAR each pixel comes from, .npz or 16-bit .png, for 'texot apply'.",
 )
-@click.option("--loss-plot", metavar="FILE", type=FILE, help="Draw the loss of every step.")
-@click.option("--save-every", metavar="N", type=whole(1), help="Keep the image of every N-th step.")
+@click.option("--loss-plot", metavar="FILE", type=FILE, help="Plot the loss of every step.")
+@click.option("--save-every", metavar="N", type=whole(1), help="Save the image of every N-th step.")
 @click.option(
     "--frames", metavar="DIR", type=FILE, help="Folder for those images; default: OUT's name + -frames."
 )
@@ -113,9 +117,9 @@ def synthesize(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Make a new texture from the image EXEMPLAR and write it to OUT.
+    """Synthesise a texture from the image EXEMPLAR and write it to OUT.
 
-    Ctrl-C keeps the image as far as it got. 'texot replay' makes a PNG of ours again.
+    Press Ctrl-C to stop early; the current image is saved. 'texot replay' reproduces a PNG.
     """
     if share_border and options["tile"] == "none":
         raise click.UsageError("--share-border is for results that tile: leave out --tile none.")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    short_help="Make a photograph tile, or a set of tiles.",
+    short_help="Make a photograph seamless, or a set of tiles.",
     epilog=example(
         "texot tile photo.png -o seamless.png",
         "texot tile photo.png -o set/{i}.png --set 4 --layout example.png",
@@ -39,27 +39,27 @@ if TYPE_CHECKING:
     "--band",
     metavar="PX",
     type=whole(2),
-    help="Width of what is made anew where copies meet; default: a quarter of the shorter side, nothing "
-    "where PHOTO tiles already.",
+    help="Width in pixels of the band that is synthesised at the edges; default: a quarter of the shorter "
+    "side, none where PHOTO already tiles.",
 )
-@click.option("--flatten", is_flag=True, help="Make brightness and colour level first.")
+@click.option("--flatten", is_flag=True, help="First remove gradients of brightness and colour.")
 @click.option(
     "--set",
     "count",
     metavar="N",
     type=whole(1, 10_000),
     default=1,
-    help="Make N tiles of the same borders, in any order beside each other; OUT holds {i} or {i:03}.",
+    help="Make N tiles with the same borders, which fit in any order; OUT contains {i} or {i:03}.",
 )
 @click.option(
     "--frame",
     metavar="PX",
     type=whole(1),
-    help="Border that the tiles of a set share; default: a 32nd of the shorter side.",
+    help="Width in pixels of the border that the tiles of a set share; default: 1/32 of the shorter side.",
 )
-@click.option("--layout", metavar="FILE", type=FILE, help="Draw an example of the set, laid out at random.")
-@click.option("--size", metavar="WxH", help="Size of that example; default: 4 x 3 tiles.")
-@result_options(tile="both", tile_help="Axes along which copies continue each other.")
+@click.option("--layout", metavar="FILE", type=FILE, help="Write a random arrangement of the tiles.")
+@click.option("--size", metavar="WxH", help="Size of that arrangement in pixels; default: 4 x 3 tiles.")
+@result_options(tile="both", tile_help="Axes along which the result tiles.")
 @exemplar_options(alpha="channel", size=False)
 @expert_options()
 @compute_options()
@@ -81,9 +81,9 @@ def tile(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Make PHOTO tile: only bands along its edges are made anew, everything else stays as it is.
+    """Make PHOTO seamless: only bands at its edges are synthesised, all other pixels stay unchanged.
 
-    With --set, the first tile is the photograph and the others have its borders and new insides.
+    With --set, the first tile is the photograph; the others share its borders and have new interiors.
     """
     if size and not layout:
         raise click.UsageError("--size is that of --layout: give --layout FILE as well.")

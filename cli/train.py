@@ -50,7 +50,7 @@ def shown_text(value: str) -> str:
 
 
 @click.command(
-    short_help="Learn a texture, to sample any size of it.",
+    short_help="Train a generator of a texture.",
     epilog=example(
         "texot train samples/pebbles.jpg -o pebbles.safetensors",
         "texot train samples/pebbles.jpg samples/gravel.jpg -o between.safetensors",
@@ -58,36 +58,44 @@ def shown_text(value: str) -> str:
 )
 @click.argument("exemplars", type=FILE, nargs=-1, required=True, metavar="EXEMPLAR...")
 @click.option(
-    "-o", "--output", metavar="MODEL", type=FILE, required=True, help="Model to write: .safetensors."
+    "-o",
+    "--output",
+    metavar="MODEL",
+    type=FILE,
+    required=True,
+    help="Output file of the generator, .safetensors.",
 )
 @click.option(
     "--overwrite/--no-overwrite",
     default=True,
     show_default=True,
-    help="Whether a file that exists is replaced.",
+    help="Replace an existing file.",
 )
 @click.option(
     "--preset",
     type=click.Choice(["default", "paper"]),
     default="default",
     show_default=True,
-    help="Our best, or network and schedule as published (slow).",
+    help="texot's defaults, or network and schedule as published (slow; arXiv 2007.03408).",
 )
 @click.option(
     "--objective",
     type=click.Choice(["transport", "sinkhorn", "wgan-gp", "ot-gan", "neural-ot"]),
     default="transport",
     show_default=True,
-    help="What brings the network's patches to the exemplar's; all but transport are there to be compared.",
+    help="Training objective. All but transport are for comparison only.",
 )
 @click.option(
     "--steps",
     metavar="N",
     type=whole(1, 10**7),
-    help="Training steps in all; default: 2100 an exemplar, up to 4200 from 256 px on.",
+    help="Training steps; default: 2100 per exemplar, up to 4200 from 256 px on.",
 )
 @click.option(
-    "--time-limit", metavar="TIME", type=duration, help="Train at most this long (90s, 10m, 1h): fewer steps."
+    "--time-limit",
+    metavar="TIME",
+    type=duration,
+    help="Time limit (90s, 10m, 1h); the schedule is shortened to fit.",
 )
 @click.option(
     "--seed",
@@ -95,30 +103,35 @@ def shown_text(value: str) -> str:
     type=whole(0, 2**63 - 1),
     default=0,
     show_default=True,
-    help="Same seed, same model; others differ.",
+    help="Random seed; the same seed gives the same generator.",
 )
 @click.option(
     "--features",
     metavar="auto|none|efficientnet-lite0|squeezenet|FILE",
     default="auto",
     show_default=True,
-    help="Deep features that teach structure; auto: where their weights are installed.",
+    help="Network of the deep features; auto: if its weights are installed.",
 )
 @click.option(
     "--feature-transport",
     type=click.Choice(["auto", "sliced", "semi-dual", "both"]),
     default="auto",
     show_default=True,
-    help="How they are compared: along random directions, as Algorithm 2 compares patches, or deep ones in "
-    "both ways; auto: both where the exemplar's features are large.",
+    help="Transport of the deep features; auto: both where the texture's structures are large, else sliced.",
 )
 @click.option(
-    "--n-scales", metavar="N", type=whole(1, 100), help="Scales of the network, each half the size."
+    "--n-scales",
+    metavar="N",
+    type=whole(1, 100),
+    help="Number of scales of the network; each halves the size.",
 )
-@click.option("--lr", metavar="X", type=real(zero=False), help="Step size of the weights' optimiser.")
-@click.option("--entropy", metavar="X", type=real(zero=True), help="Entropic regularisation; 0 is none.")
+@click.option("--lr", metavar="X", type=real(zero=False), help="Learning rate.")
+@click.option("--entropy", metavar="X", type=real(zero=True), help="Entropic regularisation; 0: none.")
 @click.option(
-    "--early-stop/--no-early-stop", default=True, show_default=True, help="End when the loss has settled."
+    "--early-stop/--no-early-stop",
+    default=True,
+    show_default=True,
+    help="Stop when the loss no longer decreases.",
 )
 @click.option(
     "--checkpoint-every",
@@ -126,10 +139,10 @@ def shown_text(value: str) -> str:
     type=whole(1),
     default=200,
     show_default=True,
-    help="Steps between checkpoints, in MODEL's name + .checkpoint.",
+    help="Steps between checkpoints, written to MODEL's name + .checkpoint.",
 )
-@click.option("--resume", is_flag=True, help="Go on from MODEL's checkpoint, with the same options.")
-@click.option("--log-dir", metavar="DIR", type=FILE, help="Write metrics, loss plot and previews there.")
+@click.option("--resume", is_flag=True, help="Resume from MODEL's checkpoint, with the same options.")
+@click.option("--log-dir", metavar="DIR", type=FILE, help="Folder for metrics, loss plot and previews.")
 @click.option(
     "--preview-every",
     metavar="N",
@@ -143,7 +156,7 @@ def shown_text(value: str) -> str:
     "license_",
     metavar="TEXT",
     type=shown_text,
-    help="A line about the licence, kept in MODEL.",
+    help="Licence text stored in MODEL.",
 )
 @exemplar_size_option()
 @compute_options()
@@ -162,10 +175,10 @@ def train(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Train a network on the image EXEMPLAR and write it to MODEL.
+    """Train a generator of the texture of EXEMPLAR and write it to MODEL.
 
-    Several EXEMPLARs make one network of them all and of the textures between; 'texot sample' takes weights.
-    Ctrl-C writes a checkpoint, from which --resume goes on.
+    Several EXEMPLARs train one generator of all of them and of the textures between; 'texot sample' then
+    takes their weights. Ctrl-C writes a checkpoint, from which --resume continues.
     """
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
     with reporter(progress, quiet or not first) as report:
