@@ -224,3 +224,12 @@ def test_the_citation_is_of_this_version() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_the_windows_keys_are_those_of_its_menus() -> None:
+    """Every key on the page is one of the menus, whose source names them."""
+    menus = (ROOT / "texot" / "desktop" / "menus.py").read_text(encoding="utf-8")
+    keys = re.findall(r"(?:Ctrl|Alt)\+(?:Shift\+)?\w+|F5|\bEsc\b", (DOCS / "desktop.md").read_text("utf-8"))
+    assert keys
+    for key in keys:
+        assert f'"{key}"' in menus or key.startswith("Alt+"), key
