@@ -8,14 +8,47 @@ See `texot.generator.trainer`, which does it step by step.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
+import torch
+
+from texot.generator.checkpoint import Checkpoint
+from texot.generator.processes import Processes
 from texot.generator.sampling import Generator
 from texot.generator.trainer import Trainer
 from texot.solver.state import State
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-def train(exemplar: Any, *, callback: Callable[[State], object] | None = None, **options: Any) -> Generator:
+
+class TrainOptions(TypedDict, total=False):
+    """Options of `Trainer`, which explains them; a test compares both."""
+
+    exemplar_size: int | None
+    preset: str
+    objective: str
+    steps: int | None
+    time_limit: float | None
+    seed: int
+    features: str
+    feature_transport: str
+    n_scales: int | None
+    lr: float | None
+    entropy: float | None
+    early_stop: bool
+    backend: str
+    device: str | torch.device
+    resume: Checkpoint | None
+    processes: Processes | None
+
+
+def train(
+    exemplar: Any,
+    *,
+    callback: Callable[[State], object] | None = None,
+    **options: Unpack[TrainOptions],
+) -> Generator:
     """Learn a texture, to sample any size of it afterwards.
 
     Args:

@@ -10,7 +10,7 @@ neighbourhood; see `texot.jobs.synthesis` for the algorithm.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -46,6 +46,11 @@ from texot.solver.plan import EFFORT
 from texot.solver.state import State, Synthesis
 from texot.solver.torch_modes import own_modes
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from texot.jobs.keywords import InpaintOptions
+
 __all__ = ["inpaint", "iter_inpaint"]
 
 
@@ -54,7 +59,7 @@ def inpaint(
     mask: Any = None,
     *,
     callback: Callable[[State], object] | None = None,
-    **options: Any,
+    **options: Unpack[InpaintOptions],
 ) -> Synthesis:
     """Fill what a mask marks with the texture around it; every other pixel stays as it is.
 

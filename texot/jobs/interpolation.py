@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -48,6 +48,11 @@ from texot.solver.plan import EFFORT
 from texot.solver.state import Output, State, Synthesis
 from texot.solver.torch_modes import own_modes, stepwise
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from texot.jobs.keywords import InterpolationOptions
+
 __all__ = ["interpolate", "interpolation_path", "iter_interpolation"]
 
 _STEPS = 8  # levels of weights along a map, from an exemplar to the next
@@ -58,7 +63,7 @@ def interpolate(
     weights: Weights | None = None,
     *,
     callback: Callable[[State], object] | None = None,
-    **options: Any,
+    **options: Unpack[InterpolationOptions],
 ) -> Synthesis:
     """Make a texture between several exemplars.
 

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -63,6 +63,11 @@ from texot.solver.plan import FieldPlan, Scale, exemplar_pyramid, field_plan, fo
 from texot.solver.state import Output, State, Synthesis
 from texot.solver.torch_modes import own_modes, stepwise
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from texot.jobs.keywords import SynthesisOptions
+
 __all__ = ["iter_synthesis", "synthesize"]
 
 log = logging.getLogger("texot")
@@ -75,7 +80,7 @@ def synthesize(
     size: str | int | tuple[int, int] | None = None,
     *,
     callback: Callable[[State], object] | None = None,
-    **options: Any,
+    **options: Unpack[SynthesisOptions],
 ) -> Synthesis:
     """Synthesise a texture from one exemplar.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -41,6 +41,11 @@ from texot.solver.plan import EFFORT, NOVELTY
 from texot.solver.state import State, Synthesis
 from texot.solver.torch_modes import own_modes
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from texot.jobs.keywords import TileOptions, VariationOptions
+
 __all__ = ["iter_tileable", "iter_variation", "lay_out", "make_tileable", "make_variation"]
 
 log = logging.getLogger("texot")
@@ -54,7 +59,10 @@ _OF_EDGES = 8  # part of what the work takes in memory that telling whether an i
 
 
 def make_tileable(
-    image: Any, *, callback: Callable[[State], object] | None = None, **options: Any
+    image: Any,
+    *,
+    callback: Callable[[State], object] | None = None,
+    **options: Unpack[TileOptions],
 ) -> Synthesis:
     """Make a photograph tile: only bands along its edges are made anew.
 
@@ -157,7 +165,10 @@ def iter_tileable(
 
 
 def make_variation(
-    tile: Any, *, callback: Callable[[State], object] | None = None, **options: Any
+    tile: Any,
+    *,
+    callback: Callable[[State], object] | None = None,
+    **options: Unpack[VariationOptions],
 ) -> Synthesis:
     """Another tile with the same borders: it fits beside the first one, and beside its other variations.
 
