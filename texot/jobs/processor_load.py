@@ -1,6 +1,6 @@
 """How many cores other programs keep busy: torch's threads wait for each other, and spin while they do.
 
-Beside one busy process on two cores, two threads take eight times as long as one: benchmarks/results/busy.md.
+Beside one busy process on two cores, two threads took eight times as long as one (`benchmarks/busy.py`).
 """
 
 import os
