@@ -21,11 +21,11 @@ from PySide6.QtWidgets import (
 
 MOST_SEED = 2**31 - 1  # what a spin box holds
 TIPS = {
-    "size": "256x256, or 2x the exemplar's; default: the exemplar's own",
-    "tile": "Axes along which copies of the result continue each other",
-    "quality": "Time spent",
-    "seed": "Same seed, same image; others differ",
-    "novelty": "0 keeps the exemplar's layout and makes it tile, 1 keeps least of it; default: 0.5",
+    "size": "Size in pixels, or a factor of the exemplar's size; default: the exemplar's size",
+    "tile": "Axes along which the result tiles",
+    "quality": "Speed/quality trade-off",
+    "seed": "Random seed; the same seed gives the same image",
+    "novelty": "How far the layout departs from the exemplar's, 0 to 1; 0 only makes it tile; default: 0.5",
 }
 
 

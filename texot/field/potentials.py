@@ -196,7 +196,7 @@ class BlockPotential:
             active=self.active,
             generator=generator,
         )
-        return found, distance * source.unit**2
+        return found, distance.float() * source.unit**2
 
     def ascend(self, found: Tensor, distance: Tensor) -> None:
         """Move the potentials by how much more or less blocks are used than they should be.

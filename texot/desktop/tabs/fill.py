@@ -51,7 +51,7 @@ class FillTab(Tab):
         tip = "Width of the brush; [ and ] make it smaller and larger"
         self.brush = number(1, 2000, 24, tip, " px")
         self.form.addRow("&Brush", self.brush)
-        tip = "How far from a hole its surroundings count; default: its width, at least 64"
+        tip = "Distance in pixels from which a hole takes texture; default: its width, at least 64"
         self.reach = number(0, 1_000_000, 0, tip, " px")
         self.reach.setSpecialValueText("its width, at least 64")
         self.form.addRow("&Reach", self.reach)
@@ -72,12 +72,12 @@ class FillTab(Tab):
         self.brush.valueChanged.connect(lambda _: self._brush_changed())
 
     def _build_tile(self) -> None:
-        tip = "Width of what is made anew where copies meet; default: a quarter of the shorter side"
+        tip = "Width in pixels of the band that is synthesised at the edges; default: a quarter of the shorter side"
         self.band = number(0, 100_000, 0, tip, " px")
         self.band.setSpecialValueText("a quarter of the shorter side")
         self.form.addRow("&Band", self.band)
         self.flatten = QCheckBox("F&latten")
-        self.flatten.setToolTip("Make brightness and colour level first")
+        self.flatten.setToolTip("First remove gradients of brightness and colour")
         self.form.addRow(self.flatten)
         self._of_tile = [self.band, self.flatten]
 
@@ -163,8 +163,8 @@ class FillTab(Tab):
             self.form.setRowVisible(widget, self.fills)
         for widget in self._of_tile:
             self.form.setRowVisible(widget, not self.fills)
-        goes_on = "Axes along which the photo goes on at its opposite edge"
-        self.common.tile.setToolTip(goes_on if self.fills else "Axes along which copies continue each other")
+        goes_on = "Axes along which the photo tiles"
+        self.common.tile.setToolTip(goes_on if self.fills else "Axes along which the result tiles")
         self.painting = self._mask if self.fills else None
         self._refresh()
         self.mask_changed.emit()

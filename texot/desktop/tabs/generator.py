@@ -50,14 +50,14 @@ class GeneratorTab(Tab):
         self.list = Exemplars(self.form, 72)
         self.list.setToolTip("Several make one network of them all, and of the textures between")
         self.list.changed.connect(self._may_resume)
-        tip = "Training steps in all; default: 2100 an exemplar, up to 4200 from 256 px on"
+        tip = "Training steps; default: 2100 per exemplar, up to 4200 from 256 px on"
         self.steps = number(0, 10_000_000, 0, tip)
         self.steps.setSpecialValueText("2100 to 4200 an exemplar")
         self.steps.setSingleStep(100)
         self.form.addRow("S&teps", self.steps)
-        self.train_seed = number(0, MOST_SEED, 0, "Same seed, same model; others differ")
+        self.train_seed = number(0, MOST_SEED, 0, "Random seed; the same seed gives the same generator")
         self.form.addRow("Trai&n seed", self.train_seed)
-        tip = "Learn a texture, to sample any size of it"
+        tip = "Train a generator of the texture"
         self.train = button("Train", tip, lambda: self.ask_train.emit(False))
         tip = "Train on from where it was stopped, with the same settings"
         self.resume = button("Go on", tip, lambda: self.ask_train.emit(True))
@@ -81,16 +81,16 @@ class GeneratorTab(Tab):
         self.form.addRow("&Weight t", self.t)
         self.map = MapChoice()
         self.form.addRow("M&ap", self.map)
-        tip = "4096x2048, or 2x the exemplar's; default: the exemplar's"
+        tip = "Size in pixels, or a factor of the exemplar's size; default: the exemplar's size"
         self.width_height = line("as the exemplar", tip)
         self.form.addRow("&Size", self.width_height)
-        tip = TIPS["tile"] + "; none: a window of an endless plane; as fits: both, not along a map"
+        tip = TIPS["tile"] + "; none: a window of an unbounded plane; as fits: both, not along a map"
         self.tile = choice(["as fits", "both", "x", "y", "none"], "as fits", tip)
         self.form.addRow("T&ile", self.tile)
         self.seed = number(0, MOST_SEED, 0, TIPS["seed"])
         self.form.addRow("Sample s&eed", self.seed)
         self.explore = QCheckBox("D&rag over the plane")
-        self.explore.setToolTip("Drag the result to look at other places of the endless plane")
+        self.explore.setToolTip("Drag the result to look at other places of the unbounded plane")
         self.explore.setEnabled(False)
         self.form.addRow(self.explore)
         self.at = (0, 0)

@@ -18,7 +18,7 @@ class SynthesiseTab(Tab):
         self.common = Common(self.form, ["both", "x", "y", "none"], "both", size=True)
         self.novelty = Share(0.5, TIPS["novelty"])
         self.form.addRow("&Novelty", self.novelty)
-        tip = "Make N images, of seeds SEED, SEED+1, ...; they appear in the strip below"
+        tip = "Number of images, of seeds SEED, SEED+1, ...; they appear in the strip below"
         self.variations = number(1, 99, 1, tip)
         self.form.addRow("Va&riations", self.variations)
 
