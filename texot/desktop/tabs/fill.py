@@ -72,7 +72,7 @@ class FillTab(Tab):
         self.brush.valueChanged.connect(lambda _: self._brush_changed())
 
     def _build_tile(self) -> None:
-        tip = "Width in pixels of the band that is synthesised at the edges; default: a quarter of the shorter side"
+        tip = "Width in pixels of the band that is synthesised at the edges; default: a quarter of the side"
         self.band = number(0, 100_000, 0, tip, " px")
         self.band.setSpecialValueText("a quarter of the shorter side")
         self.form.addRow("&Band", self.band)

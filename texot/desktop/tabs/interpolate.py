@@ -33,7 +33,9 @@ class InterpolateTab(Tab):
         self.map = MapChoice()
         self.form.addRow("M&ap", self.map)
         self.common = Common(self.form, ["as fits", "both", "x", "y", "none"], "as fits", size=True)
-        self.common.size.setToolTip("Size in pixels, or a factor of the largest exemplar's size; default: that size")
+        self.common.size.setToolTip(
+            "Size in pixels, or a factor of the largest exemplar's size; default: that size"
+        )
         self.common.tile.setToolTip("Axes along which the result tiles; as fits: both, not along a map")
         tip = "How far the layout departs from the exemplar's, 0 to 1; 0 only makes it tile; default: 0.5"
         self.novelty = Share(0.5, tip)
