@@ -30,7 +30,8 @@ Step = tuple[int, int]
 
 def distances(x: Tensor, source: Source, found: Tensor) -> Tensor:
     """Squared distances of x (n, k) int16 to its targets, (n,) int32, in square units of `Source.rounded`."""
-    return _squares(x - source.coordinates.index_select(0, found))
+    difference = (x - source.coordinates.index_select(0, found)).float()
+    return difference.square_().sum(1).to(torch.int32)  # below 2^24: exact in float32
 
 
 def nearest(x: Tensor, source: Source, backend: str = "auto") -> Tensor:
@@ -212,8 +213,3 @@ class _Field:
             first,
             last,
         )
-
-
-def _squares(difference: Tensor) -> Tensor:
-    """Sums of squares (n,) int32 of (n, k) int16, below 2^24: exact in float32."""
-    return difference.float().square_().sum(1).to(torch.int32)

@@ -77,9 +77,8 @@ def _sums(grid: Grid, exemplar: Tensor, first: Tensor, weights: Tensor) -> Tenso
                 place = lines[:, :, x : x + (columns - 1) * stride + 1 : stride]
                 pixels = (first[begin:end] + (y * width + x)).flatten()
                 values = flat.index_select(1, pixels).view(channels, end - begin, columns)
-                place[:channels].add_(
-                    values.mul_(weight)
-                )  # in two steps, as compiled: a fused one rounds once
+                values.mul_(weight)  # a step of its own, as in the compiled loops: a fused one rounds once
+                place[:channels].add_(values)
                 place[channels].add_(weight)
     return total
 

@@ -3,7 +3,7 @@
     log D + 4 log O
 
 with D the distance of Gram matrices and O the oddness of the oddest twentieth of the places
-(`texot.networks.comparison`): between seeds, log D varies some four times as much as log O.
+(`texot.networks.comparison`): between seeds, log D varies some 2.4 times as much as log O: both count.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ATTEMPTS = 4
 MAX_PIXELS = 1 << 20
 """Of a result that is chosen: in larger ones, parts differ more than starts do."""
 JUDGE_BYTES = 600
-"""Memory that a pixel of a result takes while it is judged."""
+"""Memory that a pixel of a result takes while it is judged: 540 at 1024 px, 2 attempts against 1."""
 _ODD = 4.0  # weight of odd places
 log = logging.getLogger("texot")
 
