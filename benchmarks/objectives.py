@@ -1,4 +1,4 @@
-"""The objectives of `texot train` beside each other: same network, same exemplars, same time.
+"""Compare the objectives of `texot train`: same network, same exemplars, same time.
 
     python -m benchmarks.objectives --sample gravel --sample grass_gray --time-limit 120 --threads 1
 
@@ -32,10 +32,10 @@ from benchmarks.common import (
 )
 from benchmarks.generator import figures, pair
 from texot import evaluation
+from texot.experimental.picture import show
+from texot.experimental.refinement import refine
 from texot.files.exemplar import read_exemplar
 from texot.files.write import to_pil, write_image
-from texot.generator.map_network import MapNetwork
-from texot.generator.refinement import refine
 from texot.generator.sampling import Generator
 
 METHODS = (
@@ -137,10 +137,12 @@ def run(
     """Train one objective; its texture of twice the exemplar's sides as "image", steps and seconds."""
     source, trained_as = folder / f"{sample}.png", method.partition(",")[0]
     model = folder / f"{sample}-{trained_as}.safetensors"
-    options: list[object] = ["--objective", trained_as, "--steps", MANY, "--no-early-stop"]
+    options: list[object] = ["--steps", MANY, "--no-early-stop"]
     options += ["--time-limit", f"{limit:g}s", "--seed", seed]
     if method == "transport":
         options += ["--features", "none"]
+    elif trained_as != "transport":
+        options += ["--experimental-objective", trained_as]
     sources = [folder / f"{first}.png", source] if method == "neural-ot" else [source]
     row: dict[str, object] = {}
     if not (method.endswith("refined") and model.exists()):
@@ -150,8 +152,8 @@ def run(
     row["steps"] = generator.facts["total_step"]
     exemplar = read_exemplar(source).pixels
     size = 2 * exemplar.shape[2], 2 * exemplar.shape[1]
-    if isinstance(generator.network, MapNetwork):
-        generator.network.show(read_exemplar(sources[0]).pixels)
+    if generator.network.architecture.maps:
+        show(generator.network, read_exemplar(sources[0]).pixels)
         row["image"] = generator.sample(size, seed=seed, tile="none").image
     else:
         row["image"] = generator.sample(size, seed=seed).image

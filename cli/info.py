@@ -34,7 +34,7 @@ def describe(model: Path) -> dict[str, Any]:
     """A finding for each topic."""
     from dataclasses import asdict
 
-    from texot.generator.critics import critics_of
+    from texot.experimental.objectives.critics import critics_of
     from texot.generator.model_file import load_model, version_of
 
     loaded = load_model(model)

@@ -11,6 +11,7 @@ import click
 
 from texot import __version__
 from texot.cli.errors import bad_option
+from texot.cli.experimental import check_critics, refined, sampling_options, show_picture
 from texot.cli.files import check_apart
 from texot.cli.options import FILE, check_mix, device, example, mix_options, report_options, whole
 from texot.cli.progress import Quiet, reporter
@@ -92,20 +93,6 @@ def area(value: str) -> tuple[int, int, int, int]:
     help="Part of the plane that the map covers, in pixels; default: the image.",
 )
 @click.option(
-    "--map-from",
-    metavar="PICTURE",
-    type=FILE,
-    help="Picture to map, for a MODEL of 'texot train A B --objective neural-ot'.",
-)
-@click.option(
-    "--refine",
-    is_flag=True,
-    help="Move the image along the critics of a MODEL of --objective wgan-gp.",
-)
-@click.option(
-    "--refine-latent", is_flag=True, help="The same, on the noise that the image is generated from."
-)
-@click.option(
     "--seed",
     metavar="N",
     type=whole(0, 2**63 - 1),
@@ -130,6 +117,7 @@ def area(value: str) -> tuple[int, int, int, int]:
 )
 @click.option("--threads", metavar="N", type=whole(1, 4096), help="CPU threads; default: torch's.")
 @report_options()
+@sampling_options()
 def sample(
     model: Path,
     output: str,
@@ -143,9 +131,8 @@ def sample(
     weights: list[float] | None,
     map_: str | None,
     map_area: tuple[int, int, int, int] | None,
-    map_from: Path | None,
-    refine: bool,
-    refine_latent: bool,
+    experimental_refine: str | None,
+    experimental_map_from: Path | None,
     **window: Any,
 ) -> None:
     """Sample an image from the generator MODEL and write it to OUT.
@@ -161,30 +148,26 @@ def sample(
         free = start()
         from texot.files.sizes import parse_size
         from texot.files.write import check_format
-        from texot.generator.critics import needed_critics
         from texot.generator.sampling import Generator
 
         generator = Generator.load(model, device=device)
-        if map_from or generator.network.architecture.maps:
-            _show(generator, map_from, window)
+        show_picture(generator, experimental_map_from, window)
         with bad_option("--size"):
             window["size"] = parse_size(window["size"], generator.exemplar_size)
         for name in names:
             if name != "-":
                 check_format(name, window["size"], generator.mode)
-            _check(name, [model, *of_map, *([map_from] if map_from else [])], overwrite)
+            pictures = [experimental_map_from] if experimental_map_from else []
+            _check(name, [model, *of_map, *pictures], overwrite)
         generator.check_mix(weights, map_)
         use_threads(threads, free, report)
-        if refine and refine_latent:
-            raise click.UsageError("--refine and --refine-latent move the same image: give one of the two.")
-        if refine or refine_latent:
-            needed_critics(generator.network)
+        check_critics(generator, experimental_refine)
         window["workers"] = share_cores(generator)
-        refined = "latent" if refine_latent else refine
         for number, name in enumerate(names):
             begun = time.perf_counter()
             report.start(version=__version__, output=name, seed=seed + number, size=window["size"])
-            _write(generator, name, {**window, "seed": seed + number}, report, refined, map_from)
+            own = {**window, "seed": seed + number}
+            _write(generator, name, own, report, experimental_refine, experimental_map_from)
             report.done(output=name, seconds=time.perf_counter() - begun, interrupted=False)
 
 
@@ -200,25 +183,6 @@ def _names(output: str, seed: int, count: int) -> list[str]:
     if seeds[-1] >= 2**63:
         raise click.UsageError("--seed and --count go beyond the last seed.", click.get_current_context())
     return [re.sub(_SEED, f"{n:0{found[1] or 1}}", output) if found else output for n in seeds]
-
-
-def _show(generator: "Generator", picture: Path | None, window: dict[str, Any]) -> None:
-    """Let a map see the picture, whose size and borders are the result's unless asked otherwise."""
-    from texot.errors import InputError
-    from texot.files.exemplar import read_exemplar
-    from texot.generator.map_network import MapNetwork
-
-    network = generator.network
-    if not isinstance(network, MapNetwork):
-        raise InputError(
-            "this model makes texture of noise: --map-from is for those of --objective neural-ot"
-        )
-    if picture is None:
-        raise InputError("this model maps pictures: name one with --map-from")
-    source = read_exemplar(picture)
-    network.show(source.pixels)
-    window["size"] = window["size"] or "{}x{}".format(*source.size)
-    window["tile"] = window["tile"] or "none"
 
 
 def _check(name: str, inputs: list[Path], overwrite: bool) -> None:
@@ -245,7 +209,7 @@ def _write(
     name: str,
     window: dict[str, Any],
     report: Quiet,
-    refined: bool | str = False,
+    refine: str | None = None,
     picture: Path | None = None,
 ) -> None:
     """One image, row-block by row-block where its format can."""
@@ -258,15 +222,13 @@ def _write(
     width, height = window["size"]
     mix = ("seed", "at", "tile", "weights", "weight_map", "map_area")
     about = generator.settings((width, height), **{key: window[key] for key in mix})
-    if refined:
-        about["refine"] = refined
+    if refine:
+        about["refine"] = "latent" if refine == "noise" else True
     if picture is not None:
         about["map_from"] = picture.name
     blocks = row_blocks(generator, window, report)
-    if refined == "latent":
-        blocks = iter([_refined_latent(generator, window, about["tile"])])
-    elif refined:
-        blocks = iter([_refined(generator, torch.cat(list(blocks), 1), about["tile"])])
+    if refine:
+        blocks = iter([refined(generator, refine, window, blocks, about["tile"])])
     text = png_text(about)
     mode, icc = generator.mode, generator.icc_profile
     if name == "-":
@@ -278,22 +240,6 @@ def _write(
     else:
         image = torch.cat(list(blocks), 1)
         write_image(image, name, mode=mode, icc_profile=icc)
-
-
-def _refined(generator: "Generator", image: "Tensor", tile: str) -> "Tensor":
-    from texot.generator.refinement import refine
-    from texot.solver.options import TILES
-
-    return refine(generator.network, image, periodic=TILES[tile])
-
-
-def _refined_latent(generator: "Generator", window: dict[str, Any], tile: str) -> "Tensor":
-    from texot.generator.latent import refine_latent
-    from texot.generator.sampling import check_place
-    from texot.solver.options import TILES
-
-    (width, height), (x, y) = window["size"], check_place(window["at"])
-    return refine_latent(generator.network, window["seed"], (height, width), at=(y, x), periodic=TILES[tile])
 
 
 def share_cores(generator: "Generator") -> int:

@@ -10,6 +10,7 @@ import click
 
 from texot import __version__
 from texot.cli.errors import Interrupted
+from texot.cli.experimental import training_option
 from texot.cli.files import check_apart
 from texot.cli.interrupt import CtrlC
 from texot.cli.options import (
@@ -77,13 +78,6 @@ def shown_text(value: str) -> str:
     default="default",
     show_default=True,
     help="texot's defaults, or network and schedule as published (slow; arXiv 2007.03408).",
-)
-@click.option(
-    "--objective",
-    type=click.Choice(["transport", "sinkhorn", "wgan-gp", "ot-gan", "neural-ot"]),
-    default="transport",
-    show_default=True,
-    help="Training objective. All but transport are for comparison only.",
 )
 @click.option(
     "--steps",
@@ -161,6 +155,7 @@ def shown_text(value: str) -> str:
 @exemplar_size_option()
 @compute_options()
 @report_options()
+@training_option()
 def train(
     exemplars: tuple[Path, ...],
     output: Path,
@@ -173,6 +168,7 @@ def train(
     threads: int | None,
     progress: str,
     quiet: bool,
+    experimental_objective: str | None,
     **options: Any,
 ) -> None:
     """Train a generator of the texture of EXEMPLAR and write it to MODEL.
@@ -199,6 +195,10 @@ def train(
         if aside.exists() and not resume:
             report.say(f"training anew: {aside} will be replaced (--resume would go on from it)")
         processes = Processes.from_environment(options["device"])
+        if experimental_objective:
+            from texot.experimental.objectives import find_objective
+
+            options["objective"] = find_objective(experimental_objective)
         trainer = Trainer(sources, resume=before, processes=processes, **options)
         journal = TrainingLog(log_dir if first else None, preview_every, len(trainer.losses))
         report.start(version=__version__, output=output, seed=options["seed"], size=sources[0].size)

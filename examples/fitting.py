@@ -16,8 +16,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from texot.experimental.dual import Dual, DualNetwork, DualVector, PotentialNetwork
 from texot.kernels import laguerre_cells
-from texot.transport.dual import Dual, DualNetwork, DualVector, PotentialNetwork
 from texot.transport.measure import PatchMeasure
 from texot.transport.semi_dual import semi_dual
 from texot.transport.solvers import sinkhorn, solve

@@ -26,6 +26,7 @@ ROWS = (
     ("networks",),
     ("solver",),
     ("evaluation", "generator", "jobs"),
+    ("experimental",),
     ("texot",),  # the public names
     ("desktop",),
     ("cli",),

@@ -9,6 +9,8 @@ import pytest
 import torch
 from textures import clouds
 
+from texot.experimental.objectives import find_objective
+from texot.experimental.picture import show
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
 from texot.generator.sampling import Generator
 from texot.generator.trainer import Trainer
@@ -19,8 +21,8 @@ KINDS: dict[str, tuple[int, dict[str, Any]]] = {
     "deep": (1, {"features": "efficientnet-lite0", "n_scales": 1, "feature_transport": "both"}),
     "published": (1, {"preset": "paper"}),
     "between": (2, {"features": "none"}),
-    "critics": (1, {"objective": "wgan-gp"}),
-    "map": (2, {"objective": "neural-ot"}),
+    "critics": (1, {"objective": find_objective("wgan-gp")}),
+    "map": (2, {"objective": find_objective("neural-ot")}),
 }
 
 
@@ -62,7 +64,7 @@ def job(kind: str, folder: Path, mode: Callable[[], AbstractContextManager[Any]]
         trainer.generator().save(folder / "m.safetensors")
         loaded = Generator.load(folder / "m.safetensors")
         if kind == "map":
-            loaded.network.show(textures[0])  # type: ignore[operator]
+            show(loaded.network, textures[0])
         more = {"weight_map": "horizontal"} if kind == "between" else {}
         image = loaded.sample((40, 24), seed=3, **more).image
     return (folder / "m.safetensors").read_bytes(), image

@@ -1,8 +1,9 @@
 """A generator as a file: safetensors, its facts as one JSON text. Nothing in a file is ever run.
 
-Tensors are named as the network's parameters and buffers. The metadata has one key, "texot": an object with
-format, version, architecture, facts and, where there are, license and icc_profile (base64). One key, because
-the order of several is not fixed: the same model has the same bytes.
+Tensors are named as the network's parameters and buffers. Names of auxiliary tensors start with `AUXILIARY`.
+The metadata has one key, "texot": an object with format, version, architecture, facts and, where there are,
+license and icc_profile (base64). One key, because the order of several is not fixed: the same model has the
+same bytes.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from texot.errors import InputError, one_line
 from texot.files.schema import check_facts, is_text, parse_json
 from texot.files.source import open_file
 from texot.files.whole import write_whole
-from texot.generator.critics import critics_of, room_for_critics
-from texot.generator.map_network import MapNetwork
 from texot.generator.network import Architecture, PlaneNetwork, TextureNetwork
 from texot.generator.paper_network import PaperNetwork
 from texot.solver.torch_modes import own_modes
 
 FORMAT = "texot-generator"
-VERSIONS = (1, 2, 3)  # of one texture, of several, and of a map of pictures or with critics
+VERSIONS = (1, 2, 3)  # of one texture, of several, and of a map of pictures or with auxiliary tensors
+AUXILIARY = "critics."
+"""Start of the names of auxiliary tensors, see `PlaneNetwork.auxiliary`."""
 _MOST_BYTES = 2**28
 MOST_TEXTURES = 16
 _MOST = {"colours": 32, "widths": 1024, "fresh": 64, "inner": 64, "blocks": 8, "textures": MOST_TEXTURES}
@@ -70,7 +71,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         about["license"] = model.license
     if model.icc_profile is not None:
         about["icc_profile"] = base64.b64encode(model.icc_profile).decode()
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(model.network).items()}
+    own = {**_tensors(model.network), **model.network.auxiliary}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in own.items()}
     write_whole(path, pack(tensors, about))
 
 
@@ -94,10 +96,10 @@ def load_model(path: str | os.PathLike[str]) -> Model:
             )
         architecture = _architecture(about.get("architecture"))
         network = build_network(architecture, blank=True)
-        room_for_critics(network, tensors)
+        network.auxiliary = _auxiliary(tensors)
         if version != version_of(network):
             raise InputError(f"its version {version} is not that of {architecture.textures} textures")
-        _fill(network, tensors)
+        _fill(network, {name: t for name, t in tensors.items() if name not in network.auxiliary})
         facts, license_, icc = about.get("facts"), about.get("license"), about.get("icc_profile")
         facts = check_facts(facts)
         if license_ is not None and not is_text(license_):
@@ -118,7 +120,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 def version_of(network: PlaneNetwork) -> int:
     """The version of a network's file: one texture's is what older versions of texot read too."""
     architecture = network.architecture
-    if architecture.maps or critics_of(network) is not None:
+    if architecture.maps or network.auxiliary:
         return VERSIONS[2]
     return VERSIONS[0] if architecture.textures == 1 else VERSIONS[1]
 
@@ -137,9 +139,7 @@ def build_network(
     architecture: Architecture, generator: torch.Generator | None = None, *, blank: bool = False
 ) -> PlaneNetwork:
     """A fresh network of an architecture, arguments as of `PlaneNetwork`."""
-    kind: type[PlaneNetwork] = MapNetwork if architecture.maps else TextureNetwork
-    if architecture.published:
-        kind = PaperNetwork
+    kind: type[PlaneNetwork] = PaperNetwork if architecture.published else TextureNetwork
     return kind(architecture, generator, blank=blank)
 
 
@@ -226,6 +226,19 @@ def _architecture(stored: object) -> Architecture:
     if values["maps"] and min(values["fresh"]) < values["colours"]:
         raise InputError("its architecture has no channels for the picture that it maps")
     return Architecture(**values)
+
+
+def _auxiliary(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The auxiliary tensors of a file.
+
+    Raises:
+        InputError: they are not of float32, or not finite.
+    """
+    found = {name: tensor.clone() for name, tensor in tensors.items() if name.startswith(AUXILIARY)}
+    for name, tensor in found.items():
+        if tensor.dtype != torch.float32 or not bool(tensor.isfinite().all()):
+            raise InputError(f"{name} is not of finite 32-bit values")
+    return found
 
 
 def _fill(network: PlaneNetwork, tensors: dict[str, Tensor]) -> None:

@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from texot.errors import InputError
 from texot.generator.layers import (
     SLOPE,
     Block,
@@ -55,7 +56,7 @@ class Architecture:
         blocks: blocks at every scale.
         published: whether it is the network of the paper, see `texot.generator.paper_network`.
         textures: number K of textures that it is between; 1: it makes one, and takes no weights.
-        maps: whether it changes a picture, see `texot.generator.map_network`.
+        maps: whether the first `colours` noise channels of every scale are a picture's, see `condition`.
     """
 
     colours: int
@@ -89,8 +90,8 @@ class Architecture:
 Window = tuple[tuple[Span, ...], tuple[Span, ...]]
 """Spans of rows and of columns."""
 
-Shares = Callable[[int, Tensor, Tensor], Tensor]
-"""Weights (K, h, w) of the textures at rows and columns of a scale, see `texot.generator.weight_map`."""
+Plane = Callable[[int, Tensor, Tensor], Tensor]
+"""Values (K, h, w) at rows (h,) and columns (w,) of a scale."""
 
 
 class PlaneNetwork(nn.Module):
@@ -102,9 +103,18 @@ class PlaneNetwork(nn.Module):
         architecture: its shape.
         generator: CPU generator of the first weights; None: torch's own.
         blank: whether it has no values yet, only names and shapes, on the meta device: see `fill`.
+
+    Attributes:
+        architecture: as given.
+        condition: the picture that a network with `Architecture.maps` sees: values (colours, h, w) that
+            replace the first noise channels of a scale; None: none is set yet.
+        auxiliary: tensors that a training objective stores with the network, by name, on the CPU. The
+            network does not use them; its model file has them.
     """
 
     architecture: Architecture
+    condition: Plane | None
+    auxiliary: dict[str, Tensor]
 
     def __init__(
         self,
@@ -114,7 +124,7 @@ class PlaneNetwork(nn.Module):
         blank: bool = False,
     ) -> None:
         super().__init__()
-        self.architecture = architecture
+        self.architecture, self.condition, self.auxiliary = architecture, None, {}
         with torch.device("meta"):
             self._make_layers(architecture)
         self.float()
@@ -178,20 +188,29 @@ class PlaneNetwork(nn.Module):
         return y, x
 
     def noise(self, seed: int, window: Window) -> list[Tensor]:
-        """The noise (1, channels, h, w) of a window at each of its scales, finest first."""
-        first = self.architecture.n_scales - len(window[0])
-        return [
-            plane_noise(
+        """The noise (1, channels, h, w) of a window at each of its scales, finest first.
+
+        Raises:
+            InputError: the network maps pictures, and none is set.
+        """
+        architecture = self.architecture
+        if architecture.maps and self.condition is None:
+            raise InputError("this model maps pictures: give it one")
+        first, found = architecture.n_scales - len(window[0]), []
+        for scale, (rows, columns) in enumerate(zip(*window, strict=True), first):
+            noise = plane_noise(
                 seed,
-                first + k,
-                self.architecture.noise_channels(first + k),
+                scale,
+                architecture.noise_channels(scale),
                 rows.positions,
                 columns.positions,
                 self.device,
-                uniform=self.architecture.published,
-            )[None]
-            for k, (rows, columns) in enumerate(zip(*window, strict=True))
-        ]
+                uniform=architecture.published,
+            )
+            if self.condition is not None:
+                noise[: architecture.colours] = self.condition(scale, rows.positions, columns.positions)
+            found.append(noise[None])
+        return found
 
     def sample(
         self,
@@ -201,7 +220,7 @@ class PlaneNetwork(nn.Module):
         *,
         scale: int = 0,
         periods: tuple[int | None, int | None] = (None, None),
-        shares: Tensor | Shares | None = None,
+        shares: Tensor | Plane | None = None,
     ) -> Tensor:
         """A window (C, height, width) of the texture of a seed; arguments as in `window`.
 
@@ -216,7 +235,7 @@ class PlaneNetwork(nn.Module):
         image: Tensor = self(noise, window, *given)[0].contiguous()
         return image
 
-    def shares(self, shares: Tensor | Shares, window: Window) -> list[Tensor]:
+    def shares(self, shares: Tensor | Plane, window: Window) -> list[Tensor]:
         """Weights of the textures at each of a window's scales, finest first: (K,), or (K, h, w) as noise."""
         if isinstance(shares, Tensor):
             return [shares.to(self.device)] * len(window[0])

@@ -22,10 +22,9 @@ from texot.files.exemplar import Exemplar
 from texot.generator.blend import read_textures
 from texot.generator.checkpoint import Checkpoint
 from texot.generator.duality_gap import largest_gap
-from texot.generator.map_network import MapNetwork
 from texot.generator.model_file import build_network
 from texot.generator.network import PlaneNetwork
-from texot.generator.objectives.choice import find_objective
+from texot.generator.objective import Objective
 from texot.generator.plan import plan_paper, plan_textures, plan_training
 from texot.generator.processes import Processes
 from texot.generator.result import in_order, match_moments, training_facts
@@ -62,9 +61,8 @@ class Trainer:
         steps: of all stages together; None: see `default_steps` of the plan, or as published 5000.
         time_limit: seconds within which training ends; steps become fewer as far as needed. The same seed
             then gives the same bytes only where the same number of steps fits.
-        objective: what brings the network's patches to the exemplar's, see `texot.generator.objectives`:
-            "transport", or without sliced terms and deep features "sinkhorn", "wgan-gp", "ot-gan", or
-            "neural-ot" for a map from the first of two exemplars to the second.
+        objective: replaces transport and deep features, see `texot.experimental.objectives`; None:
+            transport.
         seed: of all randomness, 0 <= seed < 2**63.
         features: deep features for structure: "auto" where their weights are installed, "none",
             "efficientnet-lite0", "squeezenet", or a file of the former's or VGG-19's weights.
@@ -93,7 +91,7 @@ class Trainer:
         *,
         exemplar_size: int | None = None,
         preset: str = "default",
-        objective: str = "transport",
+        objective: Objective | None = None,
         steps: int | None = None,
         time_limit: float | None = None,
         seed: int = 0,
@@ -110,10 +108,15 @@ class Trainer:
     ) -> None:
         self._begun = time.perf_counter()
         self._order, self._sources = read_textures(exemplar, exemplar_size)
-        self._objective = find_objective(
-            objective, preset=preset, features=features, entropy=entropy, sources=self.sources
-        )
-        self._maps = self._objective is not None and self._objective.maps
+        if isinstance(objective, str):
+            raise InputError(
+                f"objective: expected an object of texot.experimental.objectives, not {objective!r}: "
+                "see find_objective there"
+            )
+        self._objective = objective
+        self._maps = objective is not None and objective.maps
+        if objective is not None:
+            objective.check(self.sources, preset=preset, features=features, entropy=entropy)
         if self._maps:  # from the first to the second
             self._order, self._sources = [0, 1], self.sources
         self.source = source = self.sources[-1 if self._maps else 0]
@@ -138,8 +141,8 @@ class Trainer:
             lr=None if lr is None else real("lr", lr, "a positive number", 1e-12),
             entropy=0.0 if entropy is None else real("entropy", entropy, "0 or a positive number", 0),
         )
-        if self._objective is not None:
-            self.training, features = self._objective.adapted(self.training, self.sources[0]), "none"
+        if objective is not None:
+            self.training, features = objective.adapted(self.training, self.sources[0]), "none"
         check_choice("feature_transport", feature_transport, ("auto", *TRANSPORTS))
         self._transports = [
             suitable_transport(own) if feature_transport == "auto" else feature_transport
@@ -162,8 +165,8 @@ class Trainer:
             "backend": backend,
             "device": str(self.device),
         }
-        if self._objective is not None:
-            self.options["objective"] = objective
+        if objective is not None:
+            self.options["objective"] = objective.name
         elif found is not None and set(self._transports) != {"sliced"}:
             self.options["feature_transport"] = feature_transport if several else self._transports[0]
         if resume is not None:
@@ -199,8 +202,8 @@ class Trainer:
 
     def _build(self, generator: torch.Generator | None = None, *, blank: bool = False) -> PlaneNetwork:
         network = build_network(self.training.architecture, generator, blank=blank)
-        if isinstance(network, MapNetwork):
-            network.show(self.sources[0].pixels)
+        if self._objective is not None:
+            self._objective.prepare(network, self.sources[0])
         return network
 
     @property

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import torch
 
 from texot.generator.checkpoint import Checkpoint
+from texot.generator.objective import Objective
 from texot.generator.processes import Processes
 from texot.generator.sampling import Generator
 from texot.generator.trainer import Trainer
@@ -27,7 +28,7 @@ class TrainOptions(TypedDict, total=False):
 
     exemplar_size: int | None
     preset: str
-    objective: str
+    objective: Objective | None
     steps: int | None
     time_limit: float | None
     seed: int

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from texot.generator.objectives.term import ObjectiveTerm, draw
+from texot.experimental.objectives.term import ObjectiveTerm, draw
 from texot.transport.divergence import sinkhorn_divergence
 
 BATCH = 256

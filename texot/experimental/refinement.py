@@ -11,7 +11,7 @@ K_l is measured: the largest |f(p) - f(q)| / |p - q| among patches of the sample
 has left far from its bound, or a K that is too small, moves samples too far, and 100 steps of 0.01 make
 them far worse; too large, not at all.
 
-`texot.generator.latent` moves the noise instead.
+`texot.experimental.latent` moves the noise instead.
 
 Tanaka 2019, "Discriminator optimal transport" (arXiv 1910.06832), section 3 (target space) and Algorithm 1,
 with its gradient steps by Adam, betas (0, 0.9), and its small delta in the norm.
@@ -24,7 +24,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from texot.generator.critics import needed_critics
+from texot.experimental.objectives.critics import needed_critics
 from texot.generator.network import PlaneNetwork
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, gaussian_pyramid
@@ -62,13 +62,13 @@ def refine(
     Raises:
         InputError: a network without critics.
     """
-    each = needed_critics(network).each()
+    critics = needed_critics(network)
     generator = torch.Generator().manual_seed(seed)
-    n_scales = 1 + max(scale for scale, _, _ in each)
+    n_scales = 1 + max(scale for scale, _ in critics)
     start = image.detach().to(network.device, torch.float32)
     befores = gaussian_pyramid(start, n_scales, periodic=periodic)
     bounds = []
-    for scale, size, critic in each:
+    for (scale, size), critic in critics.items():
         x = extract_patches(befores[scale], size, stride=stride_of(scale), periodic=periodic)
         bounds.append(lipschitz_constant(critic, x, generator) if lipschitz is None else lipschitz)
     moved = start.clone().requires_grad_(True)
@@ -76,7 +76,7 @@ def refine(
     for _ in range(n_iter):
         afters = gaussian_pyramid(moved, n_scales, periodic=periodic)
         total = moved.new_zeros(())
-        for (scale, size, critic), bound in zip(each, bounds, strict=True):
+        for ((scale, size), critic), bound in zip(critics.items(), bounds, strict=True):
             stride = stride_of(scale)
             shape = (afters[scale].shape[1], afters[scale].shape[2])
             offset = random_offset(shape, size, stride, periodic, generator)

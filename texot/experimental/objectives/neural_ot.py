@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from texot.generator.map_network import MapNetwork
-from texot.generator.objectives.term import OpposedTerm, draw
+from texot.experimental.objectives.term import OpposedTerm, draw
+from texot.experimental.picture import Picture
 from texot.generator.weights import Weights
 from texot.images.pyramid import Periodic
 from texot.solver.adam.objective import SlicedTerm
@@ -89,14 +89,14 @@ class MapWeights(Weights):
 
     def image(self) -> Tensor:
         """(3C, H, W): T(x, z), T(x, z'), x."""
-        network = self.network
-        assert isinstance(network, MapNetwork)
+        network, picture = self.network, self.network.condition
+        assert isinstance(picture, Picture)
         seeds = [int(torch.randint(0, 2**62, (), generator=self.generator)) for _ in range(2)]
         top, left = (
             int(torch.randint(0, max(1, whole - part + 1), (), generator=self.generator))
-            for whole, part in zip(network.size(self.scale), self.size, strict=True)
+            for whole, part in zip(picture.size(self.scale), self.size, strict=True)
         )
         maps = [network.sample(seed, (top, left), self.size, scale=self.scale) for seed in seeds]
         self._last = maps[0].detach()
         rows, columns = torch.arange(top, top + self.size[0]), torch.arange(left, left + self.size[1])
-        return torch.cat([*maps, network.picture(self.scale, rows, columns)])
+        return torch.cat([*maps, picture.pixels(self.scale, rows, columns).to(network.device)])

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.generator.objectives.term import OpposedTerm, draw
+from texot.experimental.objectives.term import OpposedTerm, draw
 
 N_GENERATOR = 3
 BATCH = 128

@@ -8,7 +8,7 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from texot.generator.objectives.perceptron import Perceptron
+from texot.experimental.objectives.perceptron import Perceptron
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic
 from texot.solver.adam.objective import PatchTerm, TermState

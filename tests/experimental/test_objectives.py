@@ -1,4 +1,4 @@
-"""The objectives beside transport: values that they must have, gradients, and trainings that come nearer."""
+"""The other objectives: known values, gradients, and trainings that reduce the distance."""
 
 import math
 from collections.abc import Callable
@@ -15,20 +15,20 @@ from torch import Tensor
 import texot
 from texot.errors import InputError
 from texot.evaluation import multiscale_patch_distance
+from texot.experimental.objectives import OBJECTIVES, find_objective
+from texot.experimental.objectives.neural_ot import PotentialTerm, weak_cost
+from texot.experimental.objectives.ot_gan import EnergyTerm, energy_distance, matching_cost
+from texot.experimental.objectives.perceptron import Perceptron, parts
+from texot.experimental.objectives.sinkhorn import SinkhornTerm, mean_cost
+from texot.experimental.objectives.term import ObjectiveTerm
+from texot.experimental.objectives.wgan_gp import CriticTerm, gradient_penalty
+from texot.experimental.picture import show
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
-from texot.generator.objectives.choice import OBJECTIVES
-from texot.generator.objectives.neural_ot import PotentialTerm, weak_cost
-from texot.generator.objectives.ot_gan import EnergyTerm, energy_distance, matching_cost
-from texot.generator.objectives.perceptron import Perceptron, parts
-from texot.generator.objectives.sinkhorn import SinkhornTerm, mean_cost
-from texot.generator.objectives.term import ObjectiveTerm
-from texot.generator.objectives.wgan_gp import CriticTerm, gradient_penalty
 from texot.generator.trainer import Trainer
 from texot.solver.adam.objective import PatchTerm
 from texot.transport.measure import PatchMeasure
 
 TINY: dict[str, Any] = {"n_scales": 2, "backend": "tiled", "device": "cpu"}
-OTHERS = tuple(name for name in OBJECTIVES if name != "transport")
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -141,8 +141,8 @@ def test_weak_cost_of_gaussians() -> None:
 @pytest.mark.parametrize("kind", [SinkhornTerm, CriticTerm, PotentialTerm])
 def test_gradients_in_float64(kind: type[ObjectiveTerm], monkeypatch: pytest.MonkeyPatch) -> None:
     """That of the objective at fixed psi and fixed draws, against central differences."""
-    monkeypatch.setattr("texot.generator.objectives.sinkhorn._N_ITER", 2000)
-    monkeypatch.setattr("texot.generator.objectives.sinkhorn._TOLERANCE", 1e-11)
+    monkeypatch.setattr("texot.experimental.objectives.sinkhorn._N_ITER", 2000)
+    monkeypatch.setattr("texot.experimental.objectives.sinkhorn._TOLERANCE", 1e-11)
     monkeypatch.setattr(Perceptron, "learn", lambda *_: 0.0)
     term = term_of(kind, gauss(10, 4), entropy=3.0)
     x = gauss(8, 4, 1).requires_grad_(True)
@@ -172,10 +172,10 @@ def test_gradient_of_the_energy_in_float64(monkeypatch: pytest.MonkeyPatch) -> N
 
     term = term_of(EnergyTerm, gauss(10, 4))
     x, direction, step = gauss(8, 4, 1).requires_grad_(True), gauss(8, 4, 2), 1e-5
-    monkeypatch.setattr("texot.generator.objectives.ot_gan.matching_cost", plain)
+    monkeypatch.setattr("texot.experimental.objectives.ot_gan.matching_cost", plain)
     (grad,) = torch.autograd.grad(term.value(x, seeded(3)), x)
     assert float(grad.abs().max()) > 1e-3
-    monkeypatch.setattr("texot.generator.objectives.ot_gan.matching_cost", with_entropy)
+    monkeypatch.setattr("texot.experimental.objectives.ot_gan.matching_cost", with_entropy)
     with torch.no_grad():
         up, down = (float(term.value(x + sign * step * direction, seeded(3))) for sign in (1, -1))
     assert float((grad * direction).sum()) == pytest.approx((up - down) / (2 * step), rel=1e-5, abs=1e-8)
@@ -235,12 +235,12 @@ STEPS = {"neural-ot": 150}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", OTHERS)
+@pytest.mark.parametrize("objective", OBJECTIVES)
 def test_training_comes_nearer(objective: str) -> None:
     """Multi-scale patch distance to the exemplar, of a fresh sample."""
     exemplar = exemplars(objective, 48)
     target = exemplar[1] if objective == "neural-ot" else exemplar
-    trainer = Trainer(exemplar, objective=objective, steps=STEPS.get(objective, 60), **TINY)
+    trainer = Trainer(exemplar, objective=find_objective(objective), steps=STEPS.get(objective, 60), **TINY)
 
     def distance() -> float:
         image = trainer.averaged().sample(99, (0, 0), (48, 48)).clamp(0, 1)
@@ -257,10 +257,10 @@ def test_training_comes_nearer(objective: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", OTHERS)
+@pytest.mark.parametrize("objective", OBJECTIVES)
 def test_resumed_ends_bit_identically(tmp_path: Path, objective: str) -> None:
     """Critics, their Adam and their counts too; before and after the change of stages."""
-    options: dict[str, Any] = {"objective": objective, "steps": 9, "seed": 4, **TINY}
+    options: dict[str, Any] = {"objective": find_objective(objective), "steps": 9, "seed": 4, **TINY}
     exemplar = exemplars(objective)
     first = Trainer(exemplar, **options)
     assert first.plan_steps[0] == 3
@@ -275,8 +275,9 @@ def test_resumed_ends_bit_identically(tmp_path: Path, objective: str) -> None:
 
 def test_resume_refuses_another_objective(tmp_path: Path) -> None:
     def trainer(objective: str, resume: Any = None) -> Trainer:
+        chosen = None if objective == "transport" else find_objective(objective)
         return Trainer(
-            exemplars(objective), objective=objective, steps=4, features="none", resume=resume, **TINY
+            exemplars(objective), objective=chosen, steps=4, features="none", resume=resume, **TINY
         )
 
     for one, other in (("wgan-gp", "transport"), ("transport", "wgan-gp"), ("sinkhorn", "ot-gan")):
@@ -289,7 +290,9 @@ def test_resume_refuses_another_objective(tmp_path: Path) -> None:
 
 def test_a_time_limit_leaves_the_critics_as_they_were() -> None:
     """Trials of the speed are not steps of the critic."""
-    trainer = Trainer(exemplars("wgan-gp"), objective="wgan-gp", steps=4, time_limit=60, **TINY)
+    trainer = Trainer(
+        exemplars("wgan-gp"), objective=find_objective("wgan-gp"), steps=4, time_limit=60, **TINY
+    )
     next(iter(trainer))
     critics = [term.opponent for term in trainer.terms.all if isinstance(term, CriticTerm)]
     assert {critic.n_steps for critic in critics} == {0, 5}  # coarse ones have had a step, fine ones none
@@ -302,7 +305,9 @@ def test_transport_is_as_it_was() -> None:
     assert "objective" not in trainer.options
     assert "objective" not in trainer.generator().facts
     assert (
-        texot.train(exemplars("wgan-gp"), steps=2, objective="wgan-gp", **TINY).facts["objective"]
+        texot.train(exemplars("wgan-gp"), steps=2, objective=find_objective("wgan-gp"), **TINY).facts[
+            "objective"
+        ]
         == "wgan-gp"
     )
 
@@ -322,7 +327,6 @@ def transparent() -> list[Tensor]:
 @pytest.mark.parametrize(
     ("objective", "word", "exemplar", "options"),
     [
-        case("gan", "objective must be one of"),
         case("wgan-gp", "preset", preset="paper"),
         case("sinkhorn", "features", features="efficientnet-lite0"),
         case("ot-gan", "entropy", entropy=0.1),
@@ -336,7 +340,14 @@ def test_wrong_options(
     objective: str, word: str, exemplar: Callable[[], Any], options: dict[str, Any]
 ) -> None:
     with pytest.raises(InputError, match=word):
-        Trainer(exemplar(), objective=objective, **options)
+        Trainer(exemplar(), objective=find_objective(objective), **options)
+
+
+def test_objectives_have_names_and_the_trainer_takes_none() -> None:
+    with pytest.raises(InputError, match="objective must be one of"):
+        find_objective("gan")
+    with pytest.raises(InputError, match=r"not 'wgan-gp': see find_objective"):
+        Trainer(exemplars("wgan-gp"), objective="wgan-gp", **TINY)  # type: ignore[arg-type]
 
 
 # the map
@@ -344,28 +355,29 @@ def test_wrong_options(
 
 def test_a_map_is_kept_in_a_file_and_shown_a_picture(tmp_path: Path) -> None:
     one, other = exemplars("neural-ot")
-    generator = texot.train([one, other], objective="neural-ot", steps=3, **TINY)
+    generator = texot.train([one, other], objective=find_objective("neural-ot"), steps=3, **TINY)
     generator.save(tmp_path / "m.safetensors")
     again = texot.Generator.load(tmp_path / "m.safetensors")
     assert again.facts["objective"] == "neural-ot"
     with pytest.raises(InputError, match="give it one"):
         again.sample("16x16", tile="none")
     with pytest.raises(InputError, match="3 channels, not of 1"):
-        again.network.show(one[:1])
-    again.network.show(one)
+        show(again.network, one[:1])
+    show(again.network, one)
     image = again.sample("32x32", seed=3, tile="none").image
     torch.testing.assert_close(image, generator.sample("32x32", seed=3, tile="none").image, atol=1e-5, rtol=0)
     assert not torch.equal(image, again.sample("32x32", seed=4, tile="none").image)
     part = again.sample("12x9", seed=3, at=(7, 11), tile="none").image
     torch.testing.assert_close(part, image[:, 11:20, 7:19], atol=1e-5, rtol=0)
-    again.network.show(other)
+    show(again.network, other)
     assert float((again.sample("32x32", seed=3, tile="none").image - image).abs().mean()) > 1e-3
 
 
 def test_the_order_of_a_maps_exemplars_matters() -> None:
     one, other = exemplars("neural-ot")
     there, back = (
-        Trainer(pair, objective="neural-ot", steps=2, **TINY) for pair in ([one, other], [other, one])
+        Trainer(pair, objective=find_objective("neural-ot"), steps=2, **TINY)
+        for pair in ([one, other], [other, one])
     )
     assert there.options == back.options
     assert there._sha256 != back._sha256

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from texot.generator.objectives.term import OpposedTerm, draw
+from texot.experimental.objectives.term import OpposedTerm, draw
 
 N_CRITIC = 5
 PENALTY = 10.0

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from texot import InputError
-from texot.transport import dual as module
-from texot.transport.dual import Dual, DualNetwork, DualVector, PotentialNetwork
+from texot.experimental import dual as module
+from texot.experimental.dual import Dual, DualNetwork, DualVector, PotentialNetwork
 from texot.transport.measure import PatchMeasure
 from texot.transport.semi_dual import assign, semi_dual
 from texot.transport.solvers import averaged_ascent

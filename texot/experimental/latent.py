@@ -17,14 +17,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from texot.generator.critics import Critics, needed_critics
+from texot.experimental.objectives.critics import Critic, needed_critics
+from texot.experimental.refinement import BETAS, DELTA, stride_of
 from texot.generator.network import PlaneNetwork, Window
 from texot.generator.noise import plane_noise
-from texot.generator.refinement import BETAS, DELTA, stride_of
 from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, gaussian_pyramid
 from texot.solver.adam.optimizer import Adam
 from texot.solver.torch_modes import own_modes
+
+Critics = dict[tuple[int, int], Critic]
 
 
 @dataclass(frozen=True)
@@ -125,10 +127,9 @@ def _values(
     critics: Critics, image: Tensor, periodic: Periodic, generator: torch.Generator | None
 ) -> list[Tensor]:
     """Every critic at the patches of a grid of an image; the grid is moved at random if a generator is."""
-    each = critics.each()
-    levels = gaussian_pyramid(image, 1 + max(scale for scale, _, _ in each), periodic=periodic)
+    levels = gaussian_pyramid(image, 1 + max(scale for scale, _ in critics), periodic=periodic)
     found = []
-    for scale, size, critic in each:
+    for (scale, size), critic in critics.items():
         stride, offset = stride_of(scale), (0, 0)
         if generator is not None:
             shape = (levels[scale].shape[1], levels[scale].shape[2])

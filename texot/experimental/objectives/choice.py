@@ -1,0 +1,162 @@
+"""The objectives by name: an implementation of `texot.generator.objective.Objective` for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from texot.errors import InputError
+from texot.experimental.objectives.critics import keep_critics
+from texot.experimental.objectives.neural_ot import MapWeights, PotentialTerm, WeakCost
+from texot.experimental.objectives.ot_gan import EnergyTerm
+from texot.experimental.objectives.sinkhorn import SinkhornTerm
+from texot.experimental.objectives.term import ObjectiveTerm
+from texot.experimental.objectives.wgan_gp import CriticTerm
+from texot.experimental.picture import show
+from texot.files.exemplar import Exemplar
+from texot.generator.network import PlaneNetwork
+from texot.generator.plan import Training
+from texot.generator.targets import TrainingTerms
+from texot.generator.weights import Weights
+from texot.solver.adam.objective import SlicedTerm
+from texot.solver.adam.plan import Plan, Stage
+from texot.solver.options import check_choice
+
+OBJECTIVES = ("sinkhorn", "wgan-gp", "ot-gan", "neural-ot")
+
+
+@dataclass(frozen=True)
+class PatchObjective:
+    """An objective on the patches of every scale.
+
+    Attributes:
+        name: one of `OBJECTIVES`.
+        term: its term for the patches of one scale.
+        betas: of the generator's Adam; None: those of transport.
+        maps: whether it learns a map from the first of two exemplars to the second.
+    """
+
+    name: str
+    term: type[ObjectiveTerm]
+    betas: tuple[float, float] | None = None
+    maps: bool = False
+
+    def check(
+        self, sources: Sequence[Exemplar], *, preset: str, features: str, entropy: float | None
+    ) -> None:
+        """Check the exemplars and the options of the trainer.
+
+        Raises:
+            InputError: the objective cannot use them.
+        """
+        name = self.name
+        if preset != "default":
+            raise InputError(f"preset {preset} trains by transport: leave out the preset or objective {name}")
+        if features not in ("auto", "none"):
+            raise InputError(f"deep features belong to transport: leave them out with objective {name}")
+        if entropy and name != "sinkhorn":
+            raise InputError(f"objective {name} has no entropy to choose: leave it out")
+        if self.maps and len(sources) != 2:
+            raise InputError(
+                f"objective {name} maps a texture to another: give two exemplars, not {len(sources)}"
+            )
+        if self.maps and any(source.mask is not None for source in sources):
+            raise InputError(
+                f"objective {name} maps whole windows: give exemplars without transparent pixels"
+            )
+        if not self.maps and len(sources) > 1:
+            raise InputError(f"objective {name} learns one texture: give one exemplar, not {len(sources)}")
+
+    def adapted(self, training: Training, first: Exemplar) -> Training:
+        """The plan of transport, changed as this objective needs it.
+
+        Args:
+            training: the plan.
+            first: the first exemplar: a map is trained on windows of it.
+        """
+        plan = training.plan
+        training = replace(training, plan=replace(plan, betas=self.betas or plan.betas))
+        if not self.maps:
+            return training
+        a = training.architecture
+        fresh = tuple(a.colours + n for n in a.fresh)
+        high, wide = (_multiple(side) for side in first.pixels.shape[1:])
+        fields = [(min(height, high), min(width, wide)) for height, width in training.fields]
+        return replace(
+            training, architecture=replace(a, fresh=fresh, maps=True), fields=tuple(fields), wraps=False
+        )
+
+    @property
+    def variables(self) -> type[Weights]:
+        """What a stage optimises."""
+        return MapWeights if self.maps else Weights
+
+    def prepare(self, network: PlaneNetwork, first: Exemplar) -> None:
+        """Set the picture that a map is trained on."""
+        if self.maps:
+            show(network, first.pixels)
+
+    def terms(self, plan: Plan, sources: list[Exemplar], *given: Any) -> ObjectiveTerms:
+        """All terms of a training; arguments as of `TrainingTerms`."""
+        return ObjectiveTerms(self, plan, sources[-1:] if self.maps else sources, *given)
+
+    def keep(self, network: PlaneNetwork, terms: TrainingTerms) -> None:
+        """Store trained critics in `PlaneNetwork.auxiliary`."""
+        critics = [term for term in terms.all if isinstance(term, CriticTerm) and term.opponent.n_steps]
+        if critics:
+            keep_critics(network, critics)
+
+
+class ObjectiveTerms(TrainingTerms):
+    """The terms of an objective: one for every term of transport, and no sliced ones but a map's cost.
+
+    Args:
+        objective: which.
+        *given: see `TrainingTerms`.
+    """
+
+    def __init__(self, objective: PatchObjective, *given: Any) -> None:
+        super().__init__(*given)
+        self._patches = {
+            wanted: [objective.term.of(term, self.generator) for term in terms]
+            for wanted, terms in self._patches.items()
+        }
+        self.all = [term for terms in self._patches.values() for term in terms]
+        self._sliced = []
+        self._maps = objective.maps
+
+    def sliced(self, stage: Stage) -> list[SlicedTerm]:
+        """See `TrainingTerms`."""
+        if not self._maps:
+            return []
+        term = next(term for term in self.patches(stage) if term.scale == stage.scale)
+        assert isinstance(term, ObjectiveTerm)
+        return [WeakCost(stage.scale, term.measure, spread=term.spread)]
+
+
+def _multiple(side: int) -> int:
+    """The largest multiple of 16 up to it, or 16."""
+    return max(16, side // 16 * 16)
+
+
+_ALL = (
+    PatchObjective("sinkhorn", SinkhornTerm),
+    PatchObjective("wgan-gp", CriticTerm, betas=CriticTerm.betas),
+    PatchObjective("ot-gan", EnergyTerm, betas=EnergyTerm.betas),
+    PatchObjective("neural-ot", PotentialTerm, betas=PotentialTerm.betas, maps=True),
+)
+
+
+def find_objective(name: str) -> PatchObjective:
+    """The objective of a name, for `texot.train(objective=...)`.
+
+    Args:
+        name: "sinkhorn", "wgan-gp" or "ot-gan" for one exemplar, or "neural-ot" for a map from the first of
+            two exemplars to the second.
+
+    Raises:
+        InputError: no such objective.
+    """
+    check_choice("objective", name, OBJECTIVES)
+    return next(objective for objective in _ALL if objective.name == name)

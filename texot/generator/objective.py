@@ -1,0 +1,66 @@
+"""What the trainer asks of an objective that replaces the transport of patches.
+
+The trainer knows no objective by name. `texot.experimental.objectives` implements this interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+from texot.files.exemplar import Exemplar
+from texot.generator.network import PlaneNetwork
+from texot.generator.plan import Training
+from texot.generator.targets import TrainingTerms
+from texot.generator.weights import Weights
+from texot.networks.network import Network
+from texot.solver.adam.plan import Plan
+
+
+class Objective(Protocol):
+    """A training objective. Deep features are not used with it."""
+
+    @property
+    def name(self) -> str:
+        """As models and checkpoints store it."""
+
+    @property
+    def maps(self) -> bool:
+        """Whether the network maps pictures of the first of two exemplars to the second one's texture."""
+
+    @property
+    def variables(self) -> type[Weights]:
+        """What a stage optimises."""
+
+    def check(
+        self, sources: Sequence[Exemplar], *, preset: str, features: str, entropy: float | None
+    ) -> None:
+        """Check the exemplars and the options of the trainer.
+
+        Raises:
+            InputError: the objective cannot use them.
+        """
+
+    def adapted(self, training: Training, first: Exemplar) -> Training:
+        """The plan of transport, changed as this objective needs it; `first` is the first exemplar."""
+
+    def prepare(self, network: PlaneNetwork, first: Exemplar) -> None:
+        """Set up a new network of the training; `first` is the first exemplar."""
+
+    def terms(
+        self,
+        plan: Plan,
+        sources: list[Exemplar],
+        network: PlaneNetwork,
+        deep_network: Network | None,
+        transports: list[str],
+        generator: torch.Generator,
+        backend: str,
+        device: torch.device,
+    ) -> TrainingTerms:
+        """The terms of a training; arguments as of `TrainingTerms`."""
+
+    def keep(self, network: PlaneNetwork, terms: TrainingTerms) -> None:
+        """Store what belongs to a trained network besides its weights in `PlaneNetwork.auxiliary`."""
