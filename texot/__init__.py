@@ -15,6 +15,7 @@ from texot.errors import DeviceError, InputError, OutputError, TexotError
 
 if TYPE_CHECKING:
     from texot.generator.sampling import Generator
+    from texot.generator.trainer import Trainer
     from texot.generator.training import train
     from texot.jobs.inpainting import inpaint, iter_inpaint
     from texot.jobs.interpolation import interpolate, iter_interpolation
@@ -32,6 +33,7 @@ __all__ = [
     "State",
     "Synthesis",
     "TexotError",
+    "Trainer",
     "__version__",
     "apply_field",
     "inpaint",
@@ -53,6 +55,7 @@ _LAZY = {
     "LossRecord": "texot.solver.state",
     "State": "texot.solver.state",
     "Synthesis": "texot.solver.state",
+    "Trainer": "texot.generator.trainer",
     "apply_field": "texot.jobs.materials",
     "inpaint": "texot.jobs.inpainting",
     "iter_inpaint": "texot.jobs.inpainting",

@@ -98,7 +98,7 @@ def test_again_takes_the_next_seed(window: Window, image: Path, until: Until) ->
     until(lambda: window.result is not None and not window.busy)
     QTest.mouseClick(window.view.again, LEFT)
     until(lambda: len(window.view.history.results) == 2 and not window.busy)
-    options = [result.job.options for result in window.view.history.results]
+    options = [result.job.arguments for result in window.view.history.results]
     assert [o["seed"] for o in options] == [1, 2]
     assert [o["quality"] for o in options] == ["draft", "draft"]
     QTest.keyClick(window, Qt.Key.Key_C, CONTROL)

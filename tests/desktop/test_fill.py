@@ -185,4 +185,4 @@ def test_transparent_pixels_are_filled_where_nothing_is_painted(
     click(window.view.draft)
     until(lambda: window.result is not None)
     assert window.result.picture.pixelColor(12, 12).alpha() == 255
-    assert f"{tmp_path / 'cut.png'} -o" in window.result.job.line("out.png")
+    assert f"{tmp_path / 'cut.png'} -o" in window.result.job.command_line("out.png")

@@ -47,7 +47,7 @@ def test_slider_with_a_live_draft(window: Window, tab: InterpolateTab, until: Un
     slider = tab.t.slider
     slider.setFocus()
     QTest.keyClick(slider, Qt.Key.Key_PageUp)
-    until(lambda: window.result and window.result.job.options["weights"] == [0.4, 0.6])
+    until(lambda: window.result and window.result.job.arguments["weights"] == [0.4, 0.6])
     assert len(window.view.history.results) <= 2, "of a draft that another replaced, nothing is kept"
     assert window.result.settings["job"] == "interpolate"
     QTest.mouseClick(window.view.command, LEFT)

@@ -131,7 +131,7 @@ def test_variations_history_and_final(window: Window, image: Path, until: Until)
     click(window.view.draft)
     until(done(window, 2))
     first, second = window.view.history.results
-    assert [r.job.options["seed"] for r in (first, second)] == [0, 1]
+    assert [r.job.arguments["seed"] for r in (first, second)] == [0, 1]
     assert first.picture != second.picture
     history = window.view.history
     place = history.visualItemRect(history.item(0)).center()
@@ -141,7 +141,7 @@ def test_variations_history_and_final(window: Window, image: Path, until: Until)
     assert window.tabs[0].variations.value() == 1  # type: ignore[attr-defined]
     click(window.view.final)
     until(done(window, 3))
-    assert history.results[2].job.options == {**first.job.options, "quality": "normal"}
+    assert history.results[2].job.arguments == {**first.job.arguments, "quality": "normal"}
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from texot.desktop import worker
+from texot.desktop import worker_files
 from texot.desktop.protocol import Unpacker, pack
 from texot.files.write import to_pil
 
@@ -59,7 +59,7 @@ def test_pictures_in_pieces_are_the_same(channels: int, monkeypatch: pytest.Monk
         largest[0] = max(largest[0], some.shape[1])
         return to_pil(some)
 
-    monkeypatch.setattr("texot.files.write.to_pil", spy)
-    monkeypatch.setattr(worker, "_ROWS", 5)
-    assert worker.as_bytes(image) == (whole.tobytes(), [9, 23], len(whole.getbands()))
+    monkeypatch.setattr("texot.desktop.worker_files.to_pil", spy)
+    monkeypatch.setattr(worker_files, "_ROWS", 5)
+    assert worker_files.to_pixels(image) == (whole.tobytes(), [9, 23], len(whole.getbands()))
     assert largest == [5]

@@ -9,6 +9,8 @@ import torch
 from command_line import environment
 
 from texot.errors import InputError
+from texot.files.exemplar import read_exemplar
+from texot.files.record import read_record
 from texot.generator.network import Architecture, TextureNetwork
 from texot.generator.sampling import Generator
 
@@ -114,3 +116,38 @@ texot.main()
         assert done.returncode == 0, done.stderr
         peaks.append(int(done.stdout.split()[-1]))
     assert peaks[1] < peaks[0] + 40_000  # kB; the image alone is 25 MB as floats, and its noise 100
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
+def test_a_file_that_is_written_in_rows_holds_the_sample(
+    generator: Generator, tmp_path: Path, suffix: str
+) -> None:
+    """With its settings in a PNG; tiles are reported in order, each once."""
+    seen: list[tuple[int, int]] = []
+    path = tmp_path / f"out.{suffix}"
+    settings = generator.write(
+        path,
+        (90, 70),
+        seed=3,
+        at=(5, -9),
+        side=32,
+        workers=2,
+        on_tile=lambda top, left, tile: seen.append((top, left)),
+    )
+    assert seen == [(top, left) for top in (0, 32, 64) for left in (0, 32, 64)]
+    sample = generator.sample((90, 70), seed=3, at=(5, -9))
+    assert settings == sample.settings
+    found = read_exemplar(path).pixels
+    assert found.shape == sample.image.shape
+    assert (found - sample.image).abs().max() < (0.1 if suffix == "jpg" else 1.01 / 255)
+    if suffix == "png":
+        assert read_record(path)[0] == settings
+
+
+def test_a_sample_that_is_stopped_leaves_no_file(generator: Generator, tmp_path: Path) -> None:
+    def stop(top: int, left: int, tile: torch.Tensor) -> None:
+        raise InputError("stopped")
+
+    with pytest.raises(InputError, match="stopped"):
+        generator.write(tmp_path / "out.png", (90, 70), side=32, on_tile=stop)
+    assert not list(tmp_path.iterdir())

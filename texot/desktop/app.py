@@ -12,7 +12,7 @@ from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QApplication
 
-from texot.desktop.session import SessionFolder
+from texot.desktop.session_folder import SessionFolder
 from texot.desktop.window import Window
 
 

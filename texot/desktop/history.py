@@ -9,8 +9,8 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QIcon, QImage, QPaintEvent
 from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem, QWidget
 
-from texot.desktop.commands import Job
 from texot.desktop.controls import thumbnail, write_hint
+from texot.desktop.requests import JobRequest
 
 _SIDE = 64
 
@@ -29,7 +29,7 @@ class Result:
         saved: the user's file, or empty.
     """
 
-    job: Job
+    job: JobRequest
     picture: QImage
     before: QImage
     image: str
@@ -51,7 +51,7 @@ class Run:
         kept: whether what there is of it stays when it is stopped.
     """
 
-    job: Job
+    job: JobRequest
     before: QImage
     image: str
     number: int = 0
@@ -92,7 +92,7 @@ class History(QListWidget):
     def add(self, result: Result, *, marked: bool = True) -> None:
         """One more, at the right."""
         self.results.append(result)
-        options = result.job.options
+        options = result.job.arguments
         icon, small = QIcon(), thumbnail(result.picture, _SIDE, self.devicePixelRatioF())
         for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
             icon.addPixmap(small, mode)  # Qt would tint the selected one
@@ -106,8 +106,8 @@ class History(QListWidget):
     @staticmethod
     def tip(result: Result) -> str:
         """A result's settings in a line."""
-        given = [f"{k} {v}" for k, v in result.job.options.items() if v is not None and v is not False]
-        return f"{result.job.command}: {result.picture.width()}x{result.picture.height()}, {', '.join(given)}"
+        given = [f"{k} {v}" for k, v in result.job.arguments.items() if v is not None and v is not False]
+        return f"{result.job.task}: {result.picture.width()}x{result.picture.height()}, {', '.join(given)}"
 
     def _bring(self, item: QListWidgetItem) -> None:
         self.chosen.emit(self.results[self.row(item)])

@@ -77,7 +77,7 @@ class Models:
         if job is not None:
             output = self.tab.saved or self._suggested_name()
             saving = self._window.saving
-            saving.with_files(job, lambda: saving.copy(job.line(output, saving.names, self._threads)))
+            saving.with_files(job, lambda: saving.copy(job.command_line(output, saving.names, self._threads)))
 
     def ask_load(self) -> None:
         """Choose a model."""
@@ -154,4 +154,4 @@ class Models:
             self._window.say(f"{where}: Make keeps it")
             self._drag(QPointF())
 
-        self._window.ask("look", seen, inputs=job.inputs, options=job.options)
+        self._window.ask("preview", seen, job=job.to_json())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog
 
-from texot.desktop.commands import Job
+from texot.desktop.requests import JobRequest
 
 if TYPE_CHECKING:
     from texot.desktop.window import Window
@@ -51,7 +51,7 @@ class Saving:
         window = self._window
         job = window.result.job if window.result else None
         stem = Path(window.image).stem or "texture"
-        return f"{stem}-{job.options['seed']}.png" if job and "seed" in job.options else f"{stem}.png"
+        return f"{stem}-{job.arguments['seed']}.png" if job and "seed" in job.arguments else f"{stem}.png"
 
     def save(self, path: str) -> None:
         """Write the result as shown."""
@@ -64,7 +64,7 @@ class Saving:
             window.settings.setValue("save folder", str(Path(path).parent))
             window.say(f"wrote {path}")
 
-        window.ask("save", saved, file=result.file, path=path, sample=result.job.command == "sample")
+        window.ask("save", saved, file=result.file, path=path, sample=result.job.task == "sample")
 
     def copy_file(self, file: str, path: str, then: Callable[[dict[str, Any], QImage], object]) -> None:
         """Write a file of the session under a name of the user's, through the library."""
@@ -85,14 +85,16 @@ class Saving:
         output = result.saved or self.suggested_name()
         if "stopped_at" not in result.settings:
             threads = result.settings.get("threads")
-            self.with_files(result.job, lambda: self.copy(result.job.line(output, self.names, threads)))
+            self.with_files(
+                result.job, lambda: self.copy(result.job.command_line(output, self.names, threads))
+            )
         elif not result.saved.lower().endswith(".png"):
             self._window.fail("it was stopped: save it as a PNG first, from which texot makes it again")
         else:
             again = str(Path(output).with_name(f"{Path(output).stem}-replay.png"))
             self.with_files(result.job, lambda: self.copy(result.job.replay_line(output, again, self.names)))
 
-    def with_files(self, job: Job, then: Callable[[], object]) -> None:
+    def with_files(self, job: JobRequest, then: Callable[[], object]) -> None:
         """Go on once everything that a job is made from is in files of the user's."""
         window = self._window
         inside = [path for path in job.paths() if path.startswith(window.session)]

@@ -11,7 +11,6 @@ from PySide6.QtCore import QByteArray, QPointF, QSettings, QSize, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QLineEdit, QMainWindow, QMessageBox, QSpinBox
 
-from texot.desktop.commands import Job
 from texot.desktop.controls import span
 from texot.desktop.history import Result, Run
 from texot.desktop.layout import Layout
@@ -20,8 +19,9 @@ from texot.desktop.menus import add_menus
 from texot.desktop.mixing import Mixing
 from texot.desktop.models import Models
 from texot.desktop.opening import Opening
+from texot.desktop.requests import JobRequest
 from texot.desktop.saving import Saving
-from texot.desktop.session import SessionFolder
+from texot.desktop.session_folder import SessionFolder
 from texot.desktop.tabs.fill import FillTab
 from texot.desktop.tabs.generator import GeneratorTab
 from texot.desktop.tabs.interpolate import InterpolateTab
@@ -118,8 +118,8 @@ class Window(QMainWindow):
         self._files += 1
         return str(Path(self.session) / f"{name}-{self._files}{suffix}")
 
-    def _file_of(self, job: Job) -> str:
-        return self.new_file("model", ".safetensors") if job.command == "train" else self.new_file("result")
+    def _file_of(self, job: JobRequest) -> str:
+        return self.new_file("model", ".safetensors") if job.task == "train" else self.new_file("result")
 
     # what runs
 
@@ -138,16 +138,16 @@ class Window(QMainWindow):
         if restart:
             self.stop(keep=False)
         for job in jobs:
-            self.queue(job.at(quality) if quality else job)
+            self.queue(job.with_quality(quality) if quality else job)
 
     def again(self) -> None:
         """The next seed, at the quality of what was made last: a draft, if nothing was."""
         tab, last = self.tab, self.view.history.results[-1:]
-        same = [r.job.options["quality"] for r in last if r.job.command in tab.commands and tab.has_quality]
+        same = [r.job.arguments["quality"] for r in last if r.job.task in tab.tasks and tab.has_quality]
         tab.another()
         self.make(*(same or ["draft"]))
 
-    def queue(self, job: Job) -> None:
+    def queue(self, job: JobRequest) -> None:
         """Run a job after those that wait."""
         self.waiting.append(Run(job, self.view.canvas.before, self.image))
         self._next()
@@ -162,7 +162,7 @@ class Window(QMainWindow):
         if self.result is None:
             return
         wanted = self.tab.quality
-        job = self.result.job.at("normal" if wanted == "draft" else wanted)
+        job = self.result.job.with_quality("normal" if wanted == "draft" else wanted)
         self.waiting.append(Run(job, self.result.before, self.result.image))
         self._next()
 
@@ -183,9 +183,7 @@ class Window(QMainWindow):
         if self.running is None and self.waiting:
             self.running = self.waiting.popleft()
             job = self.running.job
-            self.running.number = self.client.ask(
-                "run", job=job.command, inputs=job.inputs, options=job.options, file=self._file_of(job)
-            )
+            self.running.number = self.client.ask("run", job=job.to_json(), file=self._file_of(job))
             self.say("preparing ...")
         self._refresh()
         if not self.busy:
@@ -235,15 +233,15 @@ class Window(QMainWindow):
             return
         if not image.isNull() and run.shown:
             self.preview(image)
-        if run.job.command == "train":
+        if run.job.task == "train":
             self.models.state(header)
         step, steps, left = header["step"], header["steps"], header["seconds_left"]
         self.view.progress.setRange(0, steps)
         self.view.progress.setValue(step)
         how_far = f"step {step} of {steps}"
-        if run.job.command == "sample":
+        if run.job.task == "sample":
             how_far = f"{100 * step // steps} % of the sample"
-        ending = ": finishing ..." if step == steps and run.job.command == "train" else ""
+        ending = ": finishing ..." if step == steps and run.job.task == "train" else ""
         time = f", about {span(left)} left" if left is not None and not ending else ""
         more = f", {len(self.waiting)} more to make" if self.waiting else ""
         self.say(how_far + (ending or time) + more)
@@ -287,7 +285,7 @@ class Window(QMainWindow):
             for tab in self.tabs:
                 tab.opened(result.image, result.before)
         for index, tab in enumerate(self.tabs):
-            if result.job.command in tab.commands:
+            if result.job.task in tab.tasks:
                 tab.restore(result.job)
                 self.view.tabs.setCurrentIndex(index)
         if canvas.before.cacheKey() != result.before.cacheKey():
@@ -328,7 +326,7 @@ class Window(QMainWindow):
             view.progress.setRange(0, 0)
         for control in (view.save, view.command, self.menus.save, self.menus.command):
             control.setEnabled(made)
-        final = self.result is not None and "quality" in self.result.job.options
+        final = self.result is not None and "quality" in self.result.job.arguments
         for what in (view.final, self.menus.final):
             what.setEnabled(final and not busy)
 
@@ -361,9 +359,7 @@ class Window(QMainWindow):
         if self.models.unsaved:
             lost.append("the model")
         if self.running is not None:
-            lost.append(
-                "the training that runs" if self.running.job.command == "train" else "what is made now"
-            )
+            lost.append("the training that runs" if self.running.job.task == "train" else "what is made now")
         if not lost or self._ending:
             return True
         buttons = QMessageBox.StandardButton

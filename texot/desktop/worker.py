@@ -1,11 +1,12 @@
 """The worker: a process that runs the library for the window, `python -m texot.desktop.worker`.
 
-It reads requests from stdin and writes events to stdout, frames of `texot.desktop.protocol`; it ends when
-stdin does. Its first event is "hello", with its version. A request is {"do": what, "id": n, ...}, for each
-method `do_what` below. Each is answered in the end by one event of its id: "opened", "mask", "loaded",
-"looked", "done", "trained", "saved" or "error"; runs send "state" and "note" events meanwhile. {"do": "stop",
-"id": n} ends a run after its current step: what there is by then is its result. Files are read and written
-beside what runs, so that nobody waits for it.
+It reads requests from stdin and writes events to stdout, as frames of `texot.desktop.protocol`. It ends when
+stdin is closed. Its first event is "hello", with its version. The method `do_name` below handles the request
+{"do": name, "id": n, ...}. One final event with the same id answers it: "opened", "mask", "loaded",
+"previewed", "done", "trained", "saved" or "error". Jobs send "state" and "note" events before that. The
+request {"do": "stop", "id": n} ends job n after its current step; the job keeps the result of that step.
+
+Two threads answer: one runs jobs, the other reads and writes files, so that files do not wait for a job.
 """
 
 from __future__ import annotations
@@ -17,303 +18,233 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import texot
 from texot._version import __version__
 from texot.desktop.protocol import Unpacker, pack
-from texot.errors import InputError, TexotError, one_line
+from texot.desktop.requests import JobRequest
+from texot.errors import TexotError, one_line
 from texot.files.messages import silence_libraries
 from texot.jobs.processor_load import free_cores, look
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from texot import State
+    from texot.desktop.worker_files import Pixels
+    from texot.desktop.worker_jobs import Models, OnState
 
-    from texot import Generator, State, Synthesis
-    from texot.generator.checkpoint import Checkpoint
-
-_PREVIEW_SECONDS = 0.1  # at least, between two pictures of a run
-_ROWS = 512  # of a picture that are made at once
-_PREVIEW_SHARE = 4  # of the time, one part goes into pictures
-_BESIDE = ("open", "mask", "save")  # requests that are answered while another runs
+_PREVIEW_SECONDS = 0.1  # least time between two pictures of a job
+_PREVIEW_SHARE = 4  # pictures take at most one part in so many of the time
+_FILE_REQUESTS = ("open", "mask", "save")  # answered by the thread for files
 MEMORY_ADVICE = "out of memory: ask for a smaller size"
 
 
 class Worker:
-    """Answers requests, one after the other.
+    """Answers requests.
 
     Args:
-        send: takes the bytes of each event.
+        send: called with the bytes of each event.
     """
 
-    def __init__(self, send: Any) -> None:
+    def __init__(self, send: Callable[[bytes], object]) -> None:
         self._send = send
         self._sending = threading.Lock()
-        self._runs: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._jobs: queue.Queue[dict[str, Any]] = queue.Queue()
         self._files: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._current = threading.local()  # number: id of the request that a thread answers
+        self._models: Models | None = None
         self.stopped: set[int] = set()
-        self._at = threading.local()  # the request that a thread works on
-        self._models: dict[str, Generator] = {}  # the one that was used last
-        self._checkpoint: Checkpoint | None = None  # of the training that was last
 
-    def note(self, text: str) -> None:
-        """Tell what the library says meanwhile."""
-        self.tell("note", getattr(self._at, "number", 0), text=text)
+    def send_note(self, text: str) -> None:
+        """Send a message of the library about the request that this thread answers."""
+        self.send_event("note", getattr(self._current, "number", 0), text=text)
 
-    def take(self, request: dict[str, Any]) -> None:
-        """A request from the reading thread."""
+    def accept(self, request: dict[str, Any]) -> None:
+        """Put a request into its queue; called by the thread that reads."""
         if request["do"] == "stop":
             self.stopped.add(request["id"])
         else:
-            (self._files if request["do"] in _BESIDE else self._runs).put(request)
+            (self._files if request["do"] in _FILE_REQUESTS else self._jobs).put(request)
 
-    def tell(self, event: str, number: int, blob: bytes = b"", **facts: Any) -> None:
-        """Send an event."""
-        data = pack({"event": event, "id": number, **facts}, blob)
+    def send_event(self, event: str, number: int, pixels: Pixels | None = None, **facts: Any) -> None:
+        """Send an event, with a picture if there is one."""
+        data = b""
+        if pixels is not None:
+            data, facts["size"], facts["channels"] = pixels
+        frame = pack({"event": event, "id": number, **facts}, data)
         with self._sending:
-            self._send(data)
+            self._send(frame)
 
     def serve(self) -> None:
-        """Answer for ever."""
-        self.tell("hello", 0, version=__version__)
-        window = os.getppid()  # which starts at the same time: no other program
+        """Answer requests until the process ends."""
+        self.send_event("hello", 0, version=__version__)
+        window = os.getppid()  # its start costs processor time now, and is no other program
         before = look(beside=window)
         import torch
 
-        import texot.jobs.synthesis  # noqa: F401
+        import texot.desktop.worker_files
+        import texot.desktop.worker_jobs
+        import texot.jobs.synthesis
 
+        self._models = texot.desktop.worker_jobs.Models()
         n_threads, ready = _n_threads(free_cores(before, look(beside=window))), threading.Event()
-        threading.Thread(target=self._answer_beside, args=(ready,), daemon=True).start()
+        threading.Thread(target=self._answer_files, args=(ready,), daemon=True).start()
         ready.wait()
         torch.set_num_threads(n_threads)
-        self._answer(self._runs)
+        self._answer(self._jobs)
 
-    def _answer_beside(self, ready: threading.Event) -> None:
-        """Answer what concerns files, with one of torch's threads.
+    def _answer_files(self, ready: threading.Event) -> None:
+        """Answer requests about files, with one thread of torch.
 
-        With more, OpenMP would keep a second team of them, more than there are cores, and let the threads of
-        every run sleep where they wait for each other: twice the time.
+        With more, OpenMP would keep a second team of threads, more than there are cores, and the threads of
+        each job would sleep while they wait for each other: twice the time.
         """
         import torch
 
-        torch.set_num_threads(1)  # of this thread; the other sets its own afterwards
-        torch.get_num_threads()  # at once: a thread that asks later takes what was set last, by any
+        torch.set_num_threads(1)  # of this thread; the other thread sets its own afterwards
+        torch.get_num_threads()  # fixes the number: a thread that asks later gets what any thread set last
         ready.set()
         self._answer(self._files)
 
     def _answer(self, requests: queue.Queue[dict[str, Any]]) -> None:
         while True:
             request = requests.get()
-            self._at.number = request["id"]
+            self._current.number = request["id"]
             try:
                 getattr(self, f"do_{request['do']}")(request)
             except Exception as error:  # the outermost frame: every failure is shown in the window
-                self.tell("error", request["id"], text=_words(error))
+                self.send_event("error", request["id"], text=_message(error))
 
     def do_open(self, request: dict[str, Any]) -> None:
-        """Show an image as the library reads it."""
-        import torch
+        """Read an image: "path"."""
+        from texot.desktop.worker_files import read_picture
 
-        from texot.files.exemplar import read_exemplar
-
-        source = read_exemplar(request["path"])
-        pixels = source.pixels
-        if source.mask is not None and pixels.shape[0] <= 3:
-            pixels = torch.cat([pixels, source.mask[None].to(pixels)])
-        picture, size, channels = as_bytes(pixels)
-        self.tell("opened", request["id"], picture, path=request["path"], size=size, channels=channels)
+        self.send_event("opened", request["id"], read_picture(request["path"]), path=request["path"])
 
     def do_mask(self, request: dict[str, Any]) -> None:
-        """Show a mask as the library reads it."""
-        from texot.files.mask import read_mask
+        """Read a mask: "path", and the "size" of its photograph."""
+        from texot.desktop.worker_files import read_mask_picture
 
-        mask = read_mask(request["path"], tuple(request["size"]))
-        picture, size, channels = as_bytes(mask.float()[None])
-        self.tell("mask", request["id"], picture, path=request["path"], size=size, channels=channels)
+        width, height = request["size"]
+        pixels = read_mask_picture(request["path"], (width, height))
+        self.send_event("mask", request["id"], pixels, path=request["path"])
 
     def do_save(self, request: dict[str, Any]) -> None:
-        """Write a session file under the user's name, in the format that it asks for."""
-        from texot.files.original import read_original
-        from texot.files.whole import write_whole
-        from texot.files.write import check_output, write_image
+        """Write a "file" of the session to the user's "path"; "sample": it is a sample of a model."""
+        from texot.desktop.worker_files import save_copy
 
-        source, path = Path(request["file"]), request["path"]
-        if source.suffix != ".safetensors":
-            check_output(path)
-        if source.suffix == ".safetensors" or path.lower().endswith(".png"):
-            write_whole(path, source.read_bytes())
-        else:
-            found = read_original(source)
-            image = found.pixels
-            if found.alpha is not None:
-                import torch
-
-                image = torch.cat([image, found.alpha])
-            kind: dict[str, Any] = {"mode": found.mode, "icc_profile": found.icc_profile}
-            if request.get("sample") and path.lower().endswith((".tif", ".tiff")):
-                from texot.desktop.sampling import write_sample
-
-                write_sample(image, path, text=None, **kind)
-            else:
-                write_image(image, path, dpi=found.dpi, exif=found.exif, **kind)
-        self.tell("saved", request["id"], path=path, file=request["file"])
+        file, path = request["file"], request["path"]
+        save_copy(Path(file), path, is_sample=bool(request.get("sample")))
+        self.send_event("saved", request["id"], path=path, file=file)
 
     def do_run(self, request: dict[str, Any]) -> None:
-        """Run a job; its result becomes the session file `request["file"]`."""
-        if request["job"] == "train":
-            self._train(request)
-            return
-        if request["job"] == "sample":
-            from texot.desktop.sampling import write_sample
-            from texot.files.record import png_text
-
-            result = self._sample(request, tell=True)
-            kind: dict[str, Any] = {"mode": result.mode, "icc_profile": result.icc_profile}
-            write_sample(result.image, request["file"], text=png_text(result.settings), **kind)
-            self._done(request, result, seconds=result.timings["total"])
-            return
-        state = self._follow(request["id"], _states(request["job"], request["inputs"], request["options"]))
-        result = state.result()
-        result.save(request["file"])
-        self._done(request, result, seconds=state.seconds, step=state.total_step, steps=state.total_steps)
+        """Run a "job", see `JobRequest.to_json`; its result is written to the session's "file"."""
+        job = JobRequest.from_json(request["job"])
+        run = {"train": self._train, "sample": self._sample}.get(job.task, self._synthesize)
+        run(request["id"], job, request["file"])
 
     def do_load(self, request: dict[str, Any]) -> None:
-        """Look at a model."""
-        model = self._model(request["path"])
+        """Load the model of a "path"."""
+        assert self._models is not None
+        model = self._models.load(request["path"])
         facts: dict[str, Any] = {"exemplar_size": list(model.exemplar_size), "n_exemplars": model.n_exemplars}
-        self.tell("loaded", request["id"], path=request["path"], **facts)
+        self.send_event("loaded", request["id"], path=request["path"], **facts)
 
-    def do_look(self, request: dict[str, Any]) -> None:
-        """Show a sample that nobody keeps."""
-        picture, size, channels = as_bytes(self._sample(request, tell=False).image)
-        self.tell("looked", request["id"], picture, size=size, channels=channels)
+    def do_preview(self, request: dict[str, Any]) -> None:
+        """Make a sample for the "job" without a file."""
+        from texot.desktop.worker_files import to_pixels
 
-    def _sample(self, request: dict[str, Any], *, tell: bool) -> Synthesis:
-        """A sample, tile by tile on all cores, with the settings that `texot sample` writes."""
-        from texot.desktop.sampling import sample_tiles
+        assert self._models is not None
+        image, _ = self._models.sample(
+            JobRequest.from_json(request["job"]), None, lambda done, total: request["id"] not in self.stopped
+        )
+        self.send_event("previewed", request["id"], to_pixels(image))
 
-        model, number = self._model(request["inputs"]["model"]), request["id"]
+    def _synthesize(self, number: int, job: JobRequest, file: str) -> None:
+        from texot.desktop.worker_files import to_pixels
+        from texot.desktop.worker_jobs import run_synthesis
+
+        state, result = run_synthesis(job, file, self._on_state(number))
+        step, steps = state.total_step, state.total_steps
+        facts = {"file": file, "settings": result.settings, "seconds": state.seconds}
+        facts.update(step=step, steps=steps, stopped=step < steps)
+        self.send_event("done", number, to_pixels(result.image), **facts)
+
+    def _sample(self, number: int, job: JobRequest, file: str) -> None:
+        from texot.desktop.worker_files import to_pixels
+
+        assert self._models is not None
         begun = time.perf_counter()
-        with closing(sample_tiles(model, **request["options"])) as tiles:
-            for done, total, result in tiles:
-                if result is not None:
-                    return result
-                if number in self.stopped:
-                    raise InputError("stopped: of a sample, nothing is kept before it is whole")
-                if tell:
-                    left = (time.perf_counter() - begun) * (total - done) / done
-                    self.tell("state", number, step=done, steps=total, seconds_left=left, loss=None)
-        raise AssertionError("the last tile brings the sample")
 
-    def _model(self, path: str) -> Generator:
-        """A model, kept until another is asked for."""
-        if path not in self._models:
-            from texot import Generator
+        def on_pixels(done: int, total: int) -> bool:
+            if done < total:
+                left = (time.perf_counter() - begun) * (total - done) / done
+                self.send_event("state", number, step=done, steps=total, seconds_left=left, loss=None)
+            return number not in self.stopped or done == total
 
-            self._models = {path: Generator.load(path, device="auto")}
-        return self._models[path]
+        image, settings = self._models.sample(job, file, on_pixels)
+        facts = {"file": file, "settings": settings, "seconds": time.perf_counter() - begun}
+        self.send_event("done", number, to_pixels(image), step=1, steps=1, stopped=False, **facts)
 
-    def _train(self, request: dict[str, Any]) -> None:
-        """Train; the model becomes the session file `request["file"]`."""
-        from texot.generator.trainer import Trainer
+    def _train(self, number: int, job: JobRequest, file: str) -> None:
+        from texot.desktop.worker_files import to_pixels
 
-        options = dict(request["options"])
-        resumes = options.pop("resume", False)
-        if resumes and self._checkpoint is None:
-            raise InputError("the worker was started anew since then: train from the start")
-        images = request["inputs"]["images"]
-        exemplar = images if len(images) > 1 else images[0]
-        trainer = Trainer(exemplar, **options, resume=self._checkpoint if resumes else None)
-        state = self._follow(request["id"], iter(trainer))
-        stopped = request["id"] in self.stopped and state.total_step < state.total_steps  # not: has settled
-        self._checkpoint = trainer.checkpoint() if stopped else None
-        model = trainer.generator(with_gap=not stopped)  # as the command, which measures it at the end
-        model.save(request["file"])
-        self._models = {request["file"]: model}
-        facts: dict[str, Any] = {"file": request["file"], "resumable": stopped, "seconds": state.seconds}
+        assert self._models is not None
+        state, model, stopped = self._models.train(job, file, self._on_state(number))
+        facts: dict[str, Any] = {"file": file, "resumable": stopped, "seconds": state.seconds}
         facts.update(step=state.total_step, steps=state.total_steps, threads=model.facts["threads"])
-        picture, facts["size"], facts["channels"] = as_bytes(model.sample().image)
-        self.tell("trained", request["id"], picture, **facts)
+        self.send_event("trained", number, to_pixels(model.sample().image), **facts)
 
-    def _follow(self, number: int, states: Iterator[State]) -> State:
-        """Tell of states to the last, or to the one after which the window says stop."""
-        state = None
+    def _on_state(self, number: int) -> OnState:
+        """Sends states of a job, some with a picture; false once the job is stopped."""
+        from texot.desktop.worker_files import to_pixels
+
         shown, cost = -math.inf, 0.0
-        for state in states:
+
+        def send(state: State) -> bool:
+            nonlocal shown, cost
             begun = time.perf_counter()
-            wanted = begun - shown > max(_PREVIEW_SECONDS, _PREVIEW_SHARE * cost)
-            self._tell_state(number, state, with_picture=wanted)
-            if wanted:
+            pixels = None
+            if begun - shown > max(_PREVIEW_SECONDS, _PREVIEW_SHARE * cost):
+                pixels = to_pixels(state.image)
+            facts: dict[str, Any] = {
+                "step": state.total_step,
+                "steps": state.total_steps,
+                "seconds_left": state.seconds_left if math.isfinite(state.seconds_left) else None,
+                "loss": state.loss if math.isfinite(state.loss) else None,
+            }
+            self.send_event("state", number, pixels, **facts)
+            if pixels is not None:
                 shown = time.perf_counter()
                 cost = shown - begun
-            if number in self.stopped:
-                break
-        assert state is not None
-        return state
+            return number not in self.stopped
 
-    def _done(
-        self, request: dict[str, Any], result: Synthesis, *, seconds: float, step: int = 1, steps: int = 1
-    ) -> None:
-        facts: dict[str, Any] = {"file": request["file"], "settings": result.settings, "seconds": seconds}
-        facts.update(step=step, steps=steps, stopped=step < steps)
-        picture, facts["size"], facts["channels"] = as_bytes(result.image)
-        self.tell("done", request["id"], picture, **facts)
-
-    def _tell_state(self, number: int, state: State, *, with_picture: bool) -> None:
-        facts: dict[str, Any] = {
-            "step": state.total_step,
-            "steps": state.total_steps,
-            "seconds_left": state.seconds_left if math.isfinite(state.seconds_left) else None,
-            "loss": state.loss if math.isfinite(state.loss) else None,
-        }
-        picture = b""
-        if with_picture:
-            picture, facts["size"], facts["channels"] = as_bytes(state.image)
-        self.tell("state", number, picture, **facts)
+        return send
 
 
 def _n_threads(free: int | None) -> int:
-    """As many threads as there are free cores, where that is known: torch's wait for each other."""
+    """Threads for jobs: one for each free core where their number is known, else torch's default."""
     import torch
 
-    own = torch.get_num_threads()
-    return own if free is None else min(own, free)
+    default = torch.get_num_threads()
+    return default if free is None else min(default, free)
 
 
 class _Notes(logging.Handler):
-    """The library's log, for the window."""
+    """Sends the library's log to the window."""
 
     def __init__(self, worker: Worker) -> None:
         super().__init__()
         self._worker = worker
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell it; not which kernels work, that is for `texot doctor`."""
+        """Send a record, except the choice of kernels, which `texot doctor` reports."""
         if record.levelno > logging.INFO or record.module != "dispatch":
-            self._worker.note(record.getMessage())
+            self._worker.send_note(record.getMessage())
 
 
-def as_bytes(image: Tensor) -> tuple[bytes, list[int], int]:
-    """A picture (C, H, W) as bytes of 1, 3 or 4 channels, with its size; maps beyond 4 are left out."""
-    import torch
-
-    from texot.files.write import to_pil
-
-    image = image if image.shape[0] <= 4 else image[:3]
-    channels, rows = 0, []
-    for some in torch.split(image, _ROWS, 1):  # a large one would be in memory three times otherwise
-        picture = to_pil(some)
-        if picture.mode == "LA":
-            picture = picture.convert("RGBA")
-        channels = len(picture.getbands())
-        rows.append(picture.tobytes())
-    return b"".join(rows), [image.shape[2], image.shape[1]], channels
-
-
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     """What the user reads about an error, on one line."""
     if isinstance(error, TexotError):
         return one_line(error)
@@ -324,31 +255,12 @@ def _words(error: Exception) -> str:
     return f"this is a bug in texot, please report it: {type(error).__name__}: {one_line(error)}"
 
 
-def _states(job: str, inputs: dict[str, Any], options: dict[str, Any]) -> Iterator[State]:
-    """The states of a job.
-
-    Args:
-        job: the command's name: "synthesize", "inpaint", "tile" or "interpolate".
-        inputs: paths: "image", "mask" or "images".
-        options: keyword arguments of the library's function.
-    """
-    if job == "synthesize":
-        return texot.iter_synthesis(inputs["image"], **options)
-    if job == "inpaint":
-        return texot.iter_inpaint(inputs["image"], inputs["mask"], **options)
-    if job == "tile":
-        return texot.iter_tileable(inputs["image"], **options)
-    if job == "interpolate":
-        return texot.iter_interpolation(inputs["images"], **options)
-    raise ValueError(f"no such job: {job}")
-
-
 def main() -> None:
-    """Serve over stdin and stdout; whatever else prints goes to stderr."""
-    for name in ("SIGINT", "SIGHUP"):  # of the terminal: the window has them too, and ends its worker
+    """Serve over stdin and stdout; other output of the process goes to stderr."""
+    for name in ("SIGINT", "SIGHUP"):  # the window gets them too, and ends its worker
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    silence_libraries()  # the window's stderr may be a pipe that nobody reads
+    silence_libraries()  # the window's stderr may be a pipe that has no reader
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
 
@@ -358,7 +270,7 @@ def main() -> None:
             while view:
                 view = view[out.write(view) or 0 :]
         except OSError:
-            os._exit(0)  # the window is gone
+            os._exit(0)  # the window has ended
 
     worker = Worker(send)
     log = logging.getLogger("texot")
@@ -369,7 +281,7 @@ def main() -> None:
         frames = Unpacker()
         while data := os.read(0, 1 << 16):
             for header, _ in frames.feed(data):
-                worker.take(header)
+                worker.accept(header)
         os._exit(0)
 
     threading.Thread(target=read, daemon=True).start()

@@ -15,7 +15,10 @@ from torch import Tensor
 
 from texot._version import ALGORITHM, __version__
 from texot.errors import InputError
+from texot.files.record import png_text
 from texot.files.sizes import parse_size
+from texot.files.stream import STREAMED, write_rows
+from texot.files.write import check_format, write_image
 from texot.generator.model_file import Model, load_model, save_model
 from texot.generator.network import PlaneNetwork
 from texot.generator.weight_map import Area, WeightMap
@@ -44,11 +47,14 @@ class Generator:
     Attributes:
         network: a `torch.nn.Module`, usable by itself.
         facts, license, icc_profile: as given.
+        tile_side: default side of the tiles of `tiles` and `write`, in pixels.
 
     Example:
         >>> generator = Generator.load("pebbles.safetensors")  # doctest: +SKIP
         >>> generator.sample("1024x512", seed=7).save("new.png")  # doctest: +SKIP
     """
+
+    tile_side = TILE
 
     def __init__(
         self,
@@ -142,9 +148,8 @@ class Generator:
             InputError: an option that cannot be used.
         """
         begun = time.perf_counter()
-        width, height = parse_size(size, self.exemplar_size)
+        width, height = self.sample_size(size)
         tile = tiled_axes(weight_map) if tile is None else tile
-        check_memory(self.network.architecture.colours, (1, 1), (width, height), planes=10)
         image = torch.empty(self.network.architecture.colours, height, width, dtype=torch.float32)
         mix: dict[str, Any] = {"weights": weights, "weight_map": weight_map, "map_area": map_area}
         for top, left, part in self.tiles((width, height), seed=seed, at=at, tile=tile, **mix):
@@ -152,6 +157,16 @@ class Generator:
         settings = self.settings((width, height), seed=seed, at=at, tile=tile, **mix)
         timings = {"total": time.perf_counter() - begun}
         return Synthesis(image, [], [], timings, settings, self.mode, self.icc_profile)
+
+    def sample_size(self, size: str | int | tuple[int, int] | None = None) -> tuple[int, int]:
+        """Width and height in pixels of a sample that is held in memory, see `sample`.
+
+        Raises:
+            InputError: not a size, or more than the memory of this machine holds.
+        """
+        width, height = parse_size(size, self.exemplar_size)
+        check_memory(self.network.architecture.colours, (1, 1), (width, height), planes=10)
+        return width, height
 
     @own_modes()
     def tiles(
@@ -199,6 +214,74 @@ class Generator:
                 return top, left, image.clamp_(0, 1).cpu()
 
         return map(make, places) if workers == 1 else _in_order(make, places, workers)
+
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        size: str | int | tuple[int, int] | None = None,
+        *,
+        seed: int = 0,
+        at: tuple[int, int] = (0, 0),
+        tile: str | None = None,
+        weights: Weights | None = None,
+        weight_map: Any = None,
+        map_area: tuple[int, int, int, int] | None = None,
+        side: int = TILE,
+        workers: int = 1,
+        on_tile: Callable[[int, int, Tensor], object] | None = None,
+    ) -> dict[str, Any]:
+        """Write a sample to a file, one row of tiles at a time, with the bytes that `texot sample` writes.
+
+        A PNG or TIFF of any size takes the memory of one row of tiles. Other formats take that of the image.
+
+        Arguments as in `tiles`.
+
+        Args:
+            path: of the image; replaced when the sample is complete, else left as it was.
+            on_tile: called with (top, left, tile) for each tile, in order. An exception that it raises ends
+                the work.
+
+        Returns:
+            The settings of the sample, which a PNG also holds.
+
+        Raises:
+            InputError: an option that cannot be used.
+            OutputError: the file cannot be written.
+
+        Example:
+            >>> generator = Generator.load("pebbles.safetensors")  # doctest: +SKIP
+            >>> generator.write("large.png", "20000x10000", seed=7)["seed"]  # doctest: +SKIP
+            7
+        """
+        width, height = parse_size(size, self.exemplar_size)
+        window: dict[str, Any] = {
+            "seed": seed,
+            "at": at,
+            "tile": tile,
+            "weights": weights,
+            "weight_map": weight_map,
+            "map_area": map_area,
+        }
+        check_format(path, (width, height), self.mode)
+        tiles = self.tiles((width, height), **window, side=side, workers=workers)
+        settings = self.settings((width, height), **window)
+
+        def rows() -> Iterator[Tensor]:
+            row: list[Tensor] = []
+            for top, left, part in tiles:
+                if on_tile is not None:
+                    on_tile(top, left, part)
+                row.append(part)
+                if left + part.shape[2] == width:
+                    yield torch.cat(row, 2)
+                    row = []
+
+        kind: dict[str, Any] = {"mode": self.mode, "icc_profile": self.icc_profile}
+        if os.fsdecode(path).lower().endswith(STREAMED):
+            write_rows(rows(), path, size=(width, height), text=png_text(settings), **kind)
+        else:
+            write_image(torch.cat(list(rows()), 1), path, **kind)
+        return settings
 
     @property
     def n_exemplars(self) -> int:

@@ -8,9 +8,9 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QCheckBox, QWidget
 
-from texot.desktop.commands import Job
 from texot.desktop.controls import Common, button, choice, number, row
 from texot.desktop.mask import Mask
+from texot.desktop.requests import JobRequest
 from texot.desktop.tabs.tab import Tab
 from texot.errors import InputError
 
@@ -26,7 +26,7 @@ class FillTab(Tab):
     """
 
     title = "Inpaint, Tile"
-    commands = ("inpaint", "tile")
+    tasks = ("inpaint", "tile")
     brush_changed = Signal(int, bool)
     ask_load = Signal()
     ask_save = Signal()
@@ -111,20 +111,20 @@ class FillTab(Tab):
         """The next seed."""
         self.common.another()
 
-    def restore(self, job: Job) -> None:
+    def restore(self, job: JobRequest) -> None:
         """Show the settings of a job, and its mask; what is painted comes back by undo."""
-        self.common.restore(job.options)
-        self.what.setCurrentText(FILL if job.command == "inpaint" else TILE)
-        self.reach.setValue(int(job.options.get("reach") or 0))
-        self.band.setValue(job.options.get("band") or 0)
-        self.flatten.setChecked(bool(job.options.get("flatten")))
-        mask = QImage(str(job.inputs.get("mask") or ""))
+        self.common.restore(job.arguments)
+        self.what.setCurrentText(FILL if job.task == "inpaint" else TILE)
+        self.reach.setValue(int(job.arguments.get("reach") or 0))
+        self.band.setValue(job.arguments.get("band") or 0)
+        self.flatten.setChecked(bool(job.arguments.get("flatten")))
+        mask = QImage(str(job.files.get("mask") or ""))
         if self._mask is not None and mask.size() == self._mask.size:
             mask = mask.convertToFormat(QImage.Format.Format_Grayscale8)
             if mask != self._mask.image:
                 self._mask.replace(mask)
 
-    def jobs(self, folder: str) -> list[Job]:
+    def jobs(self, folder: str) -> list[JobRequest]:
         """One."""
         image = self.need_image()
         options = {
@@ -137,16 +137,18 @@ class FillTab(Tab):
                 options["tile"] = "both"
             band = self.band.value() or None
             return [
-                Job("tile", {"image": image}, {**options, "band": band, "flatten": self.flatten.isChecked()})
+                JobRequest(
+                    "tile", {"image": image}, {**options, "band": band, "flatten": self.flatten.isChecked()}
+                )
             ]
         assert self._mask is not None
         reach = self.reach.value() or None
         if self._mask.is_empty() and self._has_hole:
-            return [Job("inpaint", {"image": image, "mask": None}, {**options, "reach": reach})]
+            return [JobRequest("inpaint", {"image": image, "mask": None}, {**options, "reach": reach})]
         if self._mask.is_empty():
             raise InputError("nothing is painted: paint on the photo what is to be filled, or load a mask")
         file = self.keep_mask(folder)
-        return [Job("inpaint", {"image": image, "mask": file}, {**options, "reach": reach})]
+        return [JobRequest("inpaint", {"image": image, "mask": file}, {**options, "reach": reach})]
 
     def keep_mask(self, folder: str) -> str:
         """The mask as a file of the session, a new one where it has changed."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QCheckBox, QLabel
 
-from texot.desktop.commands import Job
 from texot.desktop.controls import MOST_SEED, TIPS, Share, button, choice, line, number, row
 from texot.desktop.curve import Curve
 from texot.desktop.exemplars import Exemplars, place_of, weights_at
 from texot.desktop.maps import MapChoice
+from texot.desktop.requests import JobRequest
 from texot.desktop.tabs.tab import Tab
 from texot.errors import InputError
 
@@ -28,7 +29,7 @@ class GeneratorTab(Tab):
     """
 
     title = "Generator"
-    commands = ("sample",)
+    tasks = ("sample",)
     has_quality = False
     ask_train = Signal(bool)
     ask_load = Signal()
@@ -41,8 +42,8 @@ class GeneratorTab(Tab):
         self.model, self.saved = "", ""  # the file that samples are made by, and the user's name of it
         self.n_exemplars = 1  # of that model
         self._known: dict[str, tuple[str, int]] = {}  # model files -> the user's names, exemplars
-        self._trained: Job | None = None  # the training that can go on
-        self.training_job: Job | None = None  # what made the model, if this session did
+        self._trained: JobRequest | None = None  # the training that can go on
+        self.training_job: JobRequest | None = None  # what made the model, if this session did
         self._build_training()
         self._build_sampling()
 
@@ -117,24 +118,23 @@ class GeneratorTab(Tab):
     def _may_resume(self) -> None:
         """A training of other images cannot go on."""
         before = self._trained
-        self.resume.setEnabled(before is not None and before.inputs["images"] == self.list.paths)
+        self.resume.setEnabled(before is not None and before.files["images"] == self.list.paths)
 
-    def training(self, *, resume: bool) -> Job:
+    def training(self, *, resume: bool) -> JobRequest:
         """A training."""
         if resume and self._trained is not None:
-            return Job("train", self._trained.inputs, {**self._trained.options, "resume": True})
+            return replace(self._trained, resumes=True)
         if not self.list.paths:
             raise InputError("open an image first")
         options = {"steps": self.steps.value() or None, "seed": self.train_seed.value()}
-        return Job("train", {"images": self.list.paths}, options)
+        return JobRequest("train", {"images": self.list.paths}, options)
 
-    def trained(self, job: Job, file: str, *, resumable: bool) -> None:
+    def trained(self, job: JobRequest, file: str, *, resumable: bool) -> None:
         """A training ended, or was stopped."""
-        options = {name: value for name, value in job.options.items() if name != "resume"}
-        whole = Job("train", job.inputs, options)
+        whole = replace(job, resumes=False)
         self._trained = whole if resumable else None
         self._may_resume()
-        self.use(file, "", len(job.inputs["images"]))
+        self.use(file, "", len(job.files["images"]))
         self.training_job = None if resumable else whole
         self.command.setEnabled(not resumable)
 
@@ -157,9 +157,9 @@ class GeneratorTab(Tab):
         if file == self.model:
             self.use(file, path, self.n_exemplars)
 
-    def restore(self, job: Job) -> None:
+    def restore(self, job: JobRequest) -> None:
         """Show the settings of a sample, and take the model that made it."""
-        model, options = str(job.inputs["model"]), job.options
+        model, options = str(job.files["model"]), job.arguments
         if model != self.model:
             self.use(model, *self._known.get(model, ("", 1)))
         at = options.get("at")
@@ -168,11 +168,11 @@ class GeneratorTab(Tab):
         self.width_height.setText(str(options["size"] or ""))
         self.tile.setCurrentText(options["tile"] or "as fits")
         self.seed.setValue(options["seed"])
-        self.map.show_value(options.get("map"))
+        self.map.show_value(options.get("weight_map"))
         if options.get("weights"):
             self.t.show_value(place_of(options["weights"]))
 
-    def jobs(self, folder: str) -> list[Job]:
+    def jobs(self, folder: str) -> list[JobRequest]:
         """A sample."""
         if not self.model:
             raise InputError("there is no model yet: train one on the open image, or load one")
@@ -185,9 +185,9 @@ class GeneratorTab(Tab):
         if self.at != (0, 0) and self.explore.isChecked():
             options["at"] = list(self.at)
         if self.n_exemplars > 1:
-            options["map"] = self.map.value
+            options["weight_map"] = self.map.value
             options["weights"] = weights_at(self.t.value, self.n_exemplars) if not self.map.value else None
-        return [Job("sample", {"model": self.model}, options)]
+        return [JobRequest("sample", {"model": self.model}, options)]
 
     def _tiles(self, tile: str) -> None:
         if tile != "none":

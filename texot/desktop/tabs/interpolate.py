@@ -6,10 +6,10 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QCheckBox
 
-from texot.desktop.commands import Job
 from texot.desktop.controls import Common, Share
 from texot.desktop.exemplars import Exemplars, place_of, weights_at
 from texot.desktop.maps import MapChoice
+from texot.desktop.requests import JobRequest
 from texot.desktop.tabs.tab import Tab
 from texot.errors import InputError
 
@@ -20,7 +20,7 @@ class InterpolateTab(Tab):
     """Its settings, and the exemplars."""
 
     title = "Interpolate"
-    commands = ("interpolate",)
+    tasks = ("interpolate",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,17 +68,17 @@ class InterpolateTab(Tab):
         """The next seed."""
         self.common.another()
 
-    def restore(self, job: Job) -> None:
+    def restore(self, job: JobRequest) -> None:
         """Show the exemplars and settings of a job."""
-        self.list.show_paths(job.inputs["images"])
-        self.common.restore(job.options)
-        self.novelty.show_value(job.options["novelty"])
-        if job.options["weights"] is not None:
-            self.t.show_value(place_of(job.options["weights"]))
-        self.map.show_value(job.options["map"])
+        self.list.show_paths(job.files["images"])
+        self.common.restore(job.arguments)
+        self.novelty.show_value(job.arguments["novelty"])
+        if job.arguments["weights"] is not None:
+            self.t.show_value(place_of(job.arguments["weights"]))
+        self.map.show_value(job.arguments["map"])
         self._rest.stop()
 
-    def jobs(self, folder: str) -> list[Job]:
+    def jobs(self, folder: str) -> list[JobRequest]:
         """One."""
         if self.list.count() < 2:
             raise InputError("it takes two images or more to be between them: open one, and add others")
@@ -93,7 +93,7 @@ class InterpolateTab(Tab):
             "seed": self.common.seed.value(),
             "novelty": self.novelty.value,
         }
-        return [Job("interpolate", {"images": self.paths}, options)]
+        return [JobRequest("interpolate", {"images": self.paths}, options)]
 
     def _draft(self) -> None:
         if self.live.isChecked() and self.isVisible() and self.list.count() > 1:

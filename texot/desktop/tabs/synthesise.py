@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from texot.desktop.commands import Job
 from texot.desktop.controls import TIPS, Common, Share, number
+from texot.desktop.requests import JobRequest
 from texot.desktop.tabs.tab import Tab
 
 
@@ -11,7 +11,7 @@ class SynthesiseTab(Tab):
     """Its settings."""
 
     title = "Synthesise"
-    commands = ("synthesize",)
+    tasks = ("synthesize",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,13 +35,13 @@ class SynthesiseTab(Tab):
         """Seeds that no variation had."""
         self.common.another(self.variations.value())
 
-    def restore(self, job: Job) -> None:
+    def restore(self, job: JobRequest) -> None:
         """Show the settings of one variation."""
-        self.common.restore(job.options)
-        self.novelty.show_value(job.options["novelty"])
+        self.common.restore(job.arguments)
+        self.novelty.show_value(job.arguments["novelty"])
         self.variations.setValue(1)
 
-    def jobs(self, folder: str) -> list[Job]:
+    def jobs(self, folder: str) -> list[JobRequest]:
         """One a variation."""
         image, common = self.need_image(), self.common
         options = {
@@ -51,4 +51,4 @@ class SynthesiseTab(Tab):
             "novelty": self.novelty.value,
         }
         seeds = range(common.seed.value(), common.seed.value() + self.variations.value())
-        return [Job("synthesize", {"image": image}, {**options, "seed": seed}) for seed in seeds]
+        return [JobRequest("synthesize", {"image": image}, {**options, "seed": seed}) for seed in seeds]

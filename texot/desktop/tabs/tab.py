@@ -6,8 +6,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
-from texot.desktop.commands import Job
 from texot.desktop.mask import Mask
+from texot.desktop.requests import JobRequest
 from texot.errors import InputError
 
 
@@ -22,7 +22,7 @@ class Tab(QWidget):
     """
 
     title = ""
-    commands: tuple[str, ...] = ()  # of its jobs
+    tasks: tuple[str, ...] = ()  # of its jobs
     has_quality = True  # whether there is a draft, and something final
     wanted = Signal(str)
     mask_changed = Signal()
@@ -49,7 +49,7 @@ class Tab(QWidget):
         """Another image is open."""
         self.image = path
 
-    def jobs(self, folder: str) -> list[Job]:
+    def jobs(self, folder: str) -> list[JobRequest]:
         """What to make by the settings, in this order.
 
         Args:
@@ -64,7 +64,7 @@ class Tab(QWidget):
         """The next seed."""
         raise NotImplementedError
 
-    def restore(self, job: Job) -> None:
+    def restore(self, job: JobRequest) -> None:
         """Show the settings of a job of this tab."""
         raise NotImplementedError
 

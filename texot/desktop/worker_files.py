@@ -1,0 +1,103 @@
+"""What the worker does with files: read images and masks for the window, write results in a user's format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from texot import Generator
+from texot.files.exemplar import read_exemplar
+from texot.files.mask import read_mask
+from texot.files.original import read_original
+from texot.files.stream import write_rows
+from texot.files.whole import write_whole
+from texot.files.write import check_output, to_pil, write_image
+
+_ROWS = 512  # rows that are converted to bytes at once
+_TIFF = (".tif", ".tiff")
+
+
+class Pixels(NamedTuple):
+    """A picture for the window: rows of 8-bit values, interleaved.
+
+    Attributes:
+        data: height * width * channels bytes.
+        size: [width, height].
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+    """
+
+    data: bytes
+    size: list[int]
+    channels: int
+
+
+def read_picture(path: str) -> Pixels:
+    """An image as the library reads it, with its known pixels as alpha.
+
+    Raises:
+        InputError: see `texot.files.exemplar.read_exemplar`.
+    """
+    source = read_exemplar(path)
+    pixels = source.pixels
+    if source.mask is not None and pixels.shape[0] <= 3:
+        pixels = torch.cat([pixels, source.mask[None].to(pixels)])
+    return to_pixels(pixels)
+
+
+def read_mask_picture(path: str, size: tuple[int, int]) -> Pixels:
+    """A mask as the library reads it, 0 or 255.
+
+    Args:
+        path: of the mask.
+        size: (width, height) of the photograph.
+
+    Raises:
+        InputError: see `texot.files.mask.read_mask`.
+    """
+    return to_pixels(read_mask(path, size).float()[None])
+
+
+def save_copy(source: Path, path: str, *, is_sample: bool) -> None:
+    """Write a file of the session under the user's name, in the format of the name's suffix.
+
+    Args:
+        source: a PNG, or a model (.safetensors).
+        path: the user's file.
+        is_sample: the PNG is a sample of a model: a TIFF gets the bytes that `texot sample` writes.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    if source.suffix != ".safetensors":
+        check_output(path)
+    if source.suffix == ".safetensors" or path.lower().endswith(".png"):
+        write_whole(path, source.read_bytes())
+        return
+    found = read_original(source)
+    image = found.pixels if found.alpha is None else torch.cat([found.pixels, found.alpha])
+    kind: dict[str, Any] = {"mode": found.mode, "icc_profile": found.icc_profile}
+    if is_sample and path.lower().endswith(_TIFF):
+        _, height, width = image.shape
+        blocks = torch.split(image, Generator.tile_side, 1)
+        write_rows(blocks, path, size=(width, height), **kind)
+    else:
+        write_image(image, path, dpi=found.dpi, exif=found.exif, **kind)
+
+
+def to_pixels(image: Tensor) -> Pixels:
+    """An image (C, H, W) in [0, 1] as bytes. Of more than 4 channels, the first 3.
+
+    Converted in blocks of rows: a large image would otherwise be in memory three times.
+    """
+    image = image if image.shape[0] <= 4 else image[:3]
+    channels, rows = 0, []
+    for block in torch.split(image, _ROWS, 1):
+        picture = to_pil(block)
+        if picture.mode == "LA":
+            picture = picture.convert("RGBA")
+        channels = len(picture.getbands())
+        rows.append(picture.tobytes())
+    return Pixels(b"".join(rows), [image.shape[2], image.shape[1]], channels)
