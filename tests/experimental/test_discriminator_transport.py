@@ -86,7 +86,7 @@ def test_refined_samples_are_nearer() -> None:
     generator = trainer.generator()
     sample = generator.sample("48x48", seed=5).image
     levels, random = gaussian_pyramid(sample, 2, periodic=(True, True)), seeded()
-    terms = [term for term in trainer.terms.all if isinstance(term, CriticTerm)]
+    terms = [own.term for own in trainer.terms.transport if isinstance(own.term, CriticTerm)]
     for term in terms:
         for _ in range(30):
             term(levels[term.scale], (True, True), random)

@@ -25,7 +25,7 @@ from texot.experimental.objectives.wgan_gp import CriticTerm, gradient_penalty
 from texot.experimental.picture import show
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
 from texot.generator.trainer import Trainer
-from texot.solver.adam.objective import PatchTerm
+from texot.solver.adam.patch_term import PatchTerm
 from texot.transport.measure import PatchMeasure
 
 TINY: dict[str, Any] = {"n_scales": 2, "backend": "tiled", "device": "cpu"}
@@ -294,7 +294,7 @@ def test_a_time_limit_leaves_the_critics_as_they_were() -> None:
         exemplars("wgan-gp"), objective=find_objective("wgan-gp"), steps=4, time_limit=60, **TINY
     )
     next(iter(trainer))
-    critics = [term.opponent for term in trainer.terms.all if isinstance(term, CriticTerm)]
+    critics = [own.term.opponent for own in trainer.terms.transport if isinstance(own.term, CriticTerm)]
     assert {critic.n_steps for critic in critics} == {0, 5}  # coarse ones have had a step, fine ones none
 
 

@@ -12,17 +12,19 @@ from torch import Tensor, nn
 
 import texot
 from texot.errors import InputError
-from texot.generator.blend import KNOTS, Blend, BlendedDual
+from texot.generator.blend import KNOTS, Blend, BlendFactor
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
 from texot.generator.layers import Mixed
 from texot.generator.model_file import load_model, unpack
 from texot.generator.network import Architecture, TextureNetwork
 from texot.generator.sampling import Generator
-from texot.generator.terms import DualTerm, training_network
+from texot.generator.terms import semi_dual_term, training_network
 from texot.generator.trainer import Trainer
 from texot.generator.weight_map import WeightMap
 from texot.networks.efficientnet import is_installed
+from texot.solver.adam.feature_term import FeatureTerm
 from texot.solver.adam.objective import evaluate
+from texot.solver.adam.term import Term, Weighted
 from texot.solver.barycentric_weights import between
 
 TINY: dict[str, Any] = {"features": "none", "n_scales": 2, "backend": "tiled", "device": "cpu"}
@@ -180,27 +182,23 @@ def blended(shares: Sequence[float], exemplars: list[Tensor], **options: Any) ->
     trainer = Trainer(exemplars, steps=2, **{**TINY, **options})
     job = trainer._prepare(trainer._random)
     stage = trainer.training.plan.stages[-1]
-    terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
+    terms = job.terms(stage)
     assert trainer.terms.blend is not None
     ordered = torch.zeros(len(exemplars))
     for place, share in zip(trainer._order, shares, strict=True):
         ordered[place] = share
-    trainer.terms.blend.shares = ordered
+    trainer.terms.blend.weights = ordered
     image = trainer.network.sample(1, (0, 0), (32, 32), periods=(32, 32), shares=ordered)
-    loss, _ = evaluate(image, 0, terms, sliced, (True, True), torch.Generator().manual_seed(0))
+    loss, _ = evaluate(image, 0, terms, (True, True), torch.Generator().manual_seed(0))
     grads = torch.autograd.grad(loss, list(trainer.network.parameters()), allow_unused=True)
-    moved = [bool(term.psi.any()) for term in terms]
-    numbers = [trainer._order.index(term.number) for term in terms]  # type: ignore[attr-defined]
-    assert moved == [
-        shares[number] > 0 and abs(KNOTS[term.knot] - shares[number]) < 0.2
-        for number, term in zip(numbers, terms, strict=True)
-    ]  # type: ignore[attr-defined]
-    for dual in trainer.terms.deep:
-        if isinstance(dual, BlendedDual):
-            share = shares[trainer._order.index(dual.number)]
-            for knot, potentials in zip(KNOTS, dual.knots, strict=True):
-                moves = share > 0 and abs(knot - share) < 0.2
-                assert all(bool(psi.any()) == moves for psi in potentials)
+    knots = [term for term in terms if term.state]
+    assert len(knots) >= len(KNOTS) * len(exemplars)
+    for term in knots:
+        assert isinstance(term.factor, BlendFactor)
+        assert term.factor.knot is not None
+        weight = shares[trainer._order.index(term.factor.number)]
+        moves = weight > 0 and abs(KNOTS[term.factor.knot] - weight) < 0.2
+        assert all(bool(psi.any()) == moves for psi in term.state)
     return float(loss.detach()), [grad for grad in grads if grad is not None]
 
 
@@ -227,8 +225,8 @@ def test_an_end_has_the_objective_of_a_generator_of_one() -> None:
     job = trainer._prepare(trainer._random)
     stage = trainer.training.plan.stages[-1]
     image = trainer.network.sample(1, (0, 0), (32, 32), periods=(32, 32))
-    terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
-    loss, _ = evaluate(image, 0, terms, sliced, (True, True), torch.Generator().manual_seed(0))
+    terms = job.terms(stage)
+    loss, _ = evaluate(image, 0, terms, (True, True), torch.Generator().manual_seed(0))
     assert value == pytest.approx(float(loss.detach()), rel=1e-4)
     own = torch.autograd.grad(loss, list(trainer.network.parameters()))
     total = sum(float((grad**2).sum()) for grad in own)
@@ -238,30 +236,31 @@ def test_an_end_has_the_objective_of_a_generator_of_one() -> None:
 def test_transport_of_deep_features_counts_by_its_share_in_the_mixture_of_units() -> None:
     exemplar, network, units = photograph(64, 64), training_network("efficientnet-lite0"), (0.5, 2.0)
     assert network is not None
-    options: dict[str, Any] = {"unit": units[1], "share": 3.0, "backend": "tiled"}
 
-    def term() -> DualTerm:
-        draws = torch.Generator().manual_seed(0)
-        found = DualTerm.of(exemplar, None, network, generator=draws, **options)
+    def term() -> FeatureTerm:
+        draws, unit = torch.Generator().manual_seed(0), units[1]
+        found = semi_dual_term(exemplar, None, network, unit=unit, generator=draws, backend="tiled")
         assert found is not None
-        found.weight = 2.0
         return found
 
-    def value(of: DualTerm | BlendedDual) -> float:
-        return float(of(photograph(64, 64, "rust"), (True, True), torch.Generator().manual_seed(1)))
+    def value(*of: Term) -> float:
+        image = photograph(64, 64, "rust")
+        values = [float(term(image, (True, True), torch.Generator().manual_seed(1))[0]) for term in of]
+        return sum(values)
 
-    blend, own = Blend(2), value(term())
-    blended = BlendedDual.of(term(), blend, 1, units)
-    blended.weight = 2.0
+    blend, own = Blend(2), 6 * value(term())
+    blended = [Weighted(term(), 6.0, BlendFactor(blend, 1, knot, units)) for knot in range(len(KNOTS))]
     for share in (1.0, 0.5, 0.25):
-        blend.shares = torch.tensor([1 - share, share])
+        blend.weights = torch.tensor([1 - share, share])
         unit = (1 - share) * units[0] + share * units[1]
-        assert value(blended) == pytest.approx(share * unit / units[1] * own, rel=1e-5)
-        assert blended.last == pytest.approx(share * unit / units[1] * own, rel=1e-5)
-    assert value(blended) != pytest.approx(share * unit / units[1] * own, rel=1e-3)  # that knot's have moved
-    assert [all(bool(psi.any()) for psi in knot) for knot in blended.knots] == [True, True, False, True]
-    blend.shares = torch.tensor([1.0, 0.0])
-    assert value(blended) == blended.last == 0
+        assert value(*blended) == pytest.approx(share * unit / units[1] * own, rel=1e-5)
+        last = sum(term.last_value for term in blended)
+        assert last == pytest.approx(share * unit / units[1] * own, rel=1e-5)
+    assert value(*blended) != pytest.approx(share * unit / units[1] * own, rel=1e-3)  # those potentials moved
+    assert [all(bool(psi.any()) for psi in term.state) for term in blended] == [True, True, False, True]
+    blend.weights = torch.tensor([1.0, 0.0])
+    assert value(*blended) == 0
+    assert {term.last_value for term in blended} == {0.0}
 
 
 def test_the_order_of_exemplars_does_not_matter() -> None:

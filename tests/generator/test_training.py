@@ -19,17 +19,20 @@ from textures import clouds, noise, photograph
 
 import texot
 from texot.errors import InputError
-from texot.generator.blend import BlendedDual, BlendedFeatures
+from texot.generator.blend import KNOTS, BlendedFeatures, BlendFactor
 from texot.generator.checkpoint import load_checkpoint, save_checkpoint
 from texot.generator.model_file import load_model
 from texot.generator.plan import default_steps
 from texot.generator.processes import Processes
-from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm, training_network
+from texot.generator.terms import DeepTerm, WhitenedTerm, semi_dual_term, training_network
 from texot.generator.trainer import Trainer
 from texot.networks.efficientnet import STRIDES, is_installed, load_weights
 from texot.networks.squeezenet import squeezenet_features
 from texot.networks.vgg import _BLOCKS
+from texot.solver.adam.feature_term import FeatureTerm
 from texot.solver.adam.objective import evaluate
+from texot.solver.adam.patch_term import PatchTerm
+from texot.solver.adam.term import Weighted
 from texot.transport.measure import PatchMeasure
 
 TINY: dict[str, Any] = {"features": "none", "n_scales": 2, "backend": "tiled", "device": "cpu"}
@@ -103,8 +106,18 @@ def trainer_objective(trainer: Trainer, exemplar: torch.Tensor) -> float:
     with torch.no_grad():
         image = network.sample(99, (0, 0), (64, 64), periods=(64, 64))
     measure = PatchMeasure.from_image(exemplar, 4)
-    term = WhitenedTerm(0, measure, share=3.0)
-    return float(evaluate(image, 0, [], [term], (True, True), torch.Generator().manual_seed(0))[0])
+    term = Weighted(WhitenedTerm(0, measure), 3.0)
+    return float(evaluate(image, 0, [term], (True, True), torch.Generator().manual_seed(0))[0])
+
+
+def deep_state(trainer: Trainer) -> list[torch.Tensor]:
+    """The potentials of deep features."""
+    return [tensor for term in trainer.terms.deep for tensor in term.state]
+
+
+def patch_terms(trainer: Trainer) -> list[PatchTerm]:
+    """The transport terms of all scales."""
+    return [own.term for own in trainer.terms.transport if isinstance(own.term, PatchTerm)]
 
 
 @dataclass(frozen=True)
@@ -149,14 +162,12 @@ def test_two_that_average_have_the_gradient_of_the_doubled_batch() -> None:
         trainer = Trainer(clouds(1, 32, 32), steps=2, processes=Processes(rank, 2), **TINY)
         generator = trainer._random
         job = trainer._prepare(generator)
-        terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
+        terms = job.terms(stage)
         job.start(stage)
         variables = job.variables(stage, torch.zeros(0))
-        for term in sliced:
-            term.weight = trainer.training.plan.sliced_early
-        loss, _ = evaluate(variables.image(), stage.scale, terms, sliced, (True, True), generator)
+        loss, _ = evaluate(variables.image(), stage.scale, terms, (True, True), generator)
         grads = torch.autograd.grad(loss, variables.tensors)
-        alone.append([*grads, *(term.psi for term in terms)])
+        alone.append([*grads, *(tensor for term in terms for tensor in term.state)])
     assert not torch.equal(alone[0][0], alone[1][0])
     for mean, one, other in zip(shared.means[0], *alone, strict=True):
         assert torch.equal(mean, (one + other) / 2)
@@ -167,7 +178,7 @@ def test_two_that_average_have_the_gradient_of_the_doubled_batch() -> None:
 def test_potentials_of_deep_features_are_averaged_too() -> None:
     options = {"n_scales": 1, "features": "efficientnet-lite0", "feature_transport": "both", "steps": 3}
     trainers, _ = of_two_threads(photograph(64, 64), **options, backend="tiled", device="cpu")
-    mine, others = (trainer.terms.potentials for trainer in trainers)
+    mine, others = (deep_state(trainer) for trainer in trainers)
     assert mine
     assert all(float(psi.std()) > 0 for psi in mine)
     for one, other in zip(mine, others, strict=True):
@@ -245,7 +256,7 @@ def test_masked_pixels_are_not_learned() -> None:
     trainer = Trainer(torch.cat([exemplar, mask]), steps=2, **TINY)
     trained(trainer)
     assert float(trainer.network.mean.max()) < 0.2
-    assert all(float(term.measure.y.max()) <= 0.21 for term in trainer.terms.all)
+    assert all(float(term.measure.y.max()) <= 0.21 for term in patch_terms(trainer))
 
 
 def test_dual_gap() -> None:
@@ -331,11 +342,11 @@ def test_the_published_network(tmp_path: Path) -> None:
 def test_the_deep_term_prefers_the_texture_to_others(name: str) -> None:
     exemplar, network = photograph(128, 128), training_network(name)
     assert network is not None
-    term = DeepTerm.of(exemplar, None, network, unit=1.0, share=1.0)
+    term = DeepTerm.of(exemplar, None, network, unit=1.0, weight=1.0)
     assert term is not None
 
     def value(image: torch.Tensor) -> float:
-        return float(term(image, (True, True), torch.Generator().manual_seed(1)))
+        return float(term(image, (True, True), torch.Generator().manual_seed(1))[0])
 
     same = value(exemplar)
     assert same < 0.3 * value(photograph(128, 128, "rust"))
@@ -348,21 +359,21 @@ def test_deep_features_of_large_and_masked_exemplars(monkeypatch: pytest.MonkeyP
     """Seen in parts, the same cells are found; those near unknown pixels are left out."""
     image, network = photograph(128, 96), training_network("efficientnet-lite0")
     assert network is not None
-    whole = DeepTerm.of(image, None, network, unit=1.0, share=1.0)
-    monkeypatch.setattr("texot.generator.terms._PART", 64)
-    parts = DeepTerm.of(image, None, network, unit=1.0, share=1.0)
+    whole = DeepTerm.of(image, None, network, unit=1.0, weight=1.0)
+    monkeypatch.setattr("texot.generator.terms._PIECE", 64)
+    parts = DeepTerm.of(image, None, network, unit=1.0, weight=1.0)
     assert whole is not None
     assert parts is not None
     for name in ("stem", "e1", "e2"):  # others see zeros beyond the margin
-        one, other = (term.layers[name].y * term.scales[name] for term in (whole, parts))
+        one, other = (term.layers[name].y * term.deviations[name] for term in (whole, parts))
         assert len(one) == len(other) == 128 * 96 // STRIDES[name] ** 2
         torch.testing.assert_close(one.sort(0).values, other.sort(0).values, atol=0.3, rtol=0)
     known = torch.ones(128, 96, dtype=torch.bool)
     known[:, 48:] = False
-    half = DeepTerm.of(torch.where(known, image, 1.0), known, network, unit=1.0, share=1.0)
+    half = DeepTerm.of(torch.where(known, image, 1.0), known, network, unit=1.0, weight=1.0)
     assert half is not None
     assert len(half.layers["stem"]) == 64 * 23
-    assert DeepTerm.of(image, torch.zeros(128, 96, dtype=torch.bool), network, unit=1.0, share=1.0) is None
+    assert DeepTerm.of(image, torch.zeros(128, 96, dtype=torch.bool), network, unit=1.0, weight=1.0) is None
 
 
 @pytest.mark.parametrize("size", [(64, 96), (128, 64)])
@@ -383,7 +394,7 @@ def test_training_on_squeezenet_features() -> None:
     for _ in trainer:
         pass
     assert trainer.terms.deep
-    assert all(term.last > 0 for term in trainer.terms.deep)
+    assert all(term.last_value > 0 for term in trainer.terms.deep)
     facts = trainer.generator(with_gap=False).facts
     assert facts["features"] == "squeezenet"
     assert facts["deep_features"]
@@ -397,7 +408,7 @@ def test_deep_features_of_a_partly_known_exemplar_of_any_size(transport: str) ->
     trainer = Trainer(exemplar, steps=1, n_scales=1, features="squeezenet", feature_transport=transport)
     for _ in trainer:
         pass
-    assert all(0 < term.last < float("inf") for term in trainer.terms.deep)
+    assert all(0 < term.last_value < float("inf") for term in trainer.terms.deep)
     assert trainer.terms.deep
 
 
@@ -428,7 +439,7 @@ def test_training_on_the_features_of_a_vgg_file(tmp_path: Path, transport: str) 
     for _ in trainer:
         pass
     assert trainer.terms.deep
-    assert all(term.last > 0 for term in trainer.terms.deep)
+    assert all(term.last_value > 0 for term in trainer.terms.deep)
     del stored["features.0.bias"]
     torch.save(stored, path)
     with pytest.raises(InputError, match=r"not VGG-19's weights: expected features\.0\.bias"):
@@ -439,7 +450,9 @@ SEMI_DUAL = {"n_scales": 1, "features": "efficientnet-lite0", "feature_transport
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("transport", "kinds"), [("semi-dual", [DualTerm]), ("both", [DualTerm, DeepTerm])])
+@pytest.mark.parametrize(
+    ("transport", "kinds"), [("semi-dual", [FeatureTerm]), ("both", [FeatureTerm, DeepTerm])]
+)
 def test_semi_dual_features_are_resumed_with_their_potentials(
     tmp_path: Any, transport: str, kinds: list[type]
 ) -> None:
@@ -449,12 +462,12 @@ def test_semi_dual_features_are_resumed_with_their_potentials(
     for state in whole:
         if state.total_step == 3:
             save_checkpoint(whole.checkpoint(), tmp_path / "c")
-    assert [type(term) for term in whole.terms.deep] == kinds
-    assert all(float(psi.std()) > 0 for psi in whole.terms.potentials)
+    assert [type(own.term) for own in whole.terms.deep] == kinds
+    assert all(float(psi.std()) > 0 for psi in deep_state(whole))
     again = Trainer(exemplar, resume=load_checkpoint(tmp_path / "c"), **options)
     for _ in again:
         pass
-    for one, other in zip(whole.terms.potentials, again.terms.potentials, strict=True):
+    for one, other in zip(deep_state(whole), deep_state(again), strict=True):
         assert torch.equal(one, other)
     for name, tensor in whole.network.state_dict().items():
         assert torch.equal(tensor, again.network.state_dict()[name]), name
@@ -472,20 +485,20 @@ def test_large_features_are_transported_small_ones_only_sliced() -> None:
     two = Trainer([large, grain], steps=1, n_scales=1, features="efficientnet-lite0")
     assert two.options["feature_transport"] == "auto"
     two._prepare(torch.Generator().manual_seed(0))
-    kinds = [type(term) for term in two.terms.deep]
-    assert kinds == [BlendedDual, BlendedFeatures]
-    dual = two.terms.deep[0]
-    assert isinstance(dual, BlendedDual)
-    assert two.sources[two._order[dual.number]].size == (128, 128)
+    kinds = [type(own.term) for own in two.terms.deep]
+    assert kinds == [*[FeatureTerm] * len(KNOTS), BlendedFeatures]
+    factor = two.terms.deep[0].factor
+    assert isinstance(factor, BlendFactor)
+    assert two.sources[two._order[factor.number]].size == (128, 128)
 
 
 def test_beside_sliced_features_only_deep_layers_are_transported() -> None:
     trainer = Trainer(photograph(64, 64), **{**SEMI_DUAL, "feature_transport": "both"}, steps=1)
     trainer._prepare(torch.Generator().manual_seed(0))
-    dual, sliced = trainer.terms.deep
-    assert isinstance(dual, DualTerm)
+    dual, sliced = (own.term for own in trainer.terms.deep)
+    assert isinstance(dual, FeatureTerm)
     assert isinstance(sliced, DeepTerm)
-    assert list(dual.term.terms) == ["e4", "e5", "e6"]
+    assert list(dual.terms) == ["e4", "e5", "e6"]
     assert list(sliced.layers) == ["stem", "e1", "e2", "e3", "e4", "e5", "e6"]
 
 
@@ -498,9 +511,9 @@ def test_the_semi_dual_term_prefers_the_texture_to_others(name: str) -> None:
 
     def value(image: torch.Tensor) -> float:
         random = torch.Generator().manual_seed(1)
-        term = DualTerm.of(exemplar, None, network, unit=1.0, share=1.0, generator=random, backend="tiled")
+        term = semi_dual_term(exemplar, None, network, unit=1.0, generator=random, backend="tiled")
         assert term is not None
-        return [float(term(image, (True, True), random)) for _ in range(20)][-1]
+        return [float(term(image, (True, True), random)[0]) for _ in range(20)][-1]
 
     same = value(exemplar)
     assert same < 0.7 * value(photograph(128, 128, "rust"))
@@ -512,8 +525,8 @@ def test_a_time_limit_leaves_semi_dual_potentials_alone() -> None:
     """Its trial steps move them, and they are put back."""
     trainer = Trainer(photograph(64, 48), **SEMI_DUAL, time_limit=60, steps=1)
     trainer._prepare(torch.Generator().manual_seed(0))
-    assert trainer.terms.potentials
-    assert not any(bool(psi.any()) for psi in trainer.terms.potentials)
+    assert deep_state(trainer)
+    assert not any(bool(psi.any()) for psi in deep_state(trainer))
 
 
 def test_there_are_three_transports() -> None:

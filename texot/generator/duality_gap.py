@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from texot.generator.blend import KNOTS, BlendedPatches
+from texot.generator.blend import KNOTS, BlendFactor
 from texot.generator.network import PlaneNetwork
 from texot.generator.plan import PATCH, Training
 from texot.images.patches import extract_patches
-from texot.solver.adam.objective import PatchTerm
+from texot.solver.adam.patch_term import PatchTerm
+from texot.solver.adam.term import Weighted
 from texot.transport.semi_dual import semi_dual
 from texot.transport.solvers import solve
 
@@ -38,7 +39,7 @@ def end_gap(
 
 
 def largest_gap(
-    network: PlaneNetwork, terms: list[PatchTerm], training: Training, order: list[int], backend: str
+    network: PlaneNetwork, terms: list[Weighted], training: Training, order: list[int], backend: str
 ) -> float:
     """`end_gap` at the finest scale; of several textures the largest, each of a sample with all the weight.
 
@@ -48,8 +49,14 @@ def largest_gap(
         training, backend: see `end_gap`.
         order: the place among the terms' textures of each that was given.
     """
-    finest = [t for t in terms if t.scale == 0 and t.measure.patch_size == PATCH]
-    ends = [t for t in finest if not isinstance(t, BlendedPatches) or t.knot == len(KNOTS) - 1]
+    ends = [
+        weighted.term
+        for weighted in terms
+        if isinstance(weighted.term, PatchTerm)
+        and weighted.scale == 0
+        and weighted.term.measure.patch_size == PATCH
+        and not (isinstance(weighted.factor, BlendFactor) and weighted.factor.knot != len(KNOTS) - 1)
+    ]
     count = len(ends)
     one = torch.eye(count, dtype=torch.float32)
     units = [None] if count == 1 else [one[order.index(k)] for k in range(count)]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from texot.files.exemplar import Exemplar
-from texot.generator.blend import Blend, BlendedDual, BlendedFeatures, BlendedPatches, BlendedSlices
+from texot.generator.blend import KNOTS, Blend, BlendedFeatures, BlendFactor
 from texot.generator.network import PlaneNetwork, TextureNetwork
 from texot.generator.plan import PATCH
-from texot.generator.terms import DeepTerm, DualTerm, WhitenedTerm
+from texot.generator.terms import DeepTerm, WhitenedTerm, semi_dual_term
 from texot.images.masks import filled
 from texot.images.pyramid import downsample_known, upsample
 from texot.images.reproducible import principal_axes
 from texot.networks.network import Network
-from texot.solver.adam.objective import PatchTerm, SlicedTerm
+from texot.solver.adam.feature_term import FeatureTerm
+from texot.solver.adam.patch_term import PatchTerm
 from texot.solver.adam.plan import Plan, Stage, TermPlan
+from texot.solver.adam.term import Weighted
 from texot.solver.adam.terms import Terms
 
 _SLICED, _SLICED_BIG, _DEEP = 3.0, 0.75, 10.0  # weights of the sliced terms
@@ -35,7 +39,9 @@ class TrainingTerms:
         backend, device: see `texot.synthesize`.
 
     Attributes:
-        all: the transport terms.
+        patches: the terms of the patches' transport, by their plan.
+        sliced: the sliced terms of patches.
+        deep: the terms of deep features.
         blend: the weights of a step, which `image` of the variables draws; None for one exemplar.
     """
 
@@ -52,62 +58,74 @@ class TrainingTerms:
     ) -> None:
         self.generator = generator
         self.blend = Blend(len(sources)) if len(sources) > 1 else None
-        self._patches: dict[TermPlan, list[PatchTerm]] = {}
-        self._sliced: list[WhitenedTerm | BlendedSlices] = []
-        deep: list[DeepTerm | None] = []
-        duals: list[DualTerm | None] = []
+        self.patches: dict[TermPlan, list[Weighted]] = {}
+        self.sliced: list[Weighted] = []
+        self.deep: list[Weighted] = []
+        compared: list[DeepTerm | None] = []
+        transported: list[FeatureTerm | None] = []
         units: list[float] = []
-        self.deep: list[DeepTerm | DualTerm | BlendedDual | BlendedFeatures] = []
         for number, source in enumerate(sources):
             scales = _scales(source, plan.n_scales, device)
             if isinstance(network, TextureNetwork):
                 _set_contrast(*network.parts()[number], scales)
-            terms = Terms(plan, scales, generator, backend).patches(plan.stages[-1])
+            made = Terms(plan, scales, generator, backend)
+            terms = [made.patch_term(wanted) for wanted in plan.stages[-1].terms]
             for wanted, term in zip(plan.stages[-1].terms, terms, strict=True):
-                own: list[PatchTerm] = [term]
-                if self.blend is not None:
-                    own = [*BlendedPatches.of(term, self.blend, number)]
-                self._patches.setdefault(wanted, []).extend(own)
+                self.patches.setdefault(wanted, []).extend(self._weighted_patches(wanted, term, number))
             sliced = [] if plan.published else [_whitened(plan, term) for term in terms]
-            if deep_network is not None:
-                unit = float(sliced[0].variance)
-                transport = transports[number]
-                units.append(unit)
-                # what is drawn of an exemplar does not depend on the others
-                draws = generator if self.blend is None else torch.Generator().manual_seed(0)
-                duals.append(_transported(scales[0], deep_network, transport, unit, draws, backend))
-                sliced_too = transport != "semi-dual"
-                deep.append(_compared(scales[0], deep_network, unit) if sliced_too else None)
-            blend = self.blend
-            self._sliced += sliced if blend is None else [BlendedSlices.of(t, blend, number) for t in sliced]
-        self.all = [term for terms in self._patches.values() for term in terms]
+            factor = None if self.blend is None else BlendFactor(self.blend, number)
+            self.sliced += [replace(term, factor=factor) for term in sliced]
+            if deep_network is None:
+                continue
+            first = sliced[0].term
+            assert isinstance(first, WhitenedTerm)
+            unit, transport = first.variance, transports[number]
+            units.append(unit)
+            # what is drawn of an exemplar does not depend on the others
+            draws = generator if self.blend is None else torch.Generator().manual_seed(0)
+            transported.append(_transported(scales[0], deep_network, transport, unit, draws, backend))
+            sliced_too = transport != "semi-dual"
+            compared.append(_compared(scales[0], deep_network, unit) if sliced_too else None)
         if self.blend is None:
-            self.deep += [term for term in (*duals, *deep) if term is not None]
+            self.deep += [Weighted(term, _DEEP) for term in transported if term is not None]
+            self.deep += [Weighted(term) for term in compared if term is not None]
             return
-        for number, dual in enumerate(duals):
-            if dual is not None:
-                self.deep.append(BlendedDual.of(dual, self.blend, number, tuple(units)))
-        blended = BlendedFeatures.of(deep, self.blend)
-        self.deep += [] if blended is None else [blended]
+        for number, feature_term in enumerate(transported):
+            if feature_term is not None:
+                for knot in range(len(KNOTS)):
+                    factor = BlendFactor(self.blend, number, knot, tuple(units))
+                    self.deep.append(Weighted(feature_term.with_new_potentials(), _DEEP, factor))
+        blended = BlendedFeatures.of(compared, self.blend)
+        self.deep += [] if blended is None else [Weighted(blended)]
+
+    def _weighted_patches(self, wanted: TermPlan, term: PatchTerm, number: int) -> list[Weighted]:
+        """The transport term of an exemplar; of several exemplars, one with its own potential per knot."""
+        if self.blend is None:
+            return [Weighted(term, wanted.weight, stop=wanted.until)]
+        return [
+            Weighted(replace(term), wanted.weight, BlendFactor(self.blend, number, knot), stop=wanted.until)
+            for knot in range(len(KNOTS))
+        ]
 
     @property
-    def potentials(self) -> list[Tensor]:
-        """Those that are no transport term's of the loop, which keeps their own."""
-        duals = [term for term in self.deep if isinstance(term, (DualTerm, BlendedDual))]
-        return [psi for term in duals for psi in term.potentials]
+    def transport(self) -> list[Weighted]:
+        """The terms of the patches' transport, of all scales."""
+        return [term for terms in self.patches.values() for term in terms]
+
+    @property
+    def state(self) -> list[Tensor]:
+        """The state of all terms."""
+        return [tensor for term in (*self.transport, *self.sliced, *self.deep) for tensor in term.state]
 
     def sliced_value(self) -> float:
-        """The sum of the sliced terms at the last step that had them."""
-        return sum(term.last for term in [*self.deep, *self._sliced])
+        """The sum of the last values of the sliced and deep terms."""
+        return sum(term.last_value for term in (*self.deep, *self.sliced))
 
-    def patches(self, stage: Stage) -> list[PatchTerm]:
-        """The transport terms of a stage."""
-        return [term for wanted in stage.terms for term in self._patches[wanted]]
-
-    def sliced(self, stage: Stage) -> list[SlicedTerm]:
-        """The sliced terms of a stage: deep features count at full resolution only."""
-        found: list[SlicedTerm] = [term for term in self._sliced if term.scale in stage.sliced]
-        return [*found, *self.deep] if stage.scale == 0 else found
+    def of(self, stage: Stage) -> list[Weighted]:
+        """The terms of a stage: deep features count at full resolution only."""
+        patches = [term for wanted in stage.terms for term in self.patches[wanted]]
+        sliced = [term for term in self.sliced if term.scale in stage.sliced]
+        return [*patches, *sliced, *(self.deep if stage.scale == 0 else [])]
 
 
 def _scales(source: Exemplar, n_scales: int, device: torch.device) -> list[tuple[Tensor, Tensor | None]]:
@@ -120,7 +138,7 @@ def _scales(source: Exemplar, n_scales: int, device: torch.device) -> list[tuple
 
 def _compared(finest: tuple[Tensor, Tensor | None], network: Network, unit: float) -> DeepTerm | None:
     """The sliced term on deep features, if the exemplar is large enough."""
-    return DeepTerm.of(*finest, network, unit=unit, share=_DEEP)
+    return DeepTerm.of(*finest, network, unit=unit, weight=_DEEP)
 
 
 def _transported(
@@ -130,26 +148,25 @@ def _transported(
     unit: float,
     generator: torch.Generator,
     backend: str,
-) -> DualTerm | None:
+) -> FeatureTerm | None:
     """The semi-dual term on deep features, if there is to be one and the exemplar is large enough."""
     if transport == "sliced":
         return None
-    return DualTerm.of(
+    return semi_dual_term(
         *finest,
         network,
         unit=unit,
-        share=_DEEP,
-        least_stride=1 if transport == "semi-dual" else _COARSE_CELLS,
+        min_stride=1 if transport == "semi-dual" else _COARSE_CELLS,
         generator=generator,
         backend=backend,
     )
 
 
-def _whitened(plan: Plan, term: PatchTerm) -> WhitenedTerm:
+def _whitened(plan: Plan, term: PatchTerm) -> Weighted:
     """The sliced term on a transport term's patches."""
-    share = _SLICED if term.measure.patch_size == PATCH else _SLICED_BIG
+    weight = _SLICED if term.measure.patch_size == PATCH else _SLICED_BIG
     stride = min(term.stride, PATCH)
-    return WhitenedTerm(term.scale, term.measure, stride, n_filters=plan.n_filters, share=share)
+    return Weighted(WhitenedTerm(term.scale, term.measure, stride, plan.n_filters), weight)
 
 
 def _set_contrast(mean: Tensor, contrast: Tensor, scales: list[tuple[Tensor, Tensor | None]]) -> None:

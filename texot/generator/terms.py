@@ -1,7 +1,6 @@
-"""Sliced transport for training: of patches, half of whose filters are whitened, and of deep features.
+"""Terms of training: sliced transport of patches, half of whose filters are whitened, and of deep features.
 
-Terms are `SlicedTerm`s: the loop and the objective know no others. Their weights here are shares of what the
-loop sets, and their values are in units of squared patch distance, whatever the texture's contrast.
+Values are in units of squared patch distance, whatever the texture's contrast.
 """
 
 from __future__ import annotations
@@ -14,13 +13,12 @@ from torch import Tensor
 
 from texot.files.exemplar import Exemplar
 from texot.images.autocorrelation import correlation_length
-from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic, wrap
 from texot.images.reproducible import principal_axes
 from texot.networks.network import Network
 from texot.networks.registry import find_network
 from texot.solver.adam.feature_term import FeatureTerm
-from texot.solver.adam.objective import SlicedTerm
+from texot.solver.adam.term import random_patches
 from texot.transport.measure import PatchMeasure
 from texot.transport.sliced import sliced_distance, systematic_sample
 
@@ -29,14 +27,14 @@ TRANSPORTS = ("sliced", "semi-dual", "both")
 
 _MARGIN = 16  # pixels around an image that the network sees and the terms do not
 _LARGE = 6.0  # pixels of correlation from which features are large
-_FLOOR = 1e-3  # of a whitened axis' variance, as a share of their mean
+_FLOOR = 1e-3  # of a whitened axis' variance, as a fraction of their mean
 _WHITE = 0.1  # weight of a whitened filter: with 1, early training has no aim but to be rid of its noise
-_PART = 512  # side of the parts of an exemplar that the network sees at a time
-_MOST_CELLS = 65536  # of an exemplar, in the finest layer
-_LEAST_CELLS = 8
-_LEAST_DEVIATION = 0.2  # of a deep channel, as a share of their mean
+_PIECE = 512  # side of the parts of an exemplar that the network sees at a time
+_MAX_CELLS = 65536  # of an exemplar, in the finest layer
+_MIN_CELLS = 8
+_MIN_DEVIATION = 0.2  # of a deep channel, as a fraction of their mean
 _N_DIRECTIONS = 48
-_MOST_TARGETS = 8192  # of a layer, in semi-dual transport
+_MAX_TARGETS = 8192  # of a layer, in semi-dual transport
 _SPARSE = 8  # pixels between the cells that it sees of finer layers
 
 
@@ -53,19 +51,26 @@ def suitable_transport(exemplar: Exemplar) -> str:
 
 
 @dataclass
-class WhitenedTerm(SlicedTerm):
-    """Sliced distance of patches on random zero-mean filters, every second one whitened.
+class WhitenedTerm:
+    """Sliced distance of patches on random filters, every second one whitened; a `Term`.
 
     A whitened filter is drawn where the target's projections have variance 1 in every direction: fine detail
     counts as much as coarse. Its distance is multiplied by the target's total variance.
 
     Attributes:
-        share: factor of the weight that the loop sets.
-        last: the value that was found last.
+        scale: pyramid scale.
+        measure: target patches; every step draws some by weight.
+        stride: grid of the image's patches.
+        n_filters: filters a step.
+        variance: total variance of the target.
+        whitening: (d, d).
     """
 
-    share: float = 1.0
-    last: float = field(init=False, default=0.0)
+    scale: int
+    measure: PatchMeasure
+    stride: int = 4
+    n_filters: int = 16
+    variance: float = field(init=False)
     whitening: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,11 +80,15 @@ class WhitenedTerm(SlicedTerm):
         floor = (_FLOOR * values.mean()).clamp_min(1e-12)
         self.whitening = vectors * torch.maximum(values, floor).rsqrt()  # (d, d)
 
-    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
-        """The weighted sliced distance of an image scale (C, H, W), differentiable."""
-        size, d = self.measure.patch_size, self.measure.y.shape[1]
-        offset = random_offset((image.shape[1], image.shape[2]), size, self.stride, periodic, generator)
-        x = extract_patches(image, size, stride=self.stride, offset=offset, periodic=periodic)
+    @property
+    def state(self) -> list[Tensor]:
+        """None."""
+        return []
+
+    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> tuple[Tensor, None]:
+        """The sliced distance of an image scale (C, H, W), differentiable."""
+        d = self.measure.y.shape[1]
+        x = random_patches(image, self.measure.patch_size, self.stride, periodic, generator)
         shift = float(torch.rand((), generator=generator, dtype=torch.float32))
         y = self.measure.y[systematic_sample(self.measure.nu, len(x), shift)]
         half = self.n_filters // 2
@@ -88,36 +97,35 @@ class WhitenedTerm(SlicedTerm):
         white = torch.randn(d, half, generator=generator, dtype=torch.float32).to(image)
         white = _relative(x, y, self.whitening @ white) * (_WHITE * self.variance) ** 0.5
         filters = torch.cat([plain.to(image), white], 1)
-        value = self.weight * self.share * sliced_distance(x, y, filters)
-        self.last = float(value.detach())
-        return value
+        return sliced_distance(x, y, filters), None
 
 
-@dataclass
-class DeepTerm(SlicedTerm):
-    """Sliced distance of a network's features, every layer's relative to the exemplar's own spread.
+@dataclass(frozen=True)
+class DeepTerm:
+    """Sliced distance of a network's features, every layer's relative to the exemplar's own spread; a `Term`.
 
     Features are divided by the exemplar's deviation of their channel (at least a fifth of all channels'
     mean), and every direction's distance by its variance there.
 
     Attributes:
         layers: features of the exemplar at each layer, standardised.
-        scales: (channels,) their deviations.
-        network: gives the features.
+        deviations: (channels,) of the exemplar, by which features are divided, at each layer.
+        network: computes the features.
         unit: squared patch distance that a relative distance of 1 counts as.
-        share, last: see `WhitenedTerm`.
+        weight: factor of the value.
+        scale: 0: features are those of the image at full resolution.
     """
 
-    layers: dict[str, PatchMeasure] = field(default_factory=dict)
-    scales: dict[str, Tensor] = field(default_factory=dict)
-    network: Network = field(kw_only=True)
+    layers: dict[str, PatchMeasure]
+    deviations: dict[str, Tensor]
+    network: Network
     unit: float = 1.0
-    share: float = 1.0
-    last: float = field(init=False, default=0.0)
+    weight: float = 1.0
+    scale: int = 0
 
     @classmethod
     def of(
-        cls, exemplar: Tensor, known: Tensor | None, network: Network, *, unit: float, share: float
+        cls, exemplar: Tensor, known: Tensor | None, network: Network, *, unit: float, weight: float
     ) -> DeepTerm | None:
         """The term for an exemplar (C, H, W) with its known pixels (H, W), or None for all.
 
@@ -125,29 +133,24 @@ class DeepTerm(SlicedTerm):
         """
         if min(exemplar.shape[1:]) <= _MARGIN:
             return None
-        layers, scales = {}, {}
+        layers, deviations = {}, {}
         for name, cells in _exemplar_cells(exemplar, known, network).items():
-            if len(cells) < _LEAST_CELLS:
+            if len(cells) < _MIN_CELLS:
                 continue
             deviation = cells.std(0)
-            scale = torch.maximum(deviation, _LEAST_DEVIATION * deviation.mean()).clamp_min(1e-6)
-            scales[name] = scale
-            layers[name] = PatchMeasure(cells / scale, cells.new_ones(len(cells)))
-        if not layers:
-            return None
-        return cls(
-            0,
-            next(iter(layers.values())),
-            layers=layers,
-            scales=scales,
-            network=network,
-            unit=unit,
-            share=share,
-        )
+            deviation = torch.maximum(deviation, _MIN_DEVIATION * deviation.mean()).clamp_min(1e-6)
+            deviations[name] = deviation
+            layers[name] = PatchMeasure(cells / deviation, cells.new_ones(len(cells)))
+        return cls(layers, deviations, network, unit, weight) if layers else None
 
-    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
+    @property
+    def state(self) -> list[Tensor]:
+        """None."""
+        return []
+
+    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> tuple[Tensor, None]:
         """The weighted distance of a torus (C, H, W), sides multiples of 16, differentiable."""
-        return self.compare(torus_features(image, self.network), generator)
+        return self.compare(torus_features(image, self.network), generator), None
 
     def compare(self, features: dict[str, Tensor], generator: torch.Generator) -> Tensor:
         """The weighted distance of features of an image with margins, see `__call__`."""
@@ -158,86 +161,52 @@ class DeepTerm(SlicedTerm):
             measure, first = self.layers[name], _MARGIN // self.network.strides[name]
             rows, columns = found.shape[1:]
             cells = found[:, first : rows - first, first : columns - first].flatten(1).T
-            x = cells / self.scales[name]
+            x = cells / self.deviations[name]
             shift = float(torch.rand((), generator=generator, dtype=torch.float32))
             y = measure.y[systematic_sample(measure.nu, len(x), shift)]
             directions = torch.randn(x.shape[1], _N_DIRECTIONS, generator=generator, dtype=torch.float32)
             directions = directions.to(found)
             total = total + sliced_distance(x, y, _relative(x, y, directions))
-        value = self.weight * self.share * self.unit * total / len(self.layers)
-        self.last = float(value.detach())
-        return value
+        return self.weight * self.unit * total / len(self.layers)
 
 
-@dataclass
-class DualTerm(SlicedTerm):
-    """Semi-dual transport of a network's features, in the place of their sliced distance or beside it.
+def semi_dual_term(
+    exemplar: Tensor,
+    known: Tensor | None,
+    network: Network,
+    *,
+    unit: float,
+    min_stride: int = 1,
+    generator: torch.Generator,
+    backend: str,
+) -> FeatureTerm | None:
+    """Semi-dual transport of a network's features, instead of their sliced distance or in addition to it.
 
-    Attributes:
-        term: transport at every layer.
-        share, last: see `WhitenedTerm`.
-        potentials: those of the layers, in the same memory from step to step: a checkpoint holds them.
+    Args:
+        exemplar, known: see `DeepTerm.of`, which also says where the result is None.
+        network: computes the features.
+        unit: squared patch distance that a relative distance of 1 counts as.
+        min_stride: pixels between the cells of the finest layer that is transported.
+        generator: of the draws of targets.
+        backend: see `texot.kernels.laguerre_cells`.
     """
-
-    term: FeatureTerm = field(kw_only=True)
-    share: float = 1.0
-    last: float = field(init=False, default=0.0)
-    potentials: list[Tensor] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.potentials = [own.psi for own in self.term.terms.values()]
-
-    @classmethod
-    def of(
-        cls,
-        exemplar: Tensor,
-        known: Tensor | None,
-        network: Network,
-        *,
-        unit: float,
-        share: float,
-        least_stride: int = 1,
-        generator: torch.Generator,
-        backend: str,
-    ) -> DualTerm | None:
-        """As `DeepTerm.of`, which says what is None.
-
-        Args:
-            least_stride: pixels between the cells of the finest layer that is transported.
-            generator: of the draws of targets.
-            backend: see `texot.kernels.laguerre_cells`.
-        """
-        if min(exemplar.shape[1:]) <= _MARGIN:
-            return None
-        term = FeatureTerm.of(
-            exemplar,
-            known,
-            network,
-            tuple(k for k in network.training_layers if network.strides[k] >= least_stride),
-            unit=unit,
-            max_cells=_MOST_TARGETS,
-            generator=generator,
-            backend=backend,
-        )
-        if term is None:
-            return None
-        for layer, own in term.terms.items():
-            own.stride = max(1, _SPARSE // network.strides[layer])
-        return cls(0, term.measure, term=term, share=share)
-
-    def use(self, potentials: list[Tensor]) -> None:
-        """Go on with other potentials, which are moved where they are from now on."""
-        self.potentials = potentials
-        for kept, own in zip(potentials, self.term.terms.values(), strict=True):
-            own.psi = kept
-
-    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
-        """The weighted transport of an image (C, H, W), differentiable; moves the potentials."""
-        value = self.weight * self.share * self.term(image, periodic, generator)
-        for kept, own in zip(self.potentials, self.term.terms.values(), strict=True):
-            own.psi = kept.copy_(own.psi)
-        self.last = float(value.detach())
-        return value
+    if min(exemplar.shape[1:]) <= _MARGIN:
+        return None
+    term = FeatureTerm.of(
+        exemplar,
+        known,
+        network,
+        tuple(k for k in network.training_layers if network.strides[k] >= min_stride),
+        unit=unit,
+        max_cells=_MAX_TARGETS,
+        generator=generator,
+        backend=backend,
+    )
+    if term is None:
+        return None
+    for layer, own in term.terms.items():
+        own.stride = max(1, _SPARSE // network.strides[layer])
+    return term
 
 
 def torus_features(image: Tensor, network: Network) -> dict[str, Tensor]:
@@ -260,13 +229,13 @@ def _exemplar_cells(exemplar: Tensor, known: Tensor | None, network: Network) ->
     mode = "reflect" if min(height, width) > 2 * _MARGIN - 1 else "replicate"
     image = F.pad(torch.where(usable > 0, exemplar, 0.5)[None], pad, mode=mode)[0]
     found: dict[str, list[Tensor]] = {name: [] for name in network.training_layers}
-    for top in range(0, height, _PART):
-        for left in range(0, width, _PART):
-            part = image[:, top : top + _PART + 2 * _MARGIN, left : left + _PART + 2 * _MARGIN]
+    for top in range(0, height, _PIECE):
+        for left in range(0, width, _PIECE):
+            part = image[:, top : top + _PIECE + 2 * _MARGIN, left : left + _PIECE + 2 * _MARGIN]
             for name, features in network.features(part, network.training_layers).items():
                 stride = network.strides[name]
                 first = _MARGIN // stride
-                rows, columns = min(_PART, height - top) // stride, min(_PART, width - left) // stride
+                rows, columns = min(_PIECE, height - top) // stride, min(_PIECE, width - left) // stride
                 cells = features[:, first : first + rows, first : first + columns].flatten(1).T
                 if known is not None:
                     # 0 within a cell of an unknown pixel: no cell that has one, or whose neighbour has one
@@ -276,7 +245,7 @@ def _exemplar_cells(exemplar: Tensor, known: Tensor | None, network: Network) ->
                     cells = cells[clear.flatten() > 0]
                 found[name].append(cells)
     every = max(
-        1, -(-height * width // (_MOST_CELLS * min(network.strides[k] for k in network.training_layers) ** 2))
+        1, -(-height * width // (_MAX_CELLS * min(network.strides[k] for k in network.training_layers) ** 2))
     )
     return {name: torch.cat(parts)[::every] for name, parts in found.items()}
 

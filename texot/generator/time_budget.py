@@ -27,12 +27,11 @@ def steps_within(
     Args:
         left: seconds for all steps, asked for after the trials.
         job: the training.
-        terms: its terms; their potentials are put back.
-        variables: what a stage moves; nothing is moved.
-        generator: of the job, whose state is put back.
+        terms: its terms, whose state is restored.
+        variables: what a stage optimises; nothing is changed.
+        generator: of the job, whose state is restored.
     """
-    random, potentials = generator.get_state(), [term.psi.clone() for term in terms.all]
-    deep = [psi.clone() for psi in terms.potentials]
+    random, before = generator.get_state(), [tensor.clone() for tensor in terms.state]
     needs = []
     for stage in job.plan.stages:
         own = variables(stage)
@@ -40,15 +39,12 @@ def steps_within(
         # the first is slower than others; between several exemplars, each has other weights
         for _ in range(2 if terms.blend is None else 5):
             begun = time.perf_counter()
-            patches, sliced = job.patch_terms(stage), job.sliced_terms(stage)
-            loss, _figures = evaluate(own.image(), stage.scale, patches, sliced, job.periodic, generator)
+            loss, _ = evaluate(own.image(), stage.scale, job.terms(stage), job.periodic, generator)
             torch.autograd.grad(loss, own.tensors)
             times.append(time.perf_counter() - begun)
         needs.append(1.1 * sum(times[1:]) / len(times[1:]))
-    for term, psi in zip(terms.all, potentials, strict=True):
-        term.psi.copy_(psi)
-    for kept, psi in zip(terms.potentials, deep, strict=True):
-        kept.copy_(psi)
+    for tensor, value in zip(terms.state, before, strict=True):
+        tensor.copy_(value)
     generator.set_state(random)
     stages = job.plan.stages
     share = left() / sum(need * stage.n_iter for need, stage in zip(needs, stages, strict=True))

@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar
@@ -297,25 +296,20 @@ class Trainer:
             start=lambda stage: self.variables(stage, generator).current(),
             refine=lambda stage, image: self.variables(stage, generator).current(),
             variables=lambda stage, image: self.variables(stage, generator),
-            patch_terms=self.terms.patches,
-            sliced_terms=self.terms.sliced,
+            terms=self.terms.of,
             put_right=None,
             n_targets={},
             settings={},
             mode=self.source.mode,
             work=self._work,
-            average=self._average if self._processes.count > 1 else None,
+            average=self._processes.average if self._processes.count > 1 else None,
         )
-
-    def _average(self, tensors: list[Tensor]) -> None:
-        """Over the processes: what the loop brings, and the potentials that it does not know."""
-        self._processes.average([*tensors, *self.terms.potentials])
 
     def variables(self, stage: Stage, generator: torch.Generator) -> Weights:
         """What a stage moves."""
         training = self.training
         kind = Weights if self._objective is None else self._objective.variables
-        own = kind(
+        return kind(
             self.network,
             self._averages,
             stage.scale,
@@ -324,8 +318,6 @@ class Trainer:
             training.wraps,
             self.terms.blend,
         )
-        own.kept += self.terms.potentials
-        return own
 
     def _work(self, stage: Stage) -> float:
         """Shares of a step's time as measured: deep features cost most of the finest stage."""
@@ -393,4 +385,4 @@ class Trainer:
         In [0, 1] but for rounding where psi is good; F(psi) may be negative where it is not. Of several
         exemplars the largest, each of a sample with all the weight.
         """
-        return largest_gap(network, self.terms.all, self.training, self._order, self._backend)
+        return largest_gap(network, self.terms.transport, self.training, self._order, self._backend)

@@ -35,7 +35,6 @@ from texot.networks.network import Network
 from texot.networks.registry import find_network
 from texot.solver.adam.feature_term import BYTES_A_PIXEL, FeatureTerm
 from texot.solver.adam.loop import Job, optimise
-from texot.solver.adam.objective import SlicedTerm
 from texot.solver.adam.plan import (
     EFFORT,
     Plan,
@@ -44,6 +43,7 @@ from texot.solver.adam.plan import (
     known_rooms,
     paper_plan,
 )
+from texot.solver.adam.term import Weighted
 from texot.solver.adam.terms import Terms
 from texot.solver.adam.variables import Pixels
 from texot.solver.field_solver import Problem, Task, iterate
@@ -344,21 +344,21 @@ def _adam_job(
     statistics = Statistics.of(*scales[0])
     most = plan.max_patches
 
-    def sliced(stage: Stage) -> list[SlicedTerm]:
-        found = terms.sliced(stage)
+    def of_stage(stage: Stage) -> list[Weighted]:
+        found = [*terms.patches(stage), *terms.sliced(stage)]
         if network is None:
             return found
         term = FeatureTerm.of(
             *scales[0],
             network,
             network.synthesis_layers,
-            unit=found[0].measure.spread,  # as patches count there
+            unit=terms.finest_measure(0).spread,  # as patches count there
             generator=generator,
             psi_steps=plan.psi_steps,
             robustness=plan.robustness,
             backend=backend,
         )
-        return found if term is None else [*found, term]
+        return found if term is None else [*found, Weighted(term)]
 
     def put_right(_: Stage, image: Tensor) -> Tensor:
         return statistics.clip(statistics.calibrate(image, periodic=periodic))
@@ -368,8 +368,7 @@ def _adam_job(
         periodic=periodic,
         start=lambda _: first,
         variables=lambda _, image: Pixels(image),
-        patch_terms=terms.patches,
-        sliced_terms=sliced,
+        terms=of_stage,
         put_right=None if plan.published or output.finish is not None else put_right,
         n_targets={k: min(most, image[0].numel()) for k, (image, _) in enumerate(scales)},
         settings=output.settings,

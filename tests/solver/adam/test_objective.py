@@ -1,4 +1,4 @@
-"""The objective: what one evaluation costs, moves and differentiates, and the sliced terms beside it."""
+"""The objective: value, gradient and state of one evaluation of its terms."""
 
 import numpy as np
 import ot
@@ -9,7 +9,10 @@ from torch import Tensor
 
 from texot.images.patches import extract_patches
 from texot.images.pyramid import downsample
-from texot.solver.adam.objective import PatchTerm, SlicedTerm, evaluate
+from texot.solver.adam.objective import evaluate
+from texot.solver.adam.patch_term import PatchTerm
+from texot.solver.adam.sliced_term import SlicedTerm
+from texot.solver.adam.term import Weighted
 from texot.transport.measure import PatchMeasure
 from texot.transport.semi_dual import assign, marginal_error
 from texot.transport.sliced import sliced_distance, systematic_sample
@@ -34,12 +37,12 @@ def target(height: int = 14, width: int = 15, patch_size: int = 3, seed: int = 5
 def test_gradient_moves_patches_towards_their_targets(stride: int, weight: float) -> None:
     """2 (x - y_sigma) / n, scattered back to the pixels of the patches."""
     image = noise(2, 9, 12).requires_grad_()
-    term = PatchTerm(0, target(), stride=stride, weight=weight)
-    value, state = term(image, TORUS, generator())
+    term = PatchTerm(0, target(), stride=stride)
+    value, state = Weighted(term, weight)(image, TORUS, generator())
     (gradient,) = torch.autograd.grad(value, image)
 
     found = None
-    for y in range(stride):  # the offset is the term's secret: one of them must explain the gradient
+    for y in range(stride):  # the term does not tell its offset: one of them must explain the gradient
         for x in range(stride):
             leaf = image.detach().clone().requires_grad_()
             patches = extract_patches(leaf, 3, stride=stride, offset=(y, x), periodic=TORUS)
@@ -49,6 +52,7 @@ def test_gradient_moves_patches_towards_their_targets(stride: int, weight: float
             if torch.allclose(want, gradient, atol=1e-7):
                 found = float(a.value.mean())
     assert found is not None
+    assert state is not None
     assert state.cost == pytest.approx(found, rel=1e-5)
     assert state.dual == pytest.approx(found, rel=1e-5)  # at psi = 0
     assert float(value.detach()) == pytest.approx(weight * found, rel=1e-5)
@@ -210,35 +214,49 @@ def test_sliced_term_vanishes_on_the_exemplar_only() -> None:
     image = clouds(3, 16, 16)
     x = extract_patches(image, 4, periodic=TORUS)
     measure = PatchMeasure(x, torch.ones(len(x)), 4)
-    term = SlicedTerm(0, measure, stride=1, weight=1.0)
-    assert float(term(image, TORUS, generator())) == pytest.approx(0, abs=1e-9)
-    assert float(term(clouds(3, 16, 16, 1), TORUS, generator())) > 1e-3
+    term = SlicedTerm(0, measure, stride=1)
+    assert float(term(image, TORUS, generator())[0]) == pytest.approx(0, abs=1e-9)
+    assert float(term(clouds(3, 16, 16, 1), TORUS, generator())[0]) > 1e-3
     assert (
-        float(term(image + 0.1, TORUS, generator())) > 1e-3
+        float(term(image + 0.1, TORUS, generator())[0]) > 1e-3
     )  # the colour directions see what filters do not
 
 
 def test_sliced_term_pushes_shrunken_contrast_apart() -> None:
     image = photograph(32, 32)
-    term = SlicedTerm(0, PatchMeasure.from_image(image, 4), stride=4, weight=3.0)
+    term = SlicedTerm(0, PatchMeasure.from_image(image, 4), stride=4)
     mean = image.mean((1, 2), keepdim=True)
     dull = (mean + 0.6 * (image - mean)).requires_grad_()
-    (gradient,) = torch.autograd.grad(term(dull, (False, False), generator()), dull)
+    (gradient,) = torch.autograd.grad(term(dull, (False, False), generator())[0], dull)
     assert float((gradient * (image - mean)).sum()) < 0
 
 
-def test_sliced_term_scales_with_its_weight() -> None:
-    image, measure = clouds(3, 16, 16), target(16, 16, 4)
-    measure = PatchMeasure.from_image(clouds(3, 20, 20, 3), 4)
-    one, three = (float(SlicedTerm(0, measure, weight=w)(image, TORUS, generator())) for w in (1.0, 3.0))
-    assert three == pytest.approx(3 * one)
+def test_a_weight_multiplies_the_value_and_a_factor_the_figures_too() -> None:
+    image, factors = clouds(2, 16, 16), [0.5, 0.0]
+    plain, figures = PatchTerm(0, target())(image, TORUS, generator())
+    term = Weighted(PatchTerm(0, target()), 3.0, factors.pop)
+    value, none = term(image, TORUS, generator())  # factor 0: not evaluated
+    assert (float(value), none, term.last_value) == (0, None, 0)
+    assert not term.state[0].any()
+    value, scaled = term(image, TORUS, generator())
+    assert scaled is not None
+    assert float(value) == term.last_value == pytest.approx(1.5 * float(plain))
+    assert scaled.cost == pytest.approx(0.5 * figures.cost)
+    assert scaled.marginal_error == figures.marginal_error
+    assert term.state[0].any()
+
+
+def test_a_term_counts_between_fractions_of_a_stage() -> None:
+    term = Weighted(SlicedTerm(0, target()), start=0.25, stop=0.5)
+    assert [step for step in range(1, 9) if term.counts(step, 8)] == [3, 4]
+    assert all(Weighted(SlicedTerm(0, target())).counts(step, 3) for step in (1, 2, 3))
 
 
 @pytest.mark.parametrize("size", [(4, 4), (5, 7), (16, 16)], ids=str)
 def test_sliced_term_on_constant_and_tiny_images_stays_finite(size: tuple[int, int]) -> None:
     measure = PatchMeasure.from_image(torch.full((1, 6, 6), 0.5), 4)
     image = torch.full((1, *size), 0.2).requires_grad_()
-    value = SlicedTerm(0, measure)(image, TORUS, generator())
+    value, _ = SlicedTerm(0, measure)(image, TORUS, generator())
     (gradient,) = torch.autograd.grad(value, image)
     assert bool(value.isfinite())
     assert bool(gradient.isfinite().all())
@@ -253,21 +271,21 @@ def scales_of(exemplar: Tensor) -> dict[int, PatchMeasure]:
 
 def test_objective_is_the_sum_over_its_terms() -> None:
     measures, image = scales_of(clouds(2, 20, 20, 4)), noise(2, 16, 16)
-    total, state = evaluate(image, 0, [PatchTerm(k, m) for k, m in measures.items()], [], TORUS, generator())
-    parts = [evaluate(image, 0, [PatchTerm(k, m)], [], TORUS, generator()) for k, m in measures.items()]
+    total, state = evaluate(image, 0, [PatchTerm(k, m) for k, m in measures.items()], TORUS, generator())
+    parts = [evaluate(image, 0, [PatchTerm(k, m)], TORUS, generator()) for k, m in measures.items()]
     assert float(total) == pytest.approx(sum(float(p[0]) for p in parts), rel=1e-6)
     assert state.loss == pytest.approx(sum(p[1].loss for p in parts), rel=1e-6)
     assert state.marginal_error == pytest.approx(parts[0][1].marginal_error)  # of the finest scale
-    coarse, _ = evaluate(downsample(image), 1, [PatchTerm(1, measures[1])], [], TORUS, generator())
+    coarse, _ = evaluate(downsample(image), 1, [PatchTerm(1, measures[1])], TORUS, generator())
     assert float(coarse) == pytest.approx(float(parts[1][0]), rel=1e-6)
 
 
 def test_weights_and_sliced_terms_do_not_enter_the_reported_loss() -> None:
     measures, image = scales_of(clouds(2, 20, 20, 4)), noise(2, 16, 16)
-    plain, state = evaluate(image, 0, [PatchTerm(0, measures[0])], [], TORUS, generator())
-    heavy, same = evaluate(image, 0, [PatchTerm(0, measures[0], weight=5)], [], TORUS, generator())
+    plain, state = evaluate(image, 0, [PatchTerm(0, measures[0])], TORUS, generator())
+    heavy, same = evaluate(image, 0, [Weighted(PatchTerm(0, measures[0]), 5)], TORUS, generator())
     more, also = evaluate(
-        image, 0, [PatchTerm(0, measures[0])], [SlicedTerm(0, measures[0])], TORUS, generator()
+        image, 0, [PatchTerm(0, measures[0]), SlicedTerm(0, measures[0])], TORUS, generator()
     )
     assert float(heavy) == pytest.approx(5 * float(plain), rel=1e-6)
     assert float(more) > float(plain)
@@ -281,7 +299,7 @@ def test_objective_does_not_see_where_the_torus_is_cut(shift: tuple[int, int]) -
     for image in (noise(2, 12, 16), noise(2, 12, 16).roll(shift, (1, 2))):
         image.requires_grad_()
         terms = [PatchTerm(k, m, published_step=1.0, psi_steps=3) for k, m in measures.items()]
-        value, _ = evaluate(image, 0, terms, [], TORUS, generator())
+        value, _ = evaluate(image, 0, terms, TORUS, generator())
         values.append(float(value.detach()))
         gradients.append(torch.autograd.grad(value, image)[0])
     assert values[0] == pytest.approx(values[1], rel=1e-5)
@@ -292,14 +310,13 @@ def test_objective_follows_its_generator_alone() -> None:
     measures, image, values = scales_of(clouds(2, 20, 20, 4)), noise(2, 16, 16), []
     for seed in (0, 0, 1):
         torch.rand(3)
-        terms = [PatchTerm(0, measures[0], stride=3)]
-        sliced = [SlicedTerm(0, measures[0])]
-        values.append(float(evaluate(image, 0, terms, sliced, TORUS, generator(seed))[0]))
+        terms = [PatchTerm(0, measures[0], stride=3), SlicedTerm(0, measures[0])]
+        values.append(float(evaluate(image, 0, terms, TORUS, generator(seed))[0]))
     assert values[0] == values[1] != values[2]
 
 
 def test_no_terms_are_worth_nothing() -> None:
-    value, state = evaluate(noise(1, 8, 8), 0, [], [], TORUS, generator())
+    value, state = evaluate(noise(1, 8, 8), 0, [], TORUS, generator())
     assert float(value) == state.loss == state.marginal_error == 0
 
 

@@ -19,8 +19,9 @@ from texot.generator.network import PlaneNetwork
 from texot.generator.plan import Training
 from texot.generator.targets import TrainingTerms
 from texot.generator.weights import Weights
-from texot.solver.adam.objective import SlicedTerm
+from texot.solver.adam.patch_term import PatchTerm
 from texot.solver.adam.plan import Plan, Stage
+from texot.solver.adam.term import Weighted
 from texot.solver.options import check_choice
 
 OBJECTIVES = ("sinkhorn", "wgan-gp", "ot-gan", "neural-ot")
@@ -103,7 +104,8 @@ class PatchObjective:
 
     def keep(self, network: PlaneNetwork, terms: TrainingTerms) -> None:
         """Store trained critics in `PlaneNetwork.auxiliary`."""
-        critics = [term for term in terms.all if isinstance(term, CriticTerm) and term.opponent.n_steps]
+        critics = [own.term for own in terms.transport if isinstance(own.term, CriticTerm)]
+        critics = [critic for critic in critics if critic.opponent.n_steps]
         if critics:
             keep_critics(network, critics)
 
@@ -118,21 +120,21 @@ class ObjectiveTerms(TrainingTerms):
 
     def __init__(self, objective: PatchObjective, *given: Any) -> None:
         super().__init__(*given)
-        self._patches = {
-            wanted: [objective.term.of(term, self.generator) for term in terms]
-            for wanted, terms in self._patches.items()
-        }
-        self.all = [term for terms in self._patches.values() for term in terms]
-        self._sliced = []
+        for terms in self.patches.values():
+            for weighted in terms:
+                assert isinstance(weighted.term, PatchTerm)
+                weighted.term = objective.term.of(weighted.term, self.generator)
+        self.sliced = []
         self._maps = objective.maps
 
-    def sliced(self, stage: Stage) -> list[SlicedTerm]:
+    def of(self, stage: Stage) -> list[Weighted]:
         """See `TrainingTerms`."""
-        if not self._maps:
-            return []
-        term = next(term for term in self.patches(stage) if term.scale == stage.scale)
-        assert isinstance(term, ObjectiveTerm)
-        return [WeakCost(stage.scale, term.measure, spread=term.spread)]
+        found = super().of(stage)
+        if self._maps:
+            term = next(own.term for own in found if own.scale == stage.scale)
+            assert isinstance(term, ObjectiveTerm)
+            found.append(Weighted(WeakCost(stage.scale, term.measure.y.shape[1], term.spread)))
+        return found
 
 
 def _multiple(side: int) -> int:

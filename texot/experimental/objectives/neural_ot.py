@@ -16,7 +16,7 @@ nothing but the minimisation keeps T stochastic.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -25,7 +25,6 @@ from texot.experimental.objectives.term import OpposedTerm, draw
 from texot.experimental.picture import Picture
 from texot.generator.weights import Weights
 from texot.images.pyramid import Periodic
-from texot.solver.adam.objective import SlicedTerm
 
 N_MAP = 3
 BATCH = 512
@@ -54,24 +53,29 @@ class PotentialTerm(OpposedTerm):
         return self.opponent(y).mean() - self.opponent(x).mean()
 
 
-@dataclass
-class WeakCost(SlicedTerm):
-    """The weak quadratic cost between a picture and its maps, in the units of the patches' objective.
+@dataclass(frozen=True)
+class WeakCost:
+    """The weak quadratic cost between a picture and its maps, in units of the patches' objective; a `Term`.
 
     Attributes:
+        scale: pyramid scale.
+        d: values of a patch.
         spread: see `ObjectiveTerm`.
-        last: the value that was found last.
     """
 
-    spread: float = 1.0
-    last: float = field(init=False, default=0.0)
+    scale: int
+    d: int
+    spread: float
 
-    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
-        """The weighted mean cost of a patch of an image of `MapWeights`, differentiable."""
+    @property
+    def state(self) -> list[Tensor]:
+        """See `Term`: none."""
+        return []
+
+    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> tuple[Tensor, None]:
+        """The mean cost of a patch of an image of `MapWeights`, differentiable."""
         one, other, x = image.chunk(3)
-        value = self.weight * self.measure.y.shape[1] * weak_cost(x, one, other) / self.spread**2
-        self.last = float(value.detach())
-        return value
+        return self.d * weak_cost(x, one, other) / self.spread**2, None
 
 
 def weak_cost(x: Tensor, one: Tensor, other: Tensor) -> Tensor:

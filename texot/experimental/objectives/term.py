@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
 from texot.experimental.objectives.perceptron import Perceptron
-from texot.images.patches import extract_patches, random_offset
 from texot.images.pyramid import Periodic
-from texot.solver.adam.objective import PatchTerm, TermState
+from texot.solver.adam.patch_term import PatchTerm
+from texot.solver.adam.term import Figures, random_patches
+from texot.transport.measure import PatchMeasure
 
 T = TypeVar("T", bound="ObjectiveTerm")
 
@@ -19,53 +20,67 @@ HIDDEN = (128, 128)
 
 
 @dataclass
-class ObjectiveTerm(PatchTerm):
-    """An objective on the patches of one scale, in the place of their transport.
+class ObjectiveTerm:
+    """An objective on the patches of one scale, instead of their transport; a `Term`.
 
     Patches are centred at the exemplar's mean patch and divided by its spread: for every texture, scale and
     size a value then has variance 1 on average.
 
     Attributes:
+        scale: pyramid scale of the patches.
+        measure: patches of the exemplar.
+        stride: distance of the positions of the patch grid, which has a new random offset every step.
+        entropy: regularisation of the transport, in squared patch distance; for objectives that have one.
         spread: root mean square of the values of the exemplar's centred patches.
     """
 
+    scale: int
+    measure: PatchMeasure
+    stride: int = 1
+    entropy: float = 0.0
     spread: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        measure = self.measure
+        variance = measure.nu @ (measure.y - measure.centre).square().mean(1)
+        self.spread = float(variance.sqrt().clamp_min(1e-6))
 
     @classmethod
     def of(cls: type[T], term: PatchTerm, generator: torch.Generator) -> T:
-        """The objective in the place of a transport term.
+        """The objective instead of a transport term.
 
         Args:
-            term: tells scale, measure, grid and weight.
-            generator: CPU generator of first weights.
+            term: has the scale, measure, grid and entropy.
+            generator: CPU generator of initial weights.
         """
-        found = cls(**{f.name: getattr(term, f.name) for f in fields(PatchTerm) if f.init})
-        variance = term.measure.nu @ (term.measure.y - term.measure.centre).square().mean(1)
-        found.spread = float(variance.sqrt().clamp_min(1e-6))
+        found = cls(term.scale, term.measure, term.stride, term.entropy)
         found.start(generator)
         return found
 
     def start(self, generator: torch.Generator) -> None:
-        """Make what the objective needs besides; nothing here."""
+        """Create what the objective also needs; nothing here."""
+
+    @property
+    def state(self) -> list[Tensor]:
+        """See `Term`; none here."""
+        return []
 
     def patches(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
-        """Those (n, d) of an image scale (C, H, W), on the term's grid, moved at random."""
-        size = self.measure.patch_size
-        offset = random_offset((image.shape[1], image.shape[2]), size, self.stride, periodic, generator)
-        return extract_patches(image, size, stride=self.stride, offset=offset, periodic=periodic)
+        """Patches (n, d) of an image scale (C, H, W), on the term's grid with a random offset."""
+        return random_patches(image, self.measure.patch_size, self.stride, periodic, generator)
 
     def value(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """The objective at patches x (n, d) of one image, differentiable; moves `psi` on the way."""
+        """The objective at patches x (n, d) of one image, differentiable; also updates the state."""
         raise NotImplementedError
 
     def __call__(
         self, image: Tensor, periodic: Periodic, generator: torch.Generator
-    ) -> tuple[Tensor, TermState]:
-        """The weighted objective of an image scale (C, H, W), differentiable; moves `psi` on the way."""
+    ) -> tuple[Tensor, Figures]:
+        """The objective of an image scale (C, H, W), differentiable; also updates the state."""
         x = self.patches(image, periodic, generator)
         value = self.value((x - self.measure.centre) / self.spread, generator)
         figure = float(value.detach())
-        return self.weight * value, TermState(figure, figure, 0.0)
+        return value, Figures(figure, figure, 0.0)
 
     def targets(self, count: int, generator: torch.Generator) -> Tensor:
         """Patches (count, d) of the exemplar, drawn by their weights."""
@@ -75,7 +90,7 @@ class ObjectiveTerm(PatchTerm):
 
 @dataclass
 class OpposedTerm(ObjectiveTerm):
-    """An objective with a network that plays against the generator; its state is `psi`.
+    """An objective with a network that is trained against the generator.
 
     Attributes:
         opponent: the network: a critic, a feature map, a potential.
@@ -94,7 +109,11 @@ class OpposedTerm(ObjectiveTerm):
         """See `ObjectiveTerm`."""
         y = self.measure.y
         self.opponent = Perceptron(self.widths(y.shape[1]), generator, y, betas=self.betas)
-        self.psi = self.opponent.state
+
+    @property
+    def state(self) -> list[Tensor]:
+        """See `Term`: the state of the network."""
+        return [self.opponent.state]
 
 
 def draw(x: Tensor, count: int, generator: torch.Generator) -> Tensor:

@@ -14,7 +14,7 @@ transport between feature distributions" (JMIV; arXiv 2007.03408), on features o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -24,33 +24,36 @@ from torch import Tensor
 from texot.images.masks import filled
 from texot.images.pyramid import Periodic
 from texot.networks.network import Network
-from texot.solver.adam.objective import PatchTerm, SlicedTerm
+from texot.solver.adam.patch_term import PatchTerm
 from texot.solver.options import SEARCH_DIM
 from texot.transport.measure import PatchMeasure
 
 BYTES_A_PIXEL = 600  # of an image, for activations and their gradients: SqueezeNet as measured
 _OPEN: Periodic = (False, False)
-_LEAST_DEVIATION = 0.2  # of a channel, as a share of their mean
-_LEAST_CELLS = 8
-_MOST_VIEWS = 16  # of the exemplar, each moved under the network's grid
+_MIN_DEVIATION = 0.2  # of a channel, as a fraction of their mean
+_MIN_CELLS = 8
+_MAX_VIEWS = 16  # of the exemplar, each moved under the network's grid
 
 
 @dataclass
-class FeatureTerm(SlicedTerm):
-    """Transport between the deep features of an image at full resolution and an exemplar's.
+class FeatureTerm:
+    """Transport between the deep features of an image at full resolution and an exemplar's; a `Term`.
 
-    `weight` is what the loop sets for sliced terms; these have their own from the start. The network runs on
-    the CPU.
+    The network runs on the CPU.
 
     Attributes:
-        network: gives the features.
+        network: computes the features.
         deviations: (channels, 1, 1) of the exemplar, at each layer.
         terms: transport at each layer, with its potential.
+        weights: factor of each layer's transport.
+        scale: 0: features are those of the image at full resolution.
     """
 
-    network: Network = field(kw_only=True)
-    deviations: dict[str, Tensor] = field(kw_only=True)
-    terms: dict[str, PatchTerm] = field(kw_only=True)
+    network: Network
+    deviations: dict[str, Tensor]
+    terms: dict[str, PatchTerm]
+    weights: dict[str, float]
+    scale: int = 0
 
     @classmethod
     def of(
@@ -86,10 +89,10 @@ class FeatureTerm(SlicedTerm):
             for layer, found in _cells(network, view, layers, _OPEN).items():
                 maps[layer].append(found.detach())
                 usable[layer].append(_known_cells(mask, network.strides[layer], found))
-        deviations, terms = {}, {}
+        deviations, terms, weights = {}, {}, {}
         for layer in layers:
             side_by_side, mask = torch.cat(maps[layer], 2), torch.cat(usable[layer], 1)
-            if int(mask.sum()) < _LEAST_CELLS:
+            if int(mask.sum()) < _MIN_CELLS:
                 continue
             deviations[layer] = _deviations(side_by_side[:, mask])
             measure = PatchMeasure.from_image(
@@ -101,23 +104,29 @@ class FeatureTerm(SlicedTerm):
                 generator=generator,
             )
             spread = float(measure.mean(((measure.y - measure.centre) ** 2).sum(1)))
-            weight = unit / (len(layers) * max(spread, 1e-12))
-            terms[layer] = PatchTerm(0, measure, weight=weight, **options)
-        if not terms:
-            return None
-        first = next(iter(terms.values())).measure
-        return cls(0, first, network=network, deviations=deviations, terms=terms)
+            weights[layer] = unit / (len(layers) * max(spread, 1e-12))
+            terms[layer] = PatchTerm(0, measure, **options)
+        return cls(network, deviations, terms, weights) if terms else None
 
-    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
-        """The weighted semi-duals of an image (C, H, W), differentiable; moves the potentials."""
+    def with_new_potentials(self) -> FeatureTerm:
+        """The same term with potentials of its own, which are 0."""
+        return replace(self, terms={layer: replace(term) for layer, term in self.terms.items()})
+
+    @property
+    def state(self) -> list[Tensor]:
+        """The potentials of the layers."""
+        return [term.psi for term in self.terms.values()]
+
+    def __call__(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> tuple[Tensor, None]:
+        """The weighted semi-duals of an image (C, H, W), differentiable; also moves the potentials."""
         total = image.new_zeros(())
         stride = max(self.network.strides[layer] for layer in self.terms)
         by = tuple(int(torch.randint(0, stride, (), generator=generator)) for _ in range(2))
         view = _moved(image, by, periodic)
         for layer, found in _cells(self.network, view, tuple(self.terms), periodic).items():
             value, _ = self.terms[layer](found / self.deviations[layer], periodic, generator)
-            total = total + value
-        return total
+            total = total + self.weights[layer] * value
+        return total, None
 
 
 def _cells(network: Network, image: Tensor, layers: tuple[str, ...], periodic: Periodic) -> dict[str, Tensor]:
@@ -128,7 +137,7 @@ def _cells(network: Network, image: Tensor, layers: tuple[str, ...], periodic: P
 def _deviations(cells: Tensor) -> Tensor:
     """Of channels (c, n), none too small: (c, 1, 1)."""
     found = cells.std(1)
-    return torch.maximum(found, _LEAST_DEVIATION * found.mean()).clamp_min(1e-6)[:, None, None]
+    return torch.maximum(found, _MIN_DEVIATION * found.mean()).clamp_min(1e-6)[:, None, None]
 
 
 def _moved(image: Tensor, by: tuple[int, ...], periodic: Periodic) -> Tensor:
@@ -149,7 +158,7 @@ def _views(
     side = min(stride, *exemplar.shape[1:])
     height, width = (n - side + 1 for n in exemplar.shape[1:])
     found = []
-    for place in torch.randperm(side * side, generator=generator)[:_MOST_VIEWS].tolist():
+    for place in torch.randperm(side * side, generator=generator)[:_MAX_VIEWS].tolist():
         y, x = slice(place // side, place // side + height), slice(place % side, place % side + width)
         found.append((exemplar[:, y, x], None if known is None else known[y, x]))
     return found

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from texot.images.pyramid import Periodic, upsample_to
-from texot.solver.adam.objective import PatchTerm, SlicedTerm, evaluate
+from texot.solver.adam.objective import evaluate
 from texot.solver.adam.optimizer import Adam
 from texot.solver.adam.plan import Plan, Stage, step_work
 from texot.solver.adam.progress import Moving, Progress
+from texot.solver.adam.term import Weighted
 from texot.solver.adam.variables import Variables
 from texot.solver.state import Log, LossRecord, Output, State
 
@@ -33,8 +34,7 @@ class Job:
         periodic: axes (y, x) along which the image wraps around.
         start: the first stage's image.
         variables: what a stage moves, from its image.
-        patch_terms: a stage's transport terms; terms live on from stage to stage.
-        sliced_terms: a stage's sliced terms.
+        terms: a stage's terms; their state is kept from stage to stage.
         put_right: correction of a stage's image, halfway and at its end, or None.
         refine: a later stage's image, from the one before at its own, coarser size; None: there is one stage.
         n_targets: number of target patches at each scale, to tell the time that is left.
@@ -50,8 +50,7 @@ class Job:
     periodic: Periodic
     start: Callable[[Stage], Tensor]
     variables: Callable[[Stage, Tensor], Variables]
-    patch_terms: Callable[[Stage], list[PatchTerm]]
-    sliced_terms: Callable[[Stage], list[SlicedTerm]]
+    terms: Callable[[Stage], list[Weighted]]
     put_right: Callable[[Stage, Tensor], Tensor] | None
     n_targets: dict[int, int]
     settings: dict[str, Any]
@@ -97,7 +96,7 @@ def optimise(
             record.timings["prepare"] = stage_begun - begun
         timing = f"scale {stage.scale}"
         before = record.timings.get(timing, 0.0)
-        terms, sliced = job.patch_terms(stage), job.sliced_terms(stage)
+        terms = job.terms(stage)
         variables = job.variables(stage, image)
         movers = [Adam(tensor, betas=plan.betas) for tensor in variables.tensors]
         moving = Moving(variables, movers, terms, generator)
@@ -109,13 +108,11 @@ def optimise(
             work_done += done * effort
             work_left -= done * effort
         for step in range(done + 1, stage.n_iter + 1):
-            for slice_ in sliced:
-                slice_.weight = plan.sliced_weight if 2 * step > stage.n_iter else plan.sliced_early
-            active = [term for term in terms if step <= term.until * stage.n_iter]
-            loss, figures = evaluate(variables.image(), stage.scale, active, sliced, job.periodic, generator)
+            active = [term for term in terms if term.counts(step, stage.n_iter)]
+            loss, figures = evaluate(variables.image(), stage.scale, active, job.periodic, generator)
             grads = torch.autograd.grad(loss, variables.tensors)
             if job.average is not None:
-                job.average([*grads, *(term.psi for term in active)])
+                job.average([*grads, *(tensor for term in active for tensor in term.state)])
             lr = plan.lr * (_decay(step, stage.n_iter) if plan.lr_decays else 1.0)
             for adam, tensor, grad, rate in zip(
                 movers, variables.tensors, grads, variables.rates, strict=True

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.solver.adam.objective import PatchTerm
 from texot.solver.adam.optimizer import Adam
+from texot.solver.adam.term import Weighted
 from texot.solver.adam.variables import Variables
 from texot.solver.state import Log, LossRecord
 
@@ -21,7 +21,7 @@ class Progress:
     Attributes:
         stage: index of the stage.
         step: steps of it that are done.
-        tensors: variables, what they keep, Adam's averages and the potentials, in the loop's order.
+        tensors: variables, what they keep, Adam's averages and the terms' state, in the loop's order.
         random: state of the CPU generator.
         losses: of all steps so far.
         marginal_errors: the same.
@@ -43,13 +43,13 @@ class Moving:
 
     variables: Variables
     movers: list[Adam]
-    terms: list[PatchTerm]
+    terms: list[Weighted]
     generator: torch.Generator
 
     def _tensors(self) -> list[Tensor]:
         averages = [average for adam in self.movers for average in (adam.mean, adam.square)]
-        potentials = [term.psi for term in self.terms]
-        return [*self.variables.tensors, *self.variables.kept, *averages, *potentials]
+        states = [tensor for term in self.terms for tensor in term.state]
+        return [*self.variables.tensors, *self.variables.kept, *averages, *states]
 
     def progress(self, stage: int, step: int, record: Log, seconds: float) -> Progress:
         """A copy of it all, after a step."""

@@ -7,8 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from texot.solver.adam.objective import PatchTerm, SlicedTerm
+from texot.solver.adam.patch_term import PatchTerm
 from texot.solver.adam.plan import BIG_FROM, Plan, Stage, TermPlan
+from texot.solver.adam.sliced_term import SlicedTerm
+from texot.solver.adam.term import Weighted
 from texot.solver.options import SEARCH_DIM
 from texot.transport.measure import PatchMeasure
 
@@ -33,29 +35,29 @@ class Terms:
         self.plan, self.targets, self.generator, self.backend = plan, targets, generator, backend
         self._made: dict[TermPlan, PatchTerm] = {}
 
-    def patches(self, stage: Stage) -> list[PatchTerm]:
+    def patches(self, stage: Stage) -> list[Weighted]:
         """The transport terms of a stage."""
-        return [self._patch_term(term) for term in stage.terms]
+        return [Weighted(self.patch_term(term), term.weight, stop=term.until) for term in stage.terms]
 
-    def sliced(self, stage: Stage) -> list[SlicedTerm]:
-        """The sliced terms of a stage, on the measures of its finest patches."""
-        plan = self.plan
-        return [
-            SlicedTerm(
-                scale,
-                next(t.measure for t in self.at(scale) if t.measure.patch_size == plan.patch_size),
-                min(4, plan.patch_size),
-                plan.sliced_weight,
-                plan.n_filters,
-            )
-            for scale in stage.sliced
-        ]
+    def sliced(self, stage: Stage) -> list[Weighted]:
+        """The sliced terms of a stage, with a weight for either half of its steps."""
+        plan, found = self.plan, []
+        for scale in stage.sliced:
+            term = SlicedTerm(scale, self.finest_measure(scale), min(4, plan.patch_size), plan.n_filters)
+            found.append(Weighted(term, plan.sliced_early, stop=0.5))
+            found.append(Weighted(term, plan.sliced_weight, start=0.5))
+        return found
+
+    def finest_measure(self, scale: int) -> PatchMeasure:
+        """The measure of the smallest patches of a scale whose terms are made."""
+        return next(t.measure for t in self.at(scale) if t.measure.patch_size == self.plan.patch_size)
 
     def at(self, scale: int) -> list[PatchTerm]:
-        """The transport terms of a scale that there are by now."""
+        """The transport terms of a scale that are made so far."""
         return [term for plan, term in self._made.items() if plan.scale == scale]
 
-    def _patch_term(self, term: TermPlan) -> PatchTerm:
+    def patch_term(self, term: TermPlan) -> PatchTerm:
+        """The transport term of a plan, the same one for every call."""
         if term not in self._made:
             plan, scale = self.plan, term.scale
             image, known = self.targets[scale]
@@ -72,10 +74,8 @@ class Terms:
                 scale,
                 measure,
                 stride=term.stride,
-                weight=term.weight,
                 psi_steps=plan.psi_steps,
                 rate=plan.psi_rate_fine if scale < BIG_FROM else plan.psi_rate,
-                until=term.until,
                 capacity=self._capacity(scale),
                 robustness=plan.robustness,
                 published_step=plan.published_step,
