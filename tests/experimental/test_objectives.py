@@ -380,6 +380,6 @@ def test_the_order_of_a_maps_exemplars_matters() -> None:
         for pair in ([one, other], [other, one])
     )
     assert there.options == back.options
-    assert there._sha256 != back._sha256
+    assert there.setup.sha256 != back.setup.sha256
     trained(there)
     torch.testing.assert_close(there.network.mean, other.mean((1, 2)), atol=0.05, rtol=0)

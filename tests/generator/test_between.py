@@ -185,7 +185,7 @@ def blended(shares: Sequence[float], exemplars: list[Tensor], **options: Any) ->
     terms = job.terms(stage)
     assert trainer.terms.blend is not None
     ordered = torch.zeros(len(exemplars))
-    for place, share in zip(trainer._order, shares, strict=True):
+    for place, share in zip(trainer.setup.order, shares, strict=True):
         ordered[place] = share
     trainer.terms.blend.weights = ordered
     image = trainer.network.sample(1, (0, 0), (32, 32), periods=(32, 32), shares=ordered)
@@ -196,7 +196,7 @@ def blended(shares: Sequence[float], exemplars: list[Tensor], **options: Any) ->
     for term in knots:
         assert isinstance(term.factor, BlendFactor)
         assert term.factor.knot is not None
-        weight = shares[trainer._order.index(term.factor.number)]
+        weight = shares[trainer.setup.order.index(term.factor.number)]
         moves = weight > 0 and abs(KNOTS[term.factor.knot] - weight) < 0.2
         assert all(bool(psi.any()) == moves for psi in term.state)
     return float(loss.detach()), [grad for grad in grads if grad is not None]

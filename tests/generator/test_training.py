@@ -489,7 +489,7 @@ def test_large_features_are_transported_small_ones_only_sliced() -> None:
     assert kinds == [*[FeatureTerm] * len(KNOTS), BlendedFeatures]
     factor = two.terms.deep[0].factor
     assert isinstance(factor, BlendFactor)
-    assert two.sources[two._order[factor.number]].size == (128, 128)
+    assert two.sources[two.setup.order[factor.number]].size == (128, 128)
 
 
 def test_beside_sliced_features_only_deep_layers_are_transported() -> None:

@@ -6,8 +6,7 @@ from typing import Any, ForwardRef
 
 import pytest
 
-from texot.generator.trainer import Trainer
-from texot.generator.training import TrainOptions
+from texot.generator.options import TrainingOptions, TrainOptions
 from texot.jobs import inpainting, interpolation, keywords, synthesis, tiling
 
 PAIRS = [
@@ -16,7 +15,7 @@ PAIRS = [
     (keywords.InpaintOptions, inpainting.iter_inpaint),
     (keywords.TileOptions, tiling.iter_tileable),
     (keywords.VariationOptions, tiling.iter_variation),
-    (TrainOptions, Trainer.__init__),
+    (TrainOptions, TrainingOptions),
 ]
 
 

@@ -8,40 +8,15 @@ See `texot.generator.trainer`, which does it step by step.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from texot.generator.checkpoint import Checkpoint
-from texot.generator.objective import Objective
-from texot.generator.processes import Processes
+from texot.generator.options import TrainOptions
 from texot.generator.sampling import Generator
 from texot.generator.trainer import Trainer
 from texot.solver.state import State
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-
-class TrainOptions(TypedDict, total=False):
-    """Options of `Trainer`, which explains them; a test compares both."""
-
-    exemplar_size: int | None
-    preset: str
-    objective: Objective | None
-    steps: int | None
-    time_limit: float | None
-    seed: int
-    features: str
-    feature_transport: str
-    n_scales: int | None
-    lr: float | None
-    entropy: float | None
-    early_stop: bool
-    backend: str
-    device: str | torch.device
-    resume: Checkpoint | None
-    processes: Processes | None
 
 
 def train(
@@ -55,11 +30,16 @@ def train(
     Args:
         exemplar: see `texot.synthesize`; a list of two or more for all textures between them.
         callback: called with a `State` after every step.
-        **options: see `Trainer`, which also tells the errors.
+        **options: see `texot.generator.options.TrainingOptions`.
 
     Returns:
         The generator: `sample` it, `save` it. The same seed, device, versions and options give the same
         weights.
+
+    Raises:
+        InputError: an exemplar or option that cannot be used.
+        DeviceError: a device or back end that was asked for is not there.
+        TexotError: a file of deep weights that is none.
 
     Example:
         >>> import torch
