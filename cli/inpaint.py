@@ -81,7 +81,7 @@ def inpaint(
             check_formats([Outputs(output)], original.size, original.mode, opaque=original.is_opaque(hole))
         if show_mask:
             check_formats([Outputs(show_mask)], original.size, "RGB")
-        record = use_threads(threads, free, report)
+        use_threads(threads, free, report)
         if show_mask:
             _write_preview(original, hole, show_mask)
             report.say(f"wrote {show_mask}")
@@ -89,7 +89,7 @@ def inpaint(
             options["mask"] = ~hole if options["invert_mask"] else hole
             for name in ("source", "exemplar"):
                 options[name] = options[name] and readable(options[name])
-            run(original, options, Outputs(output), report, record=record, iterate=iter_inpaint)
+            run(original, options, Outputs(output), report, iterate=iter_inpaint)
 
 
 def _write_preview(original: "Original", hole: "Tensor", path: Path) -> None:

@@ -114,13 +114,13 @@ def interpolate(
         check_formats(plan, options["size"], mode)
         if sheet:
             check_formats(sheets, sheet_size(frames or 1, options["size"]), mode)
-        record = use_threads(threads, free, report)
+        use_threads(threads, free, report)
         if not frames:
             options.update(weights=weights, map=map_)
-            run(sources, options, plan[0], report, record=record, iterate=iter_interpolation)
+            run(sources, options, plan[0], report, iterate=iter_interpolation)
             return
         with CtrlC() as ctrl_c:  # around all frames and what is made of them
-            made = _sequence(sources, frames, options, plan if numbered else None, report, record, ctrl_c)
+            made = _sequence(sources, frames, options, plan if numbered else None, report, ctrl_c)
             if not numbered:
                 _animate(made, output, report)
             if sheet:
@@ -135,7 +135,6 @@ def _sequence(
     options: dict[str, Any],
     plan: list[Outputs] | None,
     report: Quiet,
-    record: dict[str, Any],
     ctrl_c: CtrlC,
 ) -> "list[Synthesis]":
     """The frames, each started from the one before and written if there is a plan; fewer after Ctrl-C."""
@@ -148,7 +147,7 @@ def _sequence(
         if made:
             given.update(init=as_written(made[-1].image, made[-1].mode), novelty=None)
         if plan is not None:
-            made.append(run(sources, given, plan[number], report, record=record, iterate=iter_interpolation))
+            made.append(run(sources, given, plan[number], report, iterate=iter_interpolation))
         else:
             report.start(output=f"frame {number + 1}", seed=given["seed"], size=given["size"])
             try:

@@ -1,9 +1,8 @@
 """`texot replay`: make a PNG that texot wrote again, from the settings it holds."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,38 +10,18 @@ import click
 
 from texot._version import ALGORITHM, __version__
 from texot.cli.files import DASH, Outputs, check_outputs
-from texot.cli.inpaint import inpaint
-from texot.cli.interpolate import interpolate
-from texot.cli.options import FILE, MAPS, example, output_options, report_options
-from texot.cli.pictures import check_formats, readable
+from texot.cli.options import FILE, example, output_options, report_options
+from texot.cli.pictures import check_formats
 from texot.cli.progress import Quiet, reporter
-from texot.cli.run import pixel_size, run, start, use_threads
-from texot.cli.synthesize import synthesize
-from texot.cli.tile import tile
+from texot.cli.replay_specs import REPLAY_SPECS, Iterate, ReplayInputs, ReplaySpec
+from texot.cli.run import run, start, use_threads
 from texot.errors import InputError
 from texot.files.record import read_record
 
 if TYPE_CHECKING:
     from texot import State
-    from texot.files.exemplar import Exemplar
-    from texot.files.original import Original
 
-# options that decide the pixels; a file's settings carry them under the same names
-_ALL = (
-    "tile",
-    "seed",
-    "quality",
-    "n_scales",
-    "patch_size",
-    "n_iter",
-    "psi_steps",
-    "entropy",
-    "alpha",
-    "backend",
-    "device",
-    "threads",
-)
-_IMAGES = {  # what a file remembers of the images it was made from: what they are, and how they are given
+_IMAGES = {
     "image_sha256": ("photograph", "IMAGE"),
     "hole_sha256": ("mask", "second IMAGE"),
     "source_sha256": ("source mask", "--source"),
@@ -51,181 +30,12 @@ _IMAGES = {  # what a file remembers of the images it was made from: what they a
     "init_sha256": ("start image", "--init"),
     "features_sha256": ("file of weights", "--features"),
 }
+"""Recorded hash of an input -> what it is, and how it is given."""
 
-
-_FIRST_ALGORITHM = 2  # of files that do not tell
-_MOST_THREADS = 64  # that any machine gives to a file that asks for them
-_USUAL = {
-    "n_iter": 500,
-    "psi_steps": 20,
-    "size": 4096**2,
-}  # steps, steps, pixels: more is told before it begins
-_MOST = {"n_iter": 10_000, "psi_steps": 1000}  # that a file is given without --force
-
-Iterate = Callable[..., "Iterator[State]"]
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is made again: IMAGEs, other images by their options' names, options, FILE's settings."""
-
-    images: tuple[Path, ...]
-    extra: dict[str, Path]
-    options: dict[str, Any]
-    settings: dict[str, Any]
-
-
-def _synthesis(asked: _Asked) -> tuple["Exemplar", Iterate]:
-    from texot.jobs.synthesis import iter_synthesis
-
-    source, asked.options["init"] = _read(asked, asked.images)[0], _init(asked)
-    asked.options["size"] = pixel_size(asked.options["size"], source)
-    asked.options["features"] = _features(asked)
-    asked.options["attempts"] = asked.options["attempts"] or 1  # files of older versions do not tell
-    if asked.options["preset"] == "default" and asked.options["features"] == "none":
-        asked.options["lr"] = None  # older algorithms had one
-    return source, iter_synthesis
-
-
-def _read(asked: _Asked, images: tuple[Path, ...]) -> "list[Exemplar]":
-    """Exemplars, as FILE's command read them."""
-    from texot.files.exemplar import read_exemplar
-    from texot.files.sizes import at_most, exemplar_side
-
-    alpha, fit = asked.options["alpha"], at_most(exemplar_side(asked.options["exemplar_size"]))
-    part = asked.settings.get("exemplar_part")
-    return [read_exemplar(readable(path), alpha=alpha, fit=fit, part=part) for path in images]
-
-
-def _init(asked: _Asked) -> "Exemplar | str":
-    """What FILE was started from."""
-    from texot.files.exemplar import read_exemplar
-
-    if "init" not in asked.extra:
-        return "noise"
-    return read_exemplar(readable(asked.extra["init"]), alpha=asked.options["alpha"])
-
-
-def _features(asked: _Asked) -> str:
-    """The network of deep features that FILE was made with, or the file of its weights.
-
-    Raises:
-        InputError: that file is not told.
-    """
-    name = str(asked.options["features"])
-    if "features" in asked.extra:
-        return str(asked.extra["features"])
-    if name not in ("none", "efficientnet-lite0", "squeezenet"):
-        raise InputError(f"deep features were those of {name}: give the file of its weights (--features)")
-    return name
-
-
-def _inpainting(asked: _Asked) -> tuple["Original", Iterate]:
-    from texot.files.original import read_original
-    from texot.jobs.inpainting import find_hole, iter_inpaint
-
-    asked.options.update({name: readable(path) for name, path in asked.extra.items()})
-    if "exemplar" in asked.extra:
-        asked.options["exemplar"] = _read(asked, (asked.extra["exemplar"],))[0]
-    original = read_original(readable(asked.images[0]), alpha=asked.options["alpha"])
-    mask, invert = asked.images[1:], asked.options["invert_mask"]
-    hole = find_hole(original, readable(mask[0]) if mask else None, invert=invert)
-    asked.options["mask"] = ~hole if invert else hole
-    return original, iter_inpaint
-
-
-def _tile(asked: _Asked) -> tuple["Original", Iterate]:
-    from texot.files.original import read_original
-    from texot.jobs.tiling import iter_tileable
-
-    return read_original(readable(asked.images[0]), alpha=asked.options["alpha"]), iter_tileable
-
-
-def _variation(asked: _Asked) -> tuple["Original", Iterate]:
-    from texot.files.original import read_original
-    from texot.jobs.tiling import iter_variation
-
-    asked.options["axes"] = asked.options.pop("tile")
-    return read_original(readable(asked.images[0]), alpha=asked.options["alpha"]), iter_variation
-
-
-def _interpolation(asked: _Asked) -> tuple["list[Exemplar]", Iterate]:
-    from texot.jobs.interpolation import iter_interpolation
-
-    sources = _read(asked, asked.images)
-    asked.options["size"], asked.options["init"] = pixel_size(asked.options["size"], sources[0]), _init(asked)
-    map_ = asked.settings.get("map")
-    asked.options["map"] = asked.extra.get("map", map_ if map_ in MAPS else None)
-    return sources, iter_interpolation
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A kind of file.
-
-    Attributes:
-        command: that makes it.
-        read: its source, and the library's iterator; fits the options to that.
-        options: of the command, beside those of all.
-        least, most: images that the command takes.
-        extra: options of `replay` that name more images.
-    """
-
-    command: click.Command
-    read: Callable[[_Asked], tuple[Any, Iterate]]
-    options: tuple[str, ...] = ()
-    least: int = 1
-    most: int = 1
-    extra: tuple[str, ...] = ()
-
-    def parse(self, file: Path, settings: dict[str, Any]) -> dict[str, Any]:
-        """The options FILE was made with, read as the command line reads them: a file may hold anything.
-
-        Raises:
-            InputError: a value that its option would not take.
-        """
-        names = (*_ALL, *self.options)
-        arguments = [*["IMAGE"] * self.least, "-o", "OUT"]
-        for name in names:
-            value, option = settings.get(name), f"--{name.replace('_', '-')}"
-            if value is True:
-                arguments.append(option)
-            elif value is not None and value is not False:
-                between = "x" if name == "size" else ","
-                text = between.join(map(str, value)) if isinstance(value, list) else str(value)
-                arguments.append(f"{option}={text}")
-        try:
-            parsed = self.command.make_context(self.command.name, arguments).params
-        except click.UsageError as error:
-            raise InputError(f"{file}: its texot settings are damaged: {error.format_message()}") from error
-        return {name: parsed[name] for name in names}
-
-
-_JOBS = {
-    "synthesize": _Job(
-        synthesize,
-        _synthesis,
-        ("size", "preset", "novelty", "attempts", "features", "palette", "exemplar_size", "lr"),
-        extra=("init", "features"),
-    ),
-    "inpaint": _Job(
-        inpaint,
-        _inpainting,
-        ("reach", "invert_mask", "palette", "exemplar_size"),
-        most=2,
-        extra=("source", "exemplar"),
-    ),
-    "tile": _Job(tile, _tile, ("band", "flatten", "palette")),
-    "variation": _Job(tile, _variation, ("frame", "palette")),
-    "interpolate": _Job(
-        interpolate,
-        _interpolation,
-        ("size", "weights", "novelty", "exemplar_size"),
-        least=2,
-        most=100,
-        extra=("init", "map"),
-    ),
-}
+_FIRST_ALGORITHM = 2  # of files that do not record it
+_MAX_THREADS = 64  # accepted on any machine
+_USUAL = {"n_iter": 500, "psi_steps": 20, "size": 4096**2}  # above: announced before the work begins
+_MAX = {"n_iter": 10_000, "psi_steps": 1000}  # above: only with --force
 
 
 @click.command(
@@ -277,25 +87,24 @@ def replay(
                 f"{file} is a sample of a generator: 'texot sample MODEL' makes it again, with seed "
                 f"{settings.get('seed')}, at {at}, size {size}"
             )
-        if not isinstance(name, str) or name not in _JOBS:
+        if not isinstance(name, str) or name not in REPLAY_SPECS:
             raise InputError(f"{file} was made by a texot that knows more jobs: {name!r}")
-        job, given = _JOBS[name], {key: path for key, path in extra.items() if path}
-        _check_arguments(file, job, images, given)
-        options = job.parse(file, settings)
+        spec, given = REPLAY_SPECS[name], {key: path for key, path in extra.items() if path}
+        _check_arguments(file, spec, images, given)
+        options = spec.parse(file, settings)
         _tell_work(file, options, report, stop_at=settings.get("stopped_at"), force=force)
         check_outputs([outputs], [file, *images, *given.values()], overwrite=overwrite)
-        record = use_threads(_threads(options.pop("threads"), file, report), None, report)
-        source, iterate = job.read(_Asked(images, given, options, settings))
+        use_threads(_threads(options.pop("threads"), file, report), None, report)
+        source, iterate = spec.read(ReplayInputs(images, given, options, settings))
         size, first = options.get("size"), source[0] if isinstance(source, list) else source
         opaque = isinstance(first, Original) and first.is_opaque(options.get("mask"))
         check_formats([outputs], size or first.size, first.mode, opaque=opaque)
-        _compare_versions(file, settings, record, report)
+        _compare_versions(file, settings, report)
         run(
             source,
             options,
             outputs,
             report,
-            record=record,
             stop_at=settings.get("stopped_at"),
             iterate=iterate if force else _checked(iterate, file, settings),
         )
@@ -306,8 +115,8 @@ def replay(
 
 
 def _threads(asked: int | None, file: Path, report: Quiet) -> int | None:
-    """As many threads as FILE was made with, but no number that only a forged one asks for."""
-    most = max(_MOST_THREADS, os.cpu_count() or 1)
+    """The recorded number of threads, or the largest plausible one."""
+    most = max(_MAX_THREADS, os.cpu_count() or 1)
     if asked is None or asked <= most:
         return asked
     report.say(f"{file} asks for {asked} threads, {most} are used: the image may differ and take long")
@@ -317,7 +126,7 @@ def _threads(asked: int | None, file: Path, report: Quiet) -> int | None:
 def _tell_work(
     file: Path, options: dict[str, Any], report: Quiet, *, stop_at: int | None, force: bool
 ) -> None:
-    """Say what takes long, before it begins: a file that others made may ask for anything.
+    """Announce long work before it begins: a file from others may ask for anything.
 
     Raises:
         InputError: it would take days, and --force is not given.
@@ -326,14 +135,14 @@ def _tell_work(
 
     asked = {name: options.get(name) or 0 for name in ("n_iter", "psi_steps")}
     asked["n_iter"] = min(asked["n_iter"], stop_at or asked["n_iter"])
-    over = [name for name, most in _MOST.items() if asked[name] > most]
+    over = [name for name, most in _MAX.items() if asked[name] > most]
     if over and not force:
         raise InputError(
-            f"{file} asks for {over[0]} {asked[over[0]]}, at most {_MOST[over[0]]} are usual: it would take "
+            f"{file} asks for {over[0]} {asked[over[0]]}, at most {_MAX[over[0]]} are usual: it would take "
             "hours or days; --force does it all the same"
         )
     told = [f"{name} {count}" for name, count in asked.items() if count > _USUAL[name]]
-    with suppress(InputError):  # which is refused in its turn
+    with suppress(InputError):  # it is refused later
         width, height = parse_size(options.get("size"), (1, 1))
         if width * height > _USUAL["size"]:
             told.append(f"{width}x{height} px")
@@ -343,19 +152,19 @@ def _tell_work(
         )
 
 
-def _check_arguments(file: Path, job: _Job, images: tuple[Path, ...], given: dict[str, Path]) -> None:
-    """Refuse what FILE's command does not take."""
+def _check_arguments(file: Path, spec: ReplaySpec, images: tuple[Path, ...], given: dict[str, Path]) -> None:
+    """Refuse options and images that FILE's command does not have."""
     for name in given:
-        if name not in job.extra:
-            raise click.UsageError(f"{file} was made by 'texot {job.command.name}', which has no --{name}.")
-    if len(images) > job.most:
+        if name not in spec.extra:
+            raise click.UsageError(f"{file} was made by 'texot {spec.command.name}', which has no --{name}.")
+    if len(images) > spec.max_images:
         raise click.UsageError(
-            f"{file} was made by 'texot {job.command.name}': {job.most} image(s), not {len(images)}."
+            f"{file} was made by 'texot {spec.command.name}': {spec.max_images} image(s), not {len(images)}."
         )
 
 
 def _checked(iterate: Iterate, file: Path, settings: dict[str, Any]) -> Iterate:
-    """The same states, but none if they come from other images than FILE."""
+    """The same states, after a check that the inputs are those of FILE."""
 
     def states(*source: Any, **options: Any) -> "Iterator[State]":
         first = True
@@ -369,10 +178,10 @@ def _checked(iterate: Iterate, file: Path, settings: dict[str, Any]) -> Iterate:
 
 
 def _compare_images(file: Path, wanted: dict[str, Any], found: dict[str, Any]) -> None:
-    """Refuse other images than those that FILE was made from.
+    """Refuse inputs other than those of FILE.
 
     Raises:
-        InputError: which, and how it is given.
+        InputError: an input differs.
     """
     for key, (what, how) in _IMAGES.items():
         if wanted.get(key) == found.get(key):
@@ -384,14 +193,16 @@ def _compare_images(file: Path, wanted: dict[str, Any], found: dict[str, Any]) -
         raise InputError(f"{file} was made from another {what}: give that one ({how}), or --force")
 
 
-def _compare_versions(file: Path, settings: dict[str, Any], record: dict[str, Any], report: Quiet) -> None:
-    """Say it where other code than FILE's is at work: the result may then differ."""
+def _compare_versions(file: Path, settings: dict[str, Any], report: Quiet) -> None:
+    """Report other versions than those of FILE: the result may then differ."""
+    import torch
+
     algorithm = settings.get("algorithm", _FIRST_ALGORITHM)
     if algorithm != ALGORITHM:
         report.say(f"{file} was made by algorithm {algorithm}, this is {ALGORITHM}: the image will differ")
         return
-    for what, ours in ("texot", __version__), ("torch", record["torch"]):
-        if settings.get(what) != ours:
+    for what, present in ("texot", __version__), ("torch", str(torch.__version__)):
+        if settings.get(what) != present:
             report.say(
-                f"{file} was made by {what} {settings.get(what)}, this is {ours}: the image may differ"
+                f"{file} was made by {what} {settings.get(what)}, this is {present}: the image may differ"
             )

@@ -51,16 +51,13 @@ def start() -> int | None:
     return free
 
 
-def use_threads(threads: int | None, free: int | None, report: Quiet) -> dict[str, Any]:
-    """Set torch's threads, which our process may do and the library never does.
+def use_threads(threads: int | None, free: int | None, report: Quiet) -> None:
+    """Set torch's threads: the program may do it, the library never does.
 
     Args:
         threads: as many, or None for torch's default, or fewer on a busy machine.
         free: cores that other programs leave free, if known.
         report: told where the machine is busy.
-
-    Returns:
-        What, beside the options, the last digits of a result depend on: its file records them.
     """
     import torch
 
@@ -69,7 +66,6 @@ def use_threads(threads: int | None, free: int | None, report: Quiet) -> dict[st
         report.say(f"the machine is busy: using {free} of {torch.get_num_threads()} threads (see --threads)")
     if threads:
         torch.set_num_threads(threads)
-    return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
 
 
 def pixel_size(size: str | None, exemplar: "Exemplar | Original") -> tuple[int, int]:
@@ -98,7 +94,6 @@ def run(
     outputs: Outputs,
     report: Quiet,
     *,
-    record: dict[str, Any],
     stop_at: int | None = None,
     iterate: "Callable[..., Iterator[State]] | None" = None,
 ) -> "Synthesis":
@@ -110,7 +105,6 @@ def run(
         options: arguments of `iterate`.
         outputs: files to write.
         report: shows how it goes.
-        record: what the file remembers beside the library's own settings.
         stop_at: step to stop at, to replay an image that Ctrl-C ended.
         iterate: the library's iterator of states; None: `texot.iter_synthesis`.
 
@@ -126,7 +120,7 @@ def run(
     with CtrlC() as ctrl_c:
         state, losses = steps(exemplar, options, outputs, report, ctrl_c, stop_at=stop_at, iterate=iterate)
         result = state.result()
-        text = png_text({**result.settings, **record}, [(step.scale, step.loss) for step in result.losses])
+        text = png_text(result.settings, [(step.scale, step.loss) for step in result.losses])
         write_picture(result, outputs.image, text)
         if outputs.field:
             from texot.files.field import write_field

@@ -141,13 +141,13 @@ def synthesize(
         make_folder(output, variations)
         check_outputs(plan, [exemplar, Path(init)], overwrite=overwrite)
         check_formats(plan, options["size"], source.mode)
-        record = use_threads(threads, free, report)
+        use_threads(threads, free, report)
         first = None
         for number, outputs in enumerate(plan):
             if first and share_border:
                 given = {name: value for name, value in options.items() if name not in _FIRST_ONLY}
                 given.update(axes=options["tile"], seed=seed + number)
-                run(again(first), given, outputs, report, record=record, iterate=iter_variation)
+                run(again(first), given, outputs, report, iterate=iter_variation)
             else:
-                made = run(source, {**options, "seed": seed + number}, outputs, report, record=record)
+                made = run(source, {**options, "seed": seed + number}, outputs, report)
                 first = first or made

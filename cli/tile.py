@@ -103,13 +103,13 @@ def tile(
         check_formats(plan, original.size, original.mode, opaque=original.is_opaque())
         if layout and wanted:
             check_formats([Outputs(layout)], wanted, original.mode, opaque=original.is_opaque())
-        record = use_threads(threads, free, report)
+        use_threads(threads, free, report)
         first = {**options, "band": band, "flatten": flatten, "tile": tile, "seed": seed}
-        tiles = [run(original, first, plan[0], report, record=record, iterate=iter_tileable)]
+        tiles = [run(original, first, plan[0], report, iterate=iter_tileable)]
         _tell_seams(original, tiles[0], tile, report)
         for number, outputs in enumerate(plan[1:], start=1):
             more = {**options, "frame": frame, "axes": tile, "seed": seed + number}
-            tiles.append(run(again(tiles[0]), more, outputs, report, record=record, iterate=iter_variation))
+            tiles.append(run(again(tiles[0]), more, outputs, report, iterate=iter_variation))
         if layout and wanted:
             draw_layout(tiles, layout, wanted, seed)
             report.say(f"wrote {layout}")

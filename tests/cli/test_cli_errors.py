@@ -23,7 +23,7 @@ from PIL import Image, PngImagePlugin
 
 import texot
 from texot.cli.app import texot as command
-from texot.cli.replay import _JOBS
+from texot.cli.replay_specs import REPLAY_SPECS
 from texot.cli.synthesize import synthesize
 from texot.errors import InputError
 
@@ -265,9 +265,11 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(
-    st.sampled_from(sorted(_JOBS)),
+    st.sampled_from(sorted(REPLAY_SPECS)),
     st.dictionaries(
-        st.sampled_from(sorted({p.name or "" for job in _JOBS.values() for p in job.command.params})),
+        st.sampled_from(
+            sorted({p.name or "" for spec in REPLAY_SPECS.values() for p in spec.command.params})
+        ),
         JSON,
         max_size=4,
     ),
@@ -275,7 +277,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 @effort(max_examples=150, deadline=None)
 def test_replayed_settings_may_hold_anything(job: str, found: dict[str, Any]) -> None:
     try:
-        options = _JOBS[job].parse(Path("made.png"), found)
+        options = REPLAY_SPECS[job].parse(Path("made.png"), found)
     except InputError:
         return
     assert options["seed"] >= 0

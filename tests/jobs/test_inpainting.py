@@ -211,7 +211,7 @@ def test_pixels_that_lie_apart_are_interpolated(caplog: pytest.LogCaptureFixture
 
 def test_a_photograph_that_memory_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """It keeps its size, so it is not reduced: what is near the holes counts most."""
-    monkeypatch.setattr("texot.solver.options.memory_limit", lambda: 400_000_000)
+    monkeypatch.setattr("texot.solver.memory_checks.memory_limit", lambda: 400_000_000)
     image = torch.zeros(3, 700, 700)
     texot.inpaint(image, square(700, 700, 300, 300, 4), reach=8, **QUICK)
     refused = (
@@ -366,7 +366,7 @@ def test_the_refusal_comes_before_all_pixels_are_looked_at(job: str, monkeypatch
     def looked_at(*_: object) -> None:
         raise AssertionError("work before the refusal")
 
-    monkeypatch.setattr("texot.solver.options.memory_limit", lambda: 310_000_000)
+    monkeypatch.setattr("texot.solver.memory_checks.memory_limit", lambda: 310_000_000)
     for module in ("inpainting", "tiling"):
         monkeypatch.setattr(f"texot.jobs.{module}.choose_palette", looked_at)
     monkeypatch.setattr("texot.jobs.tiling.tiling_axes", looked_at)

@@ -17,6 +17,7 @@ from texot.errors import InputError
 from texot.images.pyramid import Periodic
 from texot.images.statistics import Statistics
 from texot.solver.field_solver import FieldStep, Problem, Task, iterate, solve
+from texot.solver.options import EngineOptions
 from texot.solver.plan import exemplar_pyramid, field_plan
 from texot.solver.state import Output, State
 
@@ -31,7 +32,7 @@ def problem(
     **options: Any,
 ) -> Problem:
     side = exemplar.shape[1], exemplar.shape[2]
-    plan = field_plan(side, size, known, **{"quality": "draft", **options})
+    plan = field_plan(side, size, known, EngineOptions(**{"quality": "draft", **options}))
     plan = replace(plan, max_shift=max_shift or plan.max_shift)
     scales = exemplar_pyramid(exemplar, known, plan.n_scales)
     statistics = Statistics.of(exemplar, known)
@@ -153,16 +154,16 @@ def test_the_pyramid_takes_means_of_known_pixels() -> None:
 
 def test_tiny_images_have_small_patches_and_others_are_refused() -> None:
     for exemplar, size, side in (((6, 20), (40, 40), 6), ((20, 20), (40, 3), 3), ((1, 1), (9, 9), 1)):
-        assert field_plan(exemplar, size).patch_size == side
+        assert field_plan(exemplar, size, None, EngineOptions()).patch_size == side
     known = torch.zeros(20, 20, dtype=torch.bool)
     known[3:8, 3:8] = True
-    assert field_plan((20, 20), (40, 40), known).patch_size == 5
+    assert field_plan((20, 20), (40, 40), known, EngineOptions()).patch_size == 5
     with pytest.raises(InputError, match="use --patch-size 5 or less"):
-        field_plan((20, 20), (40, 40), known, patch_size=6)
+        field_plan((20, 20), (40, 40), known, EngineOptions(patch_size=6))
     with pytest.raises(InputError, match="exceeds the 6x40 px result: use --patch-size 6 or less"):
-        field_plan((20, 20), (40, 6), patch_size=7)
+        field_plan((20, 20), (40, 6), None, EngineOptions(patch_size=7))
     with pytest.raises(InputError, match="use --n-scales 2 or fewer"):
-        field_plan((20, 20), (40, 40), n_scales=3)
+        field_plan((20, 20), (40, 40), None, EngineOptions(n_scales=3))
 
 
 def test_the_field_makes_the_image_again() -> None:

@@ -23,7 +23,8 @@ from texot.generator.model_file import Model, load_model, save_model
 from texot.generator.network import PlaneNetwork
 from texot.generator.weight_map import Area, WeightMap
 from texot.solver.barycentric_weights import Weights, map_name, tiled_axes, whole_weights
-from texot.solver.options import TILES, check_choice, check_memory, resolve_device, whole
+from texot.solver.memory_checks import check_memory
+from texot.solver.options import TILES, check_choice, resolve_device, whole
 from texot.solver.state import Synthesis
 from texot.solver.torch_modes import own_modes
 

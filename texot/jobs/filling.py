@@ -13,7 +13,8 @@ from texot.images.masks import Box, groups, together
 from texot.jobs.hole import hole_task
 from texot.jobs.photograph import Canvas, HoleFill, Photograph
 from texot.solver.field_solver import Task, iterate
-from texot.solver.options import check_photograph
+from texot.solver.memory_checks import check_photograph
+from texot.solver.options import EngineOptions
 from texot.solver.state import Log, LossRecord, Output, State
 from texot.solver.torch_modes import stepwise
 
@@ -24,13 +25,10 @@ APART, MOST_TOGETHER = 32, 512  # pixels: nearer holes are one; side of a box wh
 
 def fill(
     photograph: Photograph,
+    options: EngineOptions,
     *,
-    quality: str,
-    expert: dict[str, Any],
-    backend: str,
     settings: dict[str, Any],
     colours: Tensor | None,
-    seed: int,
 ) -> Iterator[State]:
     """Fill an image: a task for every group of holes, one after the other.
 
@@ -38,7 +36,7 @@ def fill(
 
     Args:
         photograph: the image.
-        quality, expert, backend, seed: see `texot.iter_synthesis`.
+        options: of the solver.
         settings: of the result.
         colours: (K, C), those that filled pixels may have, or None for any.
 
@@ -50,9 +48,7 @@ def fill(
     else:
         height, width = photograph.hole.shape
         parts = [(Box(0, height, 0, width), photograph.hole)] if bool(photograph.hole.any()) else []
-    fills = [
-        HoleFill(photograph, box, own, quality=quality, expert=expert, backend=backend) for box, own in parts
-    ]
+    fills = [HoleFill(photograph, box, own, options) for box, own in parts]
     original, near = photograph.original, max((fill.hole.numel() for fill in fills), default=0)
     check_photograph(len(original.pixels), original.size, near)
     scattered = [fill for fill in fills if fill.is_scattered]
@@ -69,7 +65,7 @@ def fill(
 
     if not fills:
         return stepwise(_one_state(photograph, Canvas(photograph, scattered, colours), settings))
-    return stepwise(iterate(tasks, torch.Generator().manual_seed(seed)))
+    return stepwise(iterate(tasks, options.generator()))
 
 
 def _one_state(

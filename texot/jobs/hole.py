@@ -116,7 +116,7 @@ class Filling:
             Output(settings, original.mode, original.icc_profile, original.dpi, original.exif, finish),
             self._with_contrast,
             [Hole(i, m, self._trust(m)) for i, m in zip(self.fixed, self.holes, strict=True)],
-            backend=self.fill.backend,
+            backend=self.fill.options.backend,
         )
 
     def _planes(self, share: Tensor | None, periodic: Periodic) -> list[Tensor | None]:

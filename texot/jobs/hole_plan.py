@@ -8,7 +8,8 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.images.masks import largest_square, masked_pyramid
 from texot.images.pyramid import Periodic
-from texot.solver.plan import EFFORT, PATCH, FieldPlan, scale_sizes
+from texot.solver.options import EFFORT, EngineOptions
+from texot.solver.plan import PATCH, FieldPlan, scale_sizes
 
 LEAST_HOLE = 8  # pixels across the hole that the coarsest scale keeps
 LEAST_TEXTURE = 48  # pixels of the texture's shorter side there
@@ -21,28 +22,23 @@ MAX_PAIRS = 2**22
 def hole_plan(
     hole: Tensor,
     known: Tensor,
+    options: EngineOptions,
     *,
     periodic: Periodic,
     known_periodic: Periodic,
-    quality: str = "normal",
-    n_scales: int | None = None,
-    patch_size: int | None = None,
-    n_iter: int | None = None,
-    psi_steps: int | None = None,
-    entropy: float | None = None,
 ) -> FieldPlan:
     """The plan for a hole of an image.
 
     Args:
         hole: (H, W) bool, on the CPU.
         known: (h, w) bool, on the CPU: the pixels that texture is taken from, of this or another image.
+        options: of the solver.
         periodic, known_periodic: axes (y, x) that wrap around, of either.
-
-    The rest as in `texot.iter_synthesis`.
 
     Raises:
         InputError: a patch size or number of scales that does not fit.
     """
+    patch_size = options.patch_size
     patch = PATCH if patch_size is None else patch_size
     room = min(largest_square(known, 4 * patch), *hole.shape)
     if room < (patch_size or LEAST_PATCH):
@@ -53,15 +49,14 @@ def hole_plan(
             f"the hole; use {smaller}a larger --reach, or --exemplar"
         )
     patch = min(patch, room) if patch_size else _common_patch(known, min(patch, room))
-    count = _scales(hole, known, periodic, known_periodic, patch, n_scales)
+    count = _scales(hole, known, periodic, known_periodic, patch, options.n_scales)
     steps = [STEPS[min(k, len(STEPS) - 1)] for k in range(count)]
     return FieldPlan(
         scale_sizes((hole.shape[0], hole.shape[1]), count),
-        tuple(n_iter or max(1, round(EFFORT[quality] * k)) for k in reversed(steps)),
+        tuple(options.n_iter or max(1, round(EFFORT[options.quality] * k)) for k in reversed(steps)),
         patch,
-        iterations=psi_steps
-        or 0,  # what goes on in a hole is what fits its edge, not a share of all there is
-        entropy=entropy or 0.0,
+        iterations=options.psi_steps or 0,  # a hole continues its edge, and need not hold all of the texture
+        entropy=options.entropy or 0.0,
         max_pairs=MAX_PAIRS,
         max_shift=1.0,
     )

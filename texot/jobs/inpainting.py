@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from texot._version import __version__
 from texot.errors import InputError
 from texot.files.exemplar import (
     Exemplar,
@@ -32,24 +31,15 @@ from texot.files.sizes import at_most, exemplar_side
 from texot.images.palette import choose_palette
 from texot.jobs.filling import fill
 from texot.jobs.photograph import Photograph
-from texot.solver.options import (
-    TILES,
-    check_backend,
-    check_choice,
-    check_photograph,
-    expert_numbers,
-    real,
-    resolve_device,
-    whole,
-)
-from texot.solver.plan import EFFORT
+from texot.solver.memory_checks import check_photograph
+from texot.solver.options import TILES, EngineOptions, check_choice, provenance, real
 from texot.solver.state import State, Synthesis
 from texot.solver.torch_modes import own_modes
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from texot.jobs.keywords import InpaintOptions
+    from texot.jobs.keywords import EngineKeywords, InpaintOptions
 
 __all__ = ["inpaint", "iter_inpaint"]
 
@@ -101,16 +91,8 @@ def iter_inpaint(
     palette: str | None = None,
     exemplar_size: int | None = None,
     reach: float | None = None,
-    quality: str = "normal",
     tile: str = "none",
-    seed: int = 0,
-    n_scales: int | None = None,
-    patch_size: int | None = None,
-    n_iter: int | None = None,
-    psi_steps: int | None = None,
-    entropy: float | None = None,
-    backend: str = "auto",
-    device: str | torch.device = "auto",
+    **engine: Unpack[EngineKeywords],
 ) -> Iterator[State]:
     """Fill step by step: an iterator of states, to be left whenever the image is good enough.
 
@@ -125,15 +107,15 @@ def iter_inpaint(
             says what is filled.
         palette, exemplar_size: see `texot.iter_synthesis`; of the image, and of `exemplar`.
         reach: pixels over which what lies around a hole loses its weight; None: chosen by the hole's width.
-        quality: "draft", "normal" or "high": time against distance.
         tile: axes along which the image continues at its opposite edge: "both", "x", "y" or "none".
-        seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend, device: see
+        **engine: quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend and device as in
             `texot.iter_synthesis`.
 
     Raises:
         InputError: an image, mask or option that cannot be used.
         DeviceError: a device or back end that was asked for is not there.
     """
+    options = EngineOptions(**engine)
     original = read_original(image, alpha=alpha)
     hole = find_hole(original, mask, invert=invert_mask)
     if mask is not None and original.opaque is not None:  # else what is transparent is the hole
@@ -148,57 +130,32 @@ def iter_inpaint(
         exemplar_size = side if other.reduced else exemplar_size
         other = _fitting(other, original)
     allowed = None if source is None else read_mask(source, original.size, name="source mask")
-    check_choice("quality", quality, tuple(EFFORT))
     check_choice("tile", tile, tuple(TILES))
-    seed = whole("seed", seed, 0, 2**63 - 1)
     if reach is not None:
         reach = real("reach", reach, "a number of pixels from 1", 1, 1e6)
-    expert = expert_numbers(
-        n_scales=n_scales,
-        patch_size=patch_size,
-        n_iter=n_iter,
-        psi_steps=psi_steps,
-        entropy=entropy,
-    )
-    target_device = resolve_device(device)
-    check_backend(backend, target_device, int(hole.sum()))
+    options.check_backend(int(hole.sum()))
     tell_normals(original.pixels)
     known = ~hole if original.opaque is None else ~hole & original.opaque
     colours = choose_palette(original.pixels, known, palette)
     photograph = Photograph(
-        original, hole, TILES[tile], target_device, allowed=allowed, other=other, reach=reach
+        original, hole, TILES[tile], options.torch_device, allowed=allowed, other=other, reach=reach
     )
     settings = {
         "job": "inpaint",
-        "texot": __version__,
-        "torch": str(torch.__version__),
-        "threads": torch.get_num_threads(),
-        "quality": quality,
+        **provenance(options),
         "tile": tile,
-        "seed": seed,
         "reach": reach,
         "invert_mask": bool(invert_mask),
         "alpha": alpha,
         "palette": "none" if colours is None else "exemplar",
         "exemplar_size": exemplar_size,
-        **expert,
-        "backend": backend,
-        "device": str(target_device),
         "image_sha256": original.sha256,
         "hole_sha256": _sha256(hole),
         "source_sha256": None if allowed is None else _sha256(allowed),
         "exemplar_sha256": None if other is None else other.sha256,
         **({} if other is None else part_fact(other)),
     }
-    return fill(
-        photograph,
-        quality=quality,
-        expert=expert,
-        backend=backend,
-        settings=settings,
-        colours=colours,
-        seed=seed,
-    )
+    return fill(photograph, options, settings=settings, colours=colours)
 
 
 def find_hole(original: Original, mask: Any = None, *, invert: bool = False) -> Tensor:

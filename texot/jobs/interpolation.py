@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from texot._version import __version__
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, part_fact, read_exemplar, tell_normals, with_channels
 from texot.files.part import part_side
@@ -34,24 +33,15 @@ from texot.solver.barycentric_weights import (
     whole_weights,
 )
 from texot.solver.field_solver import iterate
-from texot.solver.options import (
-    TILES,
-    check_backend,
-    check_choice,
-    check_memory,
-    expert_numbers,
-    real,
-    resolve_device,
-    whole,
-)
-from texot.solver.plan import EFFORT
+from texot.solver.memory_checks import check_memory
+from texot.solver.options import TILES, EngineOptions, check_choice, provenance, real
 from texot.solver.state import Output, State, Synthesis
 from texot.solver.torch_modes import own_modes, stepwise
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from texot.jobs.keywords import InterpolationOptions
+    from texot.jobs.keywords import EngineKeywords, InterpolationOptions
 
 __all__ = ["interpolate", "interpolation_path", "iter_interpolation"]
 
@@ -99,19 +89,11 @@ def iter_interpolation(
     map: Any = None,  # the command line's word
     size: str | int | tuple[int, int] | None = None,
     init: Any = "noise",
-    quality: str = "normal",
     tile: str | None = None,
-    seed: int = 0,
-    n_scales: int | None = None,
-    patch_size: int | None = None,
-    n_iter: int | None = None,
-    psi_steps: int | None = None,
-    entropy: float | None = None,
     novelty: float | None = None,
     alpha: str = "mask",
     exemplar_size: int | None = None,
-    backend: str = "auto",
-    device: str | torch.device = "auto",
+    **engine: Unpack[EngineKeywords],
 ) -> Iterator[State]:
     """Interpolate step by step: an iterator of states, to be left whenever the image is good enough.
 
@@ -125,16 +107,17 @@ def iter_interpolation(
         size: (width, height), "WxH", a factor of the largest exemplar's, or None for that one's size.
         init: "noise", or an image to start from, like the one before in a sequence.
         tile: axes along which the result tiles; None: "both", but none along which a map runs.
-        quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, novelty, exemplar_size: see
-            `texot.iter_synthesis`.
-        alpha: see `texot.iter_synthesis`. An exemplar without alpha is opaque where another has a channel
+        novelty, exemplar_size: as in `texot.iter_synthesis`.
+        alpha: as in `texot.iter_synthesis`. An exemplar without alpha is opaque where another has a channel
             of it.
-        backend, device: see `texot.iter_synthesis`.
+        **engine: quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend and device as in
+            `texot.iter_synthesis`.
 
     Raises:
         InputError: exemplars, weights or options that cannot be used.
         DeviceError: a device or back end that was asked for is not there.
     """
+    options = EngineOptions(**engine)
     side = exemplar_side(exemplar_size)
     part = part_side(size, exemplar_size)
     sources = read_exemplars(exemplars, alpha=alpha, fit=at_most(side), part=part)
@@ -146,53 +129,39 @@ def iter_interpolation(
         raise InputError("weights and map both say how much of each exemplar: give one of the two")
     wanted = None if map is not None else whole_weights(weights, len(sources))
     width, height = parse_size(size, max((e.size for e in sources), key=lambda s: (s[0] * s[1], s)))
-    check_choice("quality", quality, tuple(EFFORT))
     if tile is None:
         tile = tiled_axes(map)
     check_choice("tile", tile, tuple(TILES))
-    common: dict[str, Any] = {
-        "quality": quality,
-        "seed": seed,
-        "n_scales": n_scales,
-        "patch_size": patch_size,
-    }
-    common.update(n_iter=n_iter, psi_steps=psi_steps, entropy=entropy, novelty=novelty)
-    common.update(backend=backend, device=device, tile=tile, alpha=alpha, exemplar_size=exemplar_size)
     maps = None if map is None else weight_planes(map, (height, width), len(sources))
     levels = [Level(tuple(wanted or ()))] if maps is None else _levels(maps)
     parts, levels = _merged(sources, levels)
     if len(parts) == 1:  # one exemplar has all the weight
-        return iter_synthesis(parts[0], (width, height), init=init, **common)
+        return iter_synthesis(
+            parts[0],
+            (width, height),
+            init=init,
+            tile=tile,
+            novelty=novelty,
+            alpha=alpha,
+            exemplar_size=exemplar_size,
+            **engine,
+        )
     channels = sources[0].pixels.shape[0]
     start = None if isinstance(init, str) and init == "noise" else _fitted(init, channels, alpha)
     if start is not None and novelty is not None:
         raise InputError("novelty chooses a first layout, and init is one: give one of the two")
-    seed = whole("seed", seed, 0, 2**63 - 1)
-    expert = expert_numbers(
-        n_scales=n_scales,
-        patch_size=patch_size,
-        n_iter=n_iter,
-        psi_steps=psi_steps,
-        entropy=entropy,
-    )
-    expert["novelty"] = None if novelty is None else real("novelty", novelty, "a number from 0", 0, 1)
-    target_device = resolve_device(device)
-    job = Interpolation(parts, levels, (height, width), quality=quality, **expert)
+    if novelty is not None:
+        novelty = real("novelty", novelty, "a number from 0", 0, 1)
+    job = Interpolation(parts, levels, (height, width), options, novelty=novelty)
     # pixels are compared with a guide beside them
-    check_memory(2 * channels, (job.most_pixels, 1), (width, height), backend=backend)
-    check_backend(backend, target_device, height * width)
+    check_memory(2 * channels, (job.most_pixels, 1), (width, height), backend=options.backend)
+    options.check_backend(height * width)
     settings = {
         "job": "interpolate",
-        "texot": __version__,
-        "torch": str(torch.__version__),
-        "threads": torch.get_num_threads(),
+        **provenance(options),
         "size": [width, height],
-        "quality": quality,
         "tile": tile,
-        "seed": seed,
-        **expert,
-        "backend": backend,
-        "device": str(target_device),
+        "novelty": novelty,
         "weights": wanted,
         "map": map_name(map),
         "alpha": alpha,
@@ -204,10 +173,10 @@ def iter_interpolation(
     }
 
     if start is not None:
-        start = start.to(target_device)
+        start = start.to(options.torch_device)
     output = Output(settings, parts[0].mode, parts[0].icc_profile)
-    tasks = partial(job.tasks, TILES[tile], start, target_device, output, backend)
-    return stepwise(iterate(tasks, torch.Generator().manual_seed(seed)))
+    tasks = partial(job.tasks, TILES[tile], start, output)
+    return stepwise(iterate(tasks, options.generator()))
 
 
 def interpolation_path(n_exemplars: int, n_frames: int) -> list[list[float]]:

@@ -19,7 +19,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +35,7 @@ from texot.jobs.morph import in_layout, with_moments
 from texot.jobs.side_by_side import SideBySide
 from texot.layout.start import first_layout, squares
 from texot.solver.field_solver import Problem, Task
+from texot.solver.options import EngineOptions
 from texot.solver.plan import FieldPlan, Scale, Size, exemplar_pyramid, field_plan, for_texture
 from texot.solver.state import Output
 
@@ -89,7 +89,8 @@ class Interpolation:
         exemplars: of equal channels.
         levels: one that holds everywhere, or several.
         size: (H, W) of the result.
-        quality, expert: see `texot.solver.plan.field_plan`.
+        options: of the solver.
+        novelty: of the layout, see `texot.solver.plan.field_plan`.
 
     Attributes:
         morphs: whose patches are the target.
@@ -101,9 +102,15 @@ class Interpolation:
     """
 
     def __init__(
-        self, exemplars: list[Exemplar], levels: list[Level], size: Size, *, quality: str, **expert: Any
+        self,
+        exemplars: list[Exemplar],
+        levels: list[Level],
+        size: Size,
+        options: EngineOptions,
+        *,
+        novelty: float | None = None,
     ) -> None:
-        self.exemplars, self.levels = exemplars, levels
+        self.exemplars, self.levels, self.options = exemplars, levels, options
         self._rooms = [
             math.inf if level.plane is None else max(_LEAST_ROOM, _ROOM * level.share * math.prod(size))
             for level in levels
@@ -114,7 +121,7 @@ class Interpolation:
         self.morphs = [morph for number in range(len(levels)) for morph in self._morphs_of(number)]
         self.main = max(self.morphs, key=lambda morph: morph.mass)
         pixels, known = self._resized(self.main.exemplar, self.main.level, torch.device("cpu"))
-        plan = field_plan((pixels.shape[1], pixels.shape[2]), size, known, quality=quality, **expert)
+        plan = field_plan((pixels.shape[1], pixels.shape[2]), size, known, options, novelty=novelty)
         self.plan = dataclasses.replace(plan, max_pairs=_MAX_PAIRS)
         self.n_pixels = sum(
             round(min(1.0, self._factors[m.level][m.exemplar] ** 2) * exemplars[m.exemplar].pixels[0].numel())
@@ -127,9 +134,7 @@ class Interpolation:
         self,
         periodic: Periodic,
         start: Tensor | None,
-        device: torch.device,
         output: Output,
-        backend: str,
         generator: torch.Generator,
     ) -> list[Task]:
         """What the solver is told; morphs are made when their turn comes.
@@ -137,12 +142,11 @@ class Interpolation:
         Args:
             periodic: axes (y, x) along which the result wraps around.
             start: (C, h, w) to start from, or None.
-            device, backend: where and how the numbers are made.
-            output: what the result is beside its pixels.
+            output: what the result is besides its pixels.
             generator: CPU generator of all draws.
         """
         side = round(math.sqrt(self.n_pixels))
-        make = partial(self._problem, periodic, start, device, output, backend, generator)
+        make = partial(self._problem, periodic, start, output, generator)
         return [Task(self.plan, (side, side), make)]
 
     def _morphs_of(self, number: int) -> list[Morph]:
@@ -175,16 +179,14 @@ class Interpolation:
         self,
         periodic: Periodic,
         start: Tensor | None,
-        device: torch.device,
         output: Output,
-        backend: str,
         generator: torch.Generator,
     ) -> Problem:
-        images, statistics = self._images(device, generator, backend)
+        images, statistics = self._images(generator)
         main = self.morphs.index(self.main)
         plan = for_texture(self.plan, exemplar_pyramid(*images[main], self.plan.n_scales))
         planes = [level.plane for level in self.levels if level.plane is not None]
-        maps = torch.stack(planes).to(device) if planes else None
+        maps = torch.stack(planes).to(self.options.torch_device) if planes else None
         if start is None:
             start = self._start(images, plan, maps, periodic, generator)
         else:
@@ -216,17 +218,16 @@ class Interpolation:
             finalise,
             guides=guides,
             densities=target.densities([morph.mass for morph in self.morphs], plan.patch_size),
-            backend=backend,
+            backend=self.options.backend,
         )
 
-    def _images(
-        self, device: torch.device, generator: torch.Generator, backend: str
-    ) -> tuple[list[Scale], list[Statistics]]:
+    def _images(self, generator: torch.Generator) -> tuple[list[Scale], list[Statistics]]:
         """The morphs, and the statistics that the result has at every level.
 
         An enlarged exemplar lacks fine detail. In the layout of others it need not be enlarged, nor for the
         statistics, so that the detail is put right at the end.
         """
+        device, backend = self.options.torch_device, self.options.backend
         images: list[Scale] = []
         statistics: list[Statistics] = []
         for number, level in enumerate(self.levels):

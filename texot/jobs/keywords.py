@@ -12,8 +12,8 @@ from typing import Any, TypedDict
 import torch
 
 
-class SolverOptions(TypedDict, total=False):
-    """What every job takes."""
+class EngineKeywords(TypedDict, total=False):
+    """Options that every job passes to the solver: those of `texot.solver.options.EngineOptions`."""
 
     quality: str
     seed: int
@@ -22,12 +22,11 @@ class SolverOptions(TypedDict, total=False):
     n_iter: int | None
     psi_steps: int | None
     entropy: float | None
-    alpha: str
     backend: str
     device: str | torch.device
 
 
-class SynthesisOptions(SolverOptions, total=False):
+class SynthesisOptions(EngineKeywords, total=False):
     """Options of `texot.iter_synthesis`."""
 
     preset: str
@@ -39,11 +38,13 @@ class SynthesisOptions(SolverOptions, total=False):
     features: str | os.PathLike[str]
     palette: str | None
     exemplar_size: int | None
+    alpha: str
 
 
-class InterpolationOptions(SolverOptions, total=False):
+class InterpolationOptions(EngineKeywords, total=False):
     """Options of `texot.iter_interpolation`."""
 
+    alpha: str
     map: Any
     size: str | int | tuple[int, int] | None
     init: Any
@@ -52,9 +53,10 @@ class InterpolationOptions(SolverOptions, total=False):
     exemplar_size: int | None
 
 
-class InpaintOptions(SolverOptions, total=False):
+class InpaintOptions(EngineKeywords, total=False):
     """Options of `texot.iter_inpaint`."""
 
+    alpha: str
     invert_mask: bool
     source: Any
     exemplar: Any
@@ -64,18 +66,20 @@ class InpaintOptions(SolverOptions, total=False):
     tile: str
 
 
-class TileOptions(SolverOptions, total=False):
+class TileOptions(EngineKeywords, total=False):
     """Options of `texot.iter_tileable`."""
 
+    alpha: str
     band: int | None
     flatten: bool
     palette: str | None
     tile: str
 
 
-class VariationOptions(SolverOptions, total=False):
+class VariationOptions(EngineKeywords, total=False):
     """Options of `texot.iter_variation`."""
 
+    alpha: str
     frame: int | None
     axes: str
     palette: str | None

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +20,7 @@ from texot.images.masks import Box, around, distance, fill_smoothly, largest_squ
 from texot.images.palette import in_palette
 from texot.images.pyramid import Periodic
 from texot.jobs.hole_plan import LEAST_PATCH, hole_plan
+from texot.solver.options import EngineOptions
 from texot.solver.plan import FieldPlan
 
 LEAST_REACH = 64  # pixels, by default
@@ -71,20 +71,11 @@ class HoleFill:
         photograph: the image.
         box: around the holes.
         own: (h, w) bool, their pixels in there.
-        quality, expert, backend: see `texot.iter_inpaint`.
+        options: of the solver.
     """
 
-    def __init__(
-        self,
-        photograph: Photograph,
-        box: Box,
-        own: Tensor,
-        *,
-        quality: str,
-        expert: dict[str, Any],
-        backend: str,
-    ) -> None:
-        self.photograph, self.backend = photograph, backend
+    def __init__(self, photograph: Photograph, box: Box, own: Tensor, options: EngineOptions) -> None:
+        self.photograph, self.options = photograph, options
         self.periodic = photograph.periodic
         reach = photograph.reach
         self.reach = max(float(LEAST_REACH), float(largest_square(own))) if reach is None else reach
@@ -93,7 +84,6 @@ class HoleFill:
         hole = torch.zeros(size, dtype=torch.bool)
         box.cut(hole).copy_(own)
         self.hole = self.box.cut(hole).clone()
-        self._options = {"quality": quality, **expert}
 
     @cached_property
     def plan(self) -> FieldPlan:
@@ -104,7 +94,7 @@ class HoleFill:
         """
         _, known, _, known_periodic = self.target()
         return hole_plan(
-            self.hole, known, periodic=self.periodic, known_periodic=known_periodic, **self._options
+            self.hole, known, self.options, periodic=self.periodic, known_periodic=known_periodic
         )
 
     @property

@@ -21,7 +21,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot._version import __version__
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, part_fact, read_exemplar, tell_normals, with_channels
 from texot.files.part import part_side
@@ -36,7 +35,6 @@ from texot.networks.registry import find_network
 from texot.solver.adam.feature_term import BYTES_A_PIXEL, FeatureTerm
 from texot.solver.adam.loop import Job, optimise
 from texot.solver.adam.plan import (
-    EFFORT,
     Plan,
     Stage,
     default_plan,
@@ -47,18 +45,8 @@ from texot.solver.adam.term import Weighted
 from texot.solver.adam.terms import Terms
 from texot.solver.adam.variables import Pixels
 from texot.solver.field_solver import Problem, Task, iterate
-from texot.solver.options import (
-    ADAM_PLANES,
-    TILES,
-    check_backend,
-    check_choice,
-    check_memory,
-    expert_numbers,
-    real,
-    resolve_device,
-    step_size,
-    whole,
-)
+from texot.solver.memory_checks import ADAM_PLANES, check_memory
+from texot.solver.options import TILES, EngineOptions, check_choice, provenance, real, step_size, whole
 from texot.solver.plan import FieldPlan, Scale, exemplar_pyramid, field_plan, for_texture
 from texot.solver.state import Output, State, Synthesis
 from texot.solver.torch_modes import own_modes, stepwise
@@ -66,7 +54,7 @@ from texot.solver.torch_modes import own_modes, stepwise
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from texot.jobs.keywords import SynthesisOptions
+    from texot.jobs.keywords import EngineKeywords, SynthesisOptions
 
 __all__ = ["iter_synthesis", "synthesize"]
 
@@ -115,88 +103,78 @@ def iter_synthesis(
     size: str | int | tuple[int, int] | None = None,
     *,
     preset: str = "default",
-    quality: str = "normal",
     tile: str = "both",
-    seed: int = 0,
     init: Any = "noise",
-    n_scales: int | None = None,
-    patch_size: int | None = None,
-    n_iter: int | None = None,
-    psi_steps: int | None = None,
     lr: float | None = None,
-    entropy: float | None = None,
     novelty: float | None = None,
     attempts: int | None = None,
     features: str | os.PathLike[str] = "none",
     alpha: str = "mask",
     palette: str | None = None,
     exemplar_size: int | None = None,
-    backend: str = "auto",
-    device: str | torch.device = "auto",
+    **engine: Unpack[EngineKeywords],
 ) -> Iterator[State]:
     """Synthesise step by step: an iterator of states, to be left whenever the image is good enough.
 
     Arguments are checked at once, not at the first step.
 
     Args:
-        exemplar: see `synthesize`.
-        size: see `synthesize`.
+        exemplar, size: see `synthesize`.
         preset: "default", or "paper" for the published algorithm.
-        quality: "draft", "normal" or "high": time against distance (default preset only).
-        tile: axes along which opposite edges of the result continue each other: "both", "x", "y" or "none".
-        seed: of all randomness, 0 <= seed < 2**63.
-        init: "noise" for a start that the seed decides, or an image (like `exemplar`) to start from.
-        n_scales: number of scales, or None for what the sizes allow.
-        patch_size: side of the patches in pixels; None: 7, of those that Adam moves 4.
-        n_iter: image steps at every scale.
-        psi_steps: steps of the potentials an image step; 0: plain nearest neighbours.
+        tile: axes along which opposite edges of the result match: "both", "x", "y" or "none".
+        init: "noise" for a start chosen by the seed, or an image (like `exemplar`) to start from.
         lr: step of Adam, in units of the pixel range; only with deep features and `preset="paper"`.
-        entropy: regularisation lam of the transport, in units of squared patch distance, at scales where all
-            pairs of patches are compared; None or 0: next to none.
-        novelty: in [0, 1], how far the layout leaves the exemplar's: 0 keeps it, and only makes it tile; else
-            no shift of the exemplar is to hold more than .13 ** (2 novelty) of the result, and where there
-            are rows, pieces of them are from whole exemplars near 0 over a quarter of its side at .5 to a
-            sixteenth at 1. None: .5. Not with `init`, nor with `preset="paper"`.
-        attempts: how many results are made, of which the one is kept whose deep features are nearest to the
-            exemplar's, see `texot.jobs.starts` (default preset without features, opaque exemplars in grey or
-            RGB). None: 4 at quality "high" and up to a megapixel, where SqueezeNet's weights are installed;
-            else 1.
-        features: "none", or a network whose deep features are transported too, "efficientnet-lite0",
-            "squeezenet" or a file of VGG-19's or the former's weights, see `texot.solver.adam.feature_term`
-            (default preset only, grey and RGB). SqueezeNet takes 600 bytes of memory a pixel of the result.
-        alpha: what the exemplar's alpha channel is: "mask": pixels above one half belong to the texture;
-            "ignore": nothing; "channel": a channel like the colours, which the result has too. Not for an
-            `Exemplar`, which was read before.
-        palette: "exemplar": the result has no other colours than the exemplar (at most 4096); "none": any;
-            None: "exemplar" where it has at most 256 and few for its size.
-        exemplar_size: an exemplar of more pixels than a square of this side is reduced to as many. None:
-            where the size is in pixels, a part of it is used instead, of at most 4 times the result's longer
-            side (at least 2048, at most 4096, less on a machine of little memory); elsewhere it is reduced to
-            4096 or less. A size of None or a factor is that of the reduced one.
-        backend: "auto", "tiled", "keops" or "reference".
-        device: "auto", "cpu", "cuda" or "cuda:i".
+        novelty: in [0, 1], how far the layout departs from the exemplar's. 0 keeps it and only makes it tile.
+            Otherwise no shift of the exemplar may hold more than .13 ** (2 novelty) of the result. In
+            textures with rows, pieces are whole exemplars near 0, a quarter of its side at .5 and a sixteenth
+            at 1. None: .5. Not with `init`, nor with `preset="paper"`.
+        attempts: number of results to make; the one whose deep features are nearest to the exemplar's is
+            kept, see `texot.jobs.starts` (default preset without features, opaque exemplars in grey or RGB).
+            None: 4 at quality "high" and up to a megapixel, where SqueezeNet's weights are installed;
+            otherwise 1.
+        features: "none", or a network whose deep features are transported too: "efficientnet-lite0",
+            "squeezenet", or a file of weights of VGG-19 or EfficientNet-Lite0, see
+            `texot.solver.adam.feature_term` (default preset only, grey and RGB). SqueezeNet needs 600 bytes
+            of memory for each pixel of the result.
+        alpha: meaning of the exemplar's alpha channel. "mask": pixels above one half belong to the texture;
+            "ignore": it is dropped; "channel": it is synthesised like the colours. Not for an `Exemplar`,
+            which was read before.
+        palette: "exemplar": only colours of the exemplar (at most 4096); "none": any; None: "exemplar" if it
+            has at most 256 colours and few for its size.
+        exemplar_size: exemplars of more pixels than a square of this side are reduced to as many. None: where
+            the size is in pixels, a part of it is used instead, of at most 4 times the result's longer side
+            (at least 2048, at most 4096, less on a machine of little memory); elsewhere it is reduced to 4096
+            or less. A size of None or a factor refers to the reduced exemplar.
+        **engine: options of the solver:
+
+            - quality: "draft", "normal" or "high", a trade-off of speed and quality (default preset only).
+            - seed: of all random numbers, 0 <= seed < 2**63.
+            - n_scales: number of scales, or None for what the sizes allow.
+            - patch_size: side of the patches in pixels; None: 7, or 4 where Adam moves the pixels.
+            - n_iter: image steps at every scale.
+            - psi_steps: steps of the potentials for each image step; 0: plain nearest neighbours.
+            - entropy: regularisation lam of the transport, in units of squared patch distance, at scales
+              where all pairs of patches are compared; None or 0: a small default.
+            - backend: "auto", "tiled", "keops" or "reference".
+            - device: "auto", "cpu", "cuda" or "cuda:i".
 
     Raises:
         InputError: an exemplar or option that cannot be used.
-        DeviceError: a device or back end that was asked for is not there.
+        DeviceError: a device or back end that is not available.
         TexotError: weights of deep features that are not installed.
     """
+    options = EngineOptions(**engine)
     side = exemplar_side(exemplar_size)
     part = part_side(size, exemplar_size)
     source = read_exemplar(exemplar, alpha=alpha, fit=at_most(side), part=part)
     tell_normals(source.pixels, source.name)
     width, height = parse_size(size, source.size)
     check_choice("preset", preset, ("default", "paper"))
-    check_choice("quality", quality, tuple(EFFORT))
     check_choice("tile", tile, tuple(TILES))
-    seed = whole("seed", seed, 0, 2**63 - 1)
-    expert = expert_numbers(
-        n_scales=n_scales, patch_size=patch_size, n_iter=n_iter, psi_steps=psi_steps, entropy=entropy
-    )
-    expert["lr"] = step_size(lr)
-    expert["novelty"] = None if novelty is None else real("novelty", novelty, "a number from 0", 0, 1)
+    lr = step_size(lr)
+    if novelty is not None:
+        novelty = real("novelty", novelty, "a number from 0", 0, 1)
     network = _find_features(features, preset, source)
-    target_device = resolve_device(device)
     deep = 0 if network is None else BYTES_A_PIXEL
     first = None if isinstance(init, str) and init == "noise" else read_exemplar(init, alpha=alpha)
     choice = None
@@ -204,13 +182,12 @@ def iter_synthesis(
     if preset == "paper" or network is not None:
         if (tries or 1) > 1:
             raise InputError("attempts are compared by deep features: leave out the preset or the features")
-    elif tries is not None or (quality == "high" and novelty != 0 and first is None):
+    elif tries is not None or (options.quality == "high" and novelty != 0 and first is None):
         choice = choice_of_starts(tries, source.pixels, source.mask, (height, width), TILES[tile])
         deep = 0 if choice is None else JUDGE_BYTES
     planes = None if network is None and preset == "default" else ADAM_PLANES
-    check_memory(
-        source.pixels.shape[0], source.size, (width, height), planes=planes, more=deep, backend=backend
-    )
+    channels, backend = len(source.pixels), options.backend
+    check_memory(channels, source.size, (width, height), planes=planes, more=deep, backend=backend)
     start = None if first is None else _start_image(first, source)
     colours = choose_palette(source.pixels, source.mask, palette)
     if start is not None and novelty is not None:
@@ -219,33 +196,26 @@ def iter_synthesis(
     rooms = None if source.mask is None else known_rooms(source.mask)
     if lr is not None and preset != "paper" and network is None:
         raise InputError("lr is the step of Adam, which only preset paper and deep features take")
-    numbers = {name: value for name, value in expert.items() if name != "lr"}
     adam: Plan | None = None
     if preset == "paper":
-        adam = paper_plan(*sides, rooms=rooms, **expert)
+        adam = paper_plan(*sides, rooms=rooms, lr=lr, novelty=novelty, **_numbers(options))
     else:
-        field = field_plan(*sides, source.mask, quality=quality, **numbers)
+        field = field_plan(*sides, source.mask, options, novelty=novelty)
         if network is not None:
-            of_adam = {name: value for name, value in expert.items() if name != "novelty"}
-            adam = default_plan(*sides, rooms=rooms, quality=quality, **of_adam)
+            adam = default_plan(*sides, rooms=rooms, quality=options.quality, lr=lr, **_numbers(options))
     plan = adam or field
-    if n_scales is None and plan.n_scales < (4 if preset == "paper" else 2):
+    if options.n_scales is None and plan.n_scales < (4 if preset == "paper" else 2):
         log.info("%d scale(s) fit images of this size", plan.n_scales)
-    if patch_size is None and plan.patch_size < 4:
+    if options.patch_size is None and plan.patch_size < 4:
         log.info("the images have room for %dx%d patches only", plan.patch_size, plan.patch_size)
-    check_backend(backend, target_device, height * width)
+    options.check_backend(height * width)
     settings = {
-        "texot": __version__,
-        "torch": str(torch.__version__),
-        "threads": torch.get_num_threads(),
+        **provenance(options),
         "size": [width, height],
         "preset": preset,
-        "quality": quality,
         "tile": tile,
-        "seed": seed,
-        **expert,
-        "backend": backend,
-        "device": str(target_device),
+        "lr": lr,
+        "novelty": novelty,
         "exemplar_sha256": source.sha256,
         "init_sha256": None if first is None else first.sha256,
         "alpha": alpha,
@@ -256,24 +226,21 @@ def iter_synthesis(
     settings |= part_fact(source)
     if network is not None:
         settings |= {"features": network.key, "features_sha256": network.sha256()}
-    generator = torch.Generator().manual_seed(seed)
+    generator = options.generator()
     finish = None if colours is None else partial(in_palette, colours=colours)
     output = Output(settings, source.mode, source.icc_profile, finish=finish, origin=source.origin)
-    if preset == "paper":
-        tasks = None
-    else:
-        tasks = partial(_tasks, source, field, TILES[tile], start, target_device, output, backend)
+    tasks = None if preset == "paper" else partial(_tasks, source, field, options, TILES[tile], start, output)
     if adam is None:
         assert tasks is not None
         return stepwise(iterate(tasks, generator, choice))
 
     def prepare(generator: torch.Generator) -> Job:
-        scales = _scales(source, adam.n_scales, target_device)
+        scales = _scales(source, adam.n_scales, options.torch_device)
         if tasks is None:
             first = _noise(scales[0][0], (height, width), start, generator)
         else:
             last = deque(iterate(tasks, generator), maxlen=1).pop()  # states before it are let go
-            first = last.image.to(target_device)
+            first = last.image.to(options.torch_device)
         return _adam_job(scales, adam, TILES[tile], first, generator, backend, network, output)
 
     return stepwise(optimise(prepare, generator))
@@ -282,14 +249,14 @@ def iter_synthesis(
 def _tasks(
     exemplar: Exemplar,
     plan: FieldPlan,
+    options: EngineOptions,
     periodic: Periodic,
     start: Tensor | None,
-    device: torch.device,
     output: Output,
-    backend: str,
     generator: torch.Generator,
 ) -> list[Task]:
     """What the solver on a field is told: the exemplar at every scale, and where the image starts."""
+    device = options.torch_device
     known = None if exemplar.mask is None else exemplar.mask.to(device)
     scales = exemplar_pyramid(exemplar.pixels.to(device), known, plan.n_scales)
     plan = for_texture(plan, scales, given=start is not None)
@@ -307,8 +274,14 @@ def _tasks(
 
     # the nearest colours of what the votes leave are its own: a correction would move them
     correct = None if output.finish is not None else finalise
-    problem = Problem(plan, scales, periodic, start, output, correct, backend=backend)
+    problem = Problem(plan, scales, periodic, start, output, correct, backend=options.backend)
     return [Task(plan, (exemplar.size[1], exemplar.size[0]), lambda: problem)]
+
+
+def _numbers(options: EngineOptions) -> dict[str, Any]:
+    """The options that the plans of Adam take."""
+    names = ("n_scales", "patch_size", "n_iter", "psi_steps", "entropy")
+    return {name: getattr(options, name) for name in names}
 
 
 def _scales(exemplar: Exemplar, count: int, device: torch.device) -> list[Scale]:

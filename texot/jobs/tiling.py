@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from texot._version import __version__
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, tell_left_out, tell_normals
 from texot.files.original import Original, read_original
@@ -28,23 +27,16 @@ from texot.jobs.filling import fill
 from texot.jobs.photograph import Lay, Photograph
 from texot.layout.quilt import requilt
 from texot.layout.start import piece_side
-from texot.solver.options import (
-    TILES,
-    check_backend,
-    check_choice,
-    check_photograph,
-    expert_numbers,
-    resolve_device,
-    whole,
-)
-from texot.solver.plan import EFFORT, NOVELTY
+from texot.solver.memory_checks import check_photograph
+from texot.solver.options import TILES, EngineOptions, check_choice, provenance, whole
+from texot.solver.plan import NOVELTY
 from texot.solver.state import State, Synthesis
 from texot.solver.torch_modes import own_modes
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from texot.jobs.keywords import TileOptions, VariationOptions
+    from texot.jobs.keywords import EngineKeywords, TileOptions, VariationOptions
 
 __all__ = ["iter_tileable", "iter_variation", "lay_out", "make_tileable", "make_variation"]
 
@@ -94,15 +86,7 @@ def iter_tileable(
     alpha: str = "channel",
     palette: str | None = None,
     tile: str = "both",
-    quality: str = "normal",
-    seed: int = 0,
-    n_scales: int | None = None,
-    patch_size: int | None = None,
-    n_iter: int | None = None,
-    psi_steps: int | None = None,
-    entropy: float | None = None,
-    backend: str = "auto",
-    device: str | torch.device = "auto",
+    **engine: Unpack[EngineKeywords],
 ) -> Iterator[State]:
     """Make a photograph tile step by step.
 
@@ -117,13 +101,14 @@ def iter_tileable(
         alpha: see `texot.iter_synthesis`; as "channel", by default, what is transparent tiles too.
         palette: see `texot.iter_synthesis`.
         tile: axes along which copies continue each other: "both", "x" or "y".
-        quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend, device: see
+        **engine: quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend and device as in
             `texot.iter_synthesis`.
 
     Raises:
         InputError: an image or option that cannot be used.
         DeviceError: a device or back end that was asked for is not there.
     """
+    options = EngineOptions(**engine)
     original = read_original(image, alpha=alpha)
     if original.opaque is not None:
         tell_left_out(float(original.opaque.double().mean()), "the image")
@@ -145,22 +130,12 @@ def iter_tileable(
 
     return _fill(
         original,
+        options,
         ~_inside(original, band // 2, join),
         periodic,
         lay,
         {"job": "tile", "band": asked, "flatten": bool(flatten), "tile": tile, "alpha": alpha},
         palette=palette,
-        quality=quality,
-        seed=seed,
-        expert=expert_numbers(
-            n_scales=n_scales,
-            patch_size=patch_size,
-            n_iter=n_iter,
-            psi_steps=psi_steps,
-            entropy=entropy,
-        ),
-        backend=backend,
-        device=device,
     )
 
 
@@ -191,15 +166,7 @@ def iter_variation(
     axes: str = "both",
     alpha: str = "channel",
     palette: str | None = None,
-    quality: str = "normal",
-    seed: int = 0,
-    n_scales: int | None = None,
-    patch_size: int | None = None,
-    n_iter: int | None = None,
-    psi_steps: int | None = None,
-    entropy: float | None = None,
-    backend: str = "auto",
-    device: str | torch.device = "auto",
+    **engine: Unpack[EngineKeywords],
 ) -> Iterator[State]:
     """Make another tile with the same borders step by step.
 
@@ -208,13 +175,14 @@ def iter_variation(
         frame: pixels along every border that stay; None: a 32nd of the shorter side, from 4 to 32.
         axes: those along which the tile tiles: "both", "x" or "y".
         alpha, palette: see `iter_tileable`.
-        quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend, device: see
-            `texot.iter_synthesis`. Give every variation a seed of its own.
+        **engine: quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend and device as in
+            `texot.iter_synthesis`. Give every variation a different seed.
 
     Raises:
         InputError: an image or option that cannot be used.
         DeviceError: a device or back end that was asked for is not there.
     """
+    options = EngineOptions(**engine)
     original = _original(tile, alpha)
     periodic, sides = _axes(axes, original)
     most = (min(sides) - 8) // 2
@@ -230,22 +198,12 @@ def iter_variation(
 
     return _fill(
         original,
+        options,
         _inside(original, frame, periodic),
         periodic,
         lay,
         {"job": "variation", "frame": frame, "tile": axes, "alpha": alpha},
         palette=palette,
-        quality=quality,
-        seed=seed,
-        expert=expert_numbers(
-            n_scales=n_scales,
-            patch_size=patch_size,
-            n_iter=n_iter,
-            psi_steps=psi_steps,
-            entropy=entropy,
-        ),
-        backend=backend,
-        device=device,
     )
 
 
@@ -352,48 +310,26 @@ def _inside(original: Original, margin: int, periodic: Periodic) -> Tensor:
 
 def _fill(
     original: Original,
+    options: EngineOptions,
     hole: Tensor,
     periodic: Periodic,
     lay: Lay,
     settings: dict[str, Any],
     *,
     palette: str | None,
-    quality: str,
-    seed: int,
-    expert: dict[str, Any],
-    backend: str,
-    device: str | torch.device,
 ) -> Iterator[State]:
     """Fill a hole on the torus with the image's own texture."""
-    check_choice("quality", quality, tuple(EFFORT))
-    seed = whole("seed", seed, 0, 2**63 - 1)
-    target_device = resolve_device(device)
-    check_backend(backend, target_device, int(hole.sum()))
+    options.check_backend(int(hole.sum()))
     near = hole.numel() if bool(hole.any()) else 0
     check_photograph(len(original.pixels), original.size, near)  # before all pixels are looked at
     tell_normals(original.pixels)
     colours = choose_palette(original.pixels, original.opaque, palette)
     texture = Exemplar(original.pixels, original.opaque)  # all of it is known, as far as it does not wrap
-    photograph = Photograph(original, hole, periodic, target_device, other=texture, lay=lay)
+    photograph = Photograph(original, hole, periodic, options.torch_device, other=texture, lay=lay)
     settings = {
-        "texot": __version__,
-        "torch": str(torch.__version__),
-        "threads": torch.get_num_threads(),
-        "quality": quality,
-        "seed": seed,
-        **expert,
-        "backend": backend,
-        "device": str(target_device),
+        **provenance(options),
         "image_sha256": original.sha256,
         "palette": "none" if colours is None else "exemplar",
         **settings,
     }
-    return fill(
-        photograph,
-        quality=quality,
-        expert=expert,
-        backend=backend,
-        settings=settings,
-        colours=colours,
-        seed=seed,
-    )
+    return fill(photograph, options, settings=settings, colours=colours)

@@ -1,28 +1,20 @@
-"""Options of jobs and training, checked where they come in: what was expected, what arrived, what to do."""
+"""Options of jobs and training, checked at the public functions, and the record of them in results."""
 
 from __future__ import annotations
 
 import numbers
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
+from texot._version import ALGORITHM, __version__
 from texot.errors import DeviceError, InputError, quoted
 from texot.images.pyramid import Periodic
 from texot.kernels import BackendError, resolve_backend
-from texot.memory import memory_limit
 
 SEARCH_DIM = 48
 """Principal axes in which neighbours are searched, at most."""
-
-# peak memory as measured for 256 to 2048 px (benchmarks/results/synthesis_speed.md), within a tenth
-_LIBRARIES = 300_000_000  # bytes: Python, torch and what does not grow with the images
-_FIELD, _FIELD_IN = 120, 150  # bytes a pixel of the result and of the exemplar: search in principal axes
-_FIELD_PLANES, _FIELD_PLANES_IN = 4, 5  # float32 planes of their sizes beside, a channel
-ADAM_PLANES, _PLANES_IN = 36, 24  # the same where Adam moves the pixels
-_PHOTOGRAPH = 80  # bytes a pixel of a photograph to be filled
-_NEAR, _NEAR_PLANES = 270, 11  # bytes, and float32 planes a channel, a pixel of what is near a hole
-_MOST_TARGETS = 16384
 
 TILES: dict[str, Periodic] = {
     "both": (True, True),
@@ -31,6 +23,85 @@ TILES: dict[str, Periodic] = {
     "none": (False, False),
 }
 """Axes (y, x) that wrap around, by the name of the option."""
+
+EFFORT = {"draft": 0.5, "normal": 1.0, "high": 2.0}
+"""Steps of every scale as a fraction of the usual number, by quality."""
+
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Options that every job passes to the solver, checked; `texot.iter_synthesis` explains them.
+
+    Attributes:
+        quality: "draft", "normal" or "high".
+        seed: of all random numbers, 0 <= seed < 2**63.
+        n_scales: number of scales, at least 1, or None.
+        patch_size: side of the patches in pixels, at least 1, or None.
+        n_iter: image steps at every scale, at least 1, or None.
+        psi_steps: steps of the potentials for each image step, at least 0, or None.
+        entropy: regularisation, at least 0, in units of squared patch distance, or None.
+        backend: of the search among all pairs of patches.
+        device: "auto", "cpu", "cuda", "cuda:i" or a torch device; afterwards a torch device of this machine.
+
+    Raises:
+        InputError: a value out of its range.
+        DeviceError: a device that this machine does not have.
+    """
+
+    quality: str = "normal"
+    seed: int = 0
+    n_scales: int | None = None
+    patch_size: int | None = None
+    n_iter: int | None = None
+    psi_steps: int | None = None
+    entropy: float | None = None
+    backend: str = "auto"
+    device: str | torch.device = "auto"
+
+    def __post_init__(self) -> None:
+        check_choice("quality", self.quality, tuple(EFFORT))
+        checked: dict[str, Any] = {"seed": whole("seed", self.seed, 0, MAX_SEED)}
+        for name, lowest in (("n_scales", 1), ("patch_size", 1), ("n_iter", 1), ("psi_steps", 0)):
+            value = getattr(self, name)
+            checked[name] = None if value is None else whole(name, value, lowest)
+        if self.entropy is not None:
+            checked["entropy"] = real("entropy", self.entropy, "0 or a positive number", 0)
+        checked["device"] = resolve_device(self.device)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device, resolved."""
+        return torch.device(self.device)
+
+    def generator(self) -> torch.Generator:
+        """A CPU generator with the seed, for all random numbers of a job."""
+        return torch.Generator().manual_seed(self.seed)
+
+    def check_backend(self, pixels: int) -> None:
+        """Refuse a back end that is not available, see `check_backend`."""
+        check_backend(self.backend, self.torch_device, pixels)
+
+
+def provenance(options: EngineOptions | None = None) -> dict[str, Any]:
+    """What a result's bytes depend on besides its inputs: versions, threads and the solver's options.
+
+    Args:
+        options: of the solver, or None for a result that it did not make.
+
+    Returns:
+        Plain JSON values, by the names of the options.
+    """
+    found = {
+        "texot": __version__,
+        "algorithm": ALGORITHM,
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
+    }
+    return found if options is None else {**found, **asdict(options), "device": str(options.device)}
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -74,64 +145,6 @@ def check_backend(backend: str, device: torch.device, pixels: int) -> None:
         raise InputError(str(error)) from error
 
 
-def check_memory(
-    channels: int,
-    exemplar: tuple[int, int],
-    size: tuple[int, int],
-    *,
-    planes: int | None = None,
-    more: int = 0,
-    backend: str = "auto",
-) -> None:
-    """Refuse what cannot fit this machine or its control group's limit.
-
-    Args:
-        channels: of the images.
-        exemplar, size: of the exemplar and of the result, in pixels.
-        planes: of the result's size that each channel takes; None: as in the solver on a field.
-        more: bytes that a pixel of the result takes beside.
-        backend: of the transport; "reference" holds the distances of all pairs of patches.
-
-    Raises:
-        InputError: it would take more than there is.
-    """
-    pixels, pixels_in = size[0] * size[1], exemplar[0] * exemplar[1]
-    need = _LIBRARIES + more * pixels
-    if planes is None:
-        need += (_FIELD + 4 * channels * _FIELD_PLANES) * pixels
-        need += (_FIELD_IN + 4 * channels * _FIELD_PLANES_IN) * pixels_in
-    else:
-        need += 4 * channels * (planes * pixels + _PLANES_IN * pixels_in)
-    if backend == "reference":
-        need += 8 * (pixels // 16) * min(pixels_in, _MOST_TARGETS)
-    have = memory_limit()
-    if have is not None and need > have:
-        raise InputError(
-            f"{size[0]}x{size[1]} px would take about {need / 2**30:.0f} GiB of memory and this machine has "
-            f"{have / 2**30:.0f} GiB: ask for a smaller size"
-        )
-
-
-def check_photograph(channels: int, size: tuple[int, int], near: int) -> None:
-    """Refuse a photograph that cannot be filled here: it keeps its size, so it is never reduced.
-
-    Args:
-        channels: of the photograph.
-        size: (width, height) in pixels.
-        near: pixels of the largest neighbourhood of a hole.
-
-    Raises:
-        InputError: it would take more than there is.
-    """
-    need = _LIBRARIES + _PHOTOGRAPH * size[0] * size[1] + (_NEAR + 4 * channels * _NEAR_PLANES) * near
-    have = memory_limit()
-    if have is not None and need > have:
-        raise InputError(
-            f"to change a photograph of {size[0]}x{size[1]} px would take about {need / 2**30:.1f} GiB of "
-            f"memory and there are {have / 2**30:.1f} GiB: make it smaller, or cut out the part to change"
-        )
-
-
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     """Refuse a word that is none of `choices`.
 
@@ -140,28 +153,6 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise InputError(f"{name} must be one of {', '.join(choices)}, not {quoted(value)}")
-
-
-def expert_numbers(
-    *,
-    n_scales: object = None,
-    patch_size: object = None,
-    n_iter: object = None,
-    psi_steps: object = None,
-    entropy: object = None,
-) -> dict[str, Any]:
-    """The numbers of the algorithm, checked; None stays None.
-
-    Raises:
-        InputError: one that is out of its range.
-    """
-    return {
-        "n_scales": None if n_scales is None else whole("n_scales", n_scales, 1),
-        "patch_size": None if patch_size is None else whole("patch_size", patch_size, 1),
-        "n_iter": None if n_iter is None else whole("n_iter", n_iter, 1),
-        "psi_steps": None if psi_steps is None else whole("psi_steps", psi_steps, 0),
-        "entropy": None if entropy is None else real("entropy", entropy, "0 or a positive number", 0),
-    }
 
 
 def step_size(lr: object) -> float | None:

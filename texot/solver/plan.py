@@ -15,6 +15,7 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.images.autocorrelation import LOOSE, correlation_length, regularity
 from texot.images.masks import filled, largest_square
+from texot.solver.options import EFFORT, EngineOptions
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -83,31 +84,27 @@ class FieldPlan:
         return max(1, min(self.stride, self.patch_size // 2))
 
 
-EFFORT = {"draft": 0.5, "normal": 1.0, "high": 2.0}
-"""Steps of every scale, as a share of the usual ones."""
-
-
 def field_plan(
     exemplar: Size,
     size: Size,
-    known: Tensor | None = None,
+    known: Tensor | None,
+    options: EngineOptions,
     *,
-    quality: str = "normal",
-    n_scales: int | None = None,
-    patch_size: int | None = None,
-    n_iter: int | None = None,
-    psi_steps: int | None = None,
-    entropy: float | None = None,
     novelty: float | None = None,
 ) -> FieldPlan:
-    """The plan for an exemplar (h, w), of known pixels (h, w), and a result (H, W).
+    """The plan for an exemplar and a result.
 
-    The rest as in `texot.jobs.synthesis.iter_synthesis`.
+    Args:
+        exemplar, size: (height, width) of the exemplar and of the result, in pixels.
+        known: (h, w) bool, the exemplar's known pixels, or None for all.
+        options: of the solver.
+        novelty: of the layout, in [0, 1]; None: .5.
 
     Raises:
         InputError: patches or scales that do not fit.
     """
-    side = _side(exemplar, size, known, patch_size)
+    side = _side(exemplar, size, known, options.patch_size)
+    n_scales = options.n_scales
     count = most = _most_scales(exemplar, size, known, side)
     if n_scales is None:
         while count > 1 and min(exemplar) >> (count - 1) < _COARSEST:
@@ -125,10 +122,10 @@ def field_plan(
     novel = NOVELTY if novelty is None else novelty
     return FieldPlan(
         scale_sizes(size, count),
-        tuple(n_iter or _steps(side, quality) for side in sides),
+        tuple(options.n_iter or _steps(side, options.quality) for side in sides),
         side,
-        iterations=2 if psi_steps is None else psi_steps,
-        entropy=entropy or 0.0,
+        iterations=2 if options.psi_steps is None else options.psi_steps,
+        entropy=options.entropy or 0.0,
         max_shift=max(_LEAST_CAP, _CAP ** (2 * novel)),
         novelty=novel,
     )

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from texot._version import ALGORITHM
 from texot.files.record import png_text
 from texot.files.write import encode_image, to_pil, write_image
 from texot.solver.torch_modes import own_modes
@@ -212,7 +211,7 @@ class State:
     def result(self) -> Synthesis:
         """What there is after this step, as a `Synthesis`, as the last step of all would leave it."""
         loss = self.loss if math.isfinite(self.loss) else None
-        settings = {**copy.deepcopy(self._output.settings), "algorithm": ALGORITHM, "loss": loss}
+        settings = {**copy.deepcopy(self._output.settings), "loss": loss}
         if self.total_step < self.total_steps:
             settings["stopped_at"] = self.total_step
         with own_modes():
