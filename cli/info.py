@@ -1,4 +1,4 @@
-"""`texot info`: what a model file says of itself."""
+"""`texot info`: the metadata of a model, or the settings in a PNG written by texot."""
 
 import json
 from pathlib import Path
@@ -10,17 +10,21 @@ from texot.cli.options import FILE, example
 from texot.cli.progress import json_line
 from texot.cli.run import start
 from texot.errors import printable
+from texot.files.record import read_record
+
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @click.command(
-    short_help="Show the metadata of a generator.", epilog=example("texot info pebbles.safetensors")
+    short_help="Show the metadata of a generator or the settings of an image.",
+    epilog=example("texot info pebbles.safetensors"),
 )
-@click.argument("model", type=FILE)
+@click.argument("file", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-def info(model: Path, as_json: bool) -> None:
-    """Show the metadata of MODEL, a file written by 'texot train': exemplar, options, loss, licence."""
+def info(file: Path, as_json: bool) -> None:
+    """Show what FILE records: the metadata of a model, or the settings that made a PNG."""
     start()
-    report = describe(model)
+    report = read_record(file)[0] if _is_png(file) else describe(file)
     if as_json:
         click.echo(json_line(report))
         return
@@ -28,6 +32,17 @@ def info(model: Path, as_json: bool) -> None:
     for topic, finding in report.items():
         shown = finding if isinstance(finding, str) else json.dumps(finding)
         click.echo(f"{topic:<{width}}  {printable(' '.join(shown.split()))}")
+
+
+def _is_png(path: Path) -> bool:
+    """Whether this is a regular file that begins as a PNG. Unreadable files are refused later."""
+    try:
+        if not path.is_file():  # a pipe would block
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_PNG)) == _PNG
+    except OSError:
+        return False
 
 
 def describe(model: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`texot replay` of the files of every job: the same bytes, and one line where other images are given."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,13 @@ def test_the_same_file_again(folder: Path, name: str) -> None:
     assert done.exit_code == 0, done.stderr
     assert "is identical to" in done.stderr
     assert Path("out.png").read_bytes() == Path("out-replay.png").read_bytes()
+
+
+def test_info_shows_the_settings(folder: Path) -> None:
+    assert call("synthesize", "a.png", "-o", "out.png", *QUICK, "--seed", 7).exit_code == 0
+    found = json.loads(call("info", "out.png", "--json").stdout)
+    assert (found["seed"], found["n_iter"], found["size"]) == (7, 3, [44, 40])
+    assert "seed" in call("info", "out.png").stdout
 
 
 @pytest.mark.slow

@@ -256,7 +256,7 @@ def test_the_checkpoint_goes_after_the_model_is_safe(folder: Path, monkeypatch: 
         (["sample", "MODEL", "-o", "out.png", "--at", "here"], 2, "--at"),
         (["sample", "MODEL", "-o", "out.png", "--count", "2"], 2, "{seed}"),
         (["sample", "MODEL", "-o", "out.png", "--device", "cuda:77"], 1, "cuda"),
-        (["info", "photo.png"], 1, "safetensors"),
+        (["info", "photo.png"], 1, "no texot settings"),
         (["info", "missing.safetensors"], 1, "no such file"),
     ],
 )
