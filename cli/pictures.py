@@ -64,9 +64,9 @@ def write_picture(result: "Synthesis", path: Path, text: dict[str, str] | None =
     from texot.files.write import encode_image, write_image
 
     if path != DASH:
-        write_image(result.image, path, mode=result.mode, text=text, **result.beside())
+        write_image(result.image, path, mode=result.mode, text=text, **result.metadata())
         return
-    write_stdout(encode_image(result.image, mode=result.mode, text=text, **result.beside()))
+    write_stdout(encode_image(result.image, mode=result.mode, text=text, **result.metadata()))
 
 
 def write_stdout(data: bytes) -> None:

@@ -16,7 +16,7 @@ from texot.cli.pictures import write_picture
 from texot.cli.progress import Quiet
 from texot.cli.streams import shield_stderr
 from texot.files.record import png_text
-from texot.jobs.processor_load import free_cores, look
+from texot.jobs.processor_load import free_cores, read_clocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,13 +40,13 @@ def start() -> int | None:
         The cores that other programs left free meanwhile, if the system tells.
     """
     shield_stderr()
-    before = look()
+    before = read_clocks()
     import torch
 
     import texot.jobs.synthesis  # noqa: F401
 
     torch.empty(_FREED)  # and freed: from then on glibc keeps up to twice as much at hand, see mallopt(3)
-    free = free_cores(before, look())
+    free = free_cores(before, read_clocks())
     raise_on_signals()
     return free
 
@@ -85,7 +85,7 @@ def again(result: "Synthesis") -> "Original":
     from texot.files.original import Original
     from texot.files.write import as_written
 
-    return Original.of(as_written(result.image, result.mode), result.mode, **result.beside())
+    return Original.of(as_written(result.image, result.mode), result.mode, **result.metadata())
 
 
 def run(

@@ -20,7 +20,7 @@ from PIL import Image
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
-MOST_BYTES = 150_000
+MAX_BYTES = 150_000
 GAP = 8
 
 # page -> picture -> rows of files from the page's commands, and the height of each row in pixels;
@@ -124,9 +124,9 @@ def write(image: Image.Image, path: Path) -> None:
     """As JPEG, at the best quality that the limit of bytes allows."""
     for quality in range(90, 20, -5):
         image.save(path, "JPEG", quality=quality, optimize=True)
-        if path.stat().st_size <= MOST_BYTES:
+        if path.stat().st_size <= MAX_BYTES:
             return
-    raise ValueError(f"{path} takes over {MOST_BYTES} bytes: make it smaller")
+    raise ValueError(f"{path} takes over {MAX_BYTES} bytes: make it smaller")
 
 
 def main(pages: list[str]) -> None:

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from texot.errors import InputError
 
-_MOST_BYTES = 1 << 30
+_MAX_BYTES = 1 << 30
 _SIDES = (4, 128)
-_LEAST = 40  # pictures
+_MIN_PICTURES = 40  # pictures
 _IDX_IMAGES, _IDX_LABELS = 0x803, 0x801
 
 
@@ -172,5 +172,5 @@ def _check_shape(shape: tuple[int, ...], name: str) -> None:
         raise InputError(
             f"{name!r}: expected square pictures of {low} to {high} px a side, got {columns}x{rows}"
         )
-    if count < _LEAST or count * rows * columns > _MOST_BYTES:
-        raise InputError(f"{name!r}: expected {_LEAST} pictures or more, at most 1 GiB, got {count}")
+    if count < _MIN_PICTURES or count * rows * columns > _MAX_BYTES:
+        raise InputError(f"{name!r}: expected {_MIN_PICTURES} pictures or more, at most 1 GiB, got {count}")

@@ -20,7 +20,7 @@ _BLOCK = 8  # targets to a block, the unit searched in float32
 _GROUP = 8  # blocks to a group, the unit compared first
 _POINTS = 512
 _TARGETS = 1024
-_MOST_GROUPS = 32  # groups a point; more of them, and float32 does it
+_MAX_GROUPS = 32  # groups a point; more of them, and float32 does it
 _PAIRS = 4096  # (point, block) pairs searched at once
 _LANES = 32
 
@@ -99,7 +99,7 @@ def search(x: Tensor, targets: Targets, psi: Tensor) -> tuple[Tensor, Tensor]:
         least = (top * (1 - 1.5 * 2**-7) - 2 * slack).bfloat16().view(torch.int16)  # (r,)
         chosen = (grouped >= least)[:, :count]
         # The sample's best target is there: without its gain of 4 slacks something is off (an overflow).
-        many = (chosen.sum(0) > _MOST_GROUPS) | ~(top[:count] >= 2 * slack[:count])
+        many = (chosen.sum(0) > _MAX_GROUPS) | ~(top[:count] >= 2 * slack[:count])
         if bool(many.any()):
             left.append(many.nonzero().squeeze(1) + i)
             chosen &= ~many

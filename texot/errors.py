@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-_MOST_QUOTED, _MOST = 200, 1000
+_MAX_QUOTED, _MAX_LENGTH = 200, 1000
 _CHARACTER = r"(?:\\.|(?!(?P=open))[^\\])"
 _QUOTED = re.compile(
-    rf"(?P<open>'|\")(?P<start>{_CHARACTER}{{{_MOST_QUOTED - 3}}}){_CHARACTER}{{4,}}(?P=open)", re.DOTALL
+    rf"(?P<open>'|\")(?P<start>{_CHARACTER}{{{_MAX_QUOTED - 3}}}){_CHARACTER}{{4,}}(?P=open)", re.DOTALL
 )
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -27,13 +27,17 @@ def quoted(value: object) -> str:
         text = repr(value)
     except ValueError:
         return "a number of thousands of digits"
-    return text if len(text) <= _MOST_QUOTED else text[: _MOST_QUOTED - 3] + "..."
+    return text if len(text) <= _MAX_QUOTED else text[: _MAX_QUOTED - 3] + "..."
 
 
 def short(text: str) -> str:
     """A message in which what is quoted has at most 200 characters, and that has at most 1000."""
     text = _QUOTED.sub(r"\g<open>\g<start>...\g<open>", text)
-    return text if len(text) <= _MOST else f"{text[: _MOST // 2]} ... {text[-_MOST // 2 + 5 :]}"
+    return (
+        text
+        if len(text) <= _MAX_LENGTH
+        else f"{text[: _MAX_LENGTH // 2]} ... {text[-_MAX_LENGTH // 2 + 5 :]}"
+    )
 
 
 class TexotError(Exception):

@@ -33,7 +33,7 @@ def picture(rng: np.random.Generator) -> npt.NDArray[np.uint8]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of 24 px and more."""
-    monkeypatch.setattr(module, "LEAST", 24)
+    monkeypatch.setattr(module, "MIN_PART", 24)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from texot.jobs.processor_load import Look, free_cores, look
+from texot.jobs.processor_load import Look, free_cores, read_clocks
 
 
 def spent(others: float, own: float = 1.0, seconds: float = 1.0, cores: int = 4) -> int | None:
-    before = Look(100.0, 5.0, 1000.0, cores)
-    return free_cores(before, Look(100.0 + seconds, 5.0 + own, 1000.0 + own + others * seconds, cores))
+    before = ClockReading(100.0, 5.0, 1000.0, cores)
+    return free_cores(
+        before, ClockReading(100.0 + seconds, 5.0 + own, 1000.0 + own + others * seconds, cores)
+    )
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_two_busy_processes_on_two_cores_leave_one() -> None:
 
 
 def test_nobody_can_say() -> None:
-    here = Look(100.0, 5.0, 1000.0, 2)
+    here = ClockReading(100.0, 5.0, 1000.0, 2)
     assert free_cores(None, here) is None
     assert free_cores(here, None) is None
     assert free_cores(here, here) is None
@@ -38,18 +40,18 @@ def test_nobody_can_say() -> None:
 
 def test_clocks_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "stat").write_text("cpu 1 2 3\nnonsense\n")
-    assert look(tmp_path / "stat") is None
-    assert look(tmp_path / "missing") is None
+    assert read_clocks(tmp_path / "stat") is None
+    assert read_clocks(tmp_path / "missing") is None
 
 
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="no /proc/stat here")
 def test_real_clocks_see_a_busy_process() -> None:
-    before = look()
+    before = read_clocks()
     assert before is not None
     work = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         time.sleep(0.5)
-        after = look()
+        after = read_clocks()
     finally:
         work.kill()
         work.wait()
@@ -64,12 +66,12 @@ def test_real_clocks_see_a_busy_process() -> None:
 def test_a_process_that_belongs_to_us_is_no_stranger() -> None:
     work = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
-        before = after = look(beside=work.pid)
+        before = after = read_clocks(companion=work.pid)
         assert before is not None
         late = time.monotonic() + 20  # beside other work on the machine
         while after.own - before.own < 0.3 and time.monotonic() < late:
             time.sleep(0.1)
-            found, alone = look(beside=work.pid), look()
+            found, alone = read_clocks(companion=work.pid), read_clocks()
             assert found is not None
             assert alone is not None
             assert found.own > alone.own
@@ -78,4 +80,4 @@ def test_a_process_that_belongs_to_us_is_no_stranger() -> None:
         work.kill()
         work.wait()
     assert 0.3 <= after.own - before.own <= after.busy - before.busy + 0.1
-    assert look(beside=2**30) is None  # it is gone
+    assert read_clocks(companion=2**30) is None  # it is gone

@@ -187,8 +187,8 @@ def test_jobs_reduce_and_record_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.image.shape == (3, 32, 32)
     assert result.settings["exemplar_size"] == 32
     assert texot.synthesize(image, exemplar_size=64, **QUICK).image.shape == (3, 64, 64)
-    monkeypatch.setattr("texot.files.sizes.MOST_EXEMPLAR", 32)
-    monkeypatch.setattr("texot.files.sizes.LEAST_EXEMPLAR", 32)
+    monkeypatch.setattr("texot.files.sizes.MAX_EXEMPLAR", 32)
+    monkeypatch.setattr("texot.files.sizes.MIN_EXEMPLAR", 32)
     by_itself = texot.synthesize(image, **QUICK)
     assert torch.equal(by_itself.image, result.image)
     assert by_itself.settings["exemplar_size"] == 32
@@ -201,8 +201,8 @@ def test_jobs_reduce_and_record_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_training_reduces_too(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr("texot.files.sizes.MOST_EXEMPLAR", 32)
-    monkeypatch.setattr("texot.files.sizes.LEAST_EXEMPLAR", 32)
+    monkeypatch.setattr("texot.files.sizes.MAX_EXEMPLAR", 32)
+    monkeypatch.setattr("texot.files.sizes.MIN_EXEMPLAR", 32)
     with caplog.at_level(logging.INFO, "texot"):
         one = read_textures(clouds(3, 64, 64))[1]
         several = read_textures([clouds(3, 64, 64, seed=k) for k in range(2)])[1]

@@ -130,7 +130,7 @@ def test_an_exponent_of_two_is_the_limit_of_smaller_ones() -> None:
 def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = draw(30, 5), draw(20, 5, seed=1)
     whole = sinkhorn_divergence(x, y, entropy=0.1, p=1.5)
-    monkeypatch.setattr(divergence, "_MOST_COSTS", 70)
+    monkeypatch.setattr(divergence, "_MAX_COSTS", 70)
     assert float(sinkhorn_divergence(x, y, entropy=0.1, p=1.5)) == pytest.approx(float(whole), rel=1e-12)
 
 

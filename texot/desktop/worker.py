@@ -27,7 +27,7 @@ from texot.desktop.protocol import Unpacker, pack
 from texot.desktop.requests import JobRequest
 from texot.errors import TexotError, one_line
 from texot.files.messages import silence_libraries
-from texot.jobs.processor_load import free_cores, look
+from texot.jobs.processor_load import free_cores, read_clocks
 
 if TYPE_CHECKING:
     from texot import State
@@ -80,7 +80,7 @@ class Worker:
         """Answer requests until the process ends."""
         self.send_event("hello", 0, version=__version__)
         window = os.getppid()  # its start costs processor time now, and is no other program
-        before = look(beside=window)
+        before = read_clocks(companion=window)
         import torch
 
         import texot.desktop.worker_files
@@ -88,7 +88,7 @@ class Worker:
         import texot.jobs.synthesis
 
         self._models = texot.desktop.worker_jobs.Models()
-        n_threads, ready = _n_threads(free_cores(before, look(beside=window))), threading.Event()
+        n_threads, ready = _n_threads(free_cores(before, read_clocks(companion=window))), threading.Event()
         threading.Thread(target=self._answer_files, args=(ready,), daemon=True).start()
         ready.wait()
         torch.set_num_threads(n_threads)

@@ -39,11 +39,9 @@ from texot.networks.network import Network
 from texot.networks.squeezenet import SQUEEZENET
 
 _TINY = 1e-12
-_MOST_SCALES = 4
+_MAX_SCALES = 4
 _SEMI_DUAL_SIDE = 96
-_MOST_PAIRS = (
-    2**40
-)  # of pixels: 1024x1024 both, a minute; copies of larger images are looked for at half size
+_MAX_PAIRS = 2**40  # of pixels: 1024x1024 both, a minute; copies of larger images are looked for at half size
 
 Value = float | list[float] | None
 
@@ -146,7 +144,7 @@ class Evaluator:
         parts = [self.exemplar] if self.reference is None else [self.exemplar, self.reference]
         side = min(min(part.shape[1:]) for part in parts)
         count = 1
-        while count < _MOST_SCALES and (side - 4) // 2 + 1 >= 16:
+        while count < _MAX_SCALES and (side - 4) // 2 + 1 >= 16:
             side, count = (side - 4) // 2 + 1, count + 1
         return count
 
@@ -308,7 +306,7 @@ class _Result:
 
     def copied(self) -> tuple[Value, Value]:
         image, exemplar = self.image, self.own.exemplar
-        while math.prod(image.shape[1:]) * math.prod(exemplar.shape[1:]) > _MOST_PAIRS:
+        while math.prod(image.shape[1:]) * math.prod(exemplar.shape[1:]) > _MAX_PAIRS:
             image, exemplar = downsample(image, periodic=self.periodic), downsample_known(exemplar)[0]
         self.copies = copy_share(image, exemplar, periodic=self.periodic)
         return self.copies.share, self.copies.unused

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LOSSLESS, _LARGEST = 512, 1024  # pixels of the longer side
-_MOST_ODD = 2.0  # of the oddness map's colours
+_MAX_ODD = 2.0  # of the oddness map's colours
 _PALE = 0.25  # of a colour where pixels are no coherent copy
 _INK = {"light": "#1c1c1c", "dark": "#ececec"}
 # Okabe and Ito's colours, which those who see few colours can tell apart; brighter on dark
@@ -82,7 +82,7 @@ def odd_map(odd: Tensor, size: tuple[int, int]) -> str:
     """The oddness of every place, from black at 0 to light yellow at 2 and more."""
     import matplotlib
 
-    cells = (odd / _MOST_ODD).clamp(0, 1)
+    cells = (odd / _MAX_ODD).clamp(0, 1)
     colours = torch.from_numpy(matplotlib.colormaps["inferno"](cells.numpy())[..., :3].copy()).movedim(-1, 0)
     large = F.interpolate(colours[None].float(), scale_factor=8, mode="nearest")[0]
     return _map(large[:, : size[0], : size[1]])

@@ -20,7 +20,7 @@ from texot.transport.measure import PatchMeasure
 from texot.transport.solvers import DualSolution, solve
 
 _BLOCK = 8  # filters at a time
-_MOST_PAIRS = 2**30  # of patches: 32768 x 32768, minutes a pass on one core
+_MAX_PAIRS = 2**30  # of patches: 32768 x 32768, minutes a pass on one core
 
 
 def sliced_distance(
@@ -111,7 +111,7 @@ def semi_dual_distance(
     image, exemplar = check_pair(image, exemplar)
     _check_patch(patch_size, image, exemplar)
     n_pairs = math.prod(image.shape[1:]) * math.prod(exemplar.shape[1:])
-    if n_pairs > _MOST_PAIRS:
+    if n_pairs > _MAX_PAIRS:
         raise InputError(
             f"the semi-dual of all patches would take {n_pairs:.1e} pairs a pass: compare coarser scales"
         )

@@ -25,7 +25,7 @@ from texot.field.search import search
 from texot.field.source import Source
 
 _EPSILON = 0.03  # of the entropic potential, in mean distances
-_LEAST_EPSILON = 1e-4  # the same, of one that is asked for
+_MIN_EPSILON = 1e-4  # the same, of one that is asked for
 _TINY = 1e-20  # least sum of a row or a column of the kernel
 _SHIFTS = 16  # bins of shifts along the shorter side of the exemplar
 _BLOCK = 8  # pixels a side of the blocks that share a potential
@@ -117,7 +117,7 @@ class PatchPotential:
         The potentials so far are in the kernel, and the iterations scale its rows and columns (Schmitzer
         2019, "Stabilized sparse scaling algorithms for entropy regularized transport problems").
         """
-        epsilon = max(self.entropy or _EPSILON * self.cost, _LEAST_EPSILON * self.cost)
+        epsilon = max(self.entropy or _EPSILON * self.cost, _MIN_EPSILON * self.cost)
         kernel = (gain - gain.amax(1, keepdim=True)).div_(epsilon).exp_()
         product, column = torch.empty_like(kernel), kernel.new_ones(kernel.shape[1])
         most = (-self.psi / epsilon).exp() if self.capacity > 1 else None

@@ -233,7 +233,7 @@ def decode(
         deep = stream is not None and header.is_deep(image, stream)
         count = header.frames(image, stream) if stream is not None else getattr(image, "n_frames", 1)
         if count > 1:
-            many = "more than " if count >= header.MOST_FRAMES else ""
+            many = "more than " if count >= header.MAX_FRAMES else ""
             log.info("%s holds %s%d images: the first is used", label, many, count)
         if target != kept == image.size and image.format == "JPEG" and isinstance(image, ImageFile.ImageFile):
             image.draft(None, target)  # decodes at a half, a quarter or an eighth, at least that large

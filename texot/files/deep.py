@@ -57,7 +57,7 @@ _HELD = {
 }
 _CALLED = {"u": "whole numbers", "i": "whole numbers with a sign", "f": "floats"}
 _LOSSLESS = ("none", "rle", "zip", "zips", "piz")  # of OpenEXR
-_MOST_CHANNELS = 64
+_MAX_CHANNELS = 64
 _GREY_OR_RGB = (0, 1, 2)  # TIFF's photometric interpretations
 _BITS, _PHOTOMETRIC, _SAMPLES, _SAMPLE_FORMAT = 258, 262, 277, 339
 _UNSIGNED = 1
@@ -380,7 +380,7 @@ def _check_spec(spec: Any, label: str) -> str:
     if spec.deep or spec.depth > 1:
         raise InputError(f"{label} holds several values a pixel in depth: flatten it first")
     width, height = max(spec.width, spec.full_width), max(spec.height, spec.full_height)
-    if width < 1 or height < 1 or not 1 <= spec.nchannels <= _MOST_CHANNELS:
+    if width < 1 or height < 1 or not 1 <= spec.nchannels <= _MAX_CHANNELS:
         raise InputError(f"{label} has {width}x{height} pixels of {spec.nchannels} channels: nothing to read")
     types = {str(kind) for kind in spec.channelformats} or {str(spec.format)}
     if len(types) > 1 and types != {"half", "float"}:

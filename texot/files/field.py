@@ -43,7 +43,7 @@ SUFFIXES = (".npz", ".png")
 _TEXT = "texot-field"
 _LEVELS = 65535
 _SLACK = 0.01  # pixels that rounding may have led outside
-_MOST_SIDE = 2**31 - 1
+_MAX_SIDE = 2**31 - 1
 _BYTES_A_PIXEL = 40  # of reading, at most
 _DEFLATE = 1032  # bytes that one byte of deflate can hold at most
 _ROWS = 2**20  # values of a block that is written at once
@@ -131,7 +131,7 @@ def check_exemplar_size(size: Any) -> tuple[int, int]:
         width, height = (int(side) for side in size if not isinstance(side, bool | float | str))
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"expected exemplar_size as a pair (width, height), got {size!r}") from error
-    if not (1 <= width <= _MOST_SIDE and 1 <= height <= _MOST_SIDE):
+    if not (1 <= width <= _MAX_SIDE and 1 <= height <= _MAX_SIDE):
         raise InputError(f"expected an exemplar_size of at least 1x1 pixels, got {width}x{height}")
     return width, height
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-MOST_FRAMES = 1000  # that are counted
+MAX_FRAMES = 1000  # that are counted
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftypheic", "HEIC"),
     (4, b"ftypheix", "HEIC"),
@@ -32,7 +32,7 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
 # longest string in a code of 12 bits; a bit for 64 pixels; runs of BMP, TGA and QOI; blocks of DDS.
 _PIXELS_A_BYTE = {"GIF": 2731, "JPEG": 512, "BMP": 128, "DIB": 128, "TGA": 128, "QOI": 62, "DDS": 2, "PPM": 8}
 _DEFLATE = 1032  # bytes that one byte of deflate can hold at most
-_MOST_TAGS, _MOST_VALUES = 4096, 64  # of a TIFF's directory, that are looked at
+_MAX_TAGS, _MAX_VALUES = 4096, 64  # of a TIFF's directory, that are looked at
 _SLACK = 1 << 16  # pixels: small images are not worth a refusal
 
 
@@ -95,7 +95,7 @@ def _deep_jpeg2000(start: bytes) -> bool:
 
 
 def frames(image: Image.Image, stream: BinaryIO) -> int:
-    """Number of images in the file, counted up to `MOST_FRAMES`; none of them is decoded.
+    """Number of images in the file, counted up to `MAX_FRAMES`; none of them is decoded.
 
     Pillow counts a TIFF's in time that grows with their square, and reads each directory.
     """
@@ -121,7 +121,7 @@ def _tiff_directories(stream: BinaryIO) -> int:
     seen: set[int] = set()
     try:
         (where,) = struct.unpack_from(f"{order}{link}", start, at)
-        while where and where not in seen and len(seen) < MOST_FRAMES:
+        while where and where not in seen and len(seen) < MAX_FRAMES:
             stream.seek(where)
             (count,) = struct.unpack(f"{order}{entries}", stream.read(struct.calcsize(entries)))
             stream.seek(count * entry, io.SEEK_CUR)
@@ -139,7 +139,7 @@ def _gif_images(stream: BinaryIO) -> int:
     flags = stream.read(3)[:1]
     if flags and flags[0] & 0x80:
         stream.seek(3 << (flags[0] % 8 + 1), io.SEEK_CUR)
-    while count < MOST_FRAMES:
+    while count < MAX_FRAMES:
         kind = stream.read(1)
         if kind == b",":
             flags = stream.read(9)[8:]
@@ -178,10 +178,10 @@ def tiff_tags(stream: BinaryIO, wanted: Sequence[int]) -> dict[int, tuple[int, .
         (where,) = struct.unpack_from(f"{order}{link}", start, at)
         stream.seek(where)
         (count,) = struct.unpack(f"{order}{entries}", stream.read(struct.calcsize(entries)))
-        for _ in range(min(count, _MOST_TAGS)):
+        for _ in range(min(count, _MAX_TAGS)):
             tag, kind, number, value = struct.unpack(f"{order}HH{link}{room}s", stream.read(4 + 2 * room))
             code = {3: "H", 4: "I"}.get(kind)
-            if tag not in wanted or code is None or not 1 <= number <= _MOST_VALUES:
+            if tag not in wanted or code is None or not 1 <= number <= _MAX_VALUES:
                 continue
             length = number * struct.calcsize(code)
             if length > room:

@@ -15,8 +15,8 @@ log = logging.getLogger("texot")
 
 _NEAR = 24 / 255  # of black or white: JPEG and resizing move levels by less
 _COLOURED = 0.25  # difference of channels
-_MOST_PAINTED = 0.8  # share of a mask, beyond which a hole in it may be meant
-_MOST_NEITHER = 0.5  # of the pixels that are seen
+_MAX_PAINTED = 0.8  # share of a mask, beyond which a hole in it may be meant
+_MAX_NEITHER = 0.5  # of the pixels that are seen
 _FEW_GREYS = 8  # levels of a mask that is dark grey and light grey
 _ONE_COLOUR = 0.1  # standard deviation of paint
 _ONE = 1.01 / 255  # a mask of values 0 and 1 in a file of 8 bits, or 0 and 255 in one of 16
@@ -53,7 +53,7 @@ def read_mask(source: Any, size: tuple[int, int], *, name: str = "mask", of: str
     if _is_paint(visible, seen):
         log.info("the %s is paint on a transparent ground: what is painted counts as white", name)
         share = float(seen.double().mean())
-        if share > _MOST_PAINTED:
+        if share > _MAX_PAINTED:
             log.info("%.0f%% of the %s is painted: --invert-mask marks what is not", 100 * share, name)
         return seen
     top = float(visible.max())
@@ -65,7 +65,7 @@ def read_mask(source: Any, size: tuple[int, int], *, name: str = "mask", of: str
     coloured = visible.amax(0) - visible.amin(0) > _COLOURED
     share = float((between | coloured).double().mean())
     few = not bool(coloured.any()) and len(torch.unique(grey)) <= _FEW_GREYS
-    if share > _MOST_NEITHER and not few:
+    if share > _MAX_NEITHER and not few:
         raise InputError(_no_mask(name, of, share, seen))
     n_grey = int(((grey > 1e-3) & (grey < 1 - 1e-3)).sum())
     if n_grey:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from texot.errors import InputError
 from texot.files.sizes import exemplar_side, parse_size
 
-LEAST, TIMES = 2048, 4
+MIN_PART, TIMES = 2048, 4
 """Sides of the part, at least: pixels, and sides of the result.
 
 16x16 px from a part of 2048x2048 take 7 s of a processor and 1.3 GB; 4096x4096 took 60 s and 5.4 GB.
@@ -51,7 +51,7 @@ def part_side(size: Any, exemplar_size: int | None = None) -> int | None:
         width, height = parse_size(size, (1, 1))
     except InputError:
         return None  # which is refused in its turn
-    return min(max(LEAST, TIMES * max(width, height)), exemplar_side(None))
+    return min(max(MIN_PART, TIMES * max(width, height)), exemplar_side(None))
 
 
 def find_window(size: tuple[int, int], side: int | None, opaque: npt.NDArray[Any] | None = None) -> Window:

@@ -17,11 +17,11 @@ from texot.errors import printable
 Check = Callable[[Any], bool]
 """Whether a value is what a fact may be."""
 
-_MOST_DIGITS = 20  # of a whole number
-_MOST_TEXT, _MOST_KEY, _MOST_ENTRIES, _MOST_DEPTH = 10_000, 100, 10_000, 4
+_MAX_DIGITS = 20  # of a whole number
+_MAX_TEXT, _MAX_KEY, _MAX_ENTRIES, _MAX_DEPTH = 10_000, 100, 10_000, 4
 _LARGEST = 1e30
 _STEPS = 2**31 - 1
-_MOST_STEPS = 10**6  # that options take
+_MAX_STEPS = 10**6  # that options take
 
 
 def parse_json(text: str, *, finite: bool = True) -> Any:
@@ -51,15 +51,15 @@ def check_facts(facts: object) -> dict[str, Any]:
     Raises:
         ValueError: one may not; the message names it.
     """
-    if not isinstance(facts, dict) or len(facts) > _MOST_KEY:
+    if not isinstance(facts, dict) or len(facts) > _MAX_KEY:
         raise ValueError("its facts are no object, or too many")
     for name, value in facts.items():
-        if not (_text(_MOST_KEY)(name) and _plain(value) and KNOWN.get(name, _plain)(value)):
-            raise ValueError(f"its fact {printable(str(name))[:_MOST_KEY]!r} is none that texot writes")
+        if not (_text(_MAX_KEY)(name) and _plain(value) and KNOWN.get(name, _plain)(value)):
+            raise ValueError(f"its fact {printable(str(name))[:_MAX_KEY]!r} is none that texot writes")
     return facts
 
 
-def is_text(value: object, most: int = _MOST_TEXT) -> bool:
+def is_text(value: object, most: int = _MAX_TEXT) -> bool:
     """Whether this is text of bounded length that can be shown; line breaks and tabs count as shown."""
     if not isinstance(value, str) or len(value) > most:
         return False
@@ -74,12 +74,12 @@ def _no_constant(name: str) -> float:
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"the number {text[:_MOST_DIGITS]} is out of range")
+        raise ValueError(f"the number {text[:_MAX_DIGITS]} is out of range")
     return value
 
 
 def _bounded(text: str) -> int:
-    if len(text) > _MOST_DIGITS:
+    if len(text) > _MAX_DIGITS:
         raise ValueError("a whole number is out of range")
     return int(text)
 
@@ -120,10 +120,10 @@ def _plain(value: Any, depth: int = 0) -> bool:
         return bool(abs(value) < 2**63)
     if isinstance(value, float):
         return math.isfinite(value)
-    if depth == _MOST_DEPTH or not isinstance(value, list | dict) or len(value) > _MOST_ENTRIES:
+    if depth == _MAX_DEPTH or not isinstance(value, list | dict) or len(value) > _MAX_ENTRIES:
         return False
     if isinstance(value, dict):
-        return all(_text(_MOST_KEY)(key) and _plain(part, depth + 1) for key, part in value.items())
+        return all(_text(_MAX_KEY)(key) and _plain(part, depth + 1) for key, part in value.items())
     return all(_plain(part, depth + 1) for part in value)
 
 
@@ -155,9 +155,9 @@ KNOWN: dict[str, Check] = {
     "attempts": _whole(1, 1000),
     "steps": _none_or(_whole(1, _STEPS)),
     "n_scales": _none_or(_whole(1, 2**31 - 1)),
-    "n_iter": _none_or(_whole(1, _MOST_STEPS)),
-    "psi_steps": _none_or(_whole(0, _MOST_STEPS)),
-    "patch_size": _none_or(_whole(1, _MOST_STEPS)),
+    "n_iter": _none_or(_whole(1, _MAX_STEPS)),
+    "psi_steps": _none_or(_whole(0, _MAX_STEPS)),
+    "patch_size": _none_or(_whole(1, _MAX_STEPS)),
     "time_limit": _none_or(_real),
     "lr": _none_or(_real),
     "entropy": _none_or(_real),

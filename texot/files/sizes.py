@@ -15,7 +15,7 @@ from texot.memory import memory_limit
 
 MAX_PIXELS_OUT = 2**28
 """`parse_size` refuses more pixels than this (16384 x 16384)."""
-MOST_EXEMPLAR, LEAST_EXEMPLAR = 4096, 512
+MAX_EXEMPLAR, MIN_EXEMPLAR = 4096, 512
 """Sides in pixels of the largest square that an exemplar keeps by itself: with much memory, with little."""
 _BYTES_A_PIXEL = 400  # of an exemplar, in all stages of a job: measured at 1024 to 3072 px a side
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?"
@@ -72,8 +72,8 @@ def exemplar_side(exemplar_size: int | None, most: int | None = None) -> int:
         if not 16 <= side <= 10**6:
             raise InputError(f"exemplar_size must be a whole number from 16 to 1000000, not {quoted(side)}")
         return side
-    side, have = min(MOST_EXEMPLAR, most or MOST_EXEMPLAR), memory_limit()
-    while have is not None and side > LEAST_EXEMPLAR and 2 * _BYTES_A_PIXEL * side**2 > have:
+    side, have = min(MAX_EXEMPLAR, most or MAX_EXEMPLAR), memory_limit()
+    while have is not None and side > MIN_EXEMPLAR and 2 * _BYTES_A_PIXEL * side**2 > have:
         side //= 2
     return side
 

@@ -36,7 +36,7 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 }
 _ALPHA_FORMATS = ("PNG", "WEBP", "TIFF", "GIF")
 _EXIF_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
-_MOST_SIDE = {"JPEG": 65500, "WEBP": 16383, "GIF": 65535}  # pixels; the other formats hold any result
+_MAX_SIDE = {"JPEG": 65500, "WEBP": 16383, "GIF": 65535}  # pixels; the other formats hold any result
 _DEEP_FORMATS = ("PNG", "TIFF")  # hold 16-bit grey
 _CHANNELS = {"L": 1, "I;16": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 _MODE_OF = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -198,7 +198,7 @@ def check_format(
 
 
 def _check_kind(kind: str, name: str, size: tuple[int, int], mode: str, *, opaque: bool) -> None:
-    most = _MOST_SIDE.get(kind)
+    most = _MAX_SIDE.get(kind)
     if most and max(size) > most:
         raise OutputError(
             f"cannot write {name!r}: the image is {size[0]}x{size[1]} px and {kind} holds at most {most} a "

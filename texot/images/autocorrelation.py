@@ -8,7 +8,7 @@ from torch import Tensor
 LOOSE = 0.35  # regularity below which a texture has no rows to keep
 PATTERN = 0.7  # regularity from which it may go on as it is: its period makes a shift of it
 _ALIKE = 0.2  # correlation down to which an image is like itself
-_MOST_SIDE = 1024  # of the part of an image that tells
+_MAX_SIDE = 1024  # of the part of an image that tells
 
 
 @torch.no_grad()
@@ -91,8 +91,8 @@ def correlation_length(image: Tensor, known: Tensor | None = None) -> float:
     Returns:
         At most half the shorter side; 0 for an image without contrast.
     """
-    top, left = (max(0, n - _MOST_SIDE) // 2 for n in image.shape[1:])
-    part = (..., slice(top, top + _MOST_SIDE), slice(left, left + _MOST_SIDE))
+    top, left = (max(0, n - _MAX_SIDE) // 2 for n in image.shape[1:])
+    part = (..., slice(top, top + _MAX_SIDE), slice(left, left + _MAX_SIDE))
     found = autocorrelation(image[part], None if known is None else known[part])
     if not bool(found.any()):
         return 0.0

@@ -8,8 +8,8 @@ from torch import Tensor
 
 _DEGREE = 3
 _SAMPLES = 64  # cells of each side that the surface is fitted to
-_LEAST = 1 / 64  # of the pixel range, added to both: black stays black
-_MOST_GAIN = 4.0
+_FLOOR = 1 / 64  # of the pixel range, added to both: black stays black
+_MAX_GAIN = 4.0
 
 
 def level(image: Tensor, known: Tensor | None = None) -> Tensor:
@@ -36,8 +36,8 @@ def level(image: Tensor, known: Tensor | None = None) -> Tensor:
     fit = torch.linalg.lstsq(basis, means, driver="gelsd").solution
     surface = (_basis(height, width) @ fit).T.view(channels, height, width)
     low = means.mean(0)[:, None, None]
-    gain = ((low + _LEAST) / (surface + _LEAST).clamp_min(1e-6)).clamp(1 / _MOST_GAIN, _MOST_GAIN)
-    even: Tensor = ((image + _LEAST) * gain.to(image) - _LEAST).clamp(0, 1)
+    gain = ((low + _FLOOR) / (surface + _FLOOR).clamp_min(1e-6)).clamp(1 / _MAX_GAIN, _MAX_GAIN)
+    even: Tensor = ((image + _FLOOR) * gain.to(image) - _FLOOR).clamp(0, 1)
     return even
 
 

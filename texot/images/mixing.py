@@ -16,7 +16,7 @@ from torch import Tensor
 from texot.images.pyramid import Periodic
 from texot.images.statistics import Statistics, band_power, filter_bands
 
-_MOST_GAIN = 3.0  # dB
+_MAX_GAIN = 3.0  # dB
 _LOWEST = 1 / 16  # cycles per pixel: coarser scales hold what is below
 
 
@@ -67,7 +67,7 @@ class LocalMixture:
                     continue
                 power, count = band_power(residual, window=window.sqrt())
                 gain = 10 * torch.log10((own + 1e-12) / (power + 1e-12))
-                gain = torch.where(count > 0, gain.clamp(-_MOST_GAIN, _MOST_GAIN), 0.0)
+                gain = torch.where(count > 0, gain.clamp(-_MAX_GAIN, _MAX_GAIN), 0.0)
                 result += window * filter_bands(image, gain, _LOWEST, periodic)
             image = result
         return self.clip(image)

@@ -16,7 +16,7 @@ log = logging.getLogger("texot")
 
 PALETTES = ("exemplar", "none")
 FEW = 256  # colours of a palette that is found without being asked for
-_MOST = 4096
+_MAX_COLOURS = 4096
 PIXELS_A_COLOUR = 16  # at least: small pictures of many colours have no palette
 SHARE_OF_LEVELS = 0.5  # of those between the lowest and the highest, in grey: a photograph has nearly all
 _LEVELS = 65535
@@ -57,9 +57,9 @@ def choose_palette(pixels: Tensor, known: Tensor | None, palette: str | None) ->
         return None
     colours = _colours(values)
     if palette == "exemplar":
-        if len(colours) > _MOST:
+        if len(colours) > _MAX_COLOURS:
             raise InputError(
-                f"palette exemplar takes {_MOST} colours, the exemplar has {len(colours)}: leave it out"
+                f"palette exemplar takes {_MAX_COLOURS} colours, the exemplar has {len(colours)}: leave it out"
             )
         return colours
     count = len(colours)

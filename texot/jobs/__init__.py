@@ -1,1 +1,1 @@
-"""The jobs as they are called, and what each asks of the solver."""
+"""The jobs: public functions, and the problems that they give to the solver."""

@@ -1,4 +1,4 @@
-"""A photograph with its holes filled, as a run: group after group, each a problem of the solver."""
+"""Fill the holes of a photograph group by group; each group is one problem of the solver."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from texot.solver.torch_modes import stepwise
 
 log = logging.getLogger("texot")
 
-APART, MOST_TOGETHER = 32, 512  # pixels: nearer holes are one; side of a box whose holes are filled together
+APART, MAX_TOGETHER = 32, 512  # pixels: holes nearer than that are one group; side of a box filled at once
 
 
 def fill(
@@ -30,21 +30,21 @@ def fill(
     settings: dict[str, Any],
     colours: Tensor | None,
 ) -> Iterator[State]:
-    """Fill an image: a task for every group of holes, one after the other.
+    """Fill an image: one task for every group of holes, in sequence.
 
-    Where hardly any of the known pixels around lie in whole patches, a group is interpolated instead.
+    If hardly any known pixel around a group lies in a fully known patch, the group is interpolated instead.
 
     Args:
-        photograph: the image.
-        options: of the solver.
-        settings: of the result.
-        colours: (K, C), those that filled pixels may have, or None for any.
+        photograph: the image and its holes.
+        options: options of the solver.
+        settings: the result's record.
+        colours: (K, C), the allowed colours of filled pixels, or None for any.
 
     Raises:
-        InputError: not enough is known near a hole, or there is not enough memory.
+        InputError: too few known pixels near a hole, or not enough memory.
     """
     if photograph.lay is None:
-        parts = together(groups(photograph.hole, APART), MOST_TOGETHER)
+        parts = together(groups(photograph.hole, APART), MAX_TOGETHER)
     else:
         height, width = photograph.hole.shape
         parts = [(Box(0, height, 0, width), photograph.hole)] if bool(photograph.hole.any()) else []
@@ -53,7 +53,7 @@ def fill(
     check_photograph(len(original.pixels), original.size, near)
     scattered = [fill for fill in fills if fill.is_scattered]
     fills = [fill for fill in fills if not fill.is_scattered]
-    _ = [fill.plan for fill in fills]  # refuses what cannot be filled, before the first step
+    _ = [fill.plan for fill in fills]  # raises before the first step if a hole cannot be filled
     if scattered:
         log.warning("known pixels are so scattered that there is no texture to learn: they are interpolated")
     if len(fills) > 1:
@@ -71,7 +71,7 @@ def fill(
 def _one_state(
     photograph: Photograph, canvas: Canvas, settings: dict[str, Any]
 ) -> Generator[State, None, None]:
-    """What there is where the solver has nothing to do."""
+    """The single state of a run that has nothing to solve."""
     original, image = photograph.original, canvas.whole(canvas.image(0))
     output = Output(settings, original.mode, original.icc_profile, original.dpi, original.exif)
     log = Log([LossRecord(0, 1, 0.0)], [0.0])

@@ -1,7 +1,8 @@
-"""One group of holes of a photograph, as a problem of the solver: its target measure, and where it starts.
+"""One group of holes of a photograph as a problem of the solver: target measure and first fill.
 
-The source are the patches that touch the hole; the target, patches of the image that touch no unknown pixel,
-with weights that fall with their distance from it, or those of a source mask or of another image.
+The source patches are those that touch the hole. The target patches are those of the image that touch no
+unknown pixel, with weights that decrease with their distance from the hole, or those of a source mask, or of
+another image.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from texot.images.masks import (
     shrunk,
 )
 from texot.images.pyramid import Periodic, extend
-from texot.jobs.hole_plan import LEAST_HOLE
+from texot.jobs.hole_plan import MIN_HOLE
 from texot.jobs.photograph import Canvas, HoleFill
 from texot.layout.onion_fill import onion_fill
 from texot.layout.shift_map import shift_map
@@ -32,28 +33,31 @@ from texot.solver.field_solver import Problem, Task
 from texot.solver.region import Hole
 from texot.solver.state import Output
 
-TRUST_DEPTH = 1.5  # pixels of each scale, towards the middle of a hole, over which trust falls to 1/e
-LEAST_TRUST = 0.1
-PIECE, PIECE_SHARE = 12, 1 / 4  # pieces of the first fill: so many pixels or of the texture, the larger
-LEAST_PIECE = 4
-ATTEMPTS = 4  # first fills of a hole, of which the best is kept
-LARGE_FEATURES = 3.0  # pixels of correlation at the coarsest scale from which features are kept whole
-MOST_SEARCHED = 2**20  # pixels of a texture that is searched for pieces
-AROUND = 8  # pixels of the coarsest scale around what the first fill took that are likely as well
-LEAST_LIKELY = 0.002
-JOIN = (1, 3)  # pixels of the coarsest scale around what was laid anew that move too: before, and at last
-LEAST_COUNT = 64  # pixels of a hole whose details can be judged
-MOST_GAIN = 1.5
+TRUST_DEPTH = 1.5  # pixels of each scale, from the edge of a hole, over which trust decays to 1/e
+MIN_TRUST = 0.1
+PIECE, PIECE_FRACTION = 12, 1 / 4  # pieces of the first fill: pixels, fraction of the texture; the larger
+MIN_PIECE = 4
+ATTEMPTS = 4  # number of first fills of a hole; the best is kept
+LARGE_FEATURES = 3.0  # pixels of correlation length at the coarsest scale from which features are kept whole
+MAX_SEARCHED = 2**20  # maximal pixels of a texture that is searched for pieces
+AROUND = 8  # pixels of the coarsest scale around the pieces of the first fill that are likely as well
+MIN_LIKELY = 0.002
+JOIN = (
+    1,
+    3,
+)  # pixels of the coarsest scale around new pieces that are synthesised too: during the fill, at the end
+MIN_COUNT = 64  # pixels of a hole whose contrast can be measured
+MAX_GAIN = 1.5
 
 
 def hole_task(fill: HoleFill, generator: torch.Generator, settings: dict[str, Any], canvas: Canvas) -> Task:
-    """What the solver does for a group of holes: what it computes lives as long as the task.
+    """The solver's task for a group of holes. Its memory is released when the task ends.
 
     Args:
-        fill: the holes.
-        generator: CPU generator of all draws.
-        settings: of the result.
-        canvas: the photograph, as the groups before will leave it.
+        fill: the group of holes.
+        generator: CPU generator of all random numbers.
+        settings: the result's record.
+        canvas: the photograph, with the groups before filled.
     """
 
     def done(image: Tensor) -> None:
@@ -69,12 +73,12 @@ def hole_task(fill: HoleFill, generator: torch.Generator, settings: dict[str, An
 
 
 class Filling:
-    """A group of holes while it is filled: its scales, measures and pixels.
+    """The data of a group of holes while it is filled: scales, measures and pixels.
 
     Args:
-        fill: the holes.
-        generator: CPU generator of all draws.
-        canvas: the photograph, as the groups before left it.
+        fill: the group of holes.
+        generator: CPU generator of all random numbers.
+        canvas: the photograph, with the groups before filled.
     """
 
     def __init__(self, fill: HoleFill, generator: torch.Generator, canvas: Canvas) -> None:
@@ -84,7 +88,7 @@ class Filling:
         self.done = len(canvas.filled)
 
     def problem(self, settings: dict[str, Any]) -> Problem:
-        """What is known, a first fill of the hole, and what it takes texture from."""
+        """The problem: known pixels, first fill of the hole, target measure."""
         photograph, device, n_scales = self.photograph, self.photograph.device, self.plan.n_scales
         image, known, share, periodic = self.fill.target()
         self.target_periodic = periodic
@@ -92,7 +96,7 @@ class Filling:
         self.shares = self._planes(share, periodic)
         canvas, laid, hole = self.box.cut(self.canvas.image(self.done)), None, self.hole
         coarsest = n_scales - 1
-        if photograph.lay is None:  # what others fill, or nobody, must be something meanwhile
+        if photograph.lay is None:  # unknown pixels outside the hole need some value
             canvas = fill_smoothly(canvas, ~self.fill.unknown, periodic=self.periodic)
         else:
             laid, new = photograph.lay(coarsest, *self.target[-1], self.generator)
@@ -120,7 +124,7 @@ class Filling:
         )
 
     def _planes(self, share: Tensor | None, periodic: Periodic) -> list[Tensor | None]:
-        """Shares of mass at every scale."""
+        """Weights of the target pixels at every scale."""
         if share is None:
             return [None] * self.plan.n_scales
         planes = share[None].to(self.photograph.device)
@@ -129,9 +133,9 @@ class Filling:
         return [plane[0] for plane, _ in scales]
 
     def _likely(self, origin: Tensor, size: torch.Size) -> Tensor:
-        """(h, w) in (0, 1]: how likely texture belongs into the hole, by what the first fill took around it.
+        """(h, w) in (0, 1]: how likely each target pixel belongs into the hole, by the pieces of the first fill.
 
-        A photograph holds more than what goes on in the hole: what lies near but does not fit is left out.
+        A photograph contains more than the texture of the hole: nearby content that does not fit is left out.
         """
         usable = self.target[-1][1]
         side = 2 * min(AROUND, (min(usable.shape) - 1) // 2) + 1
@@ -143,28 +147,28 @@ class Filling:
         if not bool((density > 0).any()):
             return torch.ones(size, dtype=torch.float32)
         fine = F.interpolate(density[None], tuple(size), mode="bilinear")[0, 0]
-        return (fine / fine.max()).clamp_min(LEAST_LIKELY).cpu()
+        return (fine / fine.max()).clamp_min(MIN_LIKELY).cpu()
 
     def _near(self, new: Tensor, scale: int, within: int) -> Tensor:
-        """(h, w) bool at full size: the pixels of a scale (H, W) bool and those within so many of them."""
+        """(h, w) bool at full size: the pixels of a mask (H, W) at a scale, dilated by `within` pixels."""
         wide = extend(new[None].float(), (within, within), self.periodic)
         wide = F.max_pool2d(wide, 2 * within + 1, stride=1)[0] > 0
         fine = wide.repeat_interleave(2**scale, 0).repeat_interleave(2**scale, 1)
         return fine[: self.hole.shape[0], : self.hole.shape[1]]
 
     def _first_fill(self, scale: int) -> tuple[Tensor, Tensor]:
-        """The image at a scale with its hole filled, and where its pieces come from.
+        """The image at a scale with its hole filled, and a map of the pieces' origins.
 
-        Pieces of the texture fill what they fit into; dead pixels and scratches are filled smoothly.
+        Pieces of the texture fill wide holes; dead pixels and scratches are filled smoothly.
         """
         hole, (texture, usable) = self.holes[scale], self.target[scale]
         image = fill_smoothly(self.fixed[scale], ~hole, periodic=self.periodic)
         wide = self._wide_part(hole)
         if not bool(wide.any()):
             return image, torch.zeros_like(usable, dtype=torch.float32)
-        large = max(PIECE, round(PIECE_SHARE * min(texture.shape[1:])))
+        large = max(PIECE, round(PIECE_FRACTION * min(texture.shape[1:])))
         across = largest_square(wide.cpu(), large)
-        if across >= LEAST_HOLE and _structured(texture.cpu(), usable.cpu()):
+        if across >= MIN_HOLE and _structured(texture.cpu(), usable.cpu()):
             found = shift_map(
                 image,
                 wide,
@@ -178,13 +182,13 @@ class Filling:
             )
             if found is not None:
                 return found
-        attempts = ATTEMPTS if across >= LEAST_HOLE else 1  # specks need no choice
-        return self._laid(scale, image, wide, min(large, max(LEAST_PIECE + 2, 2 * across)), attempts=attempts)
+        attempts = ATTEMPTS if across >= MIN_HOLE else 1  # one is enough for specks
+        return self._laid(scale, image, wide, min(large, max(MIN_PIECE + 2, 2 * across)), attempts=attempts)
 
     def _wide_part(self, hole: Tensor) -> Tensor:
-        """The part of a hole (H, W) bool that pieces fit into, with the rough edges of that."""
-        wide = opened(hole, LEAST_PIECE, periodic=self.periodic)
-        near = F.max_pool2d(wide.float()[None], 2 * LEAST_PIECE - 1, stride=1, padding=LEAST_PIECE - 1)[0] > 0
+        """The part of a hole (H, W) bool that is wide enough for pieces, with its ragged edges."""
+        wide = opened(hole, MIN_PIECE, periodic=self.periodic)
+        near = F.max_pool2d(wide.float()[None], 2 * MIN_PIECE - 1, stride=1, padding=MIN_PIECE - 1)[0] > 0
         return hole & near
 
     def _laid(
@@ -196,10 +200,10 @@ class Filling:
         *,
         attempts: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """The image at a scale with pieces laid in a hole: see `onion_fill`. As it is, where none fits."""
+        """The image at a scale with pieces laid in a hole by `onion_fill`; unchanged if none fits."""
         texture, usable = self.target[scale]
         piece = largest_square(usable.cpu(), min(side, *hole.shape))
-        if piece < LEAST_PIECE or not bool(hole.any()):
+        if piece < MIN_PIECE or not bool(hole.any()):
             return image, torch.zeros_like(usable, dtype=torch.float32)
         return onion_fill(
             image,
@@ -214,10 +218,10 @@ class Filling:
         )
 
     def _with_contrast(self, image: Tensor) -> Tensor:
-        """Give the hole's finest details the contrast of those around: averaging patches shrinks it."""
+        """Restore the contrast of the hole's finest details, which averaging patches reduces."""
         hole, (texture, known) = self.holes[0], self.target[0]
         share = self.shares[0]
-        if int(hole.sum()) < LEAST_COUNT or min(texture.shape[1:]) < 8:
+        if int(hole.sum()) < MIN_COUNT or min(texture.shape[1:]) < 8:
             return image.clamp(0, 1)
         texture = fill_smoothly(texture, known)
         inner = shrunk(known, 2)
@@ -228,17 +232,17 @@ class Filling:
             return image.clamp(0, 1)
         power = (wanted**2 * weight).sum((1, 2)) / total
         gain = (power / (have[:, hole] ** 2).mean(1).clamp_min(1e-12)).sqrt()
-        gain = torch.where(power > 1e-9, gain.clamp(1 / MOST_GAIN, MOST_GAIN), 1.0)
+        gain = torch.where(power > 1e-9, gain.clamp(1 / MAX_GAIN, MAX_GAIN), 1.0)
         return torch.where(hole, (image + (gain - 1)[:, None, None] * have).clamp(0, 1), image)
 
     def _trust(self, hole: Tensor) -> Tensor:
-        """Patches at the edge see what is known: it spreads inwards from them (cf. Wexler et al. 2007)."""
+        """(H, W) weights of patches, larger near the hole's edge: they see known pixels (cf. Wexler et al. 2007)."""
         depth = distance(~hole.cpu(), TRUST_DEPTH * 4, periodic=self.periodic)
-        return torch.exp(-depth / TRUST_DEPTH).clamp_min(LEAST_TRUST).to(hole.device)
+        return torch.exp(-depth / TRUST_DEPTH).clamp_min(MIN_TRUST).to(hole.device)
 
 
 def _structured(texture: Tensor, usable: Tensor) -> bool:
-    """Whether a texture has features to keep whole, larger than a few pixels or in a pattern."""
-    if texture[0].numel() > MOST_SEARCHED:
+    """Whether a texture has features to keep whole: larger than a few pixels, or a regular pattern."""
+    if texture[0].numel() > MAX_SEARCHED:
         return False
     return correlation_length(texture, usable) >= LARGE_FEATURES or regularity(texture, usable) >= LOOSE

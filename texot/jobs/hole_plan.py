@@ -1,4 +1,4 @@
-"""What filling a hole does, scale by scale, from one at which it is a few pixels wide."""
+"""The plan for filling a hole, from a scale at which the hole is a few pixels wide."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from texot.images.pyramid import Periodic
 from texot.solver.options import EFFORT, EngineOptions
 from texot.solver.plan import PATCH, FieldPlan, scale_sizes
 
-LEAST_HOLE = 8  # pixels across the hole that the coarsest scale keeps
-LEAST_TEXTURE = 48  # pixels of the texture's shorter side there
-LEAST_PATCH = 2
-LEAST_PATCHES, LEAST_SHARE = 1024, 0.05  # patches of the texture, or their share of all, that suffice
-STEPS = (10, 6, 4)  # from the coarsest scale on; the last number holds for all finer ones
+MIN_HOLE = 8  # minimal width of the hole in pixels at the coarsest scale
+MIN_TEXTURE = 48  # minimal shorter side of the texture in pixels there
+MIN_PATCH = 2
+MIN_PATCHES, MIN_FRACTION = 1024, 0.05  # known patches that suffice: number, or fraction of all
+STEPS = (10, 6, 4)  # steps from the coarsest scale on; the last number holds for all finer ones
 MAX_PAIRS = 2**22
 
 
@@ -31,9 +31,9 @@ def hole_plan(
 
     Args:
         hole: (H, W) bool, on the CPU.
-        known: (h, w) bool, on the CPU: the pixels that texture is taken from, of this or another image.
-        options: of the solver.
-        periodic, known_periodic: axes (y, x) that wrap around, of either.
+        known: (h, w) bool, on the CPU: the pixels that texture is taken from, in this or another image.
+        options: options of the solver.
+        periodic, known_periodic: axes (y, x) of the two that wrap around.
 
     Raises:
         InputError: a patch size or number of scales that does not fit.
@@ -41,9 +41,9 @@ def hole_plan(
     patch_size = options.patch_size
     patch = PATCH if patch_size is None else patch_size
     room = min(largest_square(known, 4 * patch), *hole.shape)
-    if room < (patch_size or LEAST_PATCH):
-        least = patch_size or LEAST_PATCH
-        smaller = f"--patch-size {room} or less, or " if room >= LEAST_PATCH else ""
+    if room < (patch_size or MIN_PATCH):
+        least = patch_size or MIN_PATCH
+        smaller = f"--patch-size {room} or less, or " if room >= MIN_PATCH else ""
         raise InputError(
             f"not enough is left to take texture from: no {least}x{least} patch fits what is known near "
             f"the hole; use {smaller}a larger --reach, or --exemplar"
@@ -63,12 +63,12 @@ def hole_plan(
 
 
 def _common_patch(known: Tensor, patch: int) -> int:
-    """The largest side up to `patch` of squares that are known often enough to stand for the texture."""
-    for side in range(patch, LEAST_PATCH, -1):
+    """The largest patch side up to `patch` with enough fully known patches to represent the texture."""
+    for side in range(patch, MIN_PATCH, -1):
         whole = F.max_pool2d((~known).float()[None], side, stride=1) == 0
-        if int(whole.sum()) >= min(LEAST_PATCHES, LEAST_SHARE * whole.numel()):
+        if int(whole.sum()) >= min(MIN_PATCHES, MIN_FRACTION * whole.numel()):
             return side
-    return min(patch, LEAST_PATCH)
+    return min(patch, MIN_PATCH)
 
 
 def _scales(
@@ -79,10 +79,10 @@ def _scales(
     patch: int,
     n_scales: int | None,
 ) -> int:
-    """As many scales as keep some of the hole, and squares to take texture from.
+    """The largest number of scales that keep part of the hole and patches to take texture from.
 
     Raises:
-        InputError: one of the scales asked for has no patch, or no hole.
+        InputError: one of the requested scales has no patch or no hole.
     """
     count = 1
     most = 12 if n_scales is None else n_scales
@@ -90,8 +90,8 @@ def _scales(
     ours = masked_pyramid(hole[None].float(), ~hole, most, periodic=periodic)[1:]
     for (_, usable), (_, outside) in zip(theirs, ours, strict=True):
         room = min(largest_square(usable, 2 * patch), *outside.shape)
-        across = largest_square(~outside, LEAST_HOLE)
-        small = min(usable.shape) < LEAST_TEXTURE or across < LEAST_HOLE or room < 2 * patch
+        across = largest_square(~outside, MIN_HOLE)
+        small = min(usable.shape) < MIN_TEXTURE or across < MIN_HOLE or room < 2 * patch
         if n_scales is None and small:
             break
         if room < patch or not across:

@@ -2,8 +2,8 @@
 
     min over the hole's pixels of sum_l max_psi F_l(psi_l, patches of S_l u that touch the hole)
 
-The target measure is that of the patches that touch no unknown pixel, with weights that fall with their
-distance from the hole: what lies near it is continued. Each group of holes is a job of its own, on its
+The target measure consists of the patches that touch no unknown pixel, with weights that decrease with their
+distance from the hole: nearby texture is continued. Each group of holes is solved separately, on its
 neighbourhood; see `texot.jobs.synthesis` for the algorithm.
 """
 
@@ -51,13 +51,13 @@ def inpaint(
     callback: Callable[[State], object] | None = None,
     **options: Unpack[InpaintOptions],
 ) -> Synthesis:
-    """Fill what a mask marks with the texture around it; every other pixel stays as it is.
+    """Fill the white pixels of a mask with the texture around them; all other pixels stay unchanged.
 
     Args:
         image: path, PIL image, NumPy array (H, W[, C]) or torch tensor (C, H, W), as in `texot.synthesize`.
-        mask: the same, of the image's size: white is filled. None: the image's transparent pixels are.
+        mask: an image of the same size; white pixels are filled. None: fill the transparent pixels.
         callback: called with a `State` after every step.
-        **options: see `iter_inpaint`, which also tells the errors.
+        **options: see `iter_inpaint`; it raises the errors listed there.
 
     Returns:
         The image in its own mode and colour profile (filled pixels opaque), with losses, timings and
@@ -94,31 +94,32 @@ def iter_inpaint(
     tile: str = "none",
     **engine: Unpack[EngineKeywords],
 ) -> Iterator[State]:
-    """Fill step by step: an iterator of states, to be left whenever the image is good enough.
+    """Fill step by step: an iterator of states. Stop it whenever the image is good enough.
 
     Arguments are checked at once, not at the first step.
 
     Args:
-        image, mask: see `inpaint`. Grey counts as white from one half.
-        invert_mask: black is filled instead.
-        source: a second mask, white where texture may come from; its distance from the hole plays no part.
-        exemplar: another image that texture is taken from instead.
-        alpha: see `texot.iter_synthesis`; as "mask", transparent pixels are unknown, and kept if a mask
-            says what is filled.
-        palette, exemplar_size: see `texot.iter_synthesis`; of the image, and of `exemplar`.
-        reach: pixels over which what lies around a hole loses its weight; None: chosen by the hole's width.
-        tile: axes along which the image continues at its opposite edge: "both", "x", "y" or "none".
+        image, mask: see `inpaint`. Grey of one half or more counts as white.
+        invert_mask: fill black pixels instead.
+        source: a second mask; texture is taken from its white pixels, at any distance from the hole.
+        exemplar: another image to take the texture from.
+        alpha: see `texot.iter_synthesis`; with "mask", transparent pixels are unknown; they stay
+            unchanged if there is a mask.
+        palette: see `texot.iter_synthesis`; the colours of the image.
+        exemplar_size: see `texot.iter_synthesis`; for `exemplar`.
+        reach: distance from the hole in pixels over which weights decrease; None: by the hole's width.
+        tile: axes along which opposite edges of the image match: "both", "x", "y" or "none".
         **engine: quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend and device as in
             `texot.iter_synthesis`.
 
     Raises:
         InputError: an image, mask or option that cannot be used.
-        DeviceError: a device or back end that was asked for is not there.
+        DeviceError: a device or back end that is not available.
     """
     options = EngineOptions(**engine)
     original = read_original(image, alpha=alpha)
     hole = find_hole(original, mask, invert=invert_mask)
-    if mask is not None and original.opaque is not None:  # else what is transparent is the hole
+    if mask is not None and original.opaque is not None:  # otherwise the transparent pixels are the hole
         tell_left_out(float(original.opaque.double().mean()), "the image")
     if source is not None and exemplar is not None:
         raise InputError("source and exemplar both say where texture comes from: give one of the two")
@@ -159,17 +160,19 @@ def iter_inpaint(
 
 
 def find_hole(original: Original, mask: Any = None, *, invert: bool = False) -> Tensor:
-    """What is to be filled, (H, W) bool.
+    """The pixels to fill, (H, W) bool.
 
     Args:
         original: the image.
         mask: see `inpaint`.
-        invert: black is filled.
+        invert: fill black pixels instead of white ones.
 
     Raises:
-        InputError: no mask, or one that marks nothing or everything, or too large an image for the memory.
+        InputError: no mask, a mask that marks nothing or everything, or an image too large for the memory.
     """
-    check_photograph(len(original.pixels), original.size, 0)  # with what is near a hole, once that is known
+    check_photograph(
+        len(original.pixels), original.size, 0
+    )  # again later, with the neighbourhoods of the holes
     if mask is None:
         if original.opaque is None:
             raise InputError("nothing to fill: give a mask, or an image with transparent pixels")
@@ -185,7 +188,7 @@ def find_hole(original: Original, mask: Any = None, *, invert: bool = False) -> 
 
 
 def _fitting(exemplar: Exemplar, original: Original) -> Exemplar:
-    """Another image as source, with the photograph's channels."""
+    """An exemplar converted to the photograph's channels."""
     have, want = exemplar.pixels.shape[0], original.pixels.shape[0]
     planes = with_channels(exemplar.pixels, want)
     if planes is None:

@@ -1,10 +1,10 @@
-"""Textures between several exemplars, whose features correspond and change together.
+"""Interpolation between several exemplars by transport maps that match their features.
 
     E_k = w_k A_k + sum_l w_l V(A_k, A_l),   T: patches of A_k -> patches of A_l
 
-T is a coherent transport map between the patches of two exemplars, V what it makes of A_l in the layout of
-A_k. The result is made of the patches of the morphs E_k, whose features lie between the exemplars' in
-size. Weights may vary over the image. (Barycentres of textures: Rabin, Peyre, Delon & Bernot 2011.) See
+T is a coherent transport map between the patches of two exemplars, and V(A_k, A_l) is A_l rearranged by it in
+the layout of A_k. The result is made of the patches of the morphs E_k, whose features are between those of
+the exemplars in size. Weights may vary over the image. (Barycentres of textures: Rabin, Peyre, Delon & Bernot 2011.) See
 `texot.jobs.interpolation_problem` for the job, `texot.jobs.synthesis` for the algorithm.
 """
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["interpolate", "interpolation_path", "iter_interpolation"]
 
-_STEPS = 8  # levels of weights along a map, from an exemplar to the next
+_STEPS = 8  # levels of a weight map from one exemplar to the next
 
 
 def interpolate(
@@ -55,17 +55,17 @@ def interpolate(
     callback: Callable[[State], object] | None = None,
     **options: Unpack[InterpolationOptions],
 ) -> Synthesis:
-    """Make a texture between several exemplars.
+    """Synthesise a texture between several exemplars.
 
     Args:
         exemplars: two or more, each as in `texot.synthesize`, of any sizes.
-        weights: one an exemplar, not negative; they are made to sum to 1. None: equal.
+        weights: one for each exemplar, not negative; they are normalised. None: equal weights.
         callback: called with a `State` after every step.
-        **options: see `iter_interpolation`, which also tells the errors.
+        **options: see `iter_interpolation`; it raises the errors listed there.
 
     Returns:
-        The image with its losses, timings and settings. The order of exemplars, with their weights, does not
-        matter; an exemplar of all the weight gives what `texot.synthesize` makes of it.
+        The image with its losses, timings and settings. The order of the exemplars (with their weights) does
+        not matter. If one exemplar has all the weight, the result is that of `texot.synthesize`.
 
     Example:
         >>> import torch
@@ -86,7 +86,7 @@ def iter_interpolation(
     exemplars: Sequence[Any],
     weights: Weights | None = None,
     *,
-    map: Any = None,  # the command line's word
+    map: Any = None,  # the name of the command line's option
     size: str | int | tuple[int, int] | None = None,
     init: Any = "noise",
     tile: str | None = None,
@@ -95,7 +95,7 @@ def iter_interpolation(
     exemplar_size: int | None = None,
     **engine: Unpack[EngineKeywords],
 ) -> Iterator[State]:
-    """Interpolate step by step: an iterator of states, to be left whenever the image is good enough.
+    """Interpolate step by step: an iterator of states. Stop it whenever the image is good enough.
 
     Arguments are checked at once, not at the first step.
 
@@ -104,18 +104,19 @@ def iter_interpolation(
         map: weights that vary over the image: "horizontal", "vertical" or "radial", from the first exemplar
             at the left, the top or the centre to the last, or an image whose black is the first and white
             the last; it is stretched to the result's size. Not with `weights`.
-        size: (width, height), "WxH", a factor of the largest exemplar's, or None for that one's size.
-        init: "noise", or an image to start from, like the one before in a sequence.
-        tile: axes along which the result tiles; None: "both", but none along which a map runs.
+        size: (width, height), "WxH", a factor of the largest exemplar's size, or None for that size.
+        init: "noise", or an image to start from, such as the previous one of a sequence.
+        tile: axes along which the result tiles; None: "both", except axes along which the
+            map varies.
         novelty, exemplar_size: as in `texot.iter_synthesis`.
-        alpha: as in `texot.iter_synthesis`. An exemplar without alpha is opaque where another has a channel
-            of it.
+        alpha: as in `texot.iter_synthesis`. An exemplar without alpha counts as opaque if another one
+            has an alpha channel.
         **engine: quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend and device as in
             `texot.iter_synthesis`.
 
     Raises:
         InputError: exemplars, weights or options that cannot be used.
-        DeviceError: a device or back end that was asked for is not there.
+        DeviceError: a device or back end that is not available.
     """
     options = EngineOptions(**engine)
     side = exemplar_side(exemplar_size)
@@ -153,7 +154,7 @@ def iter_interpolation(
     if novelty is not None:
         novelty = real("novelty", novelty, "a number from 0", 0, 1)
     job = Interpolation(parts, levels, (height, width), options, novelty=novelty)
-    # pixels are compared with a guide beside them
+    # twice the channels: a guide may be added
     check_memory(2 * channels, (job.most_pixels, 1), (width, height), backend=options.backend)
     options.check_backend(height * width)
     settings = {
@@ -187,14 +188,14 @@ def interpolation_path(n_exemplars: int, n_frames: int) -> list[list[float]]:
         n_frames: two or more.
 
     Returns:
-        For every frame, one weight an exemplar; they sum to 1.
+        For every frame, one weight for each exemplar; they sum to 1.
     """
     places = torch.linspace(0, n_exemplars - 1, n_frames, dtype=torch.float64)
     return [between(place, n_exemplars).tolist() for place in places]
 
 
 def _levels(maps: Tensor) -> list[Level]:
-    """Steps on the line from the first exemplar over all others to the last, of weights (K, H, W) on it."""
+    """Levels of a weight map (K, H, W), on the line from the first exemplar over all others to the last."""
     count = len(maps)
     place = sum(k * plane for k, plane in enumerate(maps)) * _STEPS
     planes = between(place, (count - 1) * _STEPS + 1)
@@ -207,7 +208,7 @@ def _levels(maps: Tensor) -> list[Level]:
 
 
 def _merged(exemplars: list[Exemplar], levels: list[Level]) -> tuple[list[Exemplar], list[Level]]:
-    """Exemplars that have weight: equal ones once, in an order of their own; and levels of those."""
+    """The exemplars with weight, without duplicates and in a fixed order, and their levels."""
     numbers: dict[str, list[int]] = {}
     for k, exemplar in enumerate(exemplars):
         if any(level.weights[k] > 0 for level in levels):
@@ -220,5 +221,5 @@ def _merged(exemplars: list[Exemplar], levels: list[Level]) -> tuple[list[Exempl
 def _fitted(init: Any, channels: int, alpha: str) -> Tensor:
     planes = with_channels(read_exemplar(init, alpha=alpha).pixels, channels)
     if planes is None:
-        raise InputError(f"init does not have the exemplars' {channels} channels: give an image of the kind")
+        raise InputError(f"init does not have the exemplars' {channels} channels: give an image with as many")
     return planes.contiguous()

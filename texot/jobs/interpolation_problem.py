@@ -1,15 +1,15 @@
-"""A texture between several exemplars, as a job of the solver on a field.
+"""Interpolation between several exemplars as a problem of the field solver.
 
     nu = sum_k m_k law(E_k),   E_k = w_k A_k + sum_l w_l V(A_k, A_l)
 
-Every exemplar A_k is morphed towards the others in its own layout (V: `texot.jobs.morph`), and the target is
-the law of the patches of all morphs, mostly of those of much weight: its ends are the exemplars. Before, the
-exemplars are brought to one size of features, prod_k s_k^w_k with s_k the correlation length of A_k, so that
-from large stones to small ones they shrink. Colours, contrast and spectrum are put right towards their
-barycentres.
+Every exemplar A_k is morphed towards the others in its own layout (V: `texot.jobs.morph`). The target is the
+law of the patches of all morphs, dominated by those of large weight; at the ends it is that of one exemplar.
+Before that, the exemplars are scaled to a common feature size prod_k s_k^w_k, where s_k is the correlation
+length of A_k: from large stones to small ones, stones shrink. Colours, contrast and spectrum are corrected
+towards the barycentres of those of the exemplars.
 
-Where the weights vary over the image there are morphs at several levels of them, and the level is a guide:
-the target is the joint law of patches and levels, and every place of the result asks for its own level.
+If the weights vary over the image, there are morphs at several levels of weight, and the level is a guide
+channel: the target is the joint law of patches and levels, and every pixel of the result has its own level.
 """
 
 from __future__ import annotations
@@ -39,42 +39,42 @@ from texot.solver.options import EngineOptions
 from texot.solver.plan import FieldPlan, Scale, Size, exemplar_pyramid, field_plan, for_texture
 from texot.solver.state import Output
 
-_MOST_RATIO = 4.0  # of sizes of features that are brought together
-_LEAST_SIDE = 32  # pixels of its shorter side that a reduced exemplar keeps
-_SHARPNESS = 4  # exponent of weights in masses: few patches of each of two layouts make a patchwork
-_LEAST_MASS = 0.02  # of a level, that a morph must have
-_GUIDE = 1.0  # distance from a level to the next, in standard deviations of the textures
-_ROOM = 4  # most of an exemplar that a level takes, in areas that it fills
-_LEAST_ROOM = 256**2  # pixels, that it may take in any case
-_COARSE_SIDE = 8  # pixels of a side that a start is laid from, at least
+_MAX_RATIO = 4.0  # maximal ratio of feature sizes that are scaled to one
+_MIN_SIDE = 32  # minimal shorter side of a reduced exemplar in pixels
+_SHARPNESS = 4  # exponent of weights in masses: few patches of each of two layouts would make a patchwork
+_MIN_MASS = 0.02  # minimal fraction of its level's mass that a morph must have
+_GUIDE = 1.0  # distance between levels in the guide, in standard deviations of the textures
+_ROOM = 4  # maximal area of an exemplar that a level uses, in units of the area that it fills
+_MIN_ROOM = 256**2  # pixels that a level may use in any case
+_COARSE_SIDE = 8  # minimal side in pixels of an image that a start is laid from
 _MAX_PAIRS = 2**22
 
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """Weights of the exemplars, and where they hold.
+    """Weights of the exemplars, and the pixels that have them.
 
     Attributes:
-        weights: one an exemplar, of sum 1.
-        plane: (H, W) how much they hold at each pixel, of sum 1 over all levels; None: everywhere.
+        weights: one for each exemplar, of sum 1.
+        plane: (H, W) membership of each pixel, of sum 1 over all levels; None: all pixels.
     """
 
     weights: tuple[float, ...]
     plane: Tensor | None = None
 
     @property
-    def share(self) -> float:
-        """Of the result."""
+    def fraction(self) -> float:
+        """Fraction of the result that has these weights."""
         return 1.0 if self.plane is None else float(total(self.plane)) / self.plane.numel()
 
 
 @dataclass(frozen=True)
 class Morph:
-    """An exemplar on its way to the others.
+    """An exemplar morphed towards the others.
 
     Attributes:
-        exemplar, level: their numbers.
-        mass: its share of the target measure.
+        exemplar, level: indices.
+        mass: mass in the target measure.
     """
 
     exemplar: int
@@ -83,19 +83,19 @@ class Morph:
 
 
 class Interpolation:
-    """What the solver does for a texture between exemplars.
+    """The interpolation of exemplars, as tasks of the solver.
 
     Args:
-        exemplars: of equal channels.
-        levels: one that holds everywhere, or several.
+        exemplars: exemplars with the same channels.
+        levels: one for all pixels, or several.
         size: (H, W) of the result.
-        options: of the solver.
-        novelty: of the layout, see `texot.solver.plan.field_plan`.
+        options: options of the solver.
+        novelty: novelty of the layout, see `texot.solver.plan.field_plan`.
 
     Attributes:
-        morphs: whose patches are the target.
-        n_pixels: of all of them.
-        most_pixels: the same, with those of the largest exemplar that one is made towards.
+        morphs: the morphs; their patches are the target.
+        n_pixels: number of pixels of all morphs.
+        most_pixels: the same, plus the largest exemplar that a morph is made with.
 
     Raises:
         InputError: patches or scales that do not fit.
@@ -112,7 +112,7 @@ class Interpolation:
     ) -> None:
         self.exemplars, self.levels, self.options = exemplars, levels, options
         self._rooms = [
-            math.inf if level.plane is None else max(_LEAST_ROOM, _ROOM * level.share * math.prod(size))
+            math.inf if level.plane is None else max(_MIN_ROOM, _ROOM * level.fraction * math.prod(size))
             for level in levels
         ]
         features = [correlation_length(e.pixels, e.mask) for e in exemplars]
@@ -137,32 +137,32 @@ class Interpolation:
         output: Output,
         generator: torch.Generator,
     ) -> list[Task]:
-        """What the solver is told; morphs are made when their turn comes.
+        """The solver's tasks; morphs are made when the solver starts.
 
         Args:
             periodic: axes (y, x) along which the result wraps around.
-            start: (C, h, w) to start from, or None.
-            output: what the result is besides its pixels.
-            generator: CPU generator of all draws.
+            start: start image (C, h, w), or None.
+            output: metadata of the result.
+            generator: CPU generator of all random numbers.
         """
         side = round(math.sqrt(self.n_pixels))
         make = partial(self._problem, periodic, start, output, generator)
         return [Task(self.plan, (side, side), make)]
 
     def _morphs_of(self, number: int) -> list[Morph]:
-        """The morphs of a level: pixels that enlargement makes up do not count."""
+        """The morphs of a level. Pixels added by enlargement do not count in their masses."""
         level = self.levels[number]
         own = [
             (weight * min(1.0, factor**-2)) ** _SHARPNESS
             for weight, factor in zip(level.weights, self._factors[number], strict=True)
         ]
-        own = [mass if mass >= _LEAST_MASS * sum(own) else 0.0 for mass in own]
-        return [Morph(k, number, level.share * mass / sum(own)) for k, mass in enumerate(own) if mass]
+        own = [mass if mass >= _MIN_MASS * sum(own) else 0.0 for mass in own]
+        return [Morph(k, number, level.fraction * mass / sum(own)) for k, mass in enumerate(own) if mass]
 
     def _resized(self, exemplar: int, level: int, device: torch.device, *, most: float = math.inf) -> Scale:
-        """An exemplar at the size of a level's features: of its middle, what the level has room for.
+        """An exemplar scaled to a level's feature size, cropped to its middle if the level needs less.
 
-        `most`: by which it is enlarged.
+        `most`: maximal enlargement.
         """
         source, factor = self.exemplars[exemplar], min(most, self._factors[level][exemplar])
         pixels, known = source.pixels, source.mask
@@ -222,10 +222,10 @@ class Interpolation:
         )
 
     def _images(self, generator: torch.Generator) -> tuple[list[Scale], list[Statistics]]:
-        """The morphs, and the statistics that the result has at every level.
+        """The morphs, and the target statistics of every level.
 
-        An enlarged exemplar lacks fine detail. In the layout of others it need not be enlarged, nor for the
-        statistics, so that the detail is put right at the end.
+        An enlarged exemplar lacks fine detail. It is not enlarged where it is rearranged in the layout of
+        others, nor for the statistics, so that the final correction restores the detail.
         """
         device, backend = self.options.torch_device, self.options.backend
         images: list[Scale] = []
@@ -244,7 +244,7 @@ class Interpolation:
                         image if k == morph.exemplar else in_layout((image, known), other, generator, backend)
                         for k, other in sharp.items()
                     ]
-                    images.append((_put_right((sum_of(weights, layers), known), own), known))
+                    images.append((_corrected((sum_of(weights, layers), known), own), known))
         return images, statistics
 
     def _start(
@@ -255,13 +255,13 @@ class Interpolation:
         periodic: Periodic,
         generator: torch.Generator,
     ) -> Tensor:
-        """Squares of each level's main morph, where the level holds most, or layouts of the exemplars."""
+        """The start: where a level dominates, squares of its main morph, or a layout of it."""
         size, made = plan.sizes[-1], {}
         parts = []
         for number in range(len(self.levels)):
             mine = [k for k, morph in enumerate(self.morphs) if morph.level == number]
             best = max(mine, key=lambda k: self.morphs[k].mass)
-            if plan.laid:  # a row goes on from level to level
+            if plan.laid:  # rows must continue from level to level
                 like = [k for k, m in enumerate(self.morphs) if m.exemplar == self.morphs[best].exemplar]
                 best = max(like, key=lambda k: self.morphs[k].mass)
             if best not in made:
@@ -281,21 +281,21 @@ class Interpolation:
 
 
 def _factors(features: list[float], sides: list[int], weights: Sequence[float]) -> list[float]:
-    """By how much to enlarge exemplars so that features of some sizes have one, between them by weight."""
+    """Scale factors that bring exemplars of given feature sizes to their weighted geometric mean."""
     if min(features) <= 0:
         return [1.0] * len(features)
     logs = [math.log(size) for size in features]
-    middle, most = (max(logs) + min(logs)) / 2, math.log(_MOST_RATIO) / 2
+    middle, most = (max(logs) + min(logs)) / 2, math.log(_MAX_RATIO) / 2
     logs = [min(max(size, middle - most), middle + most) for size in logs]
     wanted = sum(weight * size for weight, size in zip(weights, logs, strict=True))
     return [
-        max(math.exp(wanted - size), min(1.0, _LEAST_SIDE / side))
+        max(math.exp(wanted - size), min(1.0, _MIN_SIDE / side))
         for size, side in zip(logs, sides, strict=True)
     ]
 
 
 def _scaled(image: Scale, factor: float) -> Scale:
-    """An image and its known pixels, enlarged."""
+    """An image and its known pixels, resized by a factor."""
     pixels, known = image
     size = [max(min(n, _COARSE_SIDE), round(n * factor)) for n in pixels.shape[1:]]
     if size == list(pixels.shape[1:]):
@@ -303,14 +303,14 @@ def _scaled(image: Scale, factor: float) -> Scale:
     if known is None:
         return F.interpolate(pixels[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1), None
     share = known.to(pixels)[None]
-    both = torch.cat([torch.where(known, pixels, 0), share])  # a mean of those that are known
+    both = torch.cat([torch.where(known, pixels, 0), share])  # mean over known pixels
     both = F.interpolate(both[None], size, mode="bilinear", antialias=True)[0]
     known = both[-1] > 0.5
     return filled(both[:-1] / both[-1:].clamp_min(1e-6), known), known
 
 
-def _put_right(image: Scale, statistics: Statistics) -> Tensor:
-    """A morph with the statistics of its level; the spectrum only where there are no unknown pixels."""
+def _corrected(image: Scale, statistics: Statistics) -> Tensor:
+    """A morph with the statistics of its level; the spectrum is corrected only if all pixels are known."""
     if image[1] is None:
         return statistics.clip(statistics.calibrate(image[0], periodic=(False, False)))
     return with_moments(image, statistics.mean, statistics.deviation).clamp(0, 1)

@@ -1,7 +1,7 @@
-"""A texture again, from another image that lies on the exemplar: a mask, a normal map, a version in 16 bits.
+"""Rebuild a texture from another image aligned with the exemplar: a mask, a normal map, a 16-bit version.
 
-A field tells for every pixel of the texture where in the exemplar it comes from; the other image's values
-from there take its place. Bilinear interpolation where places are fractional, copies where they are whole.
+A field has, for every pixel of the texture, the position in the exemplar that it comes from. The values of
+the other image at these positions are copied, or interpolated bilinearly where positions are fractional.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from texot.images.palette import FEW, PIXELS_A_COLOUR, SHARE_OF_LEVELS
 log = logging.getLogger("texot")
 
 FILTERS = ("auto", "nearest", "linear")
-"""How values between pixels are found."""
+"""Interpolation between pixels."""
 
 _PNG_STEPS = 65535  # of a field's side in a PNG
-_WHOLE = 1 / 1024  # pixels: nearer than that to a whole number is whole
-_ROUNDING = 1e-6  # of places that were scaled
-_EQUAL = 0.8  # share of neighbours that are equal in maps of labels
+_WHOLE = 1 / 1024  # pixels: positions nearer than that to a whole number are whole
+_ROUNDING = 1e-6  # of scaled positions
+_EQUAL = 0.8  # fraction of equal neighbours in maps of labels
 _AT_ONCE = 2**20  # pixels
 _SAMPLED = 4096
 
@@ -51,22 +51,22 @@ def apply_field(
     [[20, 15]]
 
     Args:
-        field: (H, W, 2), for each pixel of the texture the place (x, y) in the exemplar that it comes from,
-            in pixels, the centre of the first pixel being (0, 0); or what `texot.files.field.read_field`
-            gives. Places within half a 65535th of the exemplar's size of a whole number, which is what a PNG
-            keeps, and within a 1024th of a pixel, are whole.
+        field: (H, W, 2), for each pixel of the texture its position (x, y) in the exemplar in pixels, where
+            the centre of the first pixel is (0, 0); or the result of `texot.files.field.read_field`.
+            Positions within half a 65535th of the exemplar's size of a whole number (the precision of a PNG),
+            and within a 1024th of a pixel, are rounded.
         image: an array (h, w) or (h, w, C) or a tensor (h, w) or (C, h, w) of numbers or booleans. Its size
-            is the exemplar's, or a multiple of it: then places are scaled, (x + 0.5) * w / width - 0.5.
-        exemplar_size: (width, height) of the exemplar in pixels; None: the field file's, else the image's.
+            is that of the exemplar or a multiple; positions are then scaled, (x + 0.5) * w / width - 0.5.
+        exemplar_size: (width, height) of the exemplar in pixels; None: that of the field file, or of the image.
         filter: "nearest": values are copied; "linear": bilinear interpolation at fractional places, rounded
-            to the nearest value of the type, each channel by itself; "auto": nearest for booleans, integers
+            to the nearest value of the type, for each channel; "auto": nearest for booleans, integers
             of 64 bits, and images of few values (256 at most: masks, maps of labels), else linear.
 
     Returns:
         (H, W), (H, W, C) or (C, H, W), of the kind and type of `image`, on its device, without gradients.
 
     Raises:
-        InputError: no such field, image or filter, or an image of another aspect ratio than the exemplar's.
+        InputError: an invalid field, image or filter, or an image of another aspect ratio than the exemplar.
     """
     check_filter(filter)
     values, back = _as_array(image)
@@ -80,10 +80,10 @@ def apply_field(
 
 
 def check_filter(filter: object) -> None:
-    """Refuse what is none of `FILTERS`.
+    """Refuse a value that is not one of `FILTERS`.
 
     Raises:
-        InputError: it is not.
+        InputError: it is not one of them.
     """
     if filter not in FILTERS:
         raise InputError(f"filter must be one of {', '.join(FILTERS)}, not {filter!r}")
@@ -97,18 +97,18 @@ def rebuild(
     filter: str = "auto",
     normals: bool = False,
 ) -> Array:
-    """Values of an image at the places of a field, see `apply_field`.
+    """Values of an image at the positions of a field, see `apply_field`.
 
     Args:
         field: (H, W, 2).
         image: (h, w, C).
-        exemplar_size: (width, height) that the places are in.
+        exemplar_size: (width, height) that the positions refer to.
         filter: one of `FILTERS`.
-        normals: give interpolated vectors length 1, where the image looks like a normal map: its first three
-            channels are unit vectors, as colours or, in floats, from -1 to 1.
+        normals: normalise interpolated vectors if the image looks like a normal map: its first three channels
+            are unit vectors, encoded as colours or, in floats, from -1 to 1.
 
     Returns:
-        (H, W, C) of the image's type.
+        (H, W, C) with the image's dtype.
 
     Raises:
         InputError: see `apply_field`.
@@ -118,7 +118,7 @@ def rebuild(
     places = check_field(field, whole).numpy()
     if not is_same_shape(size, whole):
         raise InputError(
-            f"expected an image that lies on the exemplar of {whole[0]}x{whole[1]} px, or a multiple of that "
+            f"expected an image aligned with the exemplar of {whole[0]}x{whole[1]} px, or a multiple of that "
             f"size, got {size[0]}x{size[1]}: crop or scale it, or give the exemplar's size"
         )
     if filter == "auto":
@@ -150,7 +150,7 @@ def rebuild(
 
 
 def is_same_shape(size: tuple[int, int], exemplar_size: tuple[int, int]) -> bool:
-    """Whether one size (width, height) is the other times a factor, rounded to or down to whole pixels."""
+    """Whether one size (width, height) is a multiple of the other, up to rounding to whole pixels."""
     small, large = sorted((size, exemplar_size))
     if size == exemplar_size:
         return True
@@ -165,12 +165,12 @@ def is_same_shape(size: tuple[int, int], exemplar_size: tuple[int, int]) -> bool
 
 
 def has_few_values(image: Array) -> bool:
-    """Whether an image (h, w, C) is a mask, map of labels or the like, whose values must not be mixed.
+    """Whether an image (h, w, C) is a mask or a map of labels, whose values must not be mixed.
 
-    Booleans and integers of 64 bits are; so are images of at most 256 values (of all channels together), each
-    at 16 pixels or more on average. In one channel these must leave out half of the levels of 8 bits between
-    the lowest and the highest, as in `texot.images.palette`, or form areas: four in five neighbours are
-    equal.
+    True for booleans and integers of 64 bits, and for images of at most 256 values (over all channels), each
+    at 16 pixels or more on average. With one channel, the values must also leave out half of the 8-bit levels
+    between the lowest and the highest, as in `texot.images.palette`, or form areas: four in five neighbours
+    are equal.
     """
     if image.dtype.kind == "b" or (image.dtype.kind in "iu" and image.dtype.itemsize == 8):
         return True
@@ -195,7 +195,7 @@ def has_few_values(image: Array) -> bool:
 
 
 def _keys(image: Array) -> npt.NDArray[np.uint64]:
-    """(h, w) numbers, equal where all channels are; different ones are not, but for one chance in 2**64."""
+    """(h, w) hashes of the channels; different values collide with probability 2**-64."""
     bits = image.view(f"u{image.dtype.itemsize}")
     keys = np.zeros(bits.shape[:2], np.uint64)
     for channel in range(bits.shape[2]):
@@ -206,7 +206,7 @@ def _keys(image: Array) -> npt.NDArray[np.uint64]:
 
 
 def _scaled(places: npt.NDArray[np.float64], side: int, pixels: int) -> npt.NDArray[np.float64]:
-    """Places of one axis in the image's pixels."""
+    """Positions along one axis, in pixels of the image."""
     places = _snapped(places, max(_WHOLE, 0.501 * side / _PNG_STEPS))
     if pixels != side:
         places = _snapped((places + 0.5) * (pixels / side) - 0.5, _ROUNDING)
@@ -221,7 +221,7 @@ def _snapped(places: npt.NDArray[np.float64], within: float) -> npt.NDArray[np.f
 def _interpolated(
     flat: Array, size: tuple[int, int], x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """(n, C) bilinear values; a neighbour of weight 0 counts for nothing, also if it is infinite."""
+    """(n, C) bilinear values; a neighbour of weight 0 is ignored, even if it is infinite."""
     width, height = size
     left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
     right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
@@ -240,7 +240,7 @@ def _mixed(a: Array, b: Array, share: npt.NDArray[np.float64]) -> npt.NDArray[np
 
 
 def _unit(image: Array) -> Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]] | None:
-    """What gives values (n, C) of a normal map length 1; None where the image (h, w, C) is none."""
+    """A function that normalises values (n, C) of a normal map; None if the image (h, w, C) is none."""
     if image.shape[2] < 3 or image.dtype.kind not in "uf":
         return None
     top = float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0
@@ -263,10 +263,10 @@ def _unit(image: Array) -> Callable[[npt.NDArray[np.float64]], npt.NDArray[np.fl
 
 
 def _as_array(image: Any) -> tuple[Array, Callable[[Array], Any]]:
-    """An image as (h, w, C), and what makes an image of its kind from such an array.
+    """An image as (h, w, C), and a function that converts such an array back.
 
     Raises:
-        InputError: it is none.
+        InputError: not an image.
     """
     if isinstance(image, Tensor):
         return _from_tensor(image)
@@ -288,7 +288,7 @@ def _from_tensor(image: Tensor) -> tuple[Array, Callable[[Array], Tensor]]:
     if image.layout != torch.strided or image.is_meta or image.is_complex() or image.is_quantized:
         raise InputError(f"expected a dense image of numbers or booleans, got {image.dtype}, {image.layout}")
     values = image.detach().cpu()
-    values = values.float() if image.dtype == torch.bfloat16 else values  # which NumPy does not know
+    values = values.float() if image.dtype == torch.bfloat16 else values  # NumPy has no bfloat16
     channels_last = values[:, :, None] if image.ndim == 2 else values.permute(1, 2, 0)
     try:
         array: Array = channels_last.numpy()

@@ -2,9 +2,10 @@
 
     T: patches of A -> patches of B,   V(A, B) = the vote of T(P_i A) on A's grid
 
-Cells and potentials are found between A, which stays as it is, and B: all pairs at the coarsest scale, along
-the field above. A is a guide: a patch of B is to be like A's and like what the patches around it make of B,
-so that T is coherent and V sharp. (1 - t) A + t V(A, B) then joins features that correspond.
+The solver alternates cells, potentials and votes between the fixed image A and the exemplar B: all pairs at
+the coarsest scale, along the field at finer ones. A is a guide: a patch of B must match the patch of A and the
+vote of its neighbours, so that T is coherent and V sharp. (1 - t) A + t V(A, B) then joins corresponding
+features.
 """
 
 from __future__ import annotations
@@ -20,29 +21,29 @@ from texot.solver.field_solver import Problem, solve
 from texot.solver.plan import PATCH, FieldPlan, Scale, exemplar_pyramid, scale_sizes
 from texot.solver.state import Output
 
-_COARSEST = 16  # pixels of the shorter side of both at the coarsest scale, at least
+_MIN_COARSEST = 16  # pixels of the shorter side of both at the coarsest scale
 _STEPS, _FINER_STEPS = 20, 2
 
 
 def in_layout(image: Scale, exemplar: Scale, generator: torch.Generator, backend: str = "auto") -> Tensor:
-    """An exemplar's patches in the layout of an image.
+    """An exemplar rearranged in the layout of an image.
 
     Args:
         image: A, (C, H, W) with its known pixels (H, W) or None.
         exemplar: B, (C, h, w) with its known pixels (h, w) or None.
-        generator: CPU generator of all draws.
+        generator: CPU generator of all random numbers.
         backend: of the search among all pairs, see `texot.kernels.laguerre_cells`.
 
     Returns:
-        (C, H, W), with B's colours; at A's unknown pixels anything.
+        (C, H, W), with B's colours; undefined at A's unknown pixels.
 
     Raises:
-        InputError: no patch fits what is known of the exemplar.
+        InputError: no patch fits the known part of the exemplar.
     """
     height, width = image[0].shape[1:]
     least = min(height, width, *exemplar[0].shape[1:])
     count = 1
-    while least >> count >= _COARSEST:
+    while least >> count >= _MIN_COARSEST:
         count += 1
     plan = FieldPlan(
         scale_sizes((height, width), count),
@@ -50,17 +51,17 @@ def in_layout(image: Scale, exemplar: Scale, generator: torch.Generator, backend
         min(PATCH, least),
         max_shift=1.0,
     )
-    guide = with_moments(image, *channel_moments(*exemplar))  # so that structure is matched, not tone
+    guide = with_moments(image, *channel_moments(*exemplar))  # match structure, not tone
     guides = [F.interpolate(guide[None], size, mode="area")[0] for size in plan.sizes]
     scales = [(pixels.repeat(2, 1, 1), known) for pixels, known in exemplar_pyramid(*exemplar, count)]
     problem = Problem(
         plan, scales, (False, False), guides[-1], Output({}, "multi"), guides=guides, backend=backend
     )
-    last = deque(solve(problem, generator), maxlen=1).pop()  # steps before it are let go
+    last = deque(solve(problem, generator), maxlen=1).pop()  # earlier steps are released
     return last.image[:, :height, :width]
 
 
 def with_moments(image: Scale, mean: Tensor, deviation: Tensor) -> Tensor:
-    """An image whose channels have a mean and a standard deviation, (C, 1, 1), over its known pixels."""
+    """An image with a given mean and standard deviation (C, 1, 1) of each channel over its known pixels."""
     own_mean, own_deviation = channel_moments(*image)
     return (image[0] - own_mean) / own_deviation.clamp_min(1e-6) * deviation + mean

@@ -1,7 +1,7 @@
-"""A photograph with holes: what all of them share, what one of them is, and the image while they are filled.
+"""A photograph with holes, one group of holes, and the photograph while groups are filled.
 
-Only a hole's pixels move, and only its neighbourhood is computed. Texture comes from patches of the image
-that touch no unknown pixel, or from a source mask's part of it, or from another image.
+Only a hole's pixels change, and only its neighbourhood is computed. Texture comes from patches of the image
+that touch no unknown pixel, from the part marked by a source mask, or from another image.
 """
 
 from __future__ import annotations
@@ -19,33 +19,35 @@ from texot.files.original import Original
 from texot.images.masks import Box, around, distance, fill_smoothly, largest_square, opened
 from texot.images.palette import in_palette
 from texot.images.pyramid import Periodic
-from texot.jobs.hole_plan import LEAST_PATCH, hole_plan
+from texot.jobs.hole_plan import MIN_PATCH, hole_plan
 from texot.solver.options import EngineOptions
 from texot.solver.plan import FieldPlan
 
-LEAST_REACH = 64  # pixels, by default
-SCATTERED = 0.15  # share of the known pixels that lie in whole patches, below which none can be learnt from
+MIN_REACH = 64  # pixels: minimal default of the reach
+SCATTERED = (
+    0.15  # fraction of known pixels in fully known patches below which there is no texture to learn from
+)
 
 Lay = Callable[[int, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
-"""Makes a first fill: see `Photograph.lay`."""
+"""A function that makes a first fill: see `Photograph.lay`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
-    """What all holes of one image share.
+    """The data that all holes of one image share.
 
     Attributes:
         original: the image.
-        hole: (H, W) bool, its pixels to be filled.
+        hole: (H, W) bool, the pixels to fill.
         periodic: axes (y, x) along which it wraps around.
-        device: where the work is done.
-        allowed: (H, W) bool, where texture may be taken from, or None for everywhere near.
-        other: another image to take it from, or None.
-        lay: makes the first fill from a scale, the texture (C, h, w) there, its known pixels (h, w) and a
-            generator: an image of that scale's size, and (H, W) bool, which of its pixels are new; only those
-            and what is next to them is a hole then. None: it is laid from the hole's edge inwards.
-        reach: pixels over which what lies around a hole loses its weight, or None for the hole's width, at
-            least 64.
+        device: the torch device of the computation.
+        allowed: (H, W) bool, where texture may be taken from, or None for the neighbourhood.
+        other: another image to take texture from, or None.
+        lay: makes the first fill from a scale, the texture (C, h, w) at it, its known pixels (h, w) and a
+            generator. Returns an image of that scale's size, and (H, W) bool, its new pixels; the hole is then
+            reduced to these and their surroundings. None: pieces are laid from the hole's edge inwards.
+        reach: distance in pixels over which the weights of known pixels decrease, or None for the hole's
+            width, at least 64.
     """
 
     original: Original
@@ -59,26 +61,26 @@ class Photograph:
 
     @property
     def usable(self) -> Tensor:
-        """(H, W) bool: pixels that are known and may be copied."""
+        """(H, W) bool: known pixels that texture may be taken from."""
         known = ~self.hole if self.original.opaque is None else ~self.hole & self.original.opaque
         return known if self.allowed is None else known & self.allowed
 
 
 class HoleFill:
-    """One group of holes: its neighbourhood, what it takes texture from, its plan.
+    """One group of holes: its neighbourhood, target texture and plan.
 
     Args:
-        photograph: the image.
-        box: around the holes.
-        own: (h, w) bool, their pixels in there.
-        options: of the solver.
+        photograph: the image and all its holes.
+        box: bounding box of the group.
+        own: (h, w) bool, the pixels of the group in the box.
+        options: options of the solver.
     """
 
     def __init__(self, photograph: Photograph, box: Box, own: Tensor, options: EngineOptions) -> None:
         self.photograph, self.options = photograph, options
         self.periodic = photograph.periodic
         reach = photograph.reach
-        self.reach = max(float(LEAST_REACH), float(largest_square(own))) if reach is None else reach
+        self.reach = max(float(MIN_REACH), float(largest_square(own))) if reach is None else reach
         size = photograph.hole.shape[0], photograph.hole.shape[1]
         self.box = around(box, max(16, round(2 * self.reach)), size, self.periodic)
         hole = torch.zeros(size, dtype=torch.bool)
@@ -90,7 +92,7 @@ class HoleFill:
         """Scales and steps.
 
         Raises:
-            InputError: not enough is known nearby.
+            InputError: too few known pixels nearby.
         """
         _, known, _, known_periodic = self.target()
         return hole_plan(
@@ -99,22 +101,22 @@ class HoleFill:
 
     @property
     def is_scattered(self) -> bool:
-        """Whether so few pixels are known that hardly any lie in whole patches: no texture to learn."""
+        """Whether hardly any known pixel lies in a fully known patch, so that there is no texture to learn."""
         if self.photograph.other is not None or self.photograph.allowed is not None:
             return False
         known = self.box.cut(self.photograph.usable)
-        whole = int(opened(known, LEAST_PATCH, periodic=self.periodic).sum())
+        whole = int(opened(known, MIN_PATCH, periodic=self.periodic).sum())
         return int(known.sum()) > 0 and whole < SCATTERED * int(known.sum())
 
     @property
     def unknown(self) -> Tensor:
-        """(h, w) bool of the neighbourhood: what this job or another fills, or nobody knows."""
+        """(h, w) bool: the pixels of the neighbourhood in any hole, and transparent ones."""
         photograph = self.photograph
         hole, opaque = self.box.cut(photograph.hole), photograph.original.opaque
         return hole if opaque is None else hole | ~self.box.cut(opaque)
 
     def target(self) -> tuple[Tensor, Tensor, Tensor | None, Periodic]:
-        """Image, known pixels and their shares of mass, of what texture is taken from; what wraps there."""
+        """The texture source: image, known pixels, their weights or None, and the axes that wrap around."""
         photograph = self.photograph
         if photograph.other is not None:
             image, mask = photograph.other.pixels, photograph.other.mask
@@ -133,14 +135,14 @@ class HoleFill:
 
 
 class Canvas:
-    """The photograph while its holes are filled, one group after the other.
+    """The photograph while its groups of holes are filled in sequence.
 
-    A filled group is kept as its hole's pixels alone, so that memory does not grow by a photograph a hole.
+    Only the pixels of a filled group are stored, so that memory does not grow by a photograph for each group.
 
     Args:
-        photograph: the image.
-        smooth: groups of holes that are filled smoothly, for good or until their turn comes.
-        colours: (K, C), those that filled pixels may have, or None for any.
+        photograph: the image and all its holes.
+        smooth: groups of holes that are interpolated, finally or until they are filled.
+        colours: (K, C), the allowed colours of filled pixels, or None for any.
     """
 
     def __init__(self, photograph: Photograph, smooth: list[HoleFill], colours: Tensor | None) -> None:
@@ -153,7 +155,7 @@ class Canvas:
         self.filled: list[tuple[Box, Tensor, Tensor]] = []
 
     def image(self, done: int) -> Tensor:
-        """The photograph (C, H, W) after so many groups, a copy."""
+        """A copy of the photograph (C, H, W) with the first `done` groups filled."""
         image = self.smooth.clone()
         for box, hole, values in self.filled[:done]:
             box.cut(image)[:, hole] = values
@@ -163,9 +165,9 @@ class Canvas:
         """The whole photograph (C, H, W), with its alpha if it has one.
 
         Args:
-            done: groups that were filled before.
-            box: the neighbourhood of this one.
-            hole: (h, w) bool, its pixels in there.
+            done: number of groups filled before.
+            box: the neighbourhood of this group.
+            hole: (h, w) bool, the pixels of the group in it.
             crop: (C, h, w), the neighbourhood with the hole filled.
         """
         whole = self.image(done)
@@ -173,7 +175,7 @@ class Canvas:
         return self.whole(whole)
 
     def whole(self, image: Tensor) -> Tensor:
-        """An image of the photograph's size in the result's colours, with its alpha if it has one."""
+        """An image of the photograph's size with the allowed colours, and with its alpha if it has one."""
         alpha = self.photograph.original.alpha
         if self.colours is not None:
             image = torch.where(self.photograph.hole, in_palette(image, self.colours), image)

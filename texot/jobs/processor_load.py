@@ -1,6 +1,6 @@
-"""How many cores other programs keep busy: torch's threads wait for each other, and spin while they do.
+"""The number of cores that other programs keep busy. Torch's threads spin while they wait for each other.
 
-Beside one busy process on two cores, two threads took eight times as long as one (`benchmarks/busy.py`).
+Next to one busy process on two cores, two threads took eight times as long as one (`benchmarks/busy.py`).
 """
 
 import os
@@ -8,19 +8,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-_MARGIN = 0.4  # of a core: what a desktop does by itself must not cost a thread
-_SHORTEST = 0.05  # seconds; clock ticks are too coarse to tell anything sooner
+_MARGIN = 0.4  # of a core: the idle load of a desktop must not cost a thread
+_SHORTEST = 0.05  # seconds; clock ticks are too coarse for shorter intervals
 
 
 @dataclass(frozen=True)
-class Look:
+class ClockReading:
     """Clocks at one moment, in seconds.
 
     Attributes:
         now: wall clock.
-        own: processor time of this process, and of those that count with it.
+        own: processor time of this process and of companion processes.
         busy: processor time of everything on the cores this process may use.
-        cores: their number.
+        cores: number of these cores.
     """
 
     now: float
@@ -29,12 +29,12 @@ class Look:
     cores: int
 
 
-def look(stat: Path = Path("/proc/stat"), *, beside: int | None = None) -> Look | None:
-    """The clocks now; None where the system does not tell (it does on Linux).
+def read_clocks(stat: Path = Path("/proc/stat"), *, companion: int | None = None) -> ClockReading | None:
+    """Read the clocks; None on systems other than Linux.
 
     Args:
-        stat: what the system tells of its cores.
-        beside: another process that is no stranger, like a worker's window.
+        stat: the system's file of processor times.
+        companion: a companion process, such as a worker's window.
     """
     try:
         usable = os.sched_getaffinity(0)
@@ -48,16 +48,18 @@ def look(stat: Path = Path("/proc/stat"), *, beside: int | None = None) -> Look 
                 cores += 1
         times = os.times()
         own = times.user + times.system
-        if beside is not None:
-            told = Path(f"/proc/{beside}/stat").read_text(encoding="utf-8", errors="replace")
-            own += sum(map(int, told.rpartition(")")[2].split()[11:13])) / tick  # after a name of any words
+        if companion is not None:
+            told = Path(f"/proc/{companion}/stat").read_text(encoding="utf-8", errors="replace")
+            own += (
+                sum(map(int, told.rpartition(")")[2].split()[11:13])) / tick
+            )  # the process name may contain spaces
     except (AttributeError, OSError, ValueError):
         return None
-    return Look(time.monotonic(), own, busy / tick, cores) if cores else None
+    return ClockReading(time.monotonic(), own, busy / tick, cores) if cores else None
 
 
-def free_cores(before: Look | None, after: Look | None) -> int | None:
-    """Whole cores that other programs left free between two looks, at least 1; None where nobody can say."""
+def free_cores(before: ClockReading | None, after: ClockReading | None) -> int | None:
+    """Cores that other programs left free between two readings, at least 1; None if unknown."""
     if before is None or after is None or after.now - before.now < _SHORTEST:
         return None
     others = (after.busy - before.busy - (after.own - before.own)) / (after.now - before.now)

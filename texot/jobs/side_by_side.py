@@ -1,4 +1,4 @@
-"""Several exemplars as one: side by side in one image, with unknown pixels between them at every scale."""
+"""Several exemplars in one image, separated by unknown pixels at every scale."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from texot.solver.plan import Scale, exemplar_pyramid
 
 
 class SideBySide:
-    """Images beside each other, none of whose patches reaches into another.
+    """Images side by side; no patch covers pixels of two images.
 
     Args:
-        images: (C, h, w), each with its known pixels (h, w) bool or None.
+        images: images (C, h, w), each with its known pixels (h, w) bool or None.
         n_scales: number of scales.
 
     Attributes:
-        scales: all of them in one image, with its known pixels, finest first.
+        scales: the combined image with its known pixels at every scale, finest first.
     """
 
     def __init__(self, images: Sequence[Scale], n_scales: int) -> None:
-        block = 2 ** (n_scales - 1)  # pixels under one of the coarsest scale
+        block = 2 ** (n_scales - 1)  # pixels that one pixel of the coarsest scale covers
         first = images[0][0]
         starts, width = [], 0
         for image, _ in images:
@@ -42,7 +42,7 @@ class SideBySide:
         self.scales = exemplar_pyramid(pixels, known, n_scales)
 
     def plane(self, values: Sequence[float], scale: int) -> Tensor:
-        """(h, w) at a scale: one value for all pixels of an image, 0 between them."""
+        """(h, w) at a scale: the value of each image at its pixels, 0 between images."""
         image = self.scales[scale][0]
         found = image.new_zeros(image.shape[1:])
         for value, span in zip(values, self._spans, strict=True):
@@ -50,7 +50,7 @@ class SideBySide:
         return found
 
     def densities(self, masses: Sequence[float], patch_size: int) -> list[Tensor]:
-        """Weights of patches by the pixel in their middle, (h, w) at every scale: in all, an image's mass."""
+        """Weights (h, w) of patches by their central pixel at every scale; each image's sum to its mass."""
         found = []
         for scale, (_, known) in enumerate(self.scales):
             assert known is not None

@@ -3,8 +3,8 @@
     min_u sum_l max_psi F_l(psi_l, S_l u)
 
 Coarse to fine, by block-coordinate descent: see `texot.solver.field_solver`, and `texot.solver.plan` for the
-scales. With deep features, and as published (`preset="paper"`), Adam moves the pixels: see
-`texot.solver.adam.plan` for stages, `texot.solver.adam.objective` for the sum.
+scales. With deep features, and with `preset="paper"` (the published algorithm), Adam optimises the
+pixels: see `texot.solver.adam.plan` for the stages, `texot.solver.adam.objective` for the objective.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ __all__ = ["iter_synthesis", "synthesize"]
 
 log = logging.getLogger("texot")
 
-_CONTEXT = 32  # pixels around an image that networks see: cells hardly feel what lies further off
+_CONTEXT = 32  # pixels of context around an image; activations hardly depend on pixels further away
 
 
 def synthesize(
@@ -74,10 +74,10 @@ def synthesize(
 
     Args:
         exemplar: path, PIL image, NumPy array (H, W[, C]) of uint8, uint16 or float in [0, 1], or torch
-            tensor (C, H, W). Transparent pixels are not part of the texture.
+            tensor (C, H, W). Transparent pixels do not belong to the texture.
         size: (width, height), "WxH", a factor "2x", or None for the exemplar's own size.
         callback: called with a `State` after every step.
-        **options: see `iter_synthesis`, which also tells the errors.
+        **options: see `iter_synthesis`; it raises the errors listed there.
 
     Returns:
         The image with its losses, marginal errors, timings and settings. The same seed, device, versions and
@@ -114,7 +114,7 @@ def iter_synthesis(
     exemplar_size: int | None = None,
     **engine: Unpack[EngineKeywords],
 ) -> Iterator[State]:
-    """Synthesise step by step: an iterator of states, to be left whenever the image is good enough.
+    """Synthesise step by step: an iterator of states. Stop it whenever the image is good enough.
 
     Arguments are checked at once, not at the first step.
 
@@ -239,7 +239,7 @@ def iter_synthesis(
         if tasks is None:
             first = _noise(scales[0][0], (height, width), start, generator)
         else:
-            last = deque(iterate(tasks, generator), maxlen=1).pop()  # states before it are let go
+            last = deque(iterate(tasks, generator), maxlen=1).pop()  # earlier states are released
             first = last.image.to(options.torch_device)
         return _adam_job(scales, adam, TILES[tile], first, generator, backend, network, output)
 
@@ -255,7 +255,7 @@ def _tasks(
     output: Output,
     generator: torch.Generator,
 ) -> list[Task]:
-    """What the solver on a field is told: the exemplar at every scale, and where the image starts."""
+    """The tasks of the field solver: the exemplar at every scale, and the start image."""
     device = options.torch_device
     known = None if exemplar.mask is None else exemplar.mask.to(device)
     scales = exemplar_pyramid(exemplar.pixels.to(device), known, plan.n_scales)
@@ -272,7 +272,7 @@ def _tasks(
     def finalise(image: Tensor) -> Tensor:
         return statistics.clip(statistics.calibrate(image, periodic=periodic))
 
-    # the nearest colours of what the votes leave are its own: a correction would move them
+    # a palette replaces the correction, which would change the colours
     correct = None if output.finish is not None else finalise
     problem = Problem(plan, scales, periodic, start, output, correct, backend=options.backend)
     return [Task(plan, (exemplar.size[1], exemplar.size[0]), lambda: problem)]
@@ -285,7 +285,7 @@ def _numbers(options: EngineOptions) -> dict[str, Any]:
 
 
 def _scales(exemplar: Exemplar, count: int, device: torch.device) -> list[Scale]:
-    """The exemplar and its known pixels at every scale that Adam sees, finest first."""
+    """The exemplar and its known pixels at every scale of Adam's plan, finest first."""
     image = exemplar.pixels.to(device)
     scales: list[Scale] = [(image, None if exemplar.mask is None else exemplar.mask.to(device))]
     for _ in range(1, count):
@@ -296,7 +296,7 @@ def _scales(exemplar: Exemplar, count: int, device: torch.device) -> list[Scale]
 def _noise(
     exemplar: Tensor, size: tuple[int, int], start: Tensor | None, generator: torch.Generator
 ) -> Tensor:
-    """Where the published algorithm starts: uniform noise in [0, 1], or the image that is given."""
+    """The start of the published algorithm: uniform noise in [0, 1], or the given image."""
     if start is not None:
         return F.interpolate(start[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1).to(exemplar)
     return torch.rand((len(exemplar), *size), generator=generator, dtype=torch.float32).to(exemplar)
@@ -312,7 +312,7 @@ def _adam_job(
     network: Network | None,
     output: Output,
 ) -> Job:
-    """What Adam does at full size: the published algorithm, or to bring deep features near, at the end."""
+    """The optimisation by Adam at full size: the published algorithm, or a final fit of deep features."""
     terms = Terms(plan, scales, generator, backend)
     statistics = Statistics.of(*scales[0])
     most = plan.max_patches
@@ -325,7 +325,7 @@ def _adam_job(
             *scales[0],
             network,
             network.synthesis_layers,
-            unit=terms.finest_measure(0).spread,  # as patches count there
+            unit=terms.finest_measure(0).spread,  # the unit of patch distances at that scale
             generator=generator,
             psi_steps=plan.psi_steps,
             robustness=plan.robustness,
@@ -355,13 +355,13 @@ def _find_features(features: str | os.PathLike[str], preset: str, exemplar: Exem
     """The network of deep features, or None for none.
 
     Raises:
-        InputError: it does not go with the preset or the exemplar, or is none.
+        InputError: an unknown network, or one that does not suit the preset or the exemplar.
         TexotError: its weights are not installed.
     """
     if features == "none":
         return None
     if preset != "default":
-        raise InputError(f"preset {preset} knows patches only: leave out the preset or the features")
+        raise InputError(f"preset {preset} has no deep features: leave out the preset or the features")
     if exemplar.pixels.shape[0] not in (1, 3):
         raise InputError(
             f"features need an exemplar in grey or RGB, not one of {exemplar.pixels.shape[0]} channels"
@@ -374,7 +374,7 @@ def _start_image(init: Exemplar, exemplar: Exemplar) -> Tensor:
     """A start image with the exemplar's channels.
 
     Raises:
-        InputError: it cannot have them.
+        InputError: the channels differ.
     """
     have, want = init.pixels.shape[0], exemplar.pixels.shape[0]
     fitted = with_channels(init.pixels, want)

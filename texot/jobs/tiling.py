@@ -1,8 +1,8 @@
-"""Photographs made to tile, and sets of tiles that fit beside each other in any order.
+"""Make photographs tile, and make sets of tiles that fit in any order.
 
-Both are holes of an image on the torus: of a photograph, the bands along its opposite edges; of a tile's
-variation, all but a frame that the two share. Every other pixel stays as it is. The first fill is the image
-itself up to cuts of least error, and pieces of it beyond; see `texot.jobs.inpainting` for the rest.
+Both fill a hole of an image on the torus: for a photograph, the bands along its opposite edges; for a
+variation of a tile, everything but a shared frame. All other pixels stay unchanged. The first fill is the
+image itself up to cuts of least error, and pieces of it beyond; see `texot.jobs.inpainting` for the rest.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ __all__ = ["iter_tileable", "iter_variation", "lay_out", "make_tileable", "make_
 
 log = logging.getLogger("texot")
 
-BAND = 1 / 4  # of the shorter side, by default
-LEAST_BAND, MOST_BAND = 16, 256
+BAND = 1 / 4  # fraction of the shorter side, by default
+MIN_BAND, MAX_BAND = 16, 256
 FRAME = 1 / 32
-LEAST_FRAME, MOST_FRAME = 4, 32
-LEAST_SIDE = 16
-_OF_EDGES = 8  # part of what the work takes in memory that telling whether an image tiles takes
+MIN_FRAME, MAX_FRAME = 4, 32
+MIN_SIDE = 16
+_EDGES_MEMORY = 8  # the test whether an image tiles needs this fraction (1 / 8) of the job's memory
 
 
 def make_tileable(
@@ -56,12 +56,12 @@ def make_tileable(
     callback: Callable[[State], object] | None = None,
     **options: Unpack[TileOptions],
 ) -> Synthesis:
-    """Make a photograph tile: only bands along its edges are made anew.
+    """Make a photograph tile: only bands along its edges are synthesised.
 
     Args:
         image: path, PIL image, NumPy array (H, W[, C]) or torch tensor (C, H, W), as in `texot.synthesize`.
         callback: called with a `State` after every step.
-        **options: see `iter_tileable`, which also tells the errors.
+        **options: see `iter_tileable`; it raises the errors listed there.
 
     Returns:
         The photograph in its own size, mode and colour profile. The same seed, device, versions and options
@@ -94,19 +94,19 @@ def iter_tileable(
 
     Args:
         image: see `make_tileable`.
-        band: width in pixels of what is made anew where two copies meet, half of it on each side; None: a
-            quarter of the shorter side, at most 256, and nothing along an axis where the image tiles already.
-        flatten: make brightness and colour level first (see `texot.images.lighting.level`): a slope would
-            repeat as stripes. Changes all pixels.
-        alpha: see `texot.iter_synthesis`; as "channel", by default, what is transparent tiles too.
+        band: width in pixels of the synthesised band where two copies meet, half of it on each side. None: a
+            quarter of the shorter side, at most 256; no band along an axis where the image tiles already.
+        flatten: remove slow variations of brightness and colour first, which would repeat as stripes (see
+            `texot.images.lighting.level`). Changes all pixels.
+        alpha: see `texot.iter_synthesis`; with "channel", the default, the alpha channel tiles too.
         palette: see `texot.iter_synthesis`.
-        tile: axes along which copies continue each other: "both", "x" or "y".
+        tile: axes along which the result tiles: "both", "x" or "y".
         **engine: quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend and device as in
             `texot.iter_synthesis`.
 
     Raises:
         InputError: an image or option that cannot be used.
-        DeviceError: a device or back end that was asked for is not there.
+        DeviceError: a device or back end that is not available.
     """
     options = EngineOptions(**engine)
     original = read_original(image, alpha=alpha)
@@ -114,17 +114,17 @@ def iter_tileable(
         tell_left_out(float(original.opaque.double().mean()), "the image")
     periodic, sides = _axes(tile, original)
     n_pixels = original.pixels[0].numel()
-    check_photograph(len(original.pixels), original.size, n_pixels // _OF_EDGES)
+    check_photograph(len(original.pixels), original.size, n_pixels // _EDGES_MEMORY)
     most, asked = min(sides) - 8, band
     if band is None:
-        band = round(min(max(LEAST_BAND, BAND * min(sides)), MOST_BAND, most))
+        band = round(min(max(MIN_BAND, BAND * min(sides)), MAX_BAND, most))
     band = whole("band", band, 2, most) // 2 * 2
     if flatten:
         original = dataclasses.replace(original, pixels=level(original.pixels, original.opaque))
     join = periodic if asked is not None else _seen_edges(original, periodic)
 
     def lay(scale: int, texture: Tensor, known: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The photograph up to cuts through the bands, and pieces of it across the join."""
+        """The photograph up to cuts through the bands, and pieces of it across the seam."""
         piece = max(4, band >> scale)
         return _relay(texture, texture, piece, known, periodic, generator, inside=False, join=join)
 
@@ -145,15 +145,15 @@ def make_variation(
     callback: Callable[[State], object] | None = None,
     **options: Unpack[VariationOptions],
 ) -> Synthesis:
-    """Another tile with the same borders: it fits beside the first one, and beside its other variations.
+    """Make another tile with the same borders: it fits next to the first one and to other variations.
 
     Args:
-        tile: what `synthesize` or `make_tileable` returned, or an image that tiles, as in `texot.synthesize`.
+        tile: a result of `synthesize` or `make_tileable`, or an image that tiles, as in `texot.synthesize`.
         callback: called with a `State` after every step.
-        **options: see `iter_variation`, which also tells the errors.
+        **options: see `iter_variation`; it raises the errors listed there.
 
     Returns:
-        An image of the tile's size, mode and profile, made of the tile's own texture.
+        An image of the tile's size, mode and profile, made of the tile's texture.
     """
     return _last(iter_variation(tile, **options), callback)
 
@@ -172,26 +172,26 @@ def iter_variation(
 
     Args:
         tile: see `make_variation`.
-        frame: pixels along every border that stay; None: a 32nd of the shorter side, from 4 to 32.
-        axes: those along which the tile tiles: "both", "x" or "y".
+        frame: width in pixels of the unchanged border; None: a 32nd of the shorter side, from 4 to 32.
+        axes: axes along which the tile tiles: "both", "x" or "y".
         alpha, palette: see `iter_tileable`.
         **engine: quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend and device as in
             `texot.iter_synthesis`. Give every variation a different seed.
 
     Raises:
         InputError: an image or option that cannot be used.
-        DeviceError: a device or back end that was asked for is not there.
+        DeviceError: a device or back end that is not available.
     """
     options = EngineOptions(**engine)
     original = _original(tile, alpha)
     periodic, sides = _axes(axes, original)
     most = (min(sides) - 8) // 2
     if frame is None:
-        frame = round(min(max(LEAST_FRAME, FRAME * min(sides)), MOST_FRAME, most))
+        frame = round(min(max(MIN_FRAME, FRAME * min(sides)), MAX_FRAME, most))
     frame = whole("frame", frame, 1, most)
 
     def lay(scale: int, texture: Tensor, known: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The tile's frame, and a quilt of its pieces inside."""
+        """The tile's frame, filled with a quilt of its pieces."""
         image = gaussian_pyramid(original.pixels.to(texture), scale + 1, periodic=periodic)[scale]
         piece = piece_side(min(texture.shape[1:]), NOVELTY)
         return _relay(image, texture, piece, known, periodic, generator, inside=True)
@@ -208,12 +208,12 @@ def iter_variation(
 
 
 def lay_out(tiles: list[Tensor], size: tuple[int, int], *, seed: int = 0) -> Tensor:
-    """An example of a set: tiles side by side at random, none beside itself where there are enough.
+    """A random arrangement of tiles, without equal neighbours if there are enough tiles.
 
     Args:
         tiles: images (C, h, w) of one size.
         size: (width, height) of the picture in pixels; tiles at its right and lower edge are cut off.
-        seed: of the draws.
+        seed: random seed.
 
     Returns:
         (C, height, width).
@@ -242,22 +242,24 @@ def _last(states: Iterator[State], callback: Callable[[State], object] | None) -
 
 
 def _original(tile: Any, alpha: str) -> Original:
-    """A tile, as it was made or as an image."""
+    """A tile, given as a result or as an image."""
     if isinstance(tile, Synthesis):
         tile = Original.of(tile.image, tile.mode, tile.icc_profile, tile.dpi, tile.exif)
     return read_original(tile, alpha=alpha)
 
 
 def _axes(tile: str, original: Original) -> tuple[Periodic, list[int]]:
-    """The axes (y, x) that are to wrap around, and the sides in pixels of those.
+    """The axes (y, x) that wrap around, and the image's sides in pixels along them.
 
     Raises:
-        InputError: none, or an image too small.
+        InputError: an invalid value, or an image that is too small.
     """
     check_choice("tile", tile, ("both", "x", "y"))
     width, height = original.size
-    if min(width, height) < LEAST_SIDE:
-        raise InputError(f"the image is {width}x{height} px: it takes {LEAST_SIDE} px a side to make it tile")
+    if min(width, height) < MIN_SIDE:
+        raise InputError(
+            f"the image is {width}x{height} px: at least {MIN_SIDE} px a side are needed to make it tile"
+        )
     return TILES[tile], [n for n, wraps in zip((height, width), TILES[tile], strict=True) if wraps]
 
 
@@ -286,20 +288,20 @@ def _relay(
 
 
 def _seen_edges(original: Original, periodic: Periodic) -> Periodic:
-    """Of the axes (y, x) along which copies meet, those at whose edges that can be seen."""
+    """The axes (y, x) along which the image does not tile yet."""
     planes = original.pixels if original.alpha is None else torch.cat([original.pixels, original.alpha])
     tiles = tiling_axes(planes)
     alike = [axis for axis, own, wraps in zip(("y", "x"), tiles, periodic, strict=True) if own and wraps]
     if alike:
         log.info(
-            "the image tiles along %s already: nothing is made anew there, unless you give the band (--band)",
+            "the image tiles along %s already: nothing is synthesised there, unless you give the band (--band)",
             " and ".join(alike),
         )
     return periodic[0] and not tiles[0], periodic[1] and not tiles[1]
 
 
 def _inside(original: Original, margin: int, periodic: Periodic) -> Tensor:
-    """(H, W) bool: the pixels at least `margin` from the edges that copies meet at."""
+    """(H, W) bool: the pixels at least `margin` from the edges along the axes that wrap around."""
     inside = torch.ones(original.pixels.shape[1:], dtype=torch.bool)
     if periodic[0]:
         inside[:margin], inside[-margin:] = False, False
@@ -321,10 +323,12 @@ def _fill(
     """Fill a hole on the torus with the image's own texture."""
     options.check_backend(int(hole.sum()))
     near = hole.numel() if bool(hole.any()) else 0
-    check_photograph(len(original.pixels), original.size, near)  # before all pixels are looked at
+    check_photograph(len(original.pixels), original.size, near)  # before all pixels are read
     tell_normals(original.pixels)
     colours = choose_palette(original.pixels, original.opaque, palette)
-    texture = Exemplar(original.pixels, original.opaque)  # all of it is known, as far as it does not wrap
+    texture = Exemplar(
+        original.pixels, original.opaque
+    )  # an image that does not wrap around: all pixels are known
     photograph = Photograph(original, hole, periodic, options.torch_device, other=texture, lay=lay)
     settings = {
         **provenance(options),

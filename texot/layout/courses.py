@@ -27,14 +27,14 @@ from texot.layout.sequences import Array, Segment, even_sequence
 _CONTEXT = 1 / 16  # of the shorter side: pixels on either side of a cut that are compared, if they are there
 _OVERLAP = 1 / 32  # of it: those that are there, between which the cut winds
 _SHIFTED = 0.25  # noise in what it costs to move a band along, of the median: where rows are no pattern
-_LEAST = 1 / 10  # of a side: the shortest segment
+_MIN_SEGMENT = 1 / 10  # of a side: the shortest segment
 _ALONG = 2  # how much longer pieces of a band may be than bands are broad
 _SUITING = 0.25  # share of shifts that suit, which tell what a join costs
 _ALIKE, _EDGES = 3, 0.6  # bands beside one from which its pieces may be, and how different their edges
 _BARRIER = 10.0  # of the line between two bands that lie side by side: no piece goes across
 _LAGS = 64  # shifts at which lines are compared
-_MOST_LINES = 512
-_ATTEMPTS, _MOST_WORK = 4, 32  # so many layouts, as long as all have no more pixels than so many exemplars
+_MAX_LINES = 512
+_ATTEMPTS, _MAX_WORK = 4, 32  # so many layouts, as long as all have no more pixels than so many exemplars
 
 Image = npt.NDArray[np.float32]
 
@@ -66,7 +66,7 @@ def courses(
         Up to four (C, H, W); none where exemplar or result have no room for bands, or the exemplar has
         too many lines.
     """
-    if max(exemplar.shape[1:]) > _MOST_LINES:
+    if max(exemplar.shape[1:]) > _MAX_LINES:
         return []
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     best: tuple[_Weave, list[Segment], float] | None = None
@@ -79,7 +79,7 @@ def courses(
         return []
     weave, bands, _ = best
     attempts = []
-    most = _MOST_WORK * exemplar[0].numel() // (size[0] * size[1])
+    most = _MAX_WORK * exemplar[0].numel() // (size[0] * size[1])
     for attempt in range(max(1, min(_ATTEMPTS, most))):
         found = (bands, 0.0) if attempt == 0 else weave.bands(rng)
         layout = None if found is None else weave.laid(found[0], rng)
@@ -137,7 +137,7 @@ class _Weave:
         source = filled(exemplar, known).numpy().astype(np.float32)
         overlap, context = (max(2, round(part * min(source.shape[1:]))) for part in (_OVERLAP, _CONTEXT))
         lengths, along = (
-            (max(3, round(_LEAST * n)), max(6, round(min(1.0, most) * n)))
+            (max(3, round(_MIN_SEGMENT * n)), max(6, round(min(1.0, most) * n)))
             for n, most in zip(source.shape[1:], (longest, _ALONG * longest), strict=True)
         )
         room = min(source.shape[1] - lengths[0], source.shape[2] - along[0])

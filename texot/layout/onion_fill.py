@@ -23,7 +23,7 @@ _FAR = 0.05  # for a piece that is 1/e as near
 _AT_EDGE, _EDGE = 6.0, 2.0  # known pixels next to a hole count as much more, falling to 1/e over so many
 _SEEN = 0.75  # share of a piece that is known where one is best laid
 _JOIN = 3.0  # pixels over which a piece fades into those laid before it
-_MOST_VALUES = 2**24  # of all pieces together: beyond, some are left out
+_MAX_VALUES = 2**24  # of all pieces together: beyond, some are left out
 
 
 def onion_fill(
@@ -93,7 +93,7 @@ class Pieces:
         channels, height, width = source.shape
         whole = F.max_pool2d((~known).float()[None], side, stride=1)[0].flatten() == 0
         index = whole.nonzero()[:, 0]
-        most = max(1, _MOST_VALUES // (channels * side * side))
+        most = max(1, _MAX_VALUES // (channels * side * side))
         if len(index) > most:
             index = index[torch.randperm(len(index), generator=generator)[:most].sort().values]
         rows, columns = index // (width - side + 1), index % (width - side + 1)

@@ -33,7 +33,7 @@ _USE, _NEAR, _NOISE = 1.0, 1.0, 0.1
 _REACH = 3  # pieces; sources used within it are not used again if others will do
 _FORBIDDEN = 1e3
 _REUSED = 0.5  # regularity from which pieces may come again
-_ATTEMPTS, _MOST_PIECES = 4, 2000  # the best of so many layouts, as long as they are small
+_ATTEMPTS, _MAX_PIECES = 4, 2000  # the best of so many layouts, as long as they are small
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def quilt(
     piece = min(piece, *exemplar.shape[1:], *size)
     sheet = _Sheet.of(exemplar, known, piece, size, periodic, regular)
     n_pieces = len(sheet.rows.starts) * len(sheet.columns.starts)
-    attempts = [sheet.lay(generator) for _ in range(max(1, min(_ATTEMPTS, _MOST_PIECES // n_pieces)))]
+    attempts = [sheet.lay(generator) for _ in range(max(1, min(_ATTEMPTS, _MAX_PIECES // n_pieces)))]
     result = min(attempts, key=lambda attempt: attempt[1] + sheet.imbalance(attempt[0]))[0]
     for axis, wraps in zip((1, 2), periodic, strict=True):
         if wraps:

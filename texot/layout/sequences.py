@@ -22,7 +22,7 @@ _DRAWS = 16  # sequences a round; the best of all is kept
 _STARTS = 3  # first cuts that are tried where a sequence is a ring
 _JOINS, _UNEVEN = 1.5, 2.0  # weights of a join a segment, in median joins, and of uneven use
 _UNKNOWN = 0.5  # price of a line that is not known, in median joins
-_LEAST = 1e-300
+_FLOOR = 1e-300
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def draw_sequences(
         ring[t % most] = 0
         ring[t % most, :, total - t : total - t + cuts] = begin[t] / worth
     last = ends[total] * (away[:, starts].T if rings else away.max(1) > 0)
-    if last.sum() <= _LEAST:
+    if last.sum() <= _FLOOR:
         return []
     found = []
     for _ in range(n):

@@ -25,8 +25,8 @@ from texot.images.pyramid import Periodic
 from texot.layout.onion_fill import Pieces
 from texot.layout.score import LayoutScore
 
-_MOST_OFFSETS, _LEAST_OFFSETS = 72, 40
-_MOST_COSTS = 2**22  # of pairs of offsets at all pixels together
+_MAX_OFFSETS, _MIN_OFFSETS = 72, 40
+_MAX_COSTS = 2**22  # of pairs of offsets at all pixels together
 _REPEATS = 0.6  # share of the offsets at which the texture repeats itself
 _APART = 0.08  # of the larger side: less is no repetition
 _QUERIES, _NEAREST = 1024, 3  # patches that vote for offsets, and votes of each
@@ -73,10 +73,10 @@ def shift_map(
     """
     canvas, open_ = image.detach().cpu(), hole.cpu()
     part = _Part.of(canvas, open_, periodic)
-    most = min(_MOST_OFFSETS, int((_MOST_COSTS / part.hole.numel()) ** 0.5))
+    most = min(_MAX_OFFSETS, int((_MAX_COSTS / part.hole.numel()) ** 0.5))
     usable = known.cpu()
     values, shares = source.detach().cpu(), None if share is None else share.detach().cpu()
-    score = LayoutScore.of(values, usable, shares, generator=generator) if most >= _LEAST_OFFSETS else None
+    score = LayoutScore.of(values, usable, shares, generator=generator) if most >= _MIN_OFFSETS else None
     if score is None:
         return None
     patches = score.patches

@@ -14,16 +14,16 @@ from texot.layout.courses import courses
 from texot.layout.quilt import quilt
 from texot.layout.score import PATCH, LayoutScore
 
-_LEAST_PIECE = 4  # pixels
+_MIN_PIECE = 4  # pixels
 _BAND, _PATTERN_BAND = 4 / 3, 2.0  # how much broader bands may be than pieces; those of patterns
 _FEATURES = 4.0  # least side of pieces of loose textures, in correlation lengths
-_MOST_LARGER = 1.5  # by how much they are larger for that, at most
-_MOST_SMALLER = 2.0  # how much smaller pieces are of results larger than the exemplar
+_MAX_LARGER = 1.5  # by how much they are larger for that, at most
+_MAX_SMALLER = 2.0  # how much smaller pieces are of results larger than the exemplar
 
 
 def piece_side(side: int, novelty: float) -> int:
     """Side of pieces, of an exemplar's shorter side: all at novelty 0, a quarter at .5, a sixteenth at 1."""
-    return max(min(side, _LEAST_PIECE), round(side * 2 ** (-4 * novelty)))
+    return max(min(side, _MIN_PIECE), round(side * 2 ** (-4 * novelty)))
 
 
 def first_layout(
@@ -103,8 +103,8 @@ def _piece_side_for(
     if loose:
         features = _FEATURES * correlation_length(exemplar, known)
         growth = math.sqrt(math.prod(size) / exemplar[0].numel())
-        piece = max(piece, min(features, _MOST_LARGER * piece)) / min(max(1.0, growth), _MOST_SMALLER)
-    return min(max(min(side, _LEAST_PIECE), round(piece)), max(_LEAST_PIECE, min(size) // 2))
+        piece = max(piece, min(features, _MAX_LARGER * piece)) / min(max(1.0, growth), _MAX_SMALLER)
+    return min(max(min(side, _MIN_PIECE), round(piece)), max(_MIN_PIECE, min(size) // 2))
 
 
 def _own_layout(image: Tensor, size: tuple[int, int]) -> Tensor:

@@ -1,1 +1,1 @@
-"""The loops over scales and steps: on a correspondence field, and of Adam; what all runs need beside."""
+"""The loops over scales and steps: on a correspondence field, and of Adam; options and results of all runs."""

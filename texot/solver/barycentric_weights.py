@@ -1,6 +1,6 @@
-"""How much of each of several exemplars: weights of sum 1, everywhere the same or varying over an image.
+"""Weights of several exemplars, of sum 1: constant, or varying over the image.
 
-Between more than two, a map goes from each exemplar to the next: its value v in [0, 1] is the place v (K - 1)
+With K > 2 exemplars, a weight map goes from each to the next: its value v in [0, 1] is the position v (K - 1)
 on the line of exemplars 0, 1, ..., K - 1.
 """
 
@@ -39,7 +39,7 @@ def read_exemplars(
         alpha, fit, part: see there.
 
     Raises:
-        InputError: fewer, or of kinds that do not go together.
+        InputError: fewer than two, or their channels differ.
     """
     if isinstance(exemplars, (str, bytes)) or not isinstance(exemplars, Sequence) or len(exemplars) < 2:
         raise InputError("interpolation is between two exemplars or more: give a list of them")
@@ -54,17 +54,19 @@ def read_exemplars(
         planes = with_channels(e.pixels, channels)
         if planes is None:
             have = e.pixels.shape[0]
-            raise InputError(f"an exemplar has {have} channels, another {channels}: give some of one kind")
+            raise InputError(
+                f"an exemplar has {have} channels, another {channels}: all exemplars need the same channels"
+            )
         same = planes is e.pixels and (e.mode, e.icc_profile) == (mode, profile)
         fitted.append(e if same else e.with_planes(planes.contiguous(), mode, profile))
     return fitted
 
 
 def whole_weights(weights: Weights | None, count: int) -> list[float]:
-    """One an exemplar, of sum 1.
+    """One weight for each exemplar, of sum 1.
 
     Raises:
-        InputError: another number of them, a negative one, or all 0.
+        InputError: wrong number of weights, a negative weight, or all 0.
     """
     if weights is None:
         return [1 / count] * count
@@ -74,26 +76,28 @@ def whole_weights(weights: Weights | None, count: int) -> list[float]:
     total = sum(found)
     if not total > 0:
         raise InputError("all weights are 0: give at least one exemplar some weight")
-    return found if abs(total - 1) < 1e-12 else [w / total for w in found]  # a result's own, bit for bit
+    return (
+        found if abs(total - 1) < 1e-12 else [w / total for w in found]
+    )  # recorded weights are used bit for bit
 
 
 def map_name(map: Any) -> str | None:
-    """What settings call a map: one of `MAPS`, "image", or None for none."""
+    """The recorded name of a weight map: one of `MAPS`, "image", or None."""
     return map if map is None or (isinstance(map, str) and map in MAPS) else "image"
 
 
 def tiled_axes(map: Any) -> str:
-    """Axes along which an image with a map tiles unless asked otherwise: those that the map leaves alone."""
+    """Default axes along which an image with a weight map tiles: those along which the weights are constant."""
     return {None: "both", "horizontal": "y", "vertical": "x"}.get(map_name(map), "none")
 
 
 def map_places(map: str, y: Tensor, x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Values (h, w) in [0, 1] of one of `MAPS` at places in an area of (height, width).
+    """Values (h, w) in [0, 1] of one of `MAPS` at positions in an area.
 
     Args:
         map: its name.
-        y, x: (h,) and (w,), as shares of the area's sides; beyond it, its edge goes on.
-        size: of the area.
+        y, x: (h,) and (w,), as fractions of the area's sides; values outside are those of the edge.
+        size: (height, width) of the area.
     """
     height, width = size
     if map == "radial":
@@ -108,7 +112,7 @@ def weight_planes(map: Any, size: tuple[int, int], count: int) -> Tensor:
     """Weights (K, H, W) of the exemplars at every pixel, of sum 1.
 
     Raises:
-        InputError: not a map.
+        InputError: not a weight map.
     """
     height, width = size
     y, x = ((torch.arange(n, dtype=torch.float32) + 0.5) / n for n in (height, width))

@@ -3,9 +3,9 @@
     min_u sum_i w_i min_j (|P_i u - y_j|^2 - psi_j) + sum_j nu_j psi_j,   maximal in psi
 
 The unknown is a correspondence field: for every patch of the result, its place in the exemplar. At a given
-field and weights the image of least cost is a weighted mean of overlapping patches (`texot.field.vote`), so
-that no step size is needed. A finer scale inherits the field, doubled, and the potentials where all pairs are
-compared. (The objective is that of Houdard, Leclaire, Papadakis & Rabin, arXiv 2007.03408; the alternation is
+field and weights, the image of least cost is a weighted mean of overlapping patches (`texot.field.vote`): no
+step size is needed. A finer scale starts from the upsampled field, and from the potentials where all pairs
+are compared. (The objective is that of Houdard, Leclaire, Papadakis & Rabin, arXiv 2007.03408; the alternation is
 Kwatra et al. 2005, with the transport's potentials.)
 """
 
@@ -35,33 +35,34 @@ from texot.solver.plan import FieldPlan, Scale, Size
 from texot.solver.region import Hole, Region, padded
 from texot.solver.state import Log, LossRecord, Output, State
 
-_ROBUST = (0.1, -0.6)  # weights (d_i + .1 mean d)^-.6: badly matched patches give way
-_LAST = (0.02, -1.5)  # of the last step of all: sharper, nearly the best patch alone
-_PRICED = 128  # pixels of the exemplar's shorter side up to which blocks have potentials: finer ones settle
-_COMPILED = (
-    2**17
-)  # patches of a result from which compiled loops pay, though they take a second to make or load
+_ROBUST = (0.1, -0.6)  # weights (d_i + .1 mean d)^-.6: badly matched patches count less
+_LAST = (0.02, -1.5)  # in the last step: sharper, nearly the best patch alone
+_MAX_PRICED = 128  # pixels of the exemplar's shorter side up to which blocks have potentials
+_COMPILED = 2**17  # patches of a result from which compiled loops pay; loading them takes a second
 _NONE = 1e-9  # weight of patches that touch no moving pixel
-_PAIR, _PATCH = 1.0, 400.0  # work of a pair of patches and an iteration, and of a patch along the field
+_PAIR, _PATCH = (
+    1.0,
+    400.0,
+)  # cost of a pair of patches in an iteration, and of a patch searched along the field
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What the solver is told.
+    """The input of the solver.
 
     Attributes:
         plan: scales and steps.
-        scales: the exemplar at each of them, finest first.
+        scales: the exemplar at each scale, finest first.
         periodic: axes (y, x) along which the result wraps around.
         start: (C, H', W'), the first image at the coarsest scale, or None for squares of the exemplar.
-        output: what the result is beside its pixels.
+        output: metadata of the result, and its last conversion.
         finalise: correction of the image after the last step, (C, H, W), at full size, or None.
-        holes: what moves at each scale, finest first, or None where everything does.
-        guides: (G, H, W) at each scale, finest first, or None: what is matched beside the pixels. The
-            exemplar's last G channels are compared with it, and not part of the result (Hertzmann et al.
-            2001, "Image analogies").
-        densities: (h, w) at each scale, finest first: weight of the exemplar's patch in whose middle a pixel
-            is, before they sum to 1; None: all have the same.
+        holes: the pixels to fill at each scale, finest first, or None to synthesise all pixels.
+        guides: (G, H, W) at each scale, finest first, or None: guide channels of the result. They are matched
+            with the exemplar's last G channels, which are not part of the result (Hertzmann et al. 2001,
+            "Image analogies").
+        densities: (h, w) at each scale, finest first: unnormalised weight of the exemplar's patch centred at
+            each pixel; None: equal weights.
         backend: of the search among all pairs, see `texot.kernels.laguerre_cells`.
     """
 
@@ -77,19 +78,19 @@ class Problem:
     backend: str = "auto"
 
     def pixels(self, exemplar: Tensor) -> Tensor:
-        """The channels of an exemplar that the result has."""
+        """The exemplar's channels without those of the guide."""
         return exemplar if self.guides is None else exemplar[: -len(self.guides[0])]
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A problem that is made when its turn comes.
+    """A problem that is built when the solver reaches it.
 
     Attributes:
         plan: its scales and steps.
-        exemplar: (h, w), to tell the time that is left.
-        make: makes it, with what is slow to make.
-        done: told its result, (C, H, W), if another task follows.
+        exemplar: (h, w), for the estimate of the remaining time.
+        make: builds the problem; this may be slow.
+        done: called with the result (C, H, W), if another task follows.
     """
 
     plan: FieldPlan
@@ -99,7 +100,7 @@ class Task:
 
     @property
     def n_patches(self) -> int:
-        """Patches of the result at the finest scale, nearly."""
+        """Approximate number of the result's patches at the finest scale."""
         return math.prod(self.plan.sizes[0]) // self.plan.wide_stride**2
 
 
@@ -110,13 +111,13 @@ class FieldStep:
     Attributes:
         scale: 0 = finest.
         step, steps: of the scale, from 1.
-        image: (C, H, W) at the scale, with up to a patch more than its size on open axes.
+        image: (C, H, W) at the scale, padded by up to a patch on open axes.
         found: (n,) targets of the patches of `grid`, indices of the patches of `source`.
         distance: (n,) squared distances to them.
         cost: their mean.
-        error: total variation between the masses of targets, or of blocks of them, and what they should be.
+        error: total variation between the masses of targets, or of blocks of targets, and the target measure.
         grid, source: patches of the result and of the exemplar.
-        region: what moves.
+        region: the patches that are computed.
     """
 
     scale: int
@@ -132,7 +133,7 @@ class FieldStep:
     region: Region
 
     def correspondence(self) -> Correspondence:
-        """The field with the weights of the last step of all."""
+        """The field with the weights of the last step."""
         weights = _weights(self.distance, self.cost, _LAST)
         if self.region.trust is not None and self.region.active is not None:  # others have no target
             weights = weights * self.region.trust * self.region.active.to(weights).clamp_min(_NONE)
@@ -155,11 +156,12 @@ def solve(problem: Problem, generator: torch.Generator) -> Iterator[FieldStep]:
 
 
 class _Found(NamedTuple):
-    """What a scale leaves to the next finer one.
+    """What a scale passes to the next finer one.
 
     Attributes:
         step: its last step.
-        plane: potential in mean distances at every patch of the exemplar, where all pairs were compared.
+        plane: potential at every patch of the exemplar, in units of the mean distance; None where not all pairs
+            were compared.
     """
 
     step: FieldStep
@@ -186,11 +188,11 @@ def _descend(
         iterations = plan.iterations if moves else 0
         potential = PatchPotential(grid, source, cap, relative, iterations, plan.entropy, capacity)
     else:
-        moves = moves and min(source.image.shape[1:]) <= _PRICED
+        moves = moves and min(source.image.shape[1:]) <= _MAX_PRICED
         potential = BlockPotential(grid, source, moves, capacity, region.active)
     found: Tensor | None = None
     if before is None:
-        if problem.backend != "auto":  # used or refused, even where no search among all pairs follows
+        if problem.backend != "auto":  # use or refuse it, even if no search among all pairs follows
             nearest(source.key[:1], source, problem.backend)
         image = region.keep(_first(pixels, grid, problem.start, generator))
     else:
@@ -224,11 +226,11 @@ def _descend(
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """Several results from different draws, of which the best is kept.
+    """Several results from different random draws, of which the best is kept.
 
     Attributes:
-        attempts: how many.
-        score: of a result (C, H, W); the lowest is best.
+        attempts: number of results.
+        score: score of a result (C, H, W), the lower the better.
     """
 
     attempts: int
@@ -236,7 +238,7 @@ class Choice:
 
 
 class _Kept(NamedTuple):
-    """The best result so far, and what its last state told."""
+    """The best result so far, with the loss and marginal error of its last state."""
 
     score: float
     loss: float
@@ -250,13 +252,13 @@ def iterate(
     generator: torch.Generator,
     choice: Choice | None = None,
 ) -> Generator[State, None, None]:
-    """Solve problems one after the other that make one result: a state after every step.
+    """Solve problems in sequence that make one result; yield a state after every step.
 
     Args:
         prepare: makes the tasks; called at the first step of every attempt.
         generator: CPU generator of all draws.
-        choice: how often to make it, and which result to keep; None: once. From the end of the first attempt
-            on, states tell the best result so far.
+        choice: number of attempts and how to compare them; None: one attempt. After the first attempt,
+            states show the best result so far.
     """
     begun = time.perf_counter()
     attempts = 1 if choice is None else choice.attempts
@@ -271,7 +273,7 @@ def iterate(
     for attempt in range(attempts):
         tasks = tasks if attempt == 0 else prepare(generator)
         while tasks:
-            task = tasks.pop(0)  # and let go of what it holds, once it is done
+            task = tasks.pop(0)  # so that its memory is released when it is done
             problem = task.make()
             before = time.perf_counter()
             log.timings.setdefault("prepare", before - begun)
@@ -313,7 +315,7 @@ def iterate(
 def _better(
     kept: _Kept | None, choice: Choice, log: Log, image: Tensor, places: Callable[[], Tensor] | None
 ) -> _Kept:
-    """What is kept of the best result so far and one that is finished now."""
+    """The better one of the best result so far and the one just finished."""
     score = choice.score(image)
     if kept is not None and kept.score <= score:
         return kept
@@ -321,7 +323,7 @@ def _better(
 
 
 def _shown(kept: _Kept | None, result: Callable[[], Tensor]) -> Callable[[], Tensor]:
-    """The result that a state tells: the best that is finished, else its own."""
+    """The result that a state shows: the best finished one, otherwise its own."""
     return result if kept is None else partial(_image, kept)
 
 
@@ -330,19 +332,19 @@ def _image(kept: _Kept) -> Tensor:
 
 
 def _traced(kept: _Kept | None, problem: Problem, step: FieldStep) -> Callable[[], Tensor]:
-    """What tells where the pixels of the shown result come from."""
+    """The positions in the exemplar of the pixels of the shown result, evaluated later."""
     return _field(problem, step) if kept is None or kept.places is None else kept.places
 
 
 def _preview(problem: Problem, scale: int, image: Tensor) -> Tensor:
-    """An image of a scale at full size."""
+    """An image of a scale, upsampled to full size."""
     height, width = problem.plan.sizes[scale]
     image = image[:, :height, :width]
     return upsample_to(image, list(problem.plan.sizes[:scale]), periodic=problem.periodic)
 
 
 def _full(problem: Problem, step: FieldStep) -> tuple[Correspondence, Region]:
-    """The field of a step at full size, with the weights of the last step of all."""
+    """The field of a step at full size, with the weights of the last step."""
     field = step.correspondence()
     if step.scale == 0:
         return field, step.region
@@ -357,11 +359,11 @@ def _full(problem: Problem, step: FieldStep) -> tuple[Correspondence, Region]:
 
 
 def _result(problem: Problem, step: FieldStep) -> Tensor:
-    """What a step's field makes of the exemplar at full size, put right."""
+    """The image of a step's field at full size, with the final correction."""
     height, width = problem.plan.sizes[0]
     region = step.region
     if region.hole is None and step.scale == 0 and step.step == step.steps:
-        image = step.image  # voted with the last weights already
+        image = step.image  # the vote used the last weights already
     else:
         field, region = _full(problem, step)
         image = field.image(problem.pixels(problem.scales[0][0]))
@@ -373,7 +375,7 @@ def _result(problem: Problem, step: FieldStep) -> Tensor:
 
 
 def _field(problem: Problem, step: FieldStep) -> Callable[[], Tensor]:
-    """What tells where pixels come from, and keeps nothing else of the run alive."""
+    """The positions of pixels in the exemplar, evaluated later; holds no other memory of the run."""
     return partial(_places, _full(problem, step)[0], problem.plan.sizes[0])
 
 
@@ -405,7 +407,7 @@ def _region(problem: Problem, scale: int, source: Source) -> tuple[Region, bool]
 
 
 def _work(task: Task, scale: int) -> float:
-    """Cost of a step at a scale, in arbitrary units, to tell the time that is left."""
+    """Estimated cost of a step at a scale, in arbitrary units."""
     plan = task.plan
     patches = math.prod(plan.sizes[scale])
     pairs = patches * math.prod(-(-n >> scale) for n in task.exemplar)
@@ -415,7 +417,7 @@ def _work(task: Task, scale: int) -> float:
 
 
 def _first(exemplar: Tensor, grid: Grid, start: Tensor | None, generator: torch.Generator) -> Tensor:
-    """The first image, (C, *grid.size): the one given, or squares of a third of the exemplar."""
+    """The first image, (C, *grid.size): the given one, or squares of a third of the exemplar."""
     if start is not None:
         return padded(start.to(exemplar), grid.size)
     return squares(exemplar, grid.size, max(grid.side, min(exemplar.shape[1:]) // 3), generator)

@@ -1,17 +1,17 @@
-"""Estimates of the memory that jobs need; what cannot fit is refused before any work is done."""
+"""Estimates of the memory that jobs need. What cannot fit is refused before any work is done."""
 
 from __future__ import annotations
 
 from texot.errors import InputError
 from texot.memory import memory_limit
 
-# peak memory as measured for 256 to 2048 px (benchmarks/results/synthesis_speed.md), within a tenth
-_LIBRARIES = 300_000_000  # bytes: Python, torch and what does not grow with the images
-_FIELD, _FIELD_IN = 120, 150  # bytes a pixel of the result and of the exemplar: search in principal axes
-_FIELD_PLANES, _FIELD_PLANES_IN = 4, 5  # float32 planes of their sizes beside, a channel
-ADAM_PLANES, _PLANES_IN = 36, 24  # the same where Adam moves the pixels
-_PHOTOGRAPH = 80  # bytes a pixel of a photograph to be filled
-_NEAR, _NEAR_PLANES = 270, 11  # bytes, and float32 planes a channel, a pixel of what is near a hole
+# measured peaks for 256 to 2048 px (benchmarks/results/synthesis_speed.md), within 10%
+_LIBRARIES = 300_000_000  # bytes: Python and torch, independent of the images
+_FIELD, _FIELD_IN = 120, 150  # bytes per pixel of the result and of the exemplar: search in principal axes
+_FIELD_PLANES, _FIELD_PLANES_IN = 4, 5  # additional float32 planes of their sizes, per channel
+ADAM_PLANES, _PLANES_IN = 36, 24  # the same where Adam optimises the pixels
+_PHOTOGRAPH = 80  # bytes per pixel of a photograph to be filled
+_NEAR, _NEAR_PLANES = 270, 11  # bytes and float32 planes per channel, per pixel near a hole
 _MAX_TARGETS = 16384
 
 
@@ -29,12 +29,12 @@ def check_memory(
     Args:
         channels: of the images.
         exemplar, size: of the exemplar and of the result, in pixels.
-        planes: of the result's size that each channel takes; None: as in the solver on a field.
-        more: bytes that a pixel of the result takes beside.
+        planes: float32 planes of the result's size per channel; None: those of the field solver.
+        more: additional bytes per pixel of the result.
         backend: of the transport; "reference" holds the distances of all pairs of patches.
 
     Raises:
-        InputError: it would take more than there is.
+        InputError: more memory is needed than there is.
     """
     pixels, pixels_in = size[0] * size[1], exemplar[0] * exemplar[1]
     need = _LIBRARIES + more * pixels
@@ -54,7 +54,7 @@ def check_memory(
 
 
 def check_photograph(channels: int, size: tuple[int, int], near: int) -> None:
-    """Refuse a photograph that cannot be filled here: it keeps its size, so it is never reduced.
+    """Refuse a photograph that does not fit in memory: it must keep its size, so it is never reduced.
 
     Args:
         channels: of the photograph.
@@ -62,7 +62,7 @@ def check_photograph(channels: int, size: tuple[int, int], near: int) -> None:
         near: pixels of the largest neighbourhood of a hole.
 
     Raises:
-        InputError: it would take more than there is.
+        InputError: more memory is needed than there is.
     """
     need = _LIBRARIES + _PHOTOGRAPH * size[0] * size[1] + (_NEAR + 4 * channels * _NEAR_PLANES) * near
     have = memory_limit()

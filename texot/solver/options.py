@@ -14,7 +14,7 @@ from texot.images.pyramid import Periodic
 from texot.kernels import BackendError, resolve_backend
 
 SEARCH_DIM = 48
-"""Principal axes in which neighbours are searched, at most."""
+"""Maximal number of principal axes in which neighbours are searched."""
 
 TILES: dict[str, Periodic] = {
     "both": (True, True),
@@ -121,17 +121,19 @@ def resolve_device(device: str | torch.device) -> torch.device:
         raise DeviceError(f"device must be auto, cpu, cuda or cuda:i, not {quoted(device)}")
     if found.type == "cuda" and (found.index or 0) >= available:
         here = f"cuda:0 to cuda:{available - 1}" if available else "no CUDA device"
-        raise DeviceError(f"device {device} is not there: this machine has {here}; use --device auto or cpu")
+        raise DeviceError(
+            f"device {device} is not available: this machine has {here}; use --device auto or cpu"
+        )
     return found
 
 
 def check_backend(backend: str, device: torch.device, pixels: int) -> None:
-    """Refuse a back end that is not there, before any work is done.
+    """Refuse a back end that is not available, before any work is done.
 
     Args:
-        backend: its name.
-        device: where it will run.
-        pixels: about how many sources and targets it will see.
+        backend: name of the back end.
+        device: the device it will run on.
+        pixels: approximate number of sources and targets.
 
     Raises:
         DeviceError: a back end that was asked for is not available.
@@ -146,17 +148,17 @@ def check_backend(backend: str, device: torch.device, pixels: int) -> None:
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Refuse a word that is none of `choices`.
+    """Refuse a value that is not one of `choices`.
 
     Raises:
-        InputError: it is not.
+        InputError: it is not one of them.
     """
     if value not in choices:
         raise InputError(f"{name} must be one of {', '.join(choices)}, not {quoted(value)}")
 
 
 def step_size(lr: object) -> float | None:
-    """The step of Adam, checked; None stays None.
+    """The validated step of Adam; None stays None.
 
     Raises:
         InputError: not a positive number.
@@ -165,7 +167,7 @@ def step_size(lr: object) -> float | None:
 
 
 def whole(name: str, value: object, lowest: int, highest: int = 10**6) -> int:
-    """The number as a plain int, which numpy's are not.
+    """The number as a plain int; NumPy integers are accepted.
 
     Raises:
         InputError: not a whole number from `lowest` to `highest`.

@@ -1,7 +1,7 @@
-"""What the solver on a field does: scales, steps, patches, potentials.
+"""The plan of the field solver: scales, steps, patches, potentials.
 
 The exemplar is halved until its shorter side is 16 to 31 pixels: patches of 7 px are nearly half of it there,
-so that objects stay whole. benchmarks/README.md has the figures behind the numbers.
+so that objects stay whole. docs/design-notes.md has the experiments behind the numbers.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ Scale = tuple[Tensor, Tensor | None]
 
 PATCH = 7
 NOVELTY = 0.5
-_COARSEST = 16  # pixels of the exemplar's shorter side at the coarsest scale, at least
-_ROWS_FROM = 32  # the same, where a layout of courses is the start, or an image is
-_STEPS = ((24, 30), (48, 16), (96, 8), (192, 4))  # of exemplars of at most so many pixels a side
-_FINE_STEPS = 3  # of larger ones
-_MOST_TOLD = 512  # pixels a side of an image that tells of rows
-_ROW = 0.9  # pixels of correlation that rows need there
-_LAYOUT_STEPS = 4  # most steps of the scale that starts from a layout
-_CAP = 0.13  # most of the result that one shift of the exemplar holds, at a novelty of .5
-_LEAST_CAP = 0.03
+_MIN_COARSEST = 16  # pixels of the exemplar's shorter side at the coarsest scale
+_ROWS_FROM = 32  # the same, where the start is a layout of courses or a given image
+_STEPS = ((24, 30), (48, 16), (96, 8), (192, 4))  # (largest shorter side of the exemplar in pixels, steps)
+_FINE_STEPS = 3  # for larger exemplars
+_MAX_ANALYSED = 512  # pixels a side of an image whose regularity is measured
+_MIN_ROW = 0.9  # pixels of correlation length that rows need there
+_LAYOUT_STEPS = 4  # maximal steps of the scale that starts from a layout
+_CAP = 0.13  # maximal fraction of the result that one shift of the exemplar holds, at a novelty of .5
+_MIN_CAP = 0.03
 
 
 @dataclass(frozen=True)
 class FieldPlan:
-    """Numbers of the solver.
+    """Parameters of the solver.
 
     Attributes:
         sizes: (H, W) of the result at each scale, finest first.
-        steps: of each scale, in the same order.
+        steps: steps at each scale, in the same order.
         patch_size: side of a patch in pixels, at every scale.
-        n_axes: principal axes in which distances are taken.
-        iterations: of the potentials a step; 0: plain nearest neighbours.
-        entropy: regularisation of the transport where all pairs are compared, in units of squared distance a
-            patch; 0: a small share of the mean distance.
-        max_pairs: most pairs of patches that are all compared; beyond, the search goes along the field.
-        stride: pixels between the result's patches where it does.
-        max_shift: most of the result that one shift of the exemplar may hold, in (0, 1].
-        novelty: of the first image: 0 is the exemplar itself.
-        laid: whether the first image is a layout whose parts are to stay: the potentials, which would mix
-            its rows, act from the second scale on.
+        n_axes: number of principal axes in which distances are computed.
+        iterations: iterations of the potentials per step; 0: plain nearest neighbours.
+        entropy: regularisation of the transport where all pairs are compared, in units of squared patch
+            distance; 0: a small fraction of the mean distance.
+        max_pairs: largest number of pairs that are all compared; beyond, the search follows the field.
+        stride: pixels between the result's patches where the search follows the field.
+        max_shift: maximal fraction of the result that one shift of the exemplar may hold, in (0, 1].
+        novelty: novelty of the first image; 0 is the exemplar itself.
+        laid: whether the first image is a layout whose parts must stay in place. The potentials, which would
+            mix its rows, then start at the second scale.
     """
 
     sizes: tuple[Size, ...]
@@ -80,7 +80,7 @@ class FieldPlan:
 
     @property
     def wide_stride(self) -> int:
-        """Pixels between patches along the field: at most half a patch, so that patches overlap."""
+        """Stride of the search along the field: at most half a patch, so that patches overlap."""
         return max(1, min(self.stride, self.patch_size // 2))
 
 
@@ -97,8 +97,8 @@ def field_plan(
     Args:
         exemplar, size: (height, width) of the exemplar and of the result, in pixels.
         known: (h, w) bool, the exemplar's known pixels, or None for all.
-        options: of the solver.
-        novelty: of the layout, in [0, 1]; None: .5.
+        options: options of the solver.
+        novelty: novelty of the layout, in [0, 1]; None: .5.
 
     Raises:
         InputError: patches or scales that do not fit.
@@ -107,7 +107,7 @@ def field_plan(
     n_scales = options.n_scales
     count = most = _most_scales(exemplar, size, known, side)
     if n_scales is None:
-        while count > 1 and min(exemplar) >> (count - 1) < _COARSEST:
+        while count > 1 and min(exemplar) >> (count - 1) < _MIN_COARSEST:
             count -= 1
     elif n_scales > most:
         h, w = (n >> most for n in exemplar)
@@ -126,7 +126,7 @@ def field_plan(
         side,
         iterations=2 if options.psi_steps is None else options.psi_steps,
         entropy=options.entropy or 0.0,
-        max_shift=max(_LEAST_CAP, _CAP ** (2 * novel)),
+        max_shift=max(_MIN_CAP, _CAP ** (2 * novel)),
         novelty=novel,
     )
 
@@ -142,7 +142,7 @@ def scale_sizes(size: Size, count: int) -> tuple[Size, ...]:
 def exemplar_pyramid(image: Tensor, known: Tensor | None, count: int) -> list[Scale]:
     """The exemplar (C, h, w) and its known pixels (h, w) at `count` scales, finest first.
 
-    Means of 2x2 pixels; of those that are known, where half of them are.
+    Means of 2x2 pixels, over the known ones. A coarse pixel is known if half of its pixels are.
     """
     scales: list[Scale] = [(image if known is None else filled(image, known), known)]
     while len(scales) < count:
@@ -157,16 +157,16 @@ def exemplar_pyramid(image: Tensor, known: Tensor | None, count: int) -> list[Sc
 
 
 def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) -> FieldPlan:
-    """The plan with the scales that suit a texture.
+    """The plan with the scales that suit the texture.
 
-    Textures with rows (`regularity` from .35), results that keep the exemplar's layout, and images that are
-    given start from a layout at a scale where the exemplar has 32 to 63 pixels a side; where the rows would
-    be too fine for a pixel there (`correlation_length` below .9), at a finer one.
+    Textures with rows (`regularity` from .35), results that keep the exemplar's layout, and given start
+    images begin at a scale where the exemplar has 32 to 63 pixels a side, or at a finer one if the rows are
+    too fine there (`correlation_length` below .9).
 
     Args:
-        plan: of `field_plan`.
-        scales: the exemplar at its scales.
-        given: whether an image to start from is given.
+        plan: result of `field_plan`.
+        scales: the exemplar at each scale.
+        given: whether a start image is given.
     """
     count = 1
     while count < plan.n_scales and min(scales[count][0].shape[1:]) >= _ROWS_FROM:
@@ -174,7 +174,7 @@ def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) ->
     if not given and plan.novelty > 0:
         if _regularity(scales) < LOOSE:
             return plan
-        while count > 1 and correlation_length(*scales[count - 1]) < _ROW:
+        while count > 1 and correlation_length(*scales[count - 1]) < _MIN_ROW:
             count -= 1
     steps = (*plan.steps[: count - 1], min(plan.steps[count - 1], _LAYOUT_STEPS))
     most = 1.0 if plan.novelty == 0 else plan.max_shift
@@ -182,27 +182,27 @@ def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) ->
 
 
 def _regularity(scales: list[Scale]) -> float:
-    """`regularity` at a scale of 48 to 95 pixels a side, or the finest there is.
+    """`regularity` at a scale of 48 to 95 pixels a side, or at the finest one.
 
-    Tiny results of large exemplars have no such scale: up to 512 px tell as much, in a second.
+    Tiny results of large exemplars have no such scale; up to 512 px the measurement takes a second.
     """
-    while min(scales[-1][0].shape[1:]) > _MOST_TOLD:
+    while min(scales[-1][0].shape[1:]) > _MAX_ANALYSED:
         scales = exemplar_pyramid(*scales[-1], 2)
     sides = [min(image.shape[1:]) for image, _ in scales]
     return regularity(*scales[max(k for k, side in enumerate(sides) if side >= 48 or k == 0)])
 
 
 def _steps(side: int, quality: str) -> int:
-    """Steps of a scale where the exemplar's shorter side has so many pixels."""
+    """Number of steps at a scale where the exemplar's shorter side has `side` pixels."""
     usual = next((steps for most, steps in _STEPS if side <= most), _FINE_STEPS)
     return max(1, math.ceil(usual * EFFORT[quality]))
 
 
 def _side(exemplar: Size, size: Size, known: Tensor | None, asked: int | None) -> int:
-    """Side of the patches: as asked for, or 7, or what tiny images have room for.
+    """Side of the patches: the requested one, or 7, or less in tiny images.
 
     Raises:
-        InputError: the one asked for is larger than that.
+        InputError: the requested one is too large.
     """
     room = min(*exemplar, *size)
     if known is not None:
@@ -219,7 +219,7 @@ def _side(exemplar: Size, size: Size, known: Tensor | None, asked: int | None) -
 
 
 def _most_scales(exemplar: Size, size: Size, known: Tensor | None, side: int) -> int:
-    """As many scales as have room for a patch, in the exemplar's known part and in the result."""
+    """Largest number of scales at which a patch fits the exemplar's known part and the result."""
     count = 1
     there = known
     while min(min(exemplar) >> count, *(-(-n >> count) for n in size)) >= side:

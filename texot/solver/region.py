@@ -1,4 +1,4 @@
-"""What moves of a result at one scale: all of it, or holes of an image whose other pixels stay."""
+"""The part of a result that is synthesised at one scale: all of it, or holes of an image."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from texot.field.grid import Grid
 from texot.field.source import Source
 from texot.solver.plan import Size
 
-_LARGER = 1.25  # area of an exemplar over its result's from which not all of it need be used
+_LARGER = 1.25  # area of exemplar / result from which the result need not use all of the exemplar
 
 
 @dataclass(frozen=True, eq=False)
 class Hole:
-    """What moves of an image at one scale, and what stays.
+    """The pixels of an image to fill at one scale.
 
     Attributes:
-        image: (C, H, W), its known pixels.
-        moves: (H, W) bool, those that are filled.
-        trust: (H, W) in (0, 1], how much the patch around each pixel counts.
+        image: (C, H, W), with its known pixels.
+        moves: (H, W) bool, the pixels to fill.
+        trust: (H, W) in (0, 1], weight of the patch around each pixel.
     """
 
     image: Tensor
@@ -33,13 +33,13 @@ class Hole:
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """The patches of a result at one scale, and those of them that move.
+    """The patches of a result at one scale, and which of them touch a pixel to fill.
 
     Attributes:
-        grid: all of them.
-        hole: what moves, or None for all.
-        active: (n,) bool, the patches that touch what moves, or None for all.
-        trust: (n,) how much they count, or None for 1.
+        grid: all patches.
+        hole: the pixels to fill, or None for all.
+        active: (n,) bool, the patches that touch the hole, or None for all.
+        trust: (n,) weights of the patches, or None for 1.
     """
 
     grid: Grid
@@ -49,7 +49,7 @@ class Region:
 
     @staticmethod
     def of(grid: Grid, hole: Hole | None) -> Region:
-        """The region of a hole of an image that the grid covers."""
+        """The region of a hole in the image that the grid covers."""
         if hole is None:
             return Region(grid)
         more = (0, grid.size[1] - hole.moves.shape[1], 0, grid.size[0] - hole.moves.shape[0])
@@ -63,22 +63,22 @@ class Region:
         return Region(grid, Hole(image, moves, wide[0]), touched.flatten(), trust)
 
     def keep(self, image: Tensor) -> Tensor:
-        """An image (C, *grid.size), with the known pixels where they stay."""
+        """An image (C, *grid.size) with the known pixels restored."""
         return image if self.hole is None else torch.where(self.hole.moves, image, self.hole.image)
 
     def moving(self, values: Tensor) -> Tensor:
-        """Of values of all patches, (n, ...), those of the patches that move."""
+        """The values of the active patches among those of all patches (n, ...)."""
         return values if self.active is None else values[self.active]
 
     def spread(self, values: Tensor, other: float) -> Tensor:
-        """Values of the patches that move, (n,), with another for the rest."""
+        """Values (n,) of all patches from those of the active ones; `other` for the rest."""
         if self.active is None:
             return values
         found = values.new_full((len(self.active),), other)
         return found.masked_scatter_(self.active, values)
 
     def capacity(self, source: Source) -> float:
-        """How many times its share of the mass a target may have, see `PatchPotential`."""
+        """How many times its mass a target may receive, see `PatchPotential`."""
         if self.hole is None:
             n_pixels = (
                 source.image[0].numel() if source.weights is None else 1 / float(source.nu.square().sum())
@@ -89,6 +89,6 @@ class Region:
 
 
 def padded(image: Tensor, size: Size) -> Tensor:
-    """An image (C, h, w) whose last rows and columns go on to a larger size."""
+    """An image (C, h, w) padded to a larger size by its last rows and columns."""
     more = (0, size[1] - image.shape[2], 0, size[0] - image.shape[1])
     return F.pad(image[None], more, mode="replicate")[0]

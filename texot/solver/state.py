@@ -1,4 +1,4 @@
-"""What a run yields: a `State` after every step, and the `Synthesis` that it makes."""
+"""The results of a run: a `State` after every step, and the finished `Synthesis`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from texot.solver.adam.progress import Progress
 
 
-_SHOWN = {"job": "synthesize", "seed": None}  # settings that a result is shown with, and their defaults
+_SHOWN = {"job": "synthesize", "seed": None}  # settings shown by repr, and their defaults
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class LossRecord:
     """The loss of one step.
 
     Attributes:
-        scale: scale of the image then, 0 = finest.
+        scale: scale of the image, 0 = finest.
         step: step within the scale, from 1.
-        loss: mean squared distance of patches to their targets, in units of the pixel range; where Adam moves
-            the pixels, summed over the transport terms; with `preset="paper"` the sum of the semi-duals, as
+        loss: mean squared distance of patches to their targets, in units of the pixel range; where Adam
+            optimises the pixels, summed over the transport terms; with `preset="paper"` the sum of the semi-duals, as
             published.
     """
 
@@ -48,7 +48,7 @@ class LossRecord:
 
 @dataclass
 class Log:
-    """What the states of one run share."""
+    """The record that all states of a run share."""
 
     losses: list[LossRecord] = dataclasses.field(default_factory=list)
     marginal_errors: list[float] = dataclasses.field(default_factory=list)
@@ -57,16 +57,16 @@ class Log:
 
 @dataclass(frozen=True)
 class Output:
-    """What a result is beside its pixels.
+    """Everything about a result except its pixels.
 
     Attributes:
-        settings: everything that makes the same image again, as plain JSON values.
-        mode: how a result is written, see `texot.files.exemplar.Exemplar`.
-        icc_profile: of images whose values are not sRGB, else None.
-        dpi: dots per inch (x, y) that a file of the result tells, or None.
-        exif: EXIF data that goes along with the result, or None.
-        finish: makes the result of the loop's image at full size, on the CPU; None where they are the same.
-        origin: (x, y) of the exemplar's first pixel in the image that it is a part of.
+        settings: everything needed to reproduce the image, as plain JSON values.
+        mode: mode of the written file, see `texot.files.exemplar.Exemplar`.
+        icc_profile: colour profile of images that are not sRGB, or None.
+        dpi: dots per inch (x, y) for the file, or None.
+        exif: EXIF data for the file, or None.
+        finish: converts the solver's image at full size into the result, on the CPU; None: the identity.
+        origin: (x, y) of the exemplar's first pixel in the image that it was cut from.
     """
 
     settings: dict[str, Any]
@@ -84,11 +84,11 @@ class Synthesis:
 
     Attributes:
         image: (C, H, W) float32 on the CPU, in [0, 1].
-        losses: one record a step.
-        marginal_errors: total variation between cell masses and target weights at the image's scale, a step;
-            on grids of few patches most targets cannot be hit, so compare it with earlier steps only.
-        timings: seconds by stage ("scale 0", ...), of preparation ("prepare") and in all ("total").
-        settings: everything that makes the same image again, as plain JSON values.
+        losses: one record for each step.
+        marginal_errors: total variation between cell masses and target weights at the image's scale, for each
+            step. On grids of few patches most targets cannot be hit, so compare it with earlier steps only.
+        timings: seconds by stage ("scale 0", ...), of preparation ("prepare") and overall ("total").
+        settings: everything needed to reproduce the image, as plain JSON values.
         mode: the exemplar's mode, "L", "RGB", "I;16" or "multi"; of a filled photograph "LA" or "RGBA" too.
         icc_profile: of exemplars whose values are not sRGB, else None.
         dpi: of a filled photograph, dots per inch (x, y), or None.
@@ -114,10 +114,10 @@ class Synthesis:
 
     @cached_property
     def field(self) -> Tensor | None:
-        """Where in the exemplar each pixel comes from, (H, W, 2) float32 on the CPU, or None.
+        """The position in the exemplar that each pixel comes from, (H, W, 2) float32 on the CPU, or None.
 
-        (x, y) in pixels of the exemplar, the centre of its first pixel being (0, 0); fractional where patches
-        from neighbouring places are averaged. None where pixels are not taken from places: with
+        (x, y) in pixels of the exemplar, the centre of its first pixel is (0, 0). Positions are fractional
+        where patches from neighbouring positions are averaged. None where pixels have no such position: with
         `preset="paper"`, deep features, and jobs other than synthesis.
         """
         if self._places is None:
@@ -126,7 +126,7 @@ class Synthesis:
             return self._places()
 
     def to_pil(self) -> Image.Image:
-        """The image as Pillow's, in the exemplar's mode."""
+        """The image as a Pillow image in the exemplar's mode."""
         return to_pil(self.image, self.mode)
 
     def to_numpy(self) -> npt.NDArray[Any]:
@@ -135,20 +135,20 @@ class Synthesis:
         return array[..., 0] if array.shape[2] == 1 else array
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the image; the suffix names the format. A PNG holds how it was made: `texot.files.record`.
+        """Write the image; the suffix gives the format. A PNG also records the settings: `texot.files.record`.
 
         Raises:
-            OutputError: it cannot be written there.
+            OutputError: the file cannot be written.
         """
         text = png_text(self.settings, [(step.scale, step.loss) for step in self.losses])
-        write_image(self.image, path, mode=self.mode, text=text, **self.beside())
+        write_image(self.image, path, mode=self.mode, text=text, **self.metadata())
 
-    def beside(self) -> dict[str, Any]:
-        """What a file holds beside the pixels: arguments of `texot.files.write.write_image`."""
+    def metadata(self) -> dict[str, Any]:
+        """Metadata for the file: keyword arguments of `texot.files.write.write_image`."""
         return {"icc_profile": self.icc_profile, "dpi": self.dpi, "exif": self.exif}
 
     def _repr_png_(self) -> bytes:
-        """What notebooks show."""
+        """The picture that notebooks show."""
         image = self.image if self.mode != "multi" else self.image[:3]
         return encode_image(image, icc_profile=self.icc_profile)
 
@@ -160,12 +160,12 @@ class State:
     Attributes:
         scale: scale of the image, 0 = finest.
         n_scales: number of scales.
-        step, stage_steps: step within the scale, from 1, and its last.
+        step, stage_steps: step within the scale, from 1, and their number.
         total_step, total_steps: the same over all scales.
         loss: see `LossRecord`.
         marginal_error: see `Synthesis.marginal_errors`.
         seconds: since the start.
-        seconds_left: estimate.
+        seconds_left: estimated remaining time.
     """
 
     scale: int
@@ -194,7 +194,7 @@ class State:
         )
 
     def progress(self) -> Progress:
-        """What the loop needs to go on from here. To be asked for before the next step.
+        """The state from which a run can be resumed. Call it before the next step.
 
         Raises:
             TypeError: a run that cannot be resumed.
@@ -209,7 +209,7 @@ class State:
         return self._finish(self._image)
 
     def result(self) -> Synthesis:
-        """What there is after this step, as a `Synthesis`, as the last step of all would leave it."""
+        """The result after this step, finished as after the last step."""
         loss = self.loss if math.isfinite(self.loss) else None
         settings = {**copy.deepcopy(self._output.settings), "loss": loss}
         if self.total_step < self.total_steps:
@@ -236,5 +236,5 @@ class State:
 
 
 def _shifted(places: Callable[[], Tensor], origin: tuple[int, int]) -> Tensor:
-    """Places in the image that the exemplar is a part of."""
+    """Positions in the image that the exemplar was cut from."""
     return places() if origin == (0, 0) else places() + torch.tensor(origin, dtype=torch.float32)

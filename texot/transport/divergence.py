@@ -24,7 +24,7 @@ from torch import Tensor
 from texot import kernels
 from texot.errors import InputError
 
-_MOST_COSTS = 1 << 22  # held at a time
+_MAX_COSTS = 1 << 22  # held at a time
 _SCALING = 0.5  # by which the entropy falls on its way
 
 
@@ -204,7 +204,7 @@ def _distances(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _rows(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
-    return torch.split(x, max(1, _MOST_COSTS // len(y)))
+    return torch.split(x, max(1, _MAX_COSTS // len(y)))
 
 
 def _annealing(x: Tensor, y: Tensor, p: float, entropy: float) -> list[float]:
