@@ -13,6 +13,7 @@ from texot.files.exemplar import Exemplar
 from texot.images.autocorrelation import correlation_length
 from texot.jobs.interpolation import interpolation_path
 from texot.jobs.interpolation_problem import Interpolation, Level
+from texot.solver.options import EngineOptions
 
 QUICK = {"quality": "draft", "n_iter": 8}
 
@@ -106,7 +107,8 @@ def test_enlargement_is_by_the_ratio_of_features() -> None:
     """Of features of 12 and 6 pixels, half way, one shrinks by the root of two and the other grows by it."""
     coarse = clouds(1, 128, 128, sigma=4)
     fine = F.interpolate(coarse[None], scale_factor=0.5, mode="area")[0].repeat(1, 2, 2)
-    job = Interpolation([Exemplar(coarse), Exemplar(fine)], [Level((0.5, 0.5))], (128, 128), quality="draft")
+    options = EngineOptions(quality="draft")
+    job = Interpolation([Exemplar(coarse), Exemplar(fine)], [Level((0.5, 0.5))], (128, 128), options)
     assert job.n_pixels == pytest.approx(1.5 * 128**2, rel=0.1)
     assert job.most_pixels == job.n_pixels + 128**2
     masses = [morph.mass for morph in job.morphs]

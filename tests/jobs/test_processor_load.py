@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from texot.jobs.processor_load import Look, free_cores, read_clocks
+from texot.jobs.processor_load import ClockReading, free_cores, read_clocks
 
 
 def spent(others: float, own: float = 1.0, seconds: float = 1.0, cores: int = 4) -> int | None:

@@ -1,1 +1,1 @@
-"""Correspondence fields: for every patch of a result, the place in the exemplar that it is from."""
+"""Correspondence fields: for every patch of a result, the position of its match in the exemplar."""

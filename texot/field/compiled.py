@@ -1,7 +1,7 @@
-"""The loops of `loops.py`, compiled by numba where it is installed: for results of many patches.
+"""The loops of `loops.py` compiled by numba, if it is installed, for results of many patches.
 
-They are compiled in a thread of their own, and taken from numba's cache on disk later. As they make the bytes
-that the tensor code makes, it does not matter when they are ready, nor whether they ever are.
+A background thread compiles them; later processes load them from numba's cache on disk. They give the same
+bytes as the tensor code, so it does not matter when they become ready, or whether they do.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _VOTE = (
 
 @dataclass(frozen=True)
 class Kernels:
-    """The compiled loops; they let go of the interpreter's lock."""
+    """The compiled loops; they release the interpreter lock."""
 
     improve: Callable[..., None]
     vote: Callable[..., None]
@@ -44,7 +44,7 @@ _thread: threading.Thread | None = None
 
 
 def prepare() -> threading.Thread | None:
-    """Begin to compile, unless that was done; the thread that does it, or None without numba."""
+    """Start to compile, once for each process; return the thread, or None without numba."""
     global _thread
     with _lock:
         if _thread is None and importlib.util.find_spec("numba") is not None:
@@ -54,12 +54,12 @@ def prepare() -> threading.Thread | None:
 
 
 def ready() -> Kernels | None:
-    """The compiled loops, or None as long as there are none."""
+    """The compiled loops, or None if they are not ready."""
     return _kernels
 
 
 def report() -> str:
-    """Whether loops can be compiled here, in a line; takes a second."""
+    """Whether loops can be compiled, as one line of text; takes a second."""
     thread = prepare()
     if thread is None:
         return "no: numba makes large results faster, pip install 'texot[fast]'"
@@ -68,7 +68,7 @@ def report() -> str:
 
 
 def in_bands(call: Callable[[int, int], Any], first: int, last: int) -> None:
-    """Call a function with consecutive ranges of rows, as many at a time as torch has threads."""
+    """Call a function on consecutive ranges of rows, in as many threads as torch uses."""
     count = max(1, min(torch.get_num_threads(), last - first))
     bounds = [first + (last - first) * k // count for k in range(count + 1)]
     if count == 1:
@@ -86,9 +86,11 @@ def _compile() -> None:
         def made(signature: str, loop: Callable[..., None]) -> Callable[..., None]:
             try:
                 return cast(Callable[..., None], numba.njit([signature], nogil=True, cache=True)(loop))
-            except RuntimeError:  # no folder that can be written: compiled anew by every process
+            except RuntimeError:  # no writable cache folder: every process compiles
                 return cast(Callable[..., None], numba.njit([signature], nogil=True)(loop))
 
         _kernels = Kernels(made(_IMPROVE, loops.improve), made(_VOTE, loops.vote))
-    except Exception as error:  # of an installed but broken numba, of its cache: the tensor code goes on
-        _logger.warning("numba does not compile the search, which goes on without: %s", str(error)[:200])
+    except Exception as error:  # a broken numba or cache must not stop the tensor code
+        _logger.warning(
+            "numba cannot compile the search; the slower tensor code is used: %s", str(error)[:200]
+        )

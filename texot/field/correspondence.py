@@ -1,4 +1,4 @@
-"""A field and its weights: the image that it makes of the exemplar, and where each pixel comes from."""
+"""A correspondence field with weights: its image, and the position in the exemplar of each pixel."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class Correspondence:
-    """For each patch of a result, its place in the exemplar.
+    """For each patch of a result, the index of its match in the exemplar.
 
     Attributes:
         grid: the result's patches.
         shape: (rows, columns) of the exemplar's patches.
-        found: (n,) index of a patch of the exemplar for each of the grid.
-        weights: (n,) positive, how much each counts, or None for 1.
+        found: (n,) index of a patch of the exemplar for each patch of the grid.
+        weights: (n,) positive weights of the patches, or None for 1.
     """
 
     grid: Grid
@@ -34,21 +34,22 @@ class Correspondence:
         return vote(self.grid, exemplar, self.found, self.weights)
 
     def places(self) -> Tensor:
-        """Where in the exemplar each pixel comes from, (H, W, 2): (x, y), the first pixel's centre at (0, 0).
+        """Position (x, y) in the exemplar of each pixel, (H, W, 2); the first pixel's centre is (0, 0).
 
-        The place that the patch of most weight there has, averaged with those of other patches within two
-        pixels of it: patches that continue each other agree exactly.
+        The position given by the patch of largest weight, averaged with those of other patches within two
+        pixels of it. Patches that continue each other agree exactly.
         """
         return strongest(self.grid, self.shape, self.found, self.weights)
 
     def finer(self, factor: int, grid: Grid, shape: Size, usable: Tensor | None = None) -> Correspondence:
-        """The field at a finer scale: `factor` times the place of the coarser patch that covers each patch.
+        """The field at a finer scale: `factor` times the position of the coarser patch that covers each
+        patch.
 
         Args:
-            factor: by which the exemplar and the result are larger there.
-            grid: the result's patches there.
-            shape: (rows, columns) of the exemplar's patches there.
-            usable: (rows, columns) bool, those without unknown pixels, or None for all.
+            factor: ratio of the sizes of exemplar and result at the two scales.
+            grid: the result's patches at the finer scale.
+            shape: (rows, columns) of the exemplar's patches at the finer scale.
+            usable: (rows, columns) bool, patches without unknown pixels, or None for all.
         """
         coarse, device = self.grid, self.found.device
         places, rests = [], []
@@ -62,7 +63,7 @@ class Correspondence:
         y = factor * torch.div(found, self.shape[1], rounding_mode="floor") + rests[0][:, None]
         x = factor * (found % self.shape[1]) + rests[1]
         index = (y.clamp(0, rows - 1) * columns + x.clamp(0, columns - 1)).flatten()
-        if usable is not None:  # what touches unknown pixels: the nearest target before it
+        if usable is not None:  # patches that touch unknown pixels get the nearest target before them
             targets = usable.flatten().nonzero()[:, 0]
             nearest = torch.searchsorted(targets, index).clamp(max=len(targets) - 1)
             index = torch.where(usable.flatten()[index], index, targets[nearest])

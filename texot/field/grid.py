@@ -1,4 +1,4 @@
-"""The patches of a result: squares on a regular grid of an image, which may wrap around."""
+"""The patches of a result on a regular grid; the image may wrap around."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ class Grid:
     """Squares of `side` pixels, `stride` pixels apart, that cover an image.
 
     Attributes:
-        size: (H, W) of the image. An open axis must have `side` pixels and more, and a multiple of `stride`
-            beyond: `fitting` gives the least such size.
-        side: of a patch, pixels.
-        stride: pixels from a patch to the next, at most `side`.
-        periodic: axes (y, x) that wrap around; there patches continue at the opposite edge.
+        size: (H, W) of the image. On an open axis it is `side` plus a multiple of `stride`; see `fitting`.
+        side: side of a patch in pixels.
+        stride: distance of neighbouring patches in pixels, at most `side`.
+        periodic: axes (y, x) along which patches continue at the opposite edge.
     """
 
     size: tuple[int, int]
@@ -30,7 +29,7 @@ class Grid:
 
     @staticmethod
     def fitting(size: tuple[int, int], side: int, stride: int, periodic: Periodic) -> tuple[int, int]:
-        """The least size (H, W) of an image, at least `size`, that a grid covers to the last pixel."""
+        """The smallest size (H, W) from `size` up that a grid covers completely."""
         height, width = (
             n if wraps else max(0, math.ceil((n - side) / stride)) * stride + side
             for n, wraps in zip(size, periodic, strict=True)
@@ -39,7 +38,7 @@ class Grid:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rows, columns) of patches."""
+        """Number of patches, (rows, columns)."""
         rows, columns = (
             math.ceil(n / self.stride) if wraps else (n - self.side) // self.stride + 1
             for n, wraps in zip(self.size, self.periodic, strict=True)
@@ -48,18 +47,18 @@ class Grid:
 
     @property
     def extent(self) -> tuple[int, int]:
-        """(height, width) of what the patches cover, counting pixels beyond a join as often as they do."""
+        """(height, width) of the area that the patches cover when it is unwrapped."""
         rows, columns = self.shape
         return (rows - 1) * self.stride + self.side, (columns - 1) * self.stride + self.side
 
     def extend(self, image: Tensor) -> Tensor:
-        """An image (..., H, W), continued across its joins, (..., *extent)."""
+        """An image (..., H, W) unwrapped to (..., *extent)."""
         for axis, n in zip((-2, -1), self.extent, strict=True):
             image = wrap(image, image.ndim + axis, 0, n)
         return image
 
     def project(self, image: Tensor, filters: Tensor) -> Tensor:
-        """Products of every patch with filters.
+        """Inner products of every patch with filters.
 
         Args:
             image: (C, H, W).
@@ -72,7 +71,7 @@ class Grid:
         return found.flatten(1).T.contiguous()
 
     def fold(self, total: Tensor) -> Tensor:
-        """Sums of (C, *extent) over pixels that are one on the torus, (C, H, W); changes its argument."""
+        """Wrap (C, *extent) to (C, H, W) by summation; changes its argument."""
         for axis, (n, wraps) in enumerate(zip(self.size, self.periodic, strict=True), start=1):
             if wraps:
                 for start in range(n, total.shape[axis], n):

@@ -1,7 +1,7 @@
 """The search and the vote of `search.py` and `vote.py` as plain loops, for `compiled.py` to compile.
 
-They make the same bytes as the tensor code does: distances are sums of integers, and the vote multiplies and
-adds in the same order. Nothing here is quick before it is compiled.
+They give the same bytes as the tensor code: distances are sums of integers, and the vote multiplies and adds
+in the same order. They are slow unless compiled.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ def improve(
     """Try candidates for rows of patches; see `texot.field.search.search`.
 
     Args:
-        x: (n, k) int16 patches of the band, whose first row is `begin`.
+        x: (n, k) int16 patches of the band that starts at row `begin`.
         key: (m, k) int16 patches of the exemplar.
-        plane_y, plane_x: (rows, columns) int32 place of every patch's target before the search.
-        first, last: rows of patches to search, counted as those of the planes.
-        stride: pixels from a patch to the next.
+        plane_y, plane_x: (rows, columns) int32 position of every patch's target before the search.
+        first, last: rows of patches to search, as indices of the planes' rows.
+        stride: distance of neighbouring patches in pixels.
         wraps: (2,) int64, whether the axes (y, x) wrap around.
         shape: (2,) int64 (rows, columns) of the exemplar's patches.
-        steps: (s, 2) int64 (dy, dx) in patches to the neighbours that are asked, in this order.
-        draws: (r, 2, n) int32 offsets (y, x) of random candidates, tried after them.
-        price: (m,) float32 what a target costs beside its distance, or (0,) for nothing.
+        steps: (s, 2) int64 (dy, dx) in patches to the neighbours that propose candidates, in this order.
+        draws: (r, 2, n) int32 offsets (y, x) of random candidates, tried afterwards.
+        price: (m,) float32 cost of each target in addition to its distance, or (0,) for none.
         active: (rows * columns,) bool, patches whose targets may change, or (0,) for all.
         usable: (m,) bool, patches that are targets, or (0,) for all.
-        found: (rows * columns,) int64, changed.
-        distance: (rows * columns,) int32, changed.
-        begin: row of the planes that x begins with.
+        found: (rows * columns,) int64, updated in place.
+        distance: (rows * columns,) int32, updated in place.
+        begin: row of the planes at which x starts.
     """
     rows, columns = plane_y.shape
     n_axes = x.shape[1]
@@ -107,17 +107,17 @@ def vote(
     first: int,
     last: int,
 ) -> None:
-    """Add what patches have to rows of an image; see `texot.field.vote.vote`.
+    """Add the votes of patches to rows of an image; see `texot.field.vote.vote`.
 
     Args:
-        total: (height, wide, C + 1) float32, changed: weighted sums, and sums of weights.
-        pixels: (h * w, C) float32 of the exemplar.
+        total: (height, wide, C + 1) float32, updated in place: weighted sums, and sums of weights.
+        pixels: (h * w, C) float32, the exemplar.
         corner: (rows, columns) int64 index of the first pixel of every patch's target.
         weights: (rows, columns) float32.
         window: (side, side) float32 weights of a patch's pixels.
-        width: w.
-        stride: pixels from a patch to the next.
-        first, last: rows of `total` that are summed.
+        width: w in pixels.
+        stride: distance of neighbouring patches in pixels.
+        first, last: rows of `total` to sum.
     """
     side, channels = len(window), pixels.shape[1]
     rows, columns = corner.shape

@@ -1,15 +1,15 @@
-"""Potentials of the transport on a field: per patch where all pairs are in reach, per block elsewhere.
+"""Potentials of the transport on a field: one for each patch if all pairs are compared, else for each block.
 
-Where the result is small, the potential is entropic, by Sinkhorn's iterations from the last one (Cuturi 2013,
-"Sinkhorn distances"; warm starts: Thornton & Cuturi 2023):
+Where the result is small, the transport is entropic, solved by Sinkhorn iterations that start from the last
+potential (Cuturi 2013, "Sinkhorn distances"; warm starts: Thornton & Cuturi 2023):
 
     f_i   = -eps log sum_j nu_j exp((psi_j - C_ij) / eps)
     psi_j = -eps log sum_i mu_i exp((f_i - C_ij) / eps),       C_ij = |x_i - y_j|^2 + phi(shift of i to j)
 
-phi is the potential of a second constraint: no shift of the exemplar may hold more than a share of the image.
-Its price rises while a shift holds more. Elsewhere one potential for each block of the exemplar follows the
-gradient of the semi-dual, nu_b - (mass of block b), in units of the mean distance: a step before each kind of
-candidate that patches try, as what all of them take at once from a neighbour empties blocks.
+phi is the dual variable of a second constraint: no shift of the exemplar may hold more than a fraction of the
+image; it rises while a shift holds more. Elsewhere, one potential for each block of the exemplar follows the
+gradient of the semi-dual, nu_b - (mass of block b), in units of the mean distance. It takes a step before
+each kind of candidate, because a simultaneous propagation from neighbours can empty blocks.
 """
 
 from __future__ import annotations
@@ -24,35 +24,35 @@ from texot.field.grid import Grid
 from texot.field.search import search
 from texot.field.source import Source
 
-_EPSILON = 0.03  # of the entropic potential, in mean distances
-_MIN_EPSILON = 1e-4  # the same, of one that is asked for
-_TINY = 1e-20  # least sum of a row or a column of the kernel
+_EPSILON = 0.03  # default regularisation, in mean distances
+_MIN_EPSILON = 1e-4  # minimal regularisation that can be requested, in mean distances
+_TINY = 1e-20  # lower bound of row and column sums of the kernel
 _SHIFTS = 16  # bins of shifts along the shorter side of the exemplar
 _BLOCK = 8  # pixels a side of the blocks that share a potential
-_RATE = 0.2  # of a step of a block's potential, in mean distances
-_FALL, _RISE = 2.0, 1.0  # most by which its mass counts as too large, or too small, in wanted masses
+_RATE = 0.2  # step of a block's potential, in mean distances
+_FALL, _RISE = 2.0, 1.0  # bounds of excess and deficit of a block's mass, in target masses
 
 
 def mean(values: Tensor) -> float:
-    """Their mean, the same with any number of threads; 0 of none."""
+    """The mean, independent of the number of threads; 0 of an empty tensor."""
     return float(values.detach().cpu().double().numpy().mean()) if len(values) else 0.0
 
 
 @dataclass
 class PatchPotential:
-    """Cells of all pairs, with a potential for every target and a capacity for every shift.
+    """Cells of all pairs, with a potential for every target and a bound for every shift.
 
     Attributes:
         grid: the result's patches.
-        source: the exemplar's.
-        cap: most of the result that one shift of the exemplar may hold, in (0, 1]; 1: no such limit.
-        relative: (rows, columns) potential to start from in mean distances, or None for 0.
-        iterations: of Sinkhorn a step; 0: the potential stays 0.
+        source: the exemplar's patches.
+        cap: largest fraction of the result that one shift of the exemplar may hold, in (0, 1]; 1: no limit.
+        relative: (rows, columns) initial potential in mean distances, or None for 0.
+        iterations: Sinkhorn iterations per step; 0: the potential stays 0.
         entropy: regularisation, in units of squared distance; 0: .03 of the mean distance.
-        capacity: how many times its share of the mass a target may have; 1: exactly its share. A result
-            smaller than the exemplar need not hold all of it: the potentials of what is not used too often
-            stay 0 there (transport whose masses are bounded from above).
-        psi: (m,) of the targets.
+        capacity: upper bound of a target's mass, in units of nu_j; 1: exactly nu_j. A result smaller than the
+            exemplar need not use all of it: then masses are only bounded from above, and the potentials of
+            targets below the bound stay 0.
+        psi: (m,) potentials of the targets.
     """
 
     grid: Grid
@@ -75,7 +75,7 @@ class PatchPotential:
         self.phi = self.key.new_zeros(bins[0] * bins[1])
 
     def cells(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The cells of patches, and a step of the potentials.
+        """The cells of patches, followed by a step of the potentials.
 
         Args:
             x: (n, k) patches of the result in the source's principal axes, centred.
@@ -83,7 +83,7 @@ class PatchPotential:
         Returns:
             (n,) indices of the targets among all patches of the source, and (n,) their squared distances.
         """
-        # without |x_i|^2, which changes neither cells nor potentials
+        # |x_i|^2 is left out: it changes neither cells nor potentials
         gain = torch.addmm(self.psi - self.square, x, self.key.T, alpha=2)
         if bool(self.phi.any()):
             assert self.shift is not None
@@ -100,13 +100,13 @@ class PatchPotential:
         return self.source.targets[found], distance
 
     def error(self, found: Tensor) -> float:
-        """Total variation between the masses of the targets and what they should be."""
+        """Total variation between the masses of the targets and nu."""
         nu = self.psi.new_zeros(len(self.source.key))
         nu[self.source.targets] = self.source.nu
         return excess(found, nu, self.capacity)
 
     def plane(self) -> Tensor:
-        """The potential in mean distances at every patch of the source, (rows, columns), mean 0."""
+        """The potential at every patch of the source, (rows, columns), in mean distances, centred."""
         plane = self.psi.new_zeros(len(self.source.key))
         plane[self.source.targets] = (self.psi - self.psi.mean()) / self.cost
         return plane.view(self.source.shape)
@@ -114,8 +114,8 @@ class PatchPotential:
     def _sinkhorn(self, gain: Tensor) -> Tensor:
         """Change of the potentials, (m,), by Sinkhorn's iterations on psi_j - C_ij (n, m).
 
-        The potentials so far are in the kernel, and the iterations scale its rows and columns (Schmitzer
-        2019, "Stabilized sparse scaling algorithms for entropy regularized transport problems").
+        The present potentials are absorbed into the kernel; the iterations scale its rows and columns
+        (Schmitzer 2019, "Stabilized sparse scaling algorithms for entropy regularized transport problems").
         """
         epsilon = max(self.entropy or _EPSILON * self.cost, _MIN_EPSILON * self.cost)
         kernel = (gain - gain.amax(1, keepdim=True)).div_(epsilon).exp_()
@@ -139,7 +139,7 @@ class PatchPotential:
         here = self.shift.gather(1, found[:, None])[:, 0]
         share = torch.bincount(here.cpu(), minlength=rows * columns).to(self.phi) / len(found)
         wide = F.pad(share.view(1, rows, columns), (1, 1, 1, 1), mode="circular")
-        near = 9 * F.avg_pool2d(wide, 3, 1).flatten()  # a shift and those next to it are one
+        near = 9 * F.avg_pool2d(wide, 3, 1).flatten()  # neighbouring bins count as the same shift
         self.phi = (self.phi + self.cost * (near / self.cap - 1)).clamp_min(0)
 
 
@@ -149,11 +149,11 @@ class BlockPotential:
 
     Attributes:
         grid: the result's patches.
-        source: the exemplar's.
-        moves: whether the potentials change; else they stay 0.
+        source: the exemplar's patches.
+        moves: whether the potentials change; otherwise they stay 0.
         capacity: see `PatchPotential`.
-        active: (n,) bool, the patches of the grid whose targets are searched, or None for all.
-        psi: (b,) of the blocks.
+        active: (n,) bool, the patches whose targets are searched, or None for all.
+        psi: (b,) potentials of the blocks.
     """
 
     grid: Grid
@@ -179,8 +179,8 @@ class BlockPotential:
 
         Args:
             image: (C, *grid.size).
-            found: (n,) targets of its patches so far.
-            generator: CPU generator of draws.
+            found: (n,) present targets of its patches.
+            generator: CPU generator of random numbers.
 
         Returns:
             (n,) indices of the targets among all patches of the source, and (n,) their squared distances.
@@ -199,11 +199,11 @@ class BlockPotential:
         return found, distance.float() * source.unit**2
 
     def ascend(self, found: Tensor, distance: Tensor) -> None:
-        """Move the potentials by how much more or less blocks are used than they should be.
+        """Step the potentials along the difference between nu and the masses of the blocks.
 
         Args:
             found: (n,) targets of the patches.
-            distance: (n,) squared distances to them, whose unit is that of the potentials.
+            distance: (n,) squared distances to them, in the unit of the potentials.
         """
         mass = torch.bincount(self.block[found].cpu(), minlength=len(self.nu)).to(self.nu) / max(
             1, len(found)
@@ -215,25 +215,25 @@ class BlockPotential:
             self.psi = self.psi.clamp_max(0)
 
     def _prices(self, found: Tensor, distance: Tensor) -> Tensor:
-        """What every patch of the source costs after a step of the potentials."""
+        """The cost -psi of every patch of the source, after a step of the potentials."""
         if self.active is not None:
             found, distance = found[self.active], distance[self.active]
         self.ascend(found, distance)
         return -self.psi[self.block]
 
     def error(self, found: Tensor) -> float:
-        """Total variation between the masses of the blocks and what they should be."""
+        """Total variation between the masses of the blocks and nu."""
         return excess(self.block[found], self.nu, self.capacity)
 
 
 def excess(found: Tensor, nu: Tensor, most: float) -> float:
-    """Mass of the cells beyond `most` times the targets' weights: total variation where that is 1."""
+    """Mass of the cells in excess of `most` times nu; the total variation if `most` is 1."""
     mass = torch.bincount(found.cpu(), minlength=len(nu)).double() / max(1, len(found))
     return float((mass - most * nu.cpu().double()).clamp_min(0).sum())
 
 
 def finer(plane: Tensor, shape: tuple[int, int]) -> Tensor:
-    """A potential's plane at the next finer scale, (rows, columns)."""
+    """A potential interpolated to the next finer scale, (rows, columns)."""
     return F.interpolate(plane[None, None], shape, mode="bilinear", align_corners=False)[0, 0]
 
 
@@ -246,8 +246,8 @@ def _bins(source: Source) -> tuple[int, int]:
 def _shifts(grid: Grid, source: Source) -> Tensor:
     """Bin of the shift from every patch of the result to every target of the source, (n, m).
 
-    Shifts are taken modulo the exemplar's size: of a larger result, copies side by side are one shift. A mask
-    may leave few targets of many patches, so that only theirs are made.
+    Shifts are taken modulo the exemplar's size: adjacent copies in a larger result have one shift. Only bins
+    of targets are computed, because a mask may leave few of many patches.
     """
     height, width = source.image.shape[1:]
     size, columns = max(1, min(height, width) // _SHIFTS), source.shape[1]

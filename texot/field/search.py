@@ -1,9 +1,9 @@
-"""The cells along the field: every patch tries what its neighbours' targets suggest, and a few at random.
+"""Cells along the field: every patch tries candidates from its neighbours' targets, and random ones.
 
     sigma(i) = argmin over candidates j of |P_i u - y_j|^2 - psi_j
 
-A neighbour's target, moved back by the distance to the neighbour, is what would continue it; near images of a
-natural texture have long runs of such continuations (PatchMatch: Barnes et al. 2009, "PatchMatch: a
+A neighbour's target, shifted by the offset between the patches, continues the neighbour; correspondences of
+natural textures consist of long runs of such continuations (PatchMatch: Barnes et al. 2009, "PatchMatch: a
 randomized correspondence algorithm for structural image editing"; generalised: 2010).
 """
 
@@ -20,12 +20,12 @@ from texot.field.grid import Grid
 from texot.field.source import Source
 from texot.kernels import laguerre_cells
 
-_NEAR, _FAR = 1, 4  # patches to the neighbours that are asked
+_NEAR, _FAR = 1, 4  # distances in patches of the neighbours that propose candidates
 _STEPS = tuple((dy * k, dx * k) for k in (_NEAR, _FAR) for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)))
-_BAND = 65536  # patches that are searched at a time where none of them moves a price
+_BAND = 65536  # patches searched at once if prices are constant
 
 Step = tuple[int, int]
-"""(dy, dx) in patches to a neighbour."""
+"""Offset (dy, dx) of a neighbour, in patches."""
 
 
 def distances(x: Tensor, source: Source, found: Tensor) -> Tensor:
@@ -51,19 +51,19 @@ def search(
     active: Tensor | None = None,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Better targets of every patch.
+    """Improve the target of every patch.
 
     Args:
         grid: the result's patches.
-        source: the exemplar's.
-        image: (C, *grid.size) the result, and the guides where the exemplar has some.
-        found: (n,) targets of its patches so far.
-        prices: what targets cost beside their squared distance in square units, -psi (m,), or None for
-            nothing. It is asked before every kind of candidate, with the targets and squared distances, (n,)
-            each, that hold then.
-        reach: how far in pixels random candidates lie from the target, one each.
+        source: the exemplar's patches.
+        image: (C, *grid.size), the result, with the guide channels if there are any.
+        found: (n,) present targets of its patches.
+        prices: function that returns the cost -psi (m,) of targets, in the unit of squared distances, or None
+            for no cost. It is called before every kind of candidate with the present targets and squared
+            distances, (n,) each.
+        reach: maximal distances in pixels of random candidates from the target; one candidate for each.
         active: (n,) bool, the patches whose targets may change, or None for all.
-        generator: CPU generator of the draws.
+        generator: CPU generator of random numbers.
 
     Returns:
         (n,) the targets, and (n,) int32 their squared distances in square units of `Source.unit`.
@@ -106,14 +106,14 @@ def search(
 
 @dataclass(frozen=True, eq=False)
 class _Field:
-    """Targets that are searched.
+    """Targets during a search.
 
     Attributes:
         grid, source: see `search`.
-        places: (rows, columns) int32 each, place (y, x) of every target before the search.
+        places: (rows, columns) int32 each, position (y, x) of every target before the search.
         active: see `search`.
-        found: (n,), changed.
-        distance: (n,) int32, changed.
+        found: (n,), updated in place.
+        distance: (n,) int32, updated in place.
     """
 
     grid: Grid
@@ -133,7 +133,7 @@ class _Field:
         price: Tensor | None,
         kernels: Kernels | None,
     ) -> None:
-        """Try the candidates of rows of patches x, from neighbours first."""
+        """Try the candidates of rows of patches x; those from neighbours come first."""
         if kernels is not None:
             self._improve_compiled(x, first, last, steps, draws, price, kernels)
             return
@@ -144,7 +144,7 @@ class _Field:
             self._consider(x, first, last, y, left, price)
 
     def _from_neighbours(self, first: int, last: int, step: Step) -> tuple[Tensor, Tensor]:
-        """What continues the neighbours' targets, (n,) places y and x; y is -1 beyond an open border."""
+        """Continuations of the neighbours' targets, (n,) positions y and x; y is -1 beyond an open border."""
         device = self.found.device
         index, outside = [], []
         for begin, end, n, by, wraps in zip(
@@ -165,7 +165,7 @@ class _Field:
     def _consider(
         self, x: Tensor, first: int, last: int, y: Tensor, left: Tensor, price: Tensor | None
     ) -> None:
-        """Take the targets at these places where they cost less."""
+        """Accept the targets at these positions where they cost less."""
         rows, columns = self.source.shape
         own = slice(first * self.grid.shape[1], last * self.grid.shape[1])
         found, distance = self.found[own], self.distance[own]

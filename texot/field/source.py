@@ -1,4 +1,4 @@
-"""The exemplar's patches at one scale: where they are, their principal axes, and their weights."""
+"""The exemplar's patches at one scale: positions, principal axes, weights."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from texot.field.grid import Grid
 from texot.images.masks import filled
 from texot.images.reproducible import principal_axes
 
-_SAMPLED = 16384  # patches that the principal axes are found from
-_BAND = 65536  # patches that are projected at a time
-_LARGEST = 4095  # distance between two patches in units, at most: sums of squares are exact in float32
-_ROOM = 1.25  # how much further than those of the sample coordinates may lie
+_SAMPLED = 16384  # patches from which the principal axes are computed
+_BAND = 65536  # patches projected at once
+_MAX_DISTANCE = 4095  # between two patches, in units of coordinates: sums of squares are exact in float32
+_ROOM = 1.25  # ratio by which coordinates may exceed those of the sample
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """One scale of the exemplar, as targets of the transport.
+    """The patches of one scale of the exemplar, as targets of the transport.
 
-    Patch j has its top left pixel at row j // columns and column j % columns; it is a target where it touches
-    no unknown pixel.
+    Patch j has its top left pixel at row j // columns and column j % columns. It is a target if it touches no
+    unknown pixel.
 
     Attributes:
         image: (C, h, w), unknown pixels filled with the mean.
-        side: of the patches, pixels.
+        side: side of the patches in pixels.
         usable: (rows, columns) bool, the targets, or None for all.
         filters: (k, C, side, side) orthonormal principal axes of the patches.
         centre: (k,) mean of the projected patches.
-        spread: (k,) largest distance from it along each axis that `coordinates` tell apart.
-        weights: (rows, columns) of the targets, before they sum to 1, or None where all are the same.
+        spread: (k,) largest distance from it along each axis that `coordinates` can represent.
+        weights: (rows, columns) unnormalised weights of the targets, or None for equal ones.
     """
 
     image: Tensor
@@ -61,19 +61,19 @@ class Source:
         Args:
             image: (C, h, w).
             known: (h, w) bool, or None for all.
-            side: of the patches, pixels.
-            n_axes: principal axes in which distances are measured, at most.
-            density: (h, w) the weight of the patch in whose middle a pixel is, or None.
+            side: side of the patches in pixels.
+            n_axes: maximal number of principal axes in which distances are computed.
+            density: (h, w) weight of the patch centred at each pixel, or None.
 
         Raises:
-            InputError: no patch fits what is known.
+            InputError: no patch fits the known pixels.
         """
         usable = None
         if known is not None:
             image = filled(image, known)
             usable = F.max_pool2d((~known).float()[None], side, stride=1)[0] == 0
         if min(image.shape[1:]) < side or (usable is not None and not bool(usable.any())):
-            raise InputError(f"no {side}x{side} patch fits what is known of the exemplar")
+            raise InputError(f"no {side}x{side} patch fits the known part of the exemplar")
         rows, columns = image.shape[1] - side + 1, image.shape[2] - side + 1
         index = torch.arange(rows * columns, device=image.device)
         index = index if usable is None else index[usable.flatten()]
@@ -91,12 +91,12 @@ class Source:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rows, columns) of patches."""
+        """Number of patches, (rows, columns)."""
         return self.image.shape[1] - self.side + 1, self.image.shape[2] - self.side + 1
 
     @property
     def dimension(self) -> int:
-        """Numbers of a patch, over all channels."""
+        """Number of values of a patch, over all channels."""
         return self.image.shape[0] * self.side**2
 
     @cached_property
@@ -114,7 +114,7 @@ class Source:
     @cached_property
     def unit(self) -> float:
         """Pixel value of one unit of `coordinates`."""
-        return max(2 * float(self.spread.double().norm()) / _LARGEST, 1e-9)
+        return max(2 * float(self.spread.double().norm()) / _MAX_DISTANCE, 1e-9)
 
     @cached_property
     def coordinates(self) -> Tensor:
@@ -124,11 +124,12 @@ class Source:
     def rounded(self, image: Tensor, stride: int) -> Tensor:
         """The patches of an image in this source's principal axes, in whole units.
 
-        Squared distances of such coordinates are integers below 2^24: sums of any order are the same.
+        Squared distances of such coordinates are integers below 2^24, so their sums do not depend on the
+        order.
 
         Args:
             image: (C, H, W).
-            stride: pixels from a patch to the next.
+            stride: distance of neighbouring patches in pixels.
 
         Returns:
             (n, k) int16, centred.
@@ -142,9 +143,9 @@ class Source:
         return found
 
     def _projections(self, image: Tensor, stride: int) -> Iterator[tuple[int, int, Tensor]]:
-        """Patches of an image in the principal axes, centred, some rows at a time: first, last, (k, n).
+        """Patches of an image in the principal axes, centred, in bands of rows: first, last, (k, n).
 
-        At once, those of a large image would be in memory three times.
+        All at once, those of a large image would be in memory three times.
         """
         rows, columns = ((n - self.side) // stride + 1 for n in image.shape[1:])
         step = max(1, _BAND // columns)

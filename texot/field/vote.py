@@ -2,7 +2,7 @@
 
     u = argmin_u sum_i w_i |T (P_i u - y_sigma(i))|^2,    T = diag(taper)^(1/2)
 
-Its minimiser is exact: at every pixel the mean of what the patches that cover it have there, with weights
+The minimiser is exact: at every pixel, the mean of the values of the patches that cover it, with weights
 w_i taper. (Voting: Wexler, Shechtman & Irani 2007, "Space-time completion of video"; robust weights: Kwatra
 et al. 2005, "Texture optimization for example-based synthesis".)
 """
@@ -17,26 +17,26 @@ from torch import Tensor
 from texot.field.compiled import Kernels, in_bands, ready
 from texot.field.grid import Grid
 
-_NEAR = 2  # pixels between places that are averaged
-_BAND = 131072  # patches that vote at a time
+_NEAR = 2  # pixels between positions that are averaged
+_BAND = 131072  # patches that vote at once
 
 
 def taper(side: int) -> Tensor:
-    """Weights of a patch's pixels, (side, side): a Hann window that does not fall to zero."""
+    """Weights of a patch's pixels, (side, side): a Hann window that stays above zero."""
     line = torch.hann_window(side + 2, periodic=False, dtype=torch.float32)[1:-1]
     return torch.outer(line, line) + 0.02
 
 
 def vote(grid: Grid, exemplar: Tensor, found: Tensor, weights: Tensor | None = None) -> Tensor:
-    """The image of which the weighted squared distance to its patches' targets is least.
+    """The image that minimises the weighted squared distance of its patches to their targets.
 
-    Sums have a fixed order, so that the result does not depend on the number of threads.
+    Sums have a fixed order, so the result does not depend on the number of threads.
 
     Args:
         grid: the result's patches.
         exemplar: (C, h, w).
-        found: (rows * columns,) the target of every patch of the grid: row i and column j of its top left
-            pixel as i * (w - side + 1) + j.
+        found: (rows * columns,) target of every patch of the grid, as i * (w - side + 1) + j with row i and
+            column j of its top left pixel.
         weights: (rows * columns,) positive, or None for 1.
 
     Returns:
@@ -57,7 +57,7 @@ def vote(grid: Grid, exemplar: Tensor, found: Tensor, weights: Tensor | None = N
 
 
 def _sums(grid: Grid, exemplar: Tensor, first: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sums of what patches have at every pixel, and sums of weights, (C + 1, *grid.extent)."""
+    """Weighted sums of the patches' values at every pixel, and sums of weights, (C + 1, *grid.extent)."""
     channels, width = exemplar.shape[0], exemplar.shape[2]
     (rows, columns), (height, wide), stride = grid.shape, grid.extent, grid.stride
     flat, window = exemplar.flatten(1), taper(grid.side).tolist()
@@ -77,7 +77,7 @@ def _sums(grid: Grid, exemplar: Tensor, first: Tensor, weights: Tensor) -> Tenso
                 place = lines[:, :, x : x + (columns - 1) * stride + 1 : stride]
                 pixels = (first[begin:end] + (y * width + x)).flatten()
                 values = flat.index_select(1, pixels).view(channels, end - begin, columns)
-                values.mul_(weight)  # a step of its own, as in the compiled loops: a fused one rounds once
+                values.mul_(weight)  # not fused with the sum: the compiled loops round twice too
                 place[:channels].add_(values)
                 place[channels].add_(weight)
     return total
@@ -94,9 +94,9 @@ def _sums_compiled(grid: Grid, exemplar: Tensor, first: Tensor, weights: Tensor,
 
 
 def strongest(grid: Grid, shape: tuple[int, int], found: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Place in the exemplar that each pixel has in the patch of most weight there.
+    """Position in the exemplar of each pixel, from the patch of largest weight.
 
-    Places of other patches within two pixels of that are averaged with it, by their weights.
+    Positions given by other patches within two pixels of it are averaged with it, by their weights.
 
     Args:
         grid: the result's patches.
@@ -122,7 +122,7 @@ def strongest(grid: Grid, shape: tuple[int, int], found: Tensor, weights: Tensor
     best = of_patch.new_zeros(2, height, width)
 
     def votes() -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """Pixels (rows, columns), the weight that one pixel of every patch gives them, and its place."""
+        """For one pixel of every patch: its position in the result (rows, columns), weight, and position."""
         for i in range(grid.side):
             for j in range(grid.side):
                 y, x = (at[0] + i) % height, (at[1] + j) % width

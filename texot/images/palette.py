@@ -59,7 +59,7 @@ def choose_palette(pixels: Tensor, known: Tensor | None, palette: str | None) ->
     if palette == "exemplar":
         if len(colours) > _MAX_COLOURS:
             raise InputError(
-                f"palette exemplar takes {_MAX_COLOURS} colours, the exemplar has {len(colours)}: leave it out"
+                f"palette exemplar takes {_MAX_COLOURS} colours, the exemplar has {len(colours)}: omit it"
             )
         return colours
     count = len(colours)

@@ -133,7 +133,7 @@ class Filling:
         return [plane[0] for plane, _ in scales]
 
     def _likely(self, origin: Tensor, size: torch.Size) -> Tensor:
-        """(h, w) in (0, 1]: how likely each target pixel belongs into the hole, by the pieces of the first fill.
+        """(h, w) in (0, 1]: weights of target pixels, by the pieces that the first fill took around them.
 
         A photograph contains more than the texture of the hole: nearby content that does not fit is left out.
         """
@@ -236,7 +236,7 @@ class Filling:
         return torch.where(hole, (image + (gain - 1)[:, None, None] * have).clamp(0, 1), image)
 
     def _trust(self, hole: Tensor) -> Tensor:
-        """(H, W) weights of patches, larger near the hole's edge: they see known pixels (cf. Wexler et al. 2007)."""
+        """(H, W) weights of patches, larger near the hole's edge (cf. Wexler et al. 2007)."""
         depth = distance(~hole.cpu(), TRUST_DEPTH * 4, periodic=self.periodic)
         return torch.exp(-depth / TRUST_DEPTH).clamp_min(MIN_TRUST).to(hole.device)
 

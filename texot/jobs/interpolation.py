@@ -4,8 +4,8 @@
 
 T is a coherent transport map between the patches of two exemplars, and V(A_k, A_l) is A_l rearranged by it in
 the layout of A_k. The result is made of the patches of the morphs E_k, whose features are between those of
-the exemplars in size. Weights may vary over the image. (Barycentres of textures: Rabin, Peyre, Delon & Bernot 2011.) See
-`texot.jobs.interpolation_problem` for the job, `texot.jobs.synthesis` for the algorithm.
+the exemplars in size. Weights may vary over the image. (Barycentres of textures: Rabin, Peyre, Delon & Bernot
+2011.) See `texot.jobs.interpolation_problem` for the job, `texot.jobs.synthesis` for the algorithm.
 """
 
 from __future__ import annotations

@@ -57,7 +57,8 @@ def apply_field(
             and within a 1024th of a pixel, are rounded.
         image: an array (h, w) or (h, w, C) or a tensor (h, w) or (C, h, w) of numbers or booleans. Its size
             is that of the exemplar or a multiple; positions are then scaled, (x + 0.5) * w / width - 0.5.
-        exemplar_size: (width, height) of the exemplar in pixels; None: that of the field file, or of the image.
+        exemplar_size: (width, height) of the exemplar in pixels; None: that of the field file, or of the
+            image.
         filter: "nearest": values are copied; "linear": bilinear interpolation at fractional places, rounded
             to the nearest value of the type, for each channel; "auto": nearest for booleans, integers
             of 64 bits, and images of few values (256 at most: masks, maps of labels), else linear.

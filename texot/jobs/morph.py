@@ -3,8 +3,8 @@
     T: patches of A -> patches of B,   V(A, B) = the vote of T(P_i A) on A's grid
 
 The solver alternates cells, potentials and votes between the fixed image A and the exemplar B: all pairs at
-the coarsest scale, along the field at finer ones. A is a guide: a patch of B must match the patch of A and the
-vote of its neighbours, so that T is coherent and V sharp. (1 - t) A + t V(A, B) then joins corresponding
+the coarsest scale, along the field at finer ones. A is a guide: a patch of B must match the patch of A and
+the vote of its neighbours, so that T is coherent and V sharp. (1 - t) A + t V(A, B) then joins corresponding
 features.
 """
 

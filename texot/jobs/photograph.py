@@ -44,8 +44,8 @@ class Photograph:
         allowed: (H, W) bool, where texture may be taken from, or None for the neighbourhood.
         other: another image to take texture from, or None.
         lay: makes the first fill from a scale, the texture (C, h, w) at it, its known pixels (h, w) and a
-            generator. Returns an image of that scale's size, and (H, W) bool, its new pixels; the hole is then
-            reduced to these and their surroundings. None: pieces are laid from the hole's edge inwards.
+            generator. Returns an image of that scale's size, and (H, W) bool, its new pixels; the hole is
+            then reduced to these and their surroundings. None: pieces are laid from the hole's edge inwards.
         reach: distance in pixels over which the weights of known pixels decrease, or None for the hole's
             width, at least 64.
     """
@@ -101,7 +101,7 @@ class HoleFill:
 
     @property
     def is_scattered(self) -> bool:
-        """Whether hardly any known pixel lies in a fully known patch, so that there is no texture to learn."""
+        """Whether hardly any known pixel lies in a fully known patch: there is no texture to learn."""
         if self.photograph.other is not None or self.photograph.allowed is not None:
             return False
         known = self.box.cut(self.photograph.usable)

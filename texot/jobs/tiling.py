@@ -294,7 +294,7 @@ def _seen_edges(original: Original, periodic: Periodic) -> Periodic:
     alike = [axis for axis, own, wraps in zip(("y", "x"), tiles, periodic, strict=True) if own and wraps]
     if alike:
         log.info(
-            "the image tiles along %s already: nothing is synthesised there, unless you give the band (--band)",
+            "the image tiles along %s already: nothing is synthesised there unless --band is given",
             " and ".join(alike),
         )
     return periodic[0] and not tiles[0], periodic[1] and not tiles[1]

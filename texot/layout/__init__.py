@@ -1,1 +1,1 @@
-"""First layouts: an image of an exemplar's pieces, in new places, where optimisation starts."""
+"""Start images: the exemplar's pieces in a new arrangement."""

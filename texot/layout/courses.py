@@ -1,11 +1,10 @@
-"""A first layout of regular textures, course by course: bricks in their rows, motifs, boards side by side.
+"""A first layout of regular textures by courses: rows of bricks or motifs, boards side by side.
 
-The exemplar is cut into bands along the lines where bands of it join best at whatever shift (joints, plain
-stripes); a sequence of them, each as often as the others, fills the result. Every band goes on along itself
-by a sequence of its own columns, so that no two rows are the same, and is moved along to where it suits the
-band before. Neighbours are joined along the cut of least error through their overlap, as in a quilt (Efros &
-Freeman 2001); but bands are chosen all at once (`texot.layout.sequences`), so that rows are straight, and
-whole, and meet around the torus.
+The exemplar is cut into bands along lines where bands join well at any shift (joints, plain stripes). A
+sequence of bands, all used equally often, fills the result. Every band is continued by a sequence of its own
+columns, so that no two rows are the same, and is shifted to fit the band before. Neighbours are joined along
+the cut of least error through their overlap, as in a quilt (Efros & Freeman 2001). All bands are chosen at
+once (`texot.layout.sequences`), so that rows are straight and complete, and meet around the torus.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ from texot.images.pyramid import Periodic
 from texot.layout.cuts import least_cut
 from texot.layout.sequences import Array, Segment, even_sequence
 
-_CONTEXT = 1 / 16  # of the shorter side: pixels on either side of a cut that are compared, if they are there
-_OVERLAP = 1 / 32  # of it: those that are there, between which the cut winds
-_SHIFTED = 0.25  # noise in what it costs to move a band along, of the median: where rows are no pattern
+_CONTEXT = 1 / 16  # of the shorter side: pixels compared on either side of a cut
+_OVERLAP = 1 / 32  # of the shorter side: pixels of overlap through which the cut runs
+_SHIFTED = 0.25  # noise in the cost of shifting a band, relative to the median: if rows form no pattern
 _MIN_SEGMENT = 1 / 10  # of a side: the shortest segment
-_ALONG = 2  # how much longer pieces of a band may be than bands are broad
-_SUITING = 0.25  # share of shifts that suit, which tell what a join costs
-_ALIKE, _EDGES = 3, 0.6  # bands beside one from which its pieces may be, and how different their edges
-_BARRIER = 10.0  # of the line between two bands that lie side by side: no piece goes across
+_ALONG = 2  # maximal ratio of a piece's length to the band's width
+_SUITING = 0.25  # fraction of the best shifts over which the cost of a join is averaged
+_ALIKE, _EDGES = 3, 0.6  # number of similar bands whose pieces may be used, and their maximal edge difference
+_BARRIER = 10.0  # price of the line between two adjacent bands: no piece crosses it
 _LAGS = 64  # shifts at which lines are compared
 _MAX_LINES = 512
-_ATTEMPTS, _MAX_WORK = 4, 32  # so many layouts, as long as all have no more pixels than so many exemplars
+_ATTEMPTS, _MAX_WORK = 4, 32  # number of layouts; their total pixels in units of the exemplar's
 
 Image = npt.NDArray[np.float32]
 
@@ -49,22 +48,20 @@ def courses(
     periodic: Periodic = (True, True),
     generator: torch.Generator,
 ) -> list[Tensor]:
-    """Layouts of an exemplar's bands, to choose from.
-
-    They are rows or columns: whichever are cheaper to join.
+    """Candidate layouts of an exemplar's bands: rows or columns, whichever are cheaper to join.
 
     Args:
         exemplar: (C, h, w).
         size: (H, W) of the result.
-        longest: most rows of a band, of all the exemplar's; its pieces may have twice as many columns.
-        known: (h, w) bool; other pixels are avoided.
-        regular: the exemplar's `regularity`: below .7 no two bands follow each other as they do there.
+        longest: maximal width of a band, as a fraction of the exemplar; its pieces may be twice as long.
+        known: (h, w) bool; unknown pixels are avoided.
+        regular: the exemplar's `regularity`: below .7 no two bands are adjacent that are adjacent in it.
         periodic: axes (y, x) along which the result wraps around.
-        generator: CPU generator of the draws.
+        generator: CPU generator of random numbers.
 
     Returns:
-        Up to four (C, H, W); none where exemplar or result have no room for bands, or the exemplar has
-        too many lines.
+        Up to four (C, H, W); none if the exemplar or result is too small for bands, or the exemplar has too
+        many lines.
     """
     if max(exemplar.shape[1:]) > _MAX_LINES:
         return []
@@ -90,20 +87,20 @@ def courses(
 
 @dataclass(frozen=True)
 class _Weave:
-    """What all attempts along one axis share; turned so that bands lie on top of each other.
+    """Data shared by all attempts along one axis, transposed if needed so that bands are rows.
 
     Attributes:
         source: (C, h, w).
-        unknown: (h, w) 1 where a pixel should not be used.
+        unknown: (h, w), 1 at pixels that should not be used.
         size: (H, W) of the result.
         periodic: its axes that wrap around.
-        turned: whether axes are exchanged.
-        overlap, context: pixels on either side of a cut that are there, and that are compared.
-        lengths: fewest and most rows of a band.
-        along: fewest and most columns of a piece of one.
-        continued: whether bands may follow each other as in the source.
-        difference: (h + 1, h + 1) how different the rows around two cuts are, 1 for the median.
-        jump: (h + 1, h + 1) what a join of bands costs: the same, and infinite where there is to be none.
+        turned: whether the axes are exchanged.
+        overlap, context: pixels on either side of a cut that overlap, and that are compared.
+        lengths: minimal and maximal number of rows of a band.
+        along: minimal and maximal number of columns of a piece of a band.
+        continued: whether bands adjacent in the source may be adjacent in the result.
+        difference: (h + 1, h + 1) difference of the rows around two cuts, relative to the median.
+        jump: (h + 1, h + 1) cost of joining bands: the same, infinite where a join is forbidden.
     """
 
     source: Image
@@ -130,7 +127,7 @@ class _Weave:
         regular: float,
         periodic: Periodic,
     ) -> _Weave | None:
-        """See `courses`; None where there is no room."""
+        """See `courses`; None if there is no room."""
         if axis:
             exemplar, known, size = exemplar.mT, known.mT, (size[1], size[0])
             periodic = periodic[1], periodic[0]
@@ -166,7 +163,7 @@ class _Weave:
         )
 
     def bands(self, rng: np.random.Generator) -> tuple[list[Segment], float] | None:
-        """Bands of the source that fill the result, and what they cost."""
+        """Bands of the source that fill the result, and their cost."""
         unused = np.zeros(len(self.unknown))
         return even_sequence(
             self.jump,
@@ -179,7 +176,7 @@ class _Weave:
         )
 
     def laid(self, bands: list[Segment], rng: np.random.Generator) -> Tensor | None:
-        """(C, H, W) of bands, each continued along itself; None where one cannot be."""
+        """(C, H, W), each band continued along itself; None if one cannot be."""
         used = np.zeros(self.unknown.shape)
         strips: list[Image] = []
         for band in bands:
@@ -192,10 +189,10 @@ class _Weave:
         return result.mT.contiguous() if self.turned else result
 
     def _strip(self, band: Segment, used: Array, rng: np.random.Generator) -> Image | None:
-        """A band and its overlaps, along the result; unless that wraps, half a source further."""
+        """A band with its overlaps, as long as the result, or half a source longer on an open axis."""
         bands = [band, *self._alike(band)]
         pieces = self._pieces(bands, used, rng)
-        if pieces is None and len(bands) > 1:  # every run crosses from one band to another within a piece
+        if pieces is None and len(bands) > 1:  # every sequence would cross bands within a piece
             pieces = self._pieces(bands := [band], used, rng)
         if pieces is None:
             return None
@@ -233,7 +230,7 @@ class _Weave:
         return self.size[1] + (0 if self.periodic[1] else self._slack)
 
     def _alike(self, band: Segment) -> list[Segment]:
-        """Other bands as broad, with edges like this one's: its pieces may be from them too."""
+        """Other bands of the same width with similar edges, whose pieces may be used too."""
         step = self.lengths[0]
         starts = np.arange(self.overlap, len(self.unknown) + 1 - self.overlap - band.length)
         cost = np.maximum(
@@ -248,7 +245,7 @@ class _Weave:
         return found
 
     def _column_joins(self, parts: list[Image]) -> Array:
-        """What joins cost of columns of bands that lie side by side, a column apart."""
+        """Cost of joining columns of adjacent bands, separated by a barrier column."""
         width = parts[0].shape[2]
         cuts = width + 1
         joins = np.full((len(parts) * cuts, len(parts) * cuts), np.inf)
@@ -265,11 +262,11 @@ class _Weave:
 
     @property
     def _slack(self) -> int:
-        """Columns that strips have more where the result does not wrap around."""
+        """Additional columns of strips if the result does not wrap around."""
         return len(self.unknown[0]) // 2
 
     def _moved(self, strip: Image, before: list[Image], rng: np.random.Generator, *, last: bool) -> Image:
-        """A strip moved along, and cut to the result's width, to where it suits those it joins."""
+        """A strip cut to the result's width at the shift that fits its neighbours best."""
         width, both = self.size[1], 2 * self.overlap
         joins = [(before[-1][:, -both:], strip[:, :both])] if before else []
         if before and last and self.periodic[0]:
@@ -287,7 +284,7 @@ class _Weave:
         return strip[:, :, shifts[int(errors.argmin())]]
 
     def _joined(self, parts: list[Image], lengths: list[int], total: int, axis: int) -> Image:
-        """Parts in a row along an axis, each with an overlap on either side, joined by cuts."""
+        """Parts in sequence along an axis, each with an overlap on either side, joined by cuts."""
         closed, ring = axis == 0 and self.periodic[1], self.periodic[axis]
         parts = [p if axis == 0 else p.transpose(0, 2, 1) for p in parts]
         both = 2 * self.overlap
@@ -314,7 +311,7 @@ def _cut(old: Image, new: Image, closed: bool) -> Image:
 
 
 def _row_joins(source: Image, known: Image, overlap: int, context: int) -> Array:
-    """What a join of two cuts of rows costs at those shifts that suit best, (h + 1, h + 1)."""
+    """Cost of joining rows at two cuts, averaged over the best shifts, (h + 1, h + 1)."""
     width = known.shape[1]
     values = source * known
     square = (values**2).sum(0)
@@ -330,7 +327,7 @@ def _row_joins(source: Image, known: Image, overlap: int, context: int) -> Array
 
 
 def _beside(parts: list[Array], between: float) -> Array:
-    """Values of the columns of bands that lie side by side, a column apart."""
+    """Values of the columns of adjacent bands, separated by a barrier column."""
     found = [parts[0]]
     for part in parts[1:]:
         found += [np.array([between]), part]
@@ -338,13 +335,13 @@ def _beside(parts: list[Array], between: float) -> Array:
 
 
 def _triangle(overlap: int) -> Array:
-    """Weights of the lines around a cut, (2 overlap,): those next to it count most."""
+    """Weights of the lines around a cut, (2 overlap,): largest next to it."""
     line = np.arange(2 * overlap)
     return np.minimum(line + 1, 2 * overlap - line) / (overlap * (overlap + 1))
 
 
 def _around_cuts(lines: Image, context: int) -> Array:
-    """Of pairs of lines (n, n): weighted sums over those on either side of pairs of cuts, (n + 1, n + 1)."""
+    """Weighted sums of pairwise values (n, n) over the lines around pairs of cuts, (n + 1, n + 1)."""
     n = len(lines) + 1
     wide = np.pad(lines.astype(np.float64), context)
     found = np.zeros((n, n))
@@ -354,7 +351,7 @@ def _around_cuts(lines: Image, context: int) -> Array:
 
 
 def _framed(joins: Array, margin: int) -> Array:
-    """Joins (n, n), none nearer to a border than a margin."""
+    """Costs of joins (n, n), infinite nearer to a border than a margin."""
     found = np.full_like(joins, np.inf)
     inside = slice(margin, len(joins) - margin)
     found[inside, inside] = joins[inside, inside]
@@ -362,7 +359,7 @@ def _framed(joins: Array, margin: int) -> Array:
 
 
 def _apart(n: int) -> npt.NDArray[np.int64]:
-    """Lines from one cut to another, (n, n)."""
+    """Number of lines from one cut to another, (n, n)."""
     cut = np.arange(n)
     apart: npt.NDArray[np.int64] = np.abs(cut[:, None] - cut)
     return apart

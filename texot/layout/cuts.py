@@ -7,12 +7,13 @@ import numpy.typing as npt
 
 
 def least_cut(error: npt.NDArray[np.float32], *, closed: bool = False) -> npt.NDArray[np.int64]:
-    """The path of least error from the first row to the last, one column a row, neighbours at most one apart.
+    """The path of least error from the first row to the last, with one column per row and steps of at most
+    one.
 
     Args:
         error: (n, k), k >= 1.
-        closed: whether the last row is beside the first. The path is then the middle of one that goes three
-            times around: its ends nearly always meet.
+        closed: whether the last row is adjacent to the first. The path is then the middle part of one that
+            goes around three times; its ends nearly always meet.
 
     Returns:
         (n,) columns. (Dynamic programming; Efros & Freeman 2001, section 2.1.)
@@ -28,6 +29,6 @@ def least_cut(error: npt.NDArray[np.float32], *, closed: bool = False) -> npt.ND
     path = np.empty(n, np.int64)
     path[-1] = int(total[-1, 1:-1].argmin())
     for row in range(n - 2, -1, -1):
-        low = path[row + 1]  # of the padded columns: one to the left
+        low = path[row + 1]  # index of the padded columns: one to the left
         path[row] = low - 1 + int(total[row, low : low + 3].argmin())
     return path

@@ -1,9 +1,9 @@
-"""Pieces of what is known laid into a hole, from its edge inwards.
+"""Fill a hole with pieces of the known texture, from its edge inwards.
 
-Places that see about three quarters of known pixels come first (from the confidence of Criminisi, Perez &
-Toyama 2004, "Region filling and object removal by exemplar-based image inpainting"); a place's piece is the
-one whose pixels are nearest to what is there, above all next to the hole, plus what it costs to use a piece
-again.
+Positions where about three quarters of a piece's pixels are known come first (from the confidence of
+Criminisi, Perez & Toyama 2004, "Region filling and object removal by exemplar-based image inpainting"). The
+piece laid there minimises the squared distance to the known pixels, which count more next to the hole, plus a
+cost of repeated use.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch import Tensor
 from texot.images.masks import distance
 from texot.images.pyramid import Periodic
 
-_USE = 0.1  # of the variance, for a piece all of whose pixels were used once
+_USE = 0.1  # cost of a piece whose pixels were all used once, in units of the variance
 _NOISE = 0.02
-_FAR = 0.05  # for a piece that is 1/e as near
-_AT_EDGE, _EDGE = 6.0, 2.0  # known pixels next to a hole count as much more, falling to 1/e over so many
-_SEEN = 0.75  # share of a piece that is known where one is best laid
-_JOIN = 3.0  # pixels over which a piece fades into those laid before it
-_MAX_VALUES = 2**24  # of all pieces together: beyond, some are left out
+_FAR = 0.05  # cost of a piece of relative weight 1/e
+_AT_EDGE, _EDGE = 6.0, 2.0  # additional weight of known pixels at the hole; it falls to 1/e over so many
+_SEEN = 0.75  # best fraction of known pixels of a piece
+_JOIN = 3.0  # pixels over which a piece is blended with earlier ones
+_MAX_VALUES = 2**24  # maximal values of all pieces; beyond, some are left out
 
 
 def onion_fill(
@@ -38,22 +38,22 @@ def onion_fill(
     periodic: Periodic = (False, False),
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """The image with its hole filled by pieces of the source: the best of some attempts.
+    """The image with its hole filled by pieces of the source: the best of several attempts.
 
     Args:
         image: (C, H, W).
         hole: (H, W) bool.
-        source: (C, h, w) that pieces are cut from.
-        known: (h, w) bool; pieces hold no other pixels. Some square of `piece` must be known.
+        source: (C, h, w), from which pieces are cut.
+        known: (h, w) bool; pieces contain only known pixels. At least one piece must be known.
         piece: side of the pieces in pixels, at most H and W.
-        share: (h, w) in [0, 1], or None: pieces where it is small cost more.
-        attempts: number of fills, of which the one with the least cost is kept.
+        share: (h, w) weights in [0, 1], or None. Pieces of small weight cost more.
+        attempts: number of fills; the one of least cost is kept.
         periodic: axes (y, x) of the image that wrap around.
-        generator: CPU generator of the draws.
+        generator: CPU generator of random numbers.
 
     Returns:
-        (C, H, W), its known pixels untouched, and (h, w): how many pixels of the hole come from each of the
-        source. On the devices of image and source.
+        (C, H, W) with unchanged known pixels, and (h, w), the number of pixels of the hole that come from
+        each pixel of the source; on the devices of image and source.
     """
     shares = None if share is None else share.detach().cpu()
     pieces = Pieces.of(source.detach().cpu(), known.cpu(), piece, shares, generator)
@@ -65,15 +65,15 @@ def onion_fill(
 
 @dataclass(frozen=True)
 class Pieces:
-    """All that can be laid.
+    """All pieces of the source.
 
     Attributes:
-        side: in pixels.
-        rows, columns: (n,) where they lie in the source.
-        values, squares: (n, C*p*p) and (n, p*p), the latter summed over channels.
-        variance: of the source.
-        far: (n,) what each costs for being far away.
-        size: (h, w) of the source.
+        side: side in pixels.
+        rows, columns: (n,) positions in the source.
+        values, squares: (n, C*p*p) values, and (n, p*p) their squares summed over channels.
+        variance: variance of the source.
+        far: (n,) cost of each piece's small weight.
+        size: (h, w) of the source in pixels.
     """
 
     side: int
@@ -108,7 +108,7 @@ class Pieces:
         return cls(side, rows, columns, windows.flatten(1), squares, variance, far, (height, width))
 
     def errors(self, goal: Tensor, weight: Tensor) -> Tensor:
-        """(n,) weighted mean squared distances to a goal (C, p, p), weights (p, p), in the variance."""
+        """(n,) mean squared distances to a goal (C, p, p) with weights (p, p), in units of the variance."""
         cross = self.values @ (goal * weight).flatten()
         total = self.squares @ weight.flatten() - 2 * cross + (goal**2 * weight).sum()
         return total / weight.sum().clamp_min(1) / self.variance
@@ -121,15 +121,15 @@ def _lay(
     periodic: Periodic,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, float]:
-    """One attempt, where its pixels come from, and what its pieces cost; see `onion_fill`."""
+    """One attempt, the origins of its pixels, and the cost of its pieces; see `onion_fill`."""
     side, result, filled = pieces.side, image.clone(), ~hole
     away = distance(hole, float(side), periodic=periodic)
     weights = torch.where(filled, 1 + _AT_EDGE * torch.exp((1 - away) / _EDGE), 0.0)
     left, total = hole.clone(), 0.0
     origin = torch.zeros(pieces.size, dtype=torch.float32)
-    use = torch.zeros([n - side + 1 for n in pieces.size], dtype=torch.float32)  # mean over a piece's pixels
+    use = torch.zeros([n - side + 1 for n in pieces.size], dtype=torch.float32)  # mean over a piece
     overlap = side - torch.arange(1 - side, side).abs().float()
-    shared = torch.outer(overlap, overlap) / side**2  # pixels that two pieces share
+    shared = torch.outer(overlap, overlap) / side**2  # fraction of pixels that two pieces share
     places = _Places(filled, left, side, periodic, generator)
     while bool(left.any()):
         y, x = places.best()
@@ -141,7 +141,7 @@ def _lay(
         found = int(cost.argmin())
         total += float(cost[found]) * int(new.sum())
         piece = pieces.values[found].view_as(goal)
-        old = ((distance(~known, _JOIN + 1) - 0.5) / _JOIN).clamp(0, 1)  # fades into what was laid
+        old = ((distance(~known, _JOIN + 1) - 0.5) / _JOIN).clamp(0, 1)  # blended with earlier pieces
         old = torch.where(hole[y, x], old, 1.0)
         result[:, y, x] = torch.where(new, piece, torch.where(known, torch.lerp(piece, goal, old), goal))
         weights[y, x] = torch.where(new, 1.0, weight)
@@ -156,11 +156,11 @@ def _lay(
 
 
 class _Places:
-    """How good every place is to lay the next piece at.
+    """Priority of every position for the next piece.
 
     Args:
-        filled, left: (H, W) bool: pixels that are known or were laid; pixels to be laid. Both may change,
-            followed by `update`.
+        filled, left: (H, W) bool: pixels that are known or laid; pixels still to lay. Call `update` after
+            changes.
         side, periodic, generator: see `onion_fill`.
     """
 
@@ -174,14 +174,14 @@ class _Places:
         self._score([(0, n) for n in self.size])
 
     def best(self) -> tuple[Tensor, Tensor]:
-        """The pixels of the best place: (p, 1) rows and (1, p) columns."""
+        """The pixels of the best position: (p, 1) rows and (1, p) columns."""
         top, left = divmod(int(self.score.argmax()), self.size[1])
         reach = torch.arange(self.side)
         height, width = self.filled.shape
         return ((reach + top) % height)[:, None], ((reach + left) % width)[None]
 
     def update(self, y: Tensor, x: Tensor) -> None:
-        """Tell that something changed in there."""
+        """Update the scores after changes in these rows and columns."""
         spans = []
         for first, n, wraps in zip((int(y[0, 0]), int(x[0, 0])), self.size, self.periodic, strict=True):
             start, end = first - self.side + 1, first + self.side
@@ -189,7 +189,7 @@ class _Places:
         self._score(spans)
 
     def _score(self, spans: list[tuple[int, int]]) -> None:
-        """Score the places of some rows and columns [start, end), of a torus where the image is one."""
+        """Score the positions of rows and columns [start, end), modulo the size on axes that wrap around."""
         rows, columns = (torch.arange(*span) % n for span, n in zip(spans, self.size, strict=True))
         y, x = (
             torch.arange(start, end + self.side - 1) % n

@@ -1,14 +1,14 @@
-"""A first layout: pieces of the exemplar laid side by side, none of which continues its neighbour.
+"""A first layout by quilting: pieces of the exemplar, none of which continues its neighbour.
 
-Pieces are laid in raster order, each where
+Pieces are laid in raster order. Each minimises
 
-    overlap error / variance + USE x (mean use of its pixels) + NEAR x (how much of it lies close by already)
+    overlap error / variance + USE x (mean use of its pixels) + NEAR x (how much of it is nearby already)
     + NOISE x U[0, 1]
 
-is least, and joined along the cut of least error through the overlap, after Efros & Freeman 2001, "Image
-quilting for texture synthesis and transfer", who choose pieces by the overlap error alone. A piece with
-nearly the offset of a neighbour would continue that one's copy of the exemplar, and is not taken: the layout
-is new from the start, while every piece of it is whole.
+and is joined along the cut of least error through the overlap, after Efros & Freeman 2001, "Image
+quilting for texture synthesis and transfer", who choose pieces by the overlap error alone. Pieces
+with nearly the offset of a neighbour, which would continue its copy of the exemplar, are excluded: the layout
+is new, while every piece of it is whole.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from texot.images.pyramid import Periodic
 from texot.layout.cuts import least_cut
 
 _USE, _NEAR, _NOISE = 1.0, 1.0, 0.1
-_REACH = 3  # pieces; sources used within it are not used again if others will do
+_REACH = 3  # in pieces: positions used within it are avoided
 _FORBIDDEN = 1e3
-_REUSED = 0.5  # regularity from which pieces may come again
-_ATTEMPTS, _MAX_PIECES = 4, 2000  # the best of so many layouts, as long as they are small
+_REUSED = 0.5  # regularity from which pieces may be repeated
+_ATTEMPTS, _MAX_PIECES = 4, 2000  # number of layouts, of which the best is kept; maximal pieces for that
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ class _Axis:
         return index % self.length if self.wraps else index
 
     def overlap(self, index: int, piece: int) -> int:
-        """Pixels that a piece shares with the next, which may be the first again."""
+        """Pixels that a piece shares with the next one, or with the first on an axis that wraps around."""
         after = index + 1
         step = self.starts[after % len(self.starts)] + self.length * (after // len(self.starts))
         return max(0, self.starts[index] + piece - step)
 
     def place(self, index: int) -> int:
-        """The same piece's index in the grid, where it wraps around."""
+        """The index of the piece, modulo the grid on an axis that wraps around."""
         return index % len(self.starts) if self.wraps else index
 
     def gap(self, a: int, b: int) -> int:
-        """Pixels from piece a to piece b, the short way round."""
+        """Signed distance in pixels from piece a to piece b, the shortest on an axis that wraps around."""
         gap = self.starts[b] - self.starts[a]
         half = self.length // 2
         return (gap + half) % self.length - half if self.wraps else gap
@@ -82,14 +82,14 @@ def quilt(
         exemplar: (C, h, w).
         size: (H, W) of the result.
         piece: side of the pieces in pixels, at most that of exemplar and result.
-        known: (h, w) bool, or None where every pixel is known; pieces avoid the others where they can.
-        regular: the exemplar's `regularity`: from .5 pieces may come again nearby as often as they fit, from
-            .7 they may also continue each other.
-        periodic: axes (y, x) along which the result wraps around; it is rolled at random along them.
-        generator: CPU generator of the draws.
+        known: (h, w) bool, or None where every pixel is known; pieces avoid unknown pixels if possible.
+        regular: the exemplar's `regularity`: from .5 pieces may be repeated nearby, from .7 they may also
+            continue each other.
+        periodic: axes (y, x) along which the result wraps around; it is rolled by a random amount along them.
+        generator: CPU generator of random numbers.
 
     Returns:
-        (C, H, W), of the exemplar's pixels, on its device.
+        (C, H, W), made of the exemplar's pixels, on its device.
     """
     piece = min(piece, *exemplar.shape[1:], *size)
     sheet = _Sheet.of(exemplar, known, piece, size, periodic, regular)
@@ -115,28 +115,28 @@ def requilt(
     join: Periodic | None = None,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """An image on the torus, of which some pieces are laid anew, joined to the others by cuts.
+    """An image on the torus with some pieces replaced, joined to the others by cuts.
 
     Args:
         image: (C, H, W).
-        exemplar: (C, h, w) that the new pieces are from: the image itself, near enough, as it is not to go on
-            from a kept piece to a new one.
+        exemplar: (C, h, w), from which new pieces are cut; nearly the image itself. A new piece must not
+            continue a kept one.
         piece: side of the pieces in pixels, at most that of exemplar and image.
-        inside: which are new. False: those across the edges where copies of the image meet, half a piece
-            on either side; True: all but those.
+        inside: which pieces are new. False: those across the edges where copies of the image meet, half a
+            piece on either side. True: all others.
         known, regular, generator: see `quilt`.
-        periodic: axes (y, x) along which copies of the image meet, one at least.
-        join: those of them at whose edges the new pieces are; None: all.
+        periodic: axes (y, x) along which copies of the image meet, at least one.
+        join: the axes among them whose edges get new pieces; None: all.
 
     Returns:
-        (C, H, W), and (H, W) bool: the pixels that are new.
+        (C, H, W), and (H, W) bool, the new pixels.
     """
     piece = min(piece, *exemplar.shape[1:], *image.shape[1:])
     size = (image.shape[1], image.shape[2])
     sheet = _Sheet.of(exemplar, known, piece, size, periodic, regular)
     join = periodic if join is None else join
     half = [piece // 2 if joined else 0 for joined in join]
-    turned = image.cpu().roll(half, (1, 2))  # the first row and column of pieces is in the middle of the join
+    turned = image.cpu().roll(half, (1, 2))  # the first row and column of pieces is centred at the seam
     across = {
         (i, j)
         for i in range(len(sheet.rows.starts))
@@ -152,13 +152,13 @@ def requilt(
 
 @dataclass(frozen=True)
 class _Kept:
-    """Pieces that are there already.
+    """Pieces that are kept.
 
     Attributes:
-        image: (C, H, W), the result as it is.
-        across: places in the grid that are at the join.
-        inside: whether all others are free, or they.
-        shift: rows and columns by which the image's pixels lie later than those of the exemplar.
+        image: (C, H, W), the present image.
+        across: positions in the grid that are at the seam.
+        inside: whether the others are replaced, or these.
+        shift: offset (rows, columns) of the image's pixels from those of the exemplar.
     """
 
     image: Tensor
@@ -171,7 +171,7 @@ class _Kept:
 
 
 class _Sheet:
-    """What all attempts at one result share."""
+    """Data shared by all attempts at one result."""
 
     def __init__(
         self,
@@ -188,12 +188,12 @@ class _Sheet:
         n, width = len(self.windows), source.shape[2] - piece + 1
         self.positions = n // width, width
         line = 1 - torch.arange(1 - piece, piece).abs().float() / piece
-        self.shared = torch.outer(line, line)  # share of their pixels that pieces so far apart have in common
+        self.shared = torch.outer(line, line)  # fraction of pixels that pieces at this distance share
         self.unknown = _FORBIDDEN * F.avg_pool2d(unknown[None, None], piece, stride=1).flatten()
         self.variance = float(source.var((1, 2), correction=0).sum().clamp_min(1e-8))
         overlap = max(1, piece // 4)
         self.rows, self.columns = (_axis(n, piece, overlap, w) for n, w in zip(size, periodic, strict=True))
-        self.fair = max(1.0, size[0] * size[1] / (source.shape[1] * source.shape[2]))  # mean use in the end
+        self.fair = max(1.0, size[0] * size[1] / (source.shape[1] * source.shape[2]))  # mean use at the end
 
     @classmethod
     def of(
@@ -211,12 +211,12 @@ class _Sheet:
         return cls(source, unknown, piece, size, periodic, regular)
 
     def lay(self, generator: torch.Generator, kept: _Kept | None = None) -> tuple[Tensor, float]:
-        """One layout, and the mean overlap error of its pieces; of those not kept, if some are."""
+        """One layout, and the mean overlap error of its new pieces."""
         piece = self.piece
         result = torch.zeros(self.source.shape[0], *self.size, dtype=torch.float32)
         filled = torch.zeros(self.size, dtype=torch.float32)
         use = torch.zeros(self.source.shape[1:], dtype=torch.float32)
-        laid: dict[tuple[int, int], tuple[int, int]] = {}  # place in the grid -> position in the exemplar
+        laid: dict[tuple[int, int], tuple[int, int]] = {}  # index in the grid -> position in the exemplar
         if kept is not None:
             for i, top in enumerate(self.rows.starts):
                 for j, left in enumerate(self.columns.starts):
@@ -256,7 +256,7 @@ class _Sheet:
         return result, total / max(1, count)
 
     def imbalance(self, result: Tensor) -> float:
-        """How far its values are from the exemplar's: 1-D Wasserstein distance over deviation, a mean."""
+        """Mean 1-D Wasserstein distance to the exemplar's values over channels, in their deviations."""
         ticks = torch.linspace(0, 1, 65, dtype=torch.float32)
         a, b = (
             torch.quantile(t.flatten(1)[:, :: max(1, t[0].numel() // 16384)], ticks, dim=1)
@@ -266,7 +266,7 @@ class _Sheet:
         return float(((a - b).abs().mean(0) / deviation).mean())
 
     def _kept(self, error: Tensor, here: tuple[int, int], laid: Container[tuple[int, int]]) -> Tensor:
-        """Where a piece leaves what is there: beyond the cuts of least error through its overlaps, (p, p)."""
+        """(p, p) bool: pixels of the old image, beyond the cuts of least error through the overlaps."""
         planes = error.numpy()
         kept = np.zeros(planes.shape, bool)
         turns: list[tuple[_Axis, Callable[..., Any]]] = [
@@ -285,10 +285,10 @@ class _Sheet:
         return torch.from_numpy(kept)
 
     def _nearby(self, laid: dict[tuple[int, int], tuple[int, int]], here: tuple[int, int]) -> Tensor:
-        """What the pieces around forbid and make dear, for every position in the exemplar."""
+        """For every position in the exemplar: whether neighbouring pieces exclude it, and its cost."""
         axes = self.rows, self.columns
         around = range(-_REACH, _REACH + 1)
-        steps: dict[tuple[int, int], int] = {}  # place in the grid -> pieces away
+        steps: dict[tuple[int, int], int] = {}  # index in the grid -> distance in pieces
         for di in around:
             for dj in around:
                 there = axes[0].place(here[0] + di), axes[1].place(here[1] + dj)
@@ -303,7 +303,7 @@ class _Sheet:
                 centre, reach = [p + gap for p, gap in zip(place, own, strict=True)], self.piece // 4
                 y, x = (slice(max(0, c - reach), max(0, c + reach + 1)) for c in centre)
                 plane[y, x] += _FORBIDDEN
-            if self.regular < _REUSED:  # by the share of their pixels that are the same
+            if self.regular < _REUSED:  # by the fraction of shared pixels
                 reach = self.piece - 1
                 y, x = (slice(max(0, p - reach), p + reach + 1) for p in place)
                 near = plane[y, x]
@@ -314,7 +314,7 @@ class _Sheet:
 
 
 def _axis(length: int, piece: int, overlap: int, wraps: bool) -> _Axis:
-    """Evenly spaced pieces that overlap by at least `overlap` pixels, and by as little more as will do."""
+    """Evenly spaced pieces that overlap by at least `overlap` pixels, and as little more as possible."""
     step = max(1, piece - overlap)
     if wraps:
         count = math.ceil(length / step)

@@ -1,4 +1,4 @@
-"""Which of some layouts loses least: what is broken in it, and what is missing, or too much."""
+"""Score of a layout: broken structure, and content that is missing or too frequent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from texot.layout.onion_fill import Pieces
 from texot.transport.sliced import sliced_distance
 
 PATCH = 8  # pixels of the patches that are compared
-_MISSING = 1.0  # weight of the sliced distance beside that of single patches
+_MISSING = 1.0  # weight of the sliced distance relative to that of single patches
 _COMPARED, _FILTERS = 1024, 64
 
 
@@ -24,9 +24,9 @@ class LayoutScore:
     """Scores layouts, or fills of a hole: the lower, the better.
 
     Attributes:
-        patches: of the texture.
-        wanted: (n,) indices of them, drawn by their shares.
-        filters: (d, k) of the sliced distance.
+        patches: patches of the texture.
+        wanted: (n,) indices of patches, drawn by their weights.
+        filters: (d, k) directions of the sliced distance.
     """
 
     patches: Pieces
@@ -37,13 +37,13 @@ class LayoutScore:
     def of(
         cls, source: Tensor, known: Tensor, share: Tensor | None = None, *, generator: torch.Generator
     ) -> LayoutScore | None:
-        """None where there is no patch.
+        """A score, or None if there is no known patch.
 
         Args:
             source: (C, h, w).
-            known: (h, w) bool, its pixels that count.
-            share: (h, w) in [0, 1], or None: patches count by it.
-            generator: CPU generator of the draws.
+            known: (h, w) bool, the known pixels.
+            share: (h, w) weights in [0, 1] of patches, or None.
+            generator: CPU generator of random numbers.
         """
         if largest_square(known, PATCH) < PATCH:
             return None
@@ -58,15 +58,15 @@ class LayoutScore:
     def loss(
         self, image: Tensor, hole: Tensor | None = None, *, periodic: Periodic = (False, False)
     ) -> float:
-        """How far an image's patches (all, or those that touch a hole) are from those wanted.
+        """Distance of an image's patches (all, or those that touch a hole) from those of the texture.
 
         Args:
-            image: (C, H, W), with room for a patch.
+            image: (C, H, W), at least as large as a patch.
             hole: (H, W) bool, or None.
             periodic: axes (y, x) of the image that wrap around.
 
         Returns:
-            Mean squared distance to the nearest patch, and their sliced distance, in the texture's variance.
+            Mean squared distance to the nearest patch plus the sliced distance, in units of the variance.
         """
         x, y = extract_patches(image, PATCH, periodic=periodic), self.patches.values
         if hole is not None:

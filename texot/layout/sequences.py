@@ -1,10 +1,10 @@
-"""Which lines of a source follow each other: random sequences of its segments, cheap ones likely.
+"""Random sequences of segments of a source's lines; cheap sequences are likely.
 
-Segments [s, e) of a source's n lines fill a given number of lines. Joining one that ends at cut e to one that
-begins at cut s costs jump[e, s], and a line has a price. Sequences are drawn with probability in proportion
-to exp(-cost / temperature), exactly: forward sums over all of them, then draws backwards (as for semi-Markov
-chains: Rabiner 1989, "A tutorial on hidden Markov models", sections III and IV.D). Prices rise where lines
-are used too often on the mean, which is dual ascent for the transport of use to an even one.
+Segments [s, e) of a source's n lines fill a given number of lines. Joining a segment that
+ends at cut e to one that starts at cut s costs jump[e, s], and each line has a price. Sequences are drawn
+with probability in proportion to exp(-cost / temperature), exactly: forward sums over all of them, then draws
+backwards (as for semi-Markov chains: Rabiner 1989, "A tutorial on hidden Markov models", sections III and
+IV.D). Prices rise for lines that are used too often on average: dual ascent towards even use.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-_TEMPERATURE = 0.05  # of the median cost of a join
-_ROUNDS, _PRICE = 5, 0.2  # of dual ascent, and its step for a whole segment, in median joins
-_DRAWS = 16  # sequences a round; the best of all is kept
-_STARTS = 3  # first cuts that are tried where a sequence is a ring
-_JOINS, _UNEVEN = 1.5, 2.0  # weights of a join a segment, in median joins, and of uneven use
-_UNKNOWN = 0.5  # price of a line that is not known, in median joins
+_TEMPERATURE = 0.05  # relative to the median cost of a join
+_ROUNDS, _PRICE = 5, 0.2  # rounds of dual ascent; step for a whole segment, in median joins
+_DRAWS = 16  # sequences per round; the best of all is kept
+_STARTS = 3  # first cuts that are tried for closed sequences
+_JOINS, _UNEVEN = 1.5, 2.0  # weights of the mean cost of a join and of uneven use
+_UNKNOWN = 0.5  # price of an unknown line, in median joins
 _FLOOR = 1e-300
 
 
@@ -52,26 +52,25 @@ def draw_sequences(
     """Random sequences of segments.
 
     Args:
-        jump: (m + 1, m + 1) cost of a join between two cuts of m lines, infinite where there can be none. A
-            cut whose joins all are is in no sequence.
-        total: lines to fill.
-        lengths: fewest and most lines of a segment.
-        price: (m,) of lines.
-        temperature: above 0; what costs more than 700 times as much is as if infinite.
-        starts: cuts where sequences begin that are rings, whose last segment joins the first; None for open
-            ones, that begin and end where they like.
+        jump: (m + 1, m + 1) cost of a join between two cuts of m lines, infinite if forbidden.
+        total: number of lines to fill.
+        lengths: minimal and maximal number of lines of a segment.
+        price: (m,) prices of lines.
+        temperature: above 0; costs of more than 700 times as much count as infinite.
+        starts: first cuts of closed sequences, whose last segment joins the first; None for open sequences,
+            which start and end at any cut.
         n: number of sequences.
-        rng: of the draws.
+        rng: random generator.
 
     Returns:
-        n sequences, or none where there is no sequence of finite cost.
+        n sequences, or none if no sequence has finite cost.
     """
     cuts = len(jump)
     least, most = lengths[0], min(lengths[1], total, cuts - 1)
     if least > most:
         return []
     away = np.exp(-jump / temperature)
-    # worth of a segment: worth[e] / worth[s]; centred, so that it stays within what floats can hold
+    # weight of a segment: worth[e] / worth[s]; centred to avoid overflow
     worth = np.concatenate([[0.0], np.cumsum(price)]) / temperature
     worth = np.exp(np.clip(worth.mean() - worth, -300, 300))
     rings = starts is not None
@@ -80,11 +79,11 @@ def draw_sequences(
         first[np.arange(len(starts)), starts] = 1
     else:
         first[0] = away.max(0) > 0
-    # over all sequences that fill t lines: ends[t] end at a cut, begin[t] go on from one; logs: their units
+    # sums over sequences of t lines: ends[t] end at a cut, begin[t] continue from one; logs: log scales
     begin = np.zeros((total + 1, *first.shape))
     ends, logs = np.zeros_like(begin), np.full(total + 1, -np.inf)
     begin[0], logs[0] = first, 0
-    ring = np.zeros((most, len(first), total + cuts))  # begin / worth by s - t: a column is a diagonal
+    ring = np.zeros((most, len(first), total + cuts))  # begin / worth, indexed by s - t
     ring[0, :, total : total + cuts] = first / worth
     for t in range(1, total + 1):
         before = np.arange(max(0, t - most), t - least + 1)
@@ -134,13 +133,13 @@ def even_sequence(
 
     Args:
         jump, total, lengths, rng: see `draw_sequences`.
-        unknown: (m,) share of a line's pixels that should not be used.
-        used: (m,) how often lines were used before.
+        unknown: (m,) fraction of each line's pixels that should not be used.
+        used: (m,) number of earlier uses of each line.
         ring: whether the last segment joins the first.
 
     Returns:
-        The best of those drawn, and what it costs: its joins, in median joins, and how uneven its use is; or
-        None where there is none.
+        The best drawn sequence and its cost: joins in units of the median join, plus unevenness of use; or
+        None if there is no sequence.
     """
     finite = np.isfinite(jump)
     if not finite.any():
@@ -190,6 +189,6 @@ def even_sequence(
 
 
 def _chosen(mass: Array, rng: np.random.Generator) -> int:
-    """An index, drawn in proportion to (n,) masses."""
+    """A random index with probabilities proportional to (n,) masses."""
     total = np.cumsum(mass)
     return min(int(np.searchsorted(total, rng.random() * total[-1], side="right")), len(mass) - 1)

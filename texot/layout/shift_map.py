@@ -1,15 +1,15 @@
-"""A hole filled by large connected pieces: every pixel takes the one at some offset, chosen by all at once.
+"""Fill a hole with large connected pieces: all pixels choose an offset into the texture jointly.
 
 A shift map (Pritch, Kav-Venaki & Peleg 2009, "Shift-map image editing") gives each pixel of a hole an offset
-into the texture. Two neighbours with different offsets cost what the two copies differ by at both of them
-(Kwatra et al. 2003, "Graphcut textures"), so cuts lie where nobody sees them, and stones stay whole. Offsets
-to choose from are those at which the texture repeats itself (He & Sun 2012, "Statistics of patch offsets for
-image completion"), and those that suit the hole's surroundings. The energy is lowered by min-sum belief
+into the texture. Two neighbours with different offsets cost the difference of the two copies at both
+pixels (Kwatra et al. 2003, "Graphcut textures"), so cuts are hardly visible, and stones stay whole. Candidate
+offsets are those at which the texture repeats itself (He & Sun 2012, "Statistics of patch offsets for
+image completion"), and those that fit the hole's surroundings. The energy is lowered by min-sum belief
 propagation in sweeps over rows and columns (Tappen & Freeman 2003), then pixel by pixel.
 
-Cuts alone would fill a hole with whatever is dark or smooth. So it is solved several times, with offsets
-given at a few random places, and that fill is taken which loses least: by the distance from its patches to
-the nearest of the texture (what is broken) and their sliced distance (what is missing, or too much).
+The cost of cuts alone would prefer dark or smooth fills. So the problem is solved several times with offsets
+prescribed at a few random pixels. The fill of the lowest score is kept: the distance of its patches to the
+nearest of the texture (broken structure) plus their sliced distance (missing or too frequent content).
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from texot.layout.onion_fill import Pieces
 from texot.layout.score import LayoutScore
 
 _MAX_OFFSETS, _MIN_OFFSETS = 72, 40
-_MAX_COSTS = 2**22  # of pairs of offsets at all pixels together
-_REPEATS = 0.6  # share of the offsets at which the texture repeats itself
-_APART = 0.08  # of the larger side: less is no repetition
-_QUERIES, _NEAREST = 1024, 3  # patches that vote for offsets, and votes of each
-_RING, _RING_OFFSETS = 256, 2**14  # pixels around the hole, and offsets, that are compared
-_SEEN = 0.15  # share of those pixels that an offset must reach
-_UNSEEN = 0.05  # for those it does not reach, in the texture's variance
-_CHOICE = 3  # offsets that every pixel has at least
+_MAX_COSTS = 2**22  # maximal number of pairs of offsets, over all pixels
+_REPEATS = 0.6  # fraction of the offsets that are repetitions of the texture
+_APART = 0.08  # minimal repetition, as a fraction of the larger side
+_QUERIES, _NEAREST = 1024, 3  # patches that vote for offsets, and votes of each patch
+_RING, _RING_OFFSETS = 256, 2**14  # numbers of pixels around the hole and of offsets that are compared
+_SEEN = 0.15  # fraction of those pixels that an offset must reach
+_UNSEEN = 0.05  # cost of a pixel that is not reached, in units of the texture's variance
+_CHOICE = 3  # minimal number of offsets of every pixel
 _DRAWS = 64
-_FAR = 0.02  # for what is 1/e as near, in the texture's variance
+_FAR = 0.02  # cost of a relative weight of 1/e, in units of the texture's variance
 _FORBIDDEN = 1e3
 _SWEEPS, _POLISH = 4, 4
-_ATTEMPTS = 9  # the first without given places
-_CORE = 1  # pixels around such a place that are given
+_ATTEMPTS = 9  # the first one without prescribed offsets
+_CORE = 1  # pixels around a prescribed pixel that are prescribed too
 
 
 def shift_map(
@@ -58,18 +58,18 @@ def shift_map(
 
     Args:
         image: (C, H, W).
-        hole: (H, W) bool, somewhere true and somewhere false.
-        source: (C, h, w) that is copied; some hundred pixels a side, since all of it is compared.
-        known: (h, w) bool, what may be copied of it.
-        piece: pixels between places whose offset is given.
-        share: (h, w) in [0, 1], or None: what has little costs more.
-        periodic, source_periodic: axes (y, x) that wrap around, of either.
-        generator: CPU generator of the draws.
+        hole: (H, W) bool, with true and false pixels.
+        source: (C, h, w), of a few hundred pixels a side: all of it is compared.
+        known: (h, w) bool, the pixels of it that may be copied.
+        piece: distance in pixels of prescribed offsets.
+        share: (h, w) weights in [0, 1], or None. Pixels of small weight cost more.
+        periodic, source_periodic: axes (y, x) of the two that wrap around.
+        generator: CPU generator of random numbers.
 
     Returns:
-        (C, H, W), its known pixels untouched, and (h, w): how many pixels of the hole come from each of the
-        source; on the devices of image and source. None where there is no choice: no 8x8 pixels are known,
-        the hole is too large for enough offsets, or they do not reach all of it.
+        (C, H, W) with unchanged known pixels, and (h, w), the number of pixels of the hole that come from
+        each pixel of the source; on the devices of image and source. None if no 8x8 pixels are known, if the
+        hole is too large for enough offsets, or if they do not reach all of it.
     """
     canvas, open_ = image.detach().cpu(), hole.cpu()
     part = _Part.of(canvas, open_, periodic)
@@ -105,12 +105,12 @@ def shift_map(
 
 @dataclass(frozen=True)
 class _Texture:
-    """What is copied.
+    """The texture that is copied from.
 
     Attributes:
         values, known, share: (C, h, w), (h, w) bool and (h, w) or None, see `shift_map`.
         periodic: axes (y, x) that wrap around.
-        variance: of what is known.
+        variance: variance of the known pixels.
     """
 
     values: Tensor
@@ -120,7 +120,7 @@ class _Texture:
     variance: float
 
     def places(self, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Pixels that rows and columns of an endless plane stand for, and whether they may be copied."""
+        """Indices of pixels at rows and columns of the unwrapped plane; whether they may be copied."""
         allowed, found = torch.ones((), dtype=torch.bool), []
         for index, n, wraps in zip((y, x), self.known.shape, self.periodic, strict=True):
             allowed = allowed & ((index >= 0) & (index < n) | wraps)
@@ -129,20 +129,20 @@ class _Texture:
         return found[0].expand(allowed.shape), found[1].expand(allowed.shape), allowed
 
     def counts(self, y: Tensor, x: Tensor) -> Tensor:
-        """(h, w): how often pixels are named."""
+        """(h, w): how often each pixel occurs."""
         found = torch.zeros(self.known.shape, dtype=torch.float32)
         return found.index_put_((y, x), torch.ones(len(y), dtype=torch.float32), accumulate=True)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """The hole's bounding box in an image, and a known pixel around it.
+    """The hole's bounding box in an image, with a margin of one known pixel.
 
     Attributes:
-        top, left: where it starts; it goes on beyond the border where the image wraps around.
-        rows, columns: (h,) and (w,) of the image.
-        hole, values: (h, w) bool and (C, h, w) there.
-        rings: axes (y, x) along which its end meets its start.
+        top, left: its first row and column; it continues beyond the border on axes that wrap around.
+        rows, columns: (h,) and (w,) indices in the image.
+        hole, values: (h, w) bool and (C, h, w) in the box.
+        rings: axes (y, x) along which the box wraps around.
     """
 
     top: int
@@ -177,20 +177,20 @@ class _Part:
 
     @property
     def plane(self) -> tuple[Tensor, Tensor]:
-        """Rows (h, 1) and columns (1, w) that go on beyond the image's border."""
+        """Unwrapped rows (h, 1) and columns (1, w)."""
         h, w = self.hole.shape
         return torch.arange(self.top, self.top + h)[:, None], torch.arange(self.left, self.left + w)[None]
 
 
 def _after_longest_gap(there: Tensor) -> int:
-    """Where the circle of a (n,) bool goes on after its longest run of false."""
+    """Index after the longest run of false in a circular (n,) bool."""
     true = there.nonzero()[:, 0]
     gaps = (true - true.roll(1)) % len(there)
     return int(true[gaps.argmax()])
 
 
 def _repeats(texture: _Texture, patches: Pieces, n: int, generator: torch.Generator) -> list[tuple[int, int]]:
-    """Up to n offsets (y, x) at which most of a texture's patches have one of their nearest."""
+    """Up to n offsets (y, x) between most of a texture's patches and their nearest neighbours."""
     height, width = texture.known.shape
     apart = max(4, round(_APART * max(height, width)))
     queries = torch.randperm(len(patches.rows), generator=generator)[:_QUERIES].sort().values
@@ -213,7 +213,7 @@ def _repeats(texture: _Texture, patches: Pieces, n: int, generator: torch.Genera
 
 
 def _suiting(part: _Part, texture: _Texture, n: int, generator: torch.Generator) -> list[tuple[int, int]]:
-    """Up to n offsets (y, x), no two of them next to each other, whose copies go on around the hole."""
+    """Up to n non-adjacent offsets (y, x) whose copies match the surroundings of the hole best."""
     ring = (~part.hole & ~shrunk(~part.hole, 1)).nonzero()
     ring = ring[torch.randperm(len(ring), generator=generator)[:_RING].sort().values]
     wanted = part.values[:, ring[:, 0], ring[:, 1]]
@@ -249,7 +249,7 @@ def _covering(
     most: int,
     generator: torch.Generator,
 ) -> list[tuple[int, int]]:
-    """The offsets, and more, in the place of the last, until all of the hole has a choice."""
+    """The offsets, with the last ones replaced until every pixel of the hole has enough of them."""
     y, x = part.plane
     there = texture.known.nonzero()
 
@@ -272,7 +272,7 @@ def _covering(
 
 
 def _given(own: Tensor, hole: Tensor, apart: int, generator: torch.Generator) -> Tensor:
-    """Costs (h, w, n) under which a random place in each square of so many pixels has a random label."""
+    """Costs (h, w, n) that prescribe a random label at a random pixel of each square."""
     found = own.clone()
     inside = shrunk(hole, _CORE)
     for top in range(0, hole.shape[0], apart):
@@ -293,12 +293,12 @@ def _given(own: Tensor, hole: Tensor, apart: int, generator: torch.Generator) ->
 
 @dataclass(frozen=True)
 class _Costs:
-    """What labels cost: 0 for a known pixel as it is, k for one copied from the k-th offset.
+    """Costs of labels: label 0 keeps a known pixel, label k copies from the k-th offset.
 
     Attributes:
-        places: rows and columns (n, h, w) of the source that labels copy.
-        own: (h, w, n) of a pixel's label by itself.
-        pairs: (h, w, n, n) what two copies of a pixel differ by.
+        places: rows and columns (n, h, w) of the source that labels copy from.
+        own: (h, w, n) unary costs.
+        pairs: (h, w, n, n) squared difference of two copies of a pixel.
         rings: see `_Part`.
     """
 
@@ -309,7 +309,7 @@ class _Costs:
 
     @classmethod
     def of(cls, part: _Part, texture: _Texture, offsets: list[tuple[int, int]]) -> _Costs | None:
-        """None where some pixel has no label."""
+        """The costs, or None if some pixel has no label."""
         shift = torch.tensor([(0, 0), *offsets]).T[..., None, None]
         y, x = part.plane
         y, x, allowed = texture.places(y + shift[0], x + shift[1])
@@ -335,7 +335,7 @@ class _Costs:
         )
 
     def solve(self, own: Tensor) -> Tensor:
-        """(h, w) labels of low cost; `own` in the place of the attribute."""
+        """(h, w) labels of low cost, with unary costs `own`."""
         messages = [torch.zeros_like(own) for _ in range(4)]  # from the left, right, top, bottom
         for _ in range(_SWEEPS):
             self._sweep(own, messages)
@@ -360,7 +360,7 @@ class _Costs:
                     messages[to].select(axis, line).copy_(found - found.amin(1, keepdim=True))
 
     def _polished(self, labels: Tensor, own: Tensor) -> Tensor:
-        """Every pixel in turn, on a chessboard, takes what is best beside its neighbours (Besag 1986)."""
+        """Update the labels on a chessboard, each to the best given its neighbours (Besag 1986)."""
         h, w, n = own.shape
         y, x = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
         for turn in range(2 * _POLISH):

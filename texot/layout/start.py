@@ -1,4 +1,4 @@
-"""Where synthesis starts: a layout of the exemplar that is new, of whole pieces."""
+"""The start of synthesis: a new layout of whole pieces of the exemplar."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from texot.layout.quilt import quilt
 from texot.layout.score import PATCH, LayoutScore
 
 _MIN_PIECE = 4  # pixels
-_BAND, _PATTERN_BAND = 4 / 3, 2.0  # how much broader bands may be than pieces; those of patterns
-_FEATURES = 4.0  # least side of pieces of loose textures, in correlation lengths
-_MAX_LARGER = 1.5  # by how much they are larger for that, at most
-_MAX_SMALLER = 2.0  # how much smaller pieces are of results larger than the exemplar
+_BAND, _PATTERN_BAND = 4 / 3, 2.0  # maximal ratio of bands to pieces in width; that of patterns
+_FEATURES = 4.0  # minimal side of pieces of loose textures, in correlation lengths
+_MAX_LARGER = 1.5  # maximal enlargement for that
+_MAX_SMALLER = 2.0  # maximal reduction of pieces in results larger than the exemplar
 
 
 def piece_side(side: int, novelty: float) -> int:
-    """Side of pieces, of an exemplar's shorter side: all at novelty 0, a quarter at .5, a sixteenth at 1."""
+    """Side of pieces for an exemplar's shorter side: all of it at novelty 0, 1/4 at .5, 1/16 at 1."""
     return max(min(side, _MIN_PIECE), round(side * 2 ** (-4 * novelty)))
 
 
@@ -35,19 +35,19 @@ def first_layout(
     periodic: Periodic = (True, True),
     generator: torch.Generator,
 ) -> Tensor:
-    """Where synthesis starts: the exemplar's own layout, or a quilt of its pieces, or of its courses.
+    """The start image: the exemplar's own layout, a quilt of its pieces, or its courses.
 
-    The exemplar's autocorrelation tells which. Loose textures (`regularity` below .35) become a quilt. Pieces
-    of those with large features are up to half as large again, so that stones stay whole: four times the
-    `correlation_length`. A larger result shows every piece more often: they are smaller there, down to half,
-    so that they are not known again. Of others a quilt, which may use pieces again nearby (above .5) and go
-    on from piece to piece (above .7), and `courses` are compared, and the one is taken that loses less.
+    The exemplar's autocorrelation decides. Loose textures (`regularity` below .35) become a quilt. If they
+    have large features, pieces are up to half as large again, four times the `correlation_length`, so that
+    stones stay whole. A result larger than the exemplar repeats pieces more often; they are then smaller,
+    down to half, and so harder to recognise. For other textures, a quilt and `courses` are compared by their
+    score; the quilt may repeat pieces nearby (regularity above .5) and continue them (above .7).
 
     Args:
         exemplar: (C, h, w), at the coarsest scale.
         size: (H, W) of the result there.
-        novelty: in [0, 1]. 0: the exemplar, repeated or cut off; else how small pieces are, see `piece_side`;
-            none is larger than half of the result. Bands of courses are a third broader at most.
+        novelty: in [0, 1]. 0: the exemplar, repeated or cropped. Otherwise it decides the size of pieces, see
+            `piece_side`; none is larger than half of the result. Bands are at most a third wider.
         known, periodic, generator: see `quilt`.
 
     Returns:
@@ -79,7 +79,7 @@ def first_layout(
 
 
 def squares(exemplar: Tensor, size: tuple[int, int], side: int, generator: torch.Generator) -> Tensor:
-    """An image (C, H, W) of squares of an exemplar (C, h, w), each from a place of its own."""
+    """An image (C, H, W) of squares of an exemplar (C, h, w) from random positions."""
     height, width = size
     side = min(side, *exemplar.shape[1:])
     found = exemplar.new_zeros(exemplar.shape[0], height, width)
@@ -108,9 +108,9 @@ def _piece_side_for(
 
 
 def _own_layout(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """An image (C, h, w), repeated or cut off, (C, H, W)."""
+    """An image (C, h, w) repeated or cropped to (C, H, W)."""
     for axis, n in enumerate(size, start=1):
-        # no padding makes an exemplar's coarse scales: they lack a pixel at either end
+        # coarse scales of an exemplar are computed without padding: they lack a pixel at either end
         missing = max(0, n - image.shape[axis])
         before = missing // 2 if missing <= 2 else 0
         image = wrap(image, axis, -before, n - before)

@@ -1,1 +1,1 @@
-"""The loops over scales and steps: on a correspondence field, and of Adam; options and results of all runs."""
+"""The field solver, Adam (`texot.solver.adam`), and the options and results of all runs."""

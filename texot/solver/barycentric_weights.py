@@ -87,7 +87,7 @@ def map_name(map: Any) -> str | None:
 
 
 def tiled_axes(map: Any) -> str:
-    """Default axes along which an image with a weight map tiles: those along which the weights are constant."""
+    """Default axes along which an image with a weight map tiles: those of constant weights."""
     return {None: "both", "horizontal": "y", "vertical": "x"}.get(map_name(map), "none")
 
 

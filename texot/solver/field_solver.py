@@ -5,8 +5,8 @@
 The unknown is a correspondence field: for every patch of the result, its place in the exemplar. At a given
 field and weights, the image of least cost is a weighted mean of overlapping patches (`texot.field.vote`): no
 step size is needed. A finer scale starts from the upsampled field, and from the potentials where all pairs
-are compared. (The objective is that of Houdard, Leclaire, Papadakis & Rabin, arXiv 2007.03408; the alternation is
-Kwatra et al. 2005, with the transport's potentials.)
+are compared. (The objective is that of Houdard, Leclaire, Papadakis & Rabin, arXiv 2007.03408; the
+alternation is Kwatra et al. 2005, with the transport's potentials.)
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ class _Found(NamedTuple):
 
     Attributes:
         step: its last step.
-        plane: potential at every patch of the exemplar, in units of the mean distance; None where not all pairs
-            were compared.
+        plane: potential at every patch of the exemplar, in units of the mean distance; None where not all
+            pairs were compared.
     """
 
     step: FieldStep

@@ -37,8 +37,8 @@ class LossRecord:
         scale: scale of the image, 0 = finest.
         step: step within the scale, from 1.
         loss: mean squared distance of patches to their targets, in units of the pixel range; where Adam
-            optimises the pixels, summed over the transport terms; with `preset="paper"` the sum of the semi-duals, as
-            published.
+            optimises the pixels, summed over the transport terms; with `preset="paper"` the sum of the
+            semi-duals, as published.
     """
 
     scale: int
@@ -135,7 +135,8 @@ class Synthesis:
         return array[..., 0] if array.shape[2] == 1 else array
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the image; the suffix gives the format. A PNG also records the settings: `texot.files.record`.
+        """Write the image; the suffix gives the format. A PNG also records the settings:
+        `texot.files.record`.
 
         Raises:
             OutputError: the file cannot be written.

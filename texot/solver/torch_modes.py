@@ -1,8 +1,9 @@
 """Torch modes in which the library's steps run, independent of the caller's.
 
-The caller may be inside `no_grad`, `inference_mode` or `autocast`, or may have set torch's default device. The
-library's modes apply while a step runs and never between steps, in the calling thread only. Nothing global
-changes. (The default dtype cannot be isolated in this way; all tensors are created with an explicit dtype.)
+The caller may be inside `no_grad`, `inference_mode` or `autocast`, or may have set torch's default device.
+The library's modes apply while a step runs and never between steps, in the calling thread only. Nothing
+global changes. (The default dtype cannot be isolated in this way; all tensors are created with an explicit
+dtype.)
 """
 
 from __future__ import annotations
