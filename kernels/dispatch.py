@@ -1,7 +1,7 @@
 """The public reductions: check the tensors, choose a back end, call it.
 
-`auto` takes `tiled` on CPU and KeOps on CUDA where it works and suits; a back end asked for by name is
-used or refused, never replaced.  Nothing here has a gradient: take the cells, then recompute the cost at
+`auto` chooses `tiled` on CPU, and KeOps on CUDA if it works and is efficient; a back end requested by name is
+used or refused, never replaced.  These functions have no gradient: take the cells, then recompute the cost at
 them in plain torch (envelope theorem), or use 2 (x - barycentre) for the soft reductions.
 """
 
@@ -138,10 +138,10 @@ def soft_cells(
 
 
 def resolve_backend(backend: str, device_type: str, n: int, m: int, d: int) -> str:
-    """Return the back end that `backend` means for n points and m targets of dimension d.
+    """Return the name of the back end used for n points and m targets of dimension d.
 
     Args:
-        backend: "auto" or a back end's name; a name comes back unchanged.
+        backend: "auto" or a back end's name; a name is returned unchanged.
         device_type: "cpu", "cuda", ...
 
     Raises:
@@ -183,7 +183,7 @@ def _choose(device_type: str, n: int, m: int, d: int) -> tuple[str, str]:
 
 
 def backend_report(*, probe: bool = True) -> dict[str, str]:
-    """Return what works here and what `auto` picks, a line a topic, for people to read.
+    """Return which back ends work and which ones `auto` picks, one line for each topic.
 
     Args:
         probe: Compile and run a small KeOps reduction (seconds the first time, then cached).

@@ -1,11 +1,11 @@
-"""CPUs with bfloat16 matrix units: find the few blocks of targets that can hold a cell, then look closely.
+"""CPUs with bfloat16 matrix units: find the few blocks of targets that can contain a cell, then search them.
 
 Each centred coordinate is split in two bfloat16 parts, z = z_h + z_l + O(2^-16 z), and one bfloat16 product
 of [x_h, x_l, x_h] with [y_h, y_h, y_l], summed in float32, gives <x, y> to about 2^-14 |x| |y|, two to four
 times as fast as in float32. It comes out rounded to 8 bits, so what is computed is the *gain* over an upper
 bound of each point's minimum, found among a sample of the targets: the best targets have the largest gains,
 and 8 bits of a small number tell nearly all others apart. Every block whose gain can be the best within the
-rounding bounds is searched in float32; points with too many such blocks (patches that are all alike) go back
+rounding bounds is searched in float32; points with too many such blocks (many similar patches) fall back
 to the float32 search. So the result is as exact as that search, on any input.
 """
 
@@ -20,7 +20,7 @@ _BLOCK = 8  # targets to a block, the unit searched in float32
 _GROUP = 8  # blocks to a group, the unit compared first
 _POINTS = 512
 _TARGETS = 1024
-_MAX_GROUPS = 32  # groups a point; more of them, and float32 does it
+_MAX_GROUPS = 32  # per point; beyond, the float32 search is used
 _PAIRS = 4096  # (point, block) pairs searched at once
 _LANES = 32
 

@@ -1,7 +1,7 @@
-"""Targets made ready for many reductions: centred once, and split in bfloat16 parts once where that is used.
+"""Targets prepared for many reductions: centred once, and split in bfloat16 parts once if these are used.
 
-In an optimisation the exemplar's patches stay and the potential and the points change, so what depends on
-the patches alone is kept here; a reduction only writes its biases beside it.
+In an optimisation the exemplar's patches are fixed while the potential and the points change. Everything that
+depends on the patches alone is stored here; a reduction only writes its biases next to it.
 """
 
 import math

@@ -1,4 +1,4 @@
 __version__ = "0.3.0"
 
 ALGORITHM = 5
-"""Which algorithm makes the results: it rises whenever the same options give other bytes."""
+"""Version of the algorithm; it increases whenever the same options give different bytes."""

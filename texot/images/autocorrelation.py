@@ -1,4 +1,4 @@
-"""How an exemplar resembles itself, moved: its autocorrelation, and whether it is a regular pattern."""
+"""Autocorrelation of an exemplar: regularity and correlation length."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import torch
 from torch import Tensor
 
 LOOSE = 0.35  # regularity below which a texture has no rows to keep
-PATTERN = 0.7  # regularity from which it may go on as it is: its period makes a shift of it
-_ALIKE = 0.2  # correlation down to which an image is like itself
-_MAX_SIDE = 1024  # of the part of an image that tells
+PATTERN = 0.7  # regularity from which pieces may continue each other: the period makes them shifts
+_ALIKE = 0.2  # correlation that defines the correlation length
+_MAX_SIDE = 1024  # pixels a side of the part of an image that is measured
 
 
 @torch.no_grad()
 def autocorrelation(image: Tensor, known: Tensor | None = None) -> Tensor:
-    """Correlation coefficient of an image with itself at every lag, over what overlaps.
+    """Correlation coefficient of an image with itself at every lag, over the overlap.
 
-    r(t) = cov(u(p), u(p + t)) / sqrt(var u(p) var u(p + t)), moments over the known pixels p whose p + t is
-    known too, channels added up. Nothing wraps around.
+    r(t) = cov(u(p), u(p + t)) / sqrt(var u(p) var u(p + t)), with moments over the known pixels p for which
+    p + t is known too, summed over channels. Nothing wraps around.
 
     Args:
         image: (C, H, W).
         known: (H, W) bool, or None where every pixel is known.
 
     Returns:
-        (2 H, 2 W) float64 on the CPU in [-1, 1]: lag (y, x) at index (y mod 2 H, x mod 2 W); 0 where nothing
-        overlaps or varies.
+        (2 H, 2 W) float64 on the CPU in [-1, 1]: lag (y, x) at index (y mod 2 H, x mod 2 W); 0 where the
+        overlap is empty or constant.
     """
     height, width = image.shape[1:]
     shape = (2 * height, 2 * width)
     one = torch.ones(height, width, dtype=torch.float64) if known is None else known.cpu().double()
-    pixels = torch.where(one > 0, image.detach().cpu().double(), 0)  # a product would spread NaN
+    pixels = torch.where(one > 0, image.detach().cpu().double(), 0)  # a product would propagate NaN
     mean = pixels.sum((1, 2)) / one.sum().clamp_min(1)
     pixels = torch.where(one > 0, pixels - mean[:, None, None], 0)
 
@@ -54,18 +54,17 @@ def autocorrelation(image: Tensor, known: Tensor | None = None) -> Tensor:
 
 
 def regularity(image: Tensor, known: Tensor | None = None) -> float:
-    """How much an image repeats itself along its rows or columns: near 1 for a pattern, near 0 for grass.
+    """Regularity: how much an image repeats along rows or columns; near 1 for a pattern, near 0 for grass.
 
-    The highest correlation with itself moved along one axis (within a pixel), by a fifth to a half of its
-    side. Of the samples at 62 px, the rug has .84, planks .60 (their grain), a brick wall .57, the rest below
-    .15.
+    The highest autocorrelation at lags along one axis (within a pixel) of a fifth to a half of the side. Of
+    the samples at 62 px, the rug has .84, planks .60 (their grain), a brick wall .57, the rest below .15.
 
     Args:
         image: (C, H, W).
         known: (H, W) bool, or None where every pixel is known.
 
     Returns:
-        A correlation coefficient, 0 where it is negative or the image too small to tell.
+        A correlation coefficient; 0 if it is negative or the image is too small.
     """
     found = autocorrelation(image, known)
     best = 0.0
@@ -78,11 +77,11 @@ def regularity(image: Tensor, known: Tensor | None = None) -> float:
 
 
 def correlation_length(image: Tensor, known: Tensor | None = None) -> float:
-    """Pixels over which an image is like itself: about half the size of its features.
+    """Correlation length in pixels: about half the size of an image's features.
 
-    The distance at which the correlation with itself, averaged over directions, falls to a fifth. Of quarters
-    of the samples at 256 px: pebbles 24, stonewall 12, a brick wall 7, grass 5, gravel 3. Of large images the
-    middle 1024 pixels a side tell.
+    The distance at which the autocorrelation, averaged over directions, falls to a fifth. For quarters of the
+    samples at 256 px: pebbles 24, stonewall 12, a brick wall 7, grass 5, gravel 3. Of large images the
+    central 1024 pixels a side are measured.
 
     Args:
         image: (C, H, W).

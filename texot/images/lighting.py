@@ -1,4 +1,4 @@
-"""Even lighting: brightness and colour made level across a photograph."""
+"""Even lighting: remove slow variations of brightness and colour from a photograph."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _DEGREE = 3
-_SAMPLES = 64  # cells of each side that the surface is fitted to
+_SAMPLES = 64  # cells along each side to which the surface is fitted
 _FLOOR = 1 / 64  # of the pixel range, added to both: black stays black
 _MAX_GAIN = 4.0
 
 
 def level(image: Tensor, known: Tensor | None = None) -> Tensor:
-    """The image divided by its slow brightness and colour: a polynomial surface a channel.
+    """The image divided by its slow variation of brightness and colour, a polynomial for each channel.
 
-    The surface is fitted by least squares to means of cells, of degree 3 in x and y together: it follows a
-    lamp, a vignette or a shadow's slope, and no feature of the texture. Channels keep their mean, nearly.
+    The polynomial of total degree 3 in x and y is fitted to means of cells by least squares. It follows a
+    lamp, a vignette or a soft shadow, but no feature of the texture. The means of channels are kept
+    approximately.
 
     Args:
         image: (C, H, W) in [0, 1].
-        known: (H, W) bool, the pixels that count, or None for all.
+        known: (H, W) bool, the known pixels, or None for all.
 
     Returns:
-        (C, H, W) in [0, 1]; what becomes brighter than white is cut off.
+        (C, H, W) in [0, 1]; values above white are clipped.
     """
     channels, height, width = image.shape
     counts = min(height, _SAMPLES), min(width, _SAMPLES)
@@ -42,7 +43,7 @@ def level(image: Tensor, known: Tensor | None = None) -> Tensor:
 
 
 def _basis(height: int, width: int) -> Tensor:
-    """Products of powers of y and x in [-1, 1] up to the degree, (H * W, k)."""
+    """Monomials of y and x in [-1, 1] up to the degree, (H * W, k)."""
     y, x = ((torch.arange(n, dtype=torch.float64) + 0.5) / n * 2 - 1 for n in (height, width))
     powers = [(i, j) for i in range(_DEGREE + 1) for j in range(_DEGREE + 1 - i)]
     return torch.stack([(y[:, None] ** i * x**j).flatten() for i, j in powers], 1)

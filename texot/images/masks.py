@@ -1,7 +1,7 @@
-"""Masks of holes: pyramids beside their image's, distances, groups of holes, a smooth first fill.
+"""Masks of holes: pyramids, distances, groups of holes, smooth fills.
 
-A hole's image and the texture that it takes share one geometry: `downsample_masked` puts its coarse pixels
-exactly where `downsample` puts those of the result, and never mixes unknown pixels into known ones.
+`downsample_masked` puts coarse pixels exactly where `downsample` puts those of the result, and never mixes
+unknown pixels into known ones.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch import Tensor
 from texot.images.pyramid import Periodic, downsample, downsample_known, extend, upsample, wrap
 
 _SMOOTHINGS = 16
-_FADE = 6.0  # pixels into a hole over which the tint at its edge fades
-_CELLS = 64  # cells in which a distance is counted, at most: beyond, it is known less finely
+_FADE = 6.0  # pixels into a hole over which the tint correction fades
+_CELLS = 64  # maximal cells of a distance transform: larger distances have a lower resolution
 
 
 class Box(NamedTuple):
@@ -39,13 +39,14 @@ def downsample_masked(
     """Next coarser scale of an image with unknown pixels, aligned with `downsample`.
 
     Args:
-        image: (C, H, W); what stands at unknown pixels does not matter.
+        image: (C, H, W); values of unknown pixels are ignored.
         known: (H, W) bool.
-        periodic: axes (y, x) that wrap around; beyond the others the border pixel goes on.
-        least: share of the kernel's weight.
+        periodic: axes (y, x) that wrap around; open axes are extended by their border pixels.
+        least: fraction of the kernel's weight.
 
     Returns:
-        The Gaussian mean of the known pixels, (C, ceil(H/2), ceil(W/2)), and where they have over that share.
+        The Gaussian mean of the known pixels, (C, ceil(H/2), ceil(W/2)), and (ceil(H/2), ceil(W/2)) bool:
+        whether their weight exceeds `least`.
     """
     around = extend(known[None].to(torch.uint8), (1, 2), periodic)[0] > 0
     coarse, coarse_known = downsample_known(extend(image, (1, 2), periodic), around, least)
@@ -71,17 +72,17 @@ def filled(image: Tensor, known: Tensor) -> Tensor:
 def fill_smoothly(
     image: Tensor, known: Tensor, *, periodic: Periodic = (False, False), scattered: bool = False
 ) -> Tensor:
-    """The image with unknown pixels from coarser scales, where the known ones around have met, smoothed.
+    """The image with unknown pixels interpolated smoothly from coarser scales.
 
-    (Pull-push interpolation: Gortler et al. 1996, "The lumigraph", section 3; with steps towards the mean of
-    the four neighbours at every scale it comes near the harmonic fill.)
+    (Pull-push interpolation: Gortler et al. 1996, "The lumigraph", section 3; smoothing steps with the
+    four neighbours at every scale approximate the harmonic fill.)
 
     Args:
         image: (C, H, W).
-        known: (H, W) bool, somewhere true.
+        known: (H, W) bool, with at least one true pixel.
         periodic: axes (y, x) that wrap around.
-        scattered: whether known pixels lie so thin everywhere that they would be lost at coarser scales, if
-            these knew only what is known by half.
+        scattered: whether known pixels are so sparse that coarser scales must use any known pixel, not only
+            those with half of the weight.
     """
     if bool(known.all()):
         return image
@@ -102,14 +103,14 @@ def fill_smoothly(
 
 
 def details(image: Tensor, periodic: Periodic = (False, False)) -> Tensor:
-    """What the next coarser scale of an image (C, H, W) does not hold."""
+    """The detail of an image (C, H, W) that its next coarser scale lacks."""
     return image - upsample(
         downsample(image, periodic=periodic), (image.shape[1], image.shape[2]), periodic=periodic
     )
 
 
 def shrunk(mask: Tensor, width: int) -> Tensor:
-    """True where all of a (H, W) bool within `width` pixels is, as far as the image goes."""
+    """Erosion: true where all pixels of a (H, W) bool within `width` pixels are true."""
     return F.max_pool2d((~mask).float()[None], 2 * width + 1, stride=1, padding=width)[0] == 0
 
 
@@ -119,7 +120,7 @@ def opened(mask: Tensor, side: int, *, periodic: Periodic = (False, False)) -> T
     Args:
         mask: (H, W) bool.
         side: pixels.
-        periodic: axes (y, x) that wrap around; beyond the others the border pixel goes on.
+        periodic: axes (y, x) that wrap around; open axes are extended by their border pixels.
     """
     outside = extend((~mask)[None].to(torch.uint8), (side, side), periodic).float()
     squares = F.max_pool2d(outside, side, stride=1) == 0
@@ -128,7 +129,7 @@ def opened(mask: Tensor, side: int, *, periodic: Periodic = (False, False)) -> T
 
 
 def largest_square(mask: Tensor, most: int | None = None) -> int:
-    """Side of the largest square of true pixels in (H, W) bool, counted up to `most`."""
+    """Side of the largest square of true pixels in a (H, W) bool, at most `most`."""
     most = min(mask.shape) if most is None else min(most, *mask.shape)
     sums = F.pad(mask.long().cumsum(0).cumsum(1), (1, 0, 1, 0))
     low, high = 0, most
@@ -147,7 +148,7 @@ def distance(mask: Tensor, most: float, *, periodic: Periodic = (False, False)) 
 
     Args:
         mask: (H, W) bool.
-        most: larger distances come out as this.
+        most: larger distances are clipped to this.
         periodic: axes (y, x) that wrap around.
 
     Returns:
@@ -184,14 +185,14 @@ def distance(mask: Tensor, most: float, *, periodic: Periodic = (False, False)) 
 
 
 def groups(hole: Tensor, apart: int) -> list[tuple[Box, Tensor]]:
-    """Holes, of which those nearer to each other than about `apart` pixels are one.
+    """Groups of holes; holes closer than about `apart` pixels form one group.
 
     Args:
         hole: (H, W) bool.
-        apart: pixels.
+        apart: distance in pixels.
 
     Returns:
-        For each group, in reading order, its bounding box and the (h, w) bool of its pixels in there.
+        For each group, in reading order, its bounding box and the (h, w) bool of its pixels in the box.
     """
     block = F.max_pool2d(hole.float()[None], apart, ceil_mode=True)[0] > 0
     left_over = {(int(y), int(x)) for y, x in block.nonzero()}
@@ -231,14 +232,14 @@ def groups(hole: Tensor, apart: int) -> list[tuple[Box, Tensor]]:
 
 
 def together(parts: list[tuple[Box, Tensor]], most: int) -> list[tuple[Box, Tensor]]:
-    """Groups of holes joined where one box of at most `most` pixels a side holds them.
+    """Merge groups of holes that fit in one box of at most `most` pixels a side.
 
     Args:
-        parts: boxes of one image, with the (h, w) bool of each group's pixels in there.
-        most: pixels.
+        parts: boxes of one image, with the (h, w) bool of each group's pixels in its box.
+        most: side in pixels.
 
     Returns:
-        The same of fewer groups, in the order of their first members.
+        The merged groups, in the order of their first members.
     """
     clusters: list[tuple[Box, list[tuple[Box, Tensor]]]] = []
     for box, own in parts:
@@ -266,7 +267,7 @@ def together(parts: list[tuple[Box, Tensor]], most: int) -> list[tuple[Box, Tens
 
 
 def around(box: Box, margin: int, size: tuple[int, int], periodic: Periodic = (False, False)) -> Box:
-    """The box with a margin, inside an image (H, W); all of an axis that wraps around."""
+    """The box with a margin, clipped to an image (H, W); the whole axis where it wraps around."""
     top, bottom = (
         (0, size[0]) if periodic[0] else (max(0, box.top - margin), min(size[0], box.bottom + margin))
     )
@@ -277,13 +278,13 @@ def around(box: Box, margin: int, size: tuple[int, int], periodic: Periodic = (F
 
 
 def tint(rest: Tensor, hole: Tensor, *, periodic: Periodic = (False, False)) -> Tensor:
-    """What a fill misses of the known pixels at a hole's edge, continued smoothly a little inwards.
+    """The difference of known pixels and fill at a hole's edge, continued smoothly inwards.
 
-    A difference of tint between what is known and what was laid beside it is no edge then (cf. Perez, Gangnet
-    & Blake 2003, "Poisson image editing").
+    Adding it removes a visible edge where fill and surroundings differ in tint (cf. Perez, Gangnet & Blake
+    2003, "Poisson image editing").
 
     Args:
-        rest: (C, H, W), known pixels less what the fill has there; only those next to the hole matter.
+        rest: (C, H, W), known pixels minus the fill; only pixels next to the hole are used.
         hole: (H, W) bool.
         periodic: axes (y, x) that wrap around.
 

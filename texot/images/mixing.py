@@ -1,9 +1,9 @@
-"""Statistics between those of several textures: moments and spectra of a mixture, the same all over or not.
+"""Moments and spectra of a mixture of textures, with weights that are constant or vary over the image.
 
-The Wasserstein barycentre of stationary Gaussian textures is one too: means and amplitudes (square roots of
-power) are averaged by weight (Xia, Ferradans, Peyre & Aujol 2014, "Synthesizing and mixing stationary
-Gaussian texture models"). Where weights vary over the image, statistics are measured under each texture's
-weight as window, and corrections are blended by weight.
+The Wasserstein barycentre of stationary Gaussian textures is again Gaussian: means and amplitudes (square
+roots of power) are averaged by weight (Xia, Ferradans, Peyre & Aujol 2014, "Synthesizing and mixing
+stationary Gaussian texture models"). Where weights vary over the image, statistics are measured under each
+texture's weight as window, and corrections are blended by weight.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from texot.images.pyramid import Periodic
 from texot.images.statistics import Statistics, band_power, filter_bands
 
 _MAX_GAIN = 3.0  # dB
-_LOWEST = 1 / 16  # cycles per pixel: coarser scales hold what is below
+_LOWEST = 1 / 16  # cycles per pixel: lower frequencies belong to coarser scales
 
 
 def mixed(statistics: Sequence[Statistics], weights: Sequence[float]) -> Statistics:
@@ -33,7 +33,7 @@ def mixed(statistics: Sequence[Statistics], weights: Sequence[float]) -> Statist
 
 
 def sum_of(weights: Sequence[float] | Tensor, values: Sequence[Tensor]) -> Tensor:
-    """Their weighted sum."""
+    """The weighted sum of tensors."""
     return torch.stack([w * v for w, v in zip(weights, values, strict=True)]).sum(0)
 
 
@@ -41,8 +41,8 @@ class LocalMixture:
     """Statistics that vary over an image with the weights of several textures.
 
     Args:
-        statistics: of every texture at the image's scale.
-        maps: (K, H, W), their weights at every pixel, sum 1.
+        statistics: statistics of every texture at the image's scale.
+        maps: (K, H, W), weights of the textures at every pixel, of sum 1.
     """
 
     def __init__(self, statistics: Sequence[Statistics], maps: Tensor) -> None:
@@ -59,7 +59,7 @@ class LocalMixture:
             amplitudes = torch.stack([p.sqrt() for p in powers if p is not None])  # (K, bands)
             residual = image - self.mean
             result = torch.zeros_like(image)
-            # what a mixture with these weights has under each window, on average; in a fixed order
+            # expected spectrum of the mixture under each window; summed in a fixed order
             bands = [(self.maps * sum_of(band, list(self.maps)) ** 2).sum((1, 2)) for band in amplitudes.T]
             wanted = torch.stack(bands, 1) / self.mass[:, None]  # (K, bands)
             for window, own in zip(self.maps, wanted, strict=True):
@@ -74,7 +74,7 @@ class LocalMixture:
 
     @torch.no_grad()
     def clip(self, image: Tensor, *, n_iter: int = 4) -> Tensor:
-        """The image in [0, 1] with these moments: what is cut off moves them, less each time."""
+        """The image clipped to [0, 1] with these moments: iterated, since clipping changes them."""
         for _ in range(n_iter):
             residual = image.clamp(0, 1) - self.mean
             off = (self.maps[:, None] * residual).sum((2, 3)) / self.mass[:, None]  # (K, C)

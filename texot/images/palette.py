@@ -1,6 +1,6 @@
-"""Images of few colours: pixel art, maps of labels. Their results use no others.
+"""Images of few colours (pixel art, maps of labels), whose results use no other colours.
 
-Averages of patches make colours between those of the exemplar; the nearest of its own takes their place.
+Means of patches have colours between those of the exemplar; they are replaced by the nearest of its colours.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ from texot.errors import InputError
 log = logging.getLogger("texot")
 
 PALETTES = ("exemplar", "none")
-FEW = 256  # colours of a palette that is found without being asked for
+FEW = 256  # maximal colours of an automatic palette
 _MAX_COLOURS = 4096
-PIXELS_A_COLOUR = 16  # at least: small pictures of many colours have no palette
-SHARE_OF_LEVELS = 0.5  # of those between the lowest and the highest, in grey: a photograph has nearly all
+PIXELS_A_COLOUR = 16  # minimal pixels per colour of an automatic palette
+FRACTION_OF_LEVELS = 0.5  # used grey levels between the lowest and highest: a photograph has nearly all
 _LEVELS = 65535
-_AT_ONCE = 2**22  # distances
-_PIXELS_AT_ONCE = 2**22  # whose colours are told apart
+_AT_ONCE = 2**22  # distances computed at once
+_PIXELS_AT_ONCE = 2**22  # pixels whose colours are counted at once
 
 
 def check_palette(palette: object) -> None:
-    """Refuse what is neither None nor one of `PALETTES`.
+    """Refuse a value that is neither None nor one of `PALETTES`.
 
     Raises:
-        InputError: it is not.
+        InputError: an invalid value.
     """
     if palette is not None and palette not in PALETTES:
         raise InputError(f"palette must be one of {', '.join(PALETTES)}, not {palette!r}")
 
 
 def choose_palette(pixels: Tensor, known: Tensor | None, palette: str | None) -> Tensor | None:
-    """The colours that a result may have.
+    """The colours that a result may have, or None.
 
     Args:
-        pixels: (C, H, W) of the exemplar, in [0, 1].
-        known: (H, W) bool, its pixels that count; None: all.
-        palette: "exemplar": its colours; "none": any; None: its colours where they are few, which is logged.
+        pixels: (C, H, W), the exemplar in [0, 1].
+        known: (H, W) bool, its known pixels; None: all.
+        palette: "exemplar": its colours; "none": any; None: its colours if they are few, which is logged.
 
     Returns:
         (K, C) colours in a fixed order, or None for any.
 
     Raises:
-        InputError: not a palette, or over 4096 colours.
+        InputError: an invalid palette, or more than 4096 colours.
     """
     check_palette(palette)
     if palette == "none":
@@ -65,7 +65,7 @@ def choose_palette(pixels: Tensor, known: Tensor | None, palette: str | None) ->
     count = len(colours)
     if count > FEW or values.shape[1] < PIXELS_A_COLOUR * count:
         return None
-    if len(values) == 1 and count > SHARE_OF_LEVELS * (1 + 255 * float(colours.max() - colours.min())):
+    if len(values) == 1 and count > FRACTION_OF_LEVELS * (1 + 255 * float(colours.max() - colours.min())):
         return None
     log.info("the exemplar has %d colours: the result has no others (see --palette)", count)
     return colours
@@ -81,13 +81,13 @@ def in_palette(image: Tensor, colours: Tensor) -> Tensor:
 
 
 def _colours(values: Tensor) -> Tensor:
-    """Distinct colours (K, C) of pixels (C, n), in order; those of one level of 16 bits are one."""
+    """Distinct colours (K, C) of pixels (C, n), in order; colours equal at 16 bits are merged."""
     n = values.shape[1]
     found = torch.zeros(0, dtype=torch.long)
-    for start in range(0, n, _PIXELS_AT_ONCE):  # and merged with those before: all at once take ten planes
+    for start in range(0, n, _PIXELS_AT_ONCE):  # merge them piece by piece to save memory
         places = torch.cat([found, torch.arange(start, min(n, start + _PIXELS_AT_ONCE))])
         levels = (values[:, places] * _LEVELS).round().long()
-        if len(levels) <= 3:  # in one number, as sorting rows takes ten times as long; the order is the same
+        if len(levels) <= 3:  # pack into one number: sorting rows takes ten times as long
             key = levels[0]
             for level in levels[1:]:
                 key = key * (_LEVELS + 1) + level

@@ -22,7 +22,7 @@ def extract_patches(
     """Patches of an image on a grid; differentiable.
 
     On a periodic axis there are ceil(length / stride) positions and patches wrap around; otherwise only
-    positions whose patch lies inside the image count.
+    positions whose patch lies inside the image are used.
 
     Args:
         image: (C, H, W).
@@ -46,7 +46,7 @@ def extract_patches(
 def random_offset(
     shape: tuple[int, int], patch_size: int, stride: int, periodic: Periodic, generator: torch.Generator
 ) -> tuple[int, int]:
-    """A grid offset (y, x) drawn evenly from those in [0, stride) that leave room for a patch."""
+    """A uniformly random grid offset (y, x) among those in [0, stride) that leave room for a patch."""
     room = [
         stride if wraps else min(stride, n - patch_size + 1) for n, wraps in zip(shape, periodic, strict=True)
     ]

@@ -24,7 +24,7 @@ def gaussian_kernel() -> Tensor:
 
 
 def wrap(image: Tensor, axis: int, start: int, stop: int) -> Tensor:
-    """Samples [start, stop) of an axis that repeats without end.
+    """Samples [start, stop) of a periodic axis.
 
     Slices and `cat` only: their gradients are exact sums in a fixed order, on CUDA too.
     """
@@ -60,12 +60,12 @@ def extend(image: Tensor, margins: tuple[int, int], periodic: Periodic) -> Tenso
 
 
 def surround(image: Tensor, margin: int, multiple: int, periodic: Periodic) -> Tensor:
-    """Add what lies beyond on both axes: wrapped where periodic, else mirrored.
+    """Pad both axes: wrapped where periodic, mirrored elsewhere.
 
     Args:
         image: (C, H, W).
-        margin: pixels to add on every side, more than the image has if need be.
-        multiple: more are added at the ends, until sides less the margins are multiples of it.
+        margin: pixels to add on every side; it may exceed the image's size.
+        multiple: further pixels are added at the ends until the sides minus the margins are multiples of it.
         periodic: axes (y, x) that wrap around.
     """
     for axis in (1, 2):
@@ -96,11 +96,11 @@ def downsample_known(
     Args:
         image: (C, H, W) with H, W >= 4.
         known: (H, W) bool, or None where every pixel is known.
-        least: share of the kernel's weight.
+        least: fraction of the kernel's weight.
 
     Returns:
         The coarse image (C, (H-4)//2+1, (W-4)//2+1) and its known mask. A coarse pixel is the Gaussian
-        mean of the known pixels under it, and is known where they hold over that share of the weight.
+        mean of the known pixels under it, and is known if their weight exceeds `least`.
     """
     c = image.shape[0]
     kernel = gaussian_kernel().to(image)
@@ -108,7 +108,7 @@ def downsample_known(
         return F.conv2d(image[None], kernel.expand(c, 1, 4, 4), stride=2, groups=c)[0], None
     weight = known.to(image)
     total = F.conv2d(weight[None, None], kernel[None, None], stride=2)[0]  # (1, h, w)
-    seen = torch.where(known, image, 0)  # a product would spread NaN
+    seen = torch.where(known, image, 0)  # a product would propagate NaN
     mean = F.conv2d(seen[None], kernel.expand(c, 1, 4, 4), stride=2, groups=c)[0]
     return mean / total.clamp_min(1e-6), total[0] > least
 
@@ -141,7 +141,7 @@ def upsample(image: Tensor, size: tuple[int, int], *, periodic: Periodic = (True
 
 
 def upsample_to(image: Tensor, sizes: list[tuple[int, int]], *, periodic: Periodic = (True, True)) -> Tensor:
-    """Bring a coarse image to the finest of `sizes` (finest first) by repeated `upsample`."""
+    """Upsample a coarse image to the finest of `sizes` (finest first) by repeated `upsample`."""
     for size in reversed(sizes):
         image = upsample(image, size, periodic=periodic)
     return image

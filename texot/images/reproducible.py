@@ -1,4 +1,4 @@
-"""Sums and eigenvectors that are the same with any number of threads: torch shares its own out among them."""
+"""Sums and eigenvectors that do not depend on the number of threads, unlike torch's own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_ROW = 1024  # of a sum whose parts have a fixed order; a thread has a whole row, or several
+_ROW = 1024  # values of a sum in a fixed order; a thread sums whole rows
 
 
 def total(values: Tensor) -> Tensor:
@@ -31,10 +31,10 @@ def pointwise(image: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
 
 
 def principal_axes(covariance: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and eigenvectors of a symmetric matrix, the same with any number of threads.
+    """Eigenvalues and eigenvectors of a symmetric matrix, independent of the number of threads.
 
-    In float64 inside: in float32 LAPACK's eigensolver fails, or returns NaN, on matrices with many equal
-    eigenvalues: those of flat images and of features that hardly vary.
+    Computed in float64: in float32, LAPACK's eigensolver fails or returns NaN for matrices with many equal
+    eigenvalues, such as those of flat images.
 
     Args:
         covariance: (d, d), symmetric.
@@ -42,7 +42,7 @@ def principal_axes(covariance: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         (d,) eigenvalues, ascending, and (d, d), their eigenvectors as columns; in the type of the input.
     """
-    threads = torch.get_num_threads()  # of the calling thread: others keep theirs
+    threads = torch.get_num_threads()  # of the calling thread only
     torch.set_num_threads(1)
     try:
         values, vectors = torch.linalg.eigh(covariance.detach().cpu().double())

@@ -1,4 +1,4 @@
-"""Nearest neighbours on a grid that leave out each point's own surroundings, in bounded memory."""
+"""Nearest neighbours on a grid, excluding each point's surroundings, in bounded memory."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _MAX_DISTANCES = 1 << 23  # held at a time: 32 MiB
 
 
 def nearest_elsewhere(points: Tensor, apart: int, periodic: Periodic) -> tuple[Tensor, Tensor]:
-    """Each grid point's nearest among those at least `apart` rows or columns away.
+    """The nearest neighbour of each grid point among points at least `apart` rows or columns away.
 
     Args:
-        points: (rows, columns, d); one axis holds at least 2 `apart` points, else some have no candidate.
-        apart: grid steps, along either axis.
+        points: (rows, columns, d); one axis needs at least 2 `apart` points.
+        apart: minimal distance in grid steps along either axis.
         periodic: axes (y, x) along which the grid wraps around.
 
     Returns:

@@ -18,14 +18,14 @@ from texot.images.pyramid import Periodic, extend
 from texot.images.reproducible import total
 
 N_BANDS = 32
-_MARGIN = 16  # pixels that an open axis is extended by before it is filtered
+_MARGIN = 16  # pixels by which an open axis is extended before filtering
 _NYQUIST_CORNER = math.sqrt(0.5)  # the largest radial frequency of a grid, cycles per pixel
 
 
 def channel_moments(image: Tensor, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of every channel, each (C, 1, 1), over the known pixels.
 
-    The same with any number of threads, which torch's own are not.
+    Independent of the number of threads, unlike torch's functions.
 
     Args:
         image: (C, H, W).
@@ -37,7 +37,7 @@ def channel_moments(image: Tensor, known: Tensor | None = None) -> tuple[Tensor,
 
 
 def _means(values: Tensor) -> Tensor:
-    """Of rows (C, n): (C,)."""
+    """Means of rows (C, n): (C,)."""
     return torch.stack([total(row) for row in values]) / values.shape[1]
 
 
@@ -55,8 +55,8 @@ def band_power(
 ) -> tuple[Tensor, Tensor]:
     """Mean power in rings of equal width from frequency 0 to the corner of the spectrum, over channels.
 
-    The image is multiplied by a periodic Hann window after its mean is removed, so that images that do not
-    tile can be compared with images that do.
+    The image is multiplied by a periodic Hann window after its mean is removed, so that images with and
+    without matching edges can be compared.
 
     Args:
         image: (C, H, W).
@@ -92,10 +92,10 @@ def _radius(height: int, width: int, like: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What `calibrate` gives back to an image at one scale.
+    """The statistics that `calibrate` restores in an image at one scale.
 
     Attributes:
-        mean, deviation: (C, 1, 1) of the exemplar's known pixels.
+        mean, deviation: (C, 1, 1), of the exemplar's known pixels.
         power: (N_BANDS,) ring powers, or None where the exemplar has unknown pixels or is too small.
     """
 
@@ -123,8 +123,8 @@ class Statistics:
         Args:
             image: (C, H, W).
             periodic: axes (y, x) that wrap around.
-            max_gain_db: no band is amplified or damped by more.
-            lowest: frequencies below, in cycles per pixel, are left alone: coarser scales hold them.
+            max_gain_db: maximal amplification or damping of a band.
+            lowest: lower frequencies, in cycles per pixel, are not changed: they belong to coarser scales.
         """
         if self.power is not None and min(image.shape[1:]) >= 32:
             gain = self._gain(image, max_gain_db)
@@ -133,7 +133,7 @@ class Statistics:
 
     @torch.no_grad()
     def clip(self, image: Tensor, *, n_iter: int = 4) -> Tensor:
-        """The image in [0, 1] with these channel moments: what is cut off moves them, less each time."""
+        """The image clipped to [0, 1] with these channel moments: iterated, since clipping changes them."""
         for _ in range(n_iter):
             image = match_moments(image.clamp(0, 1), self.mean, self.deviation)
         return image.clamp(0, 1)
@@ -150,7 +150,7 @@ def filter_bands(image: Tensor, gain: Tensor, lowest: float, periodic: Periodic)
     """An image (C, H, W) with its rings amplified by a gain in dB (N_BANDS,), from a frequency on.
 
     Args:
-        image, gain: see there.
+        image, gain: see above.
         lowest: cycles per pixel; the gain fades in over the octave below.
         periodic: axes (y, x) that wrap around; the others are extended by their border pixels.
     """
@@ -165,7 +165,7 @@ def filter_bands(image: Tensor, gain: Tensor, lowest: float, periodic: Periodic)
 
 
 def _filter(image: Tensor, gain: Tensor, lowest: float) -> Tensor:
-    """Zero-phase filter on the torus with a gain in dB a ring, faded in over the octave below `lowest`."""
+    """Zero-phase filter on the torus with a gain in dB for each ring, faded in below `lowest`."""
     height, width = image.shape[1:]
     radius = _radius(height, width, image)
     position = (radius / _NYQUIST_CORNER * N_BANDS - 0.5).clamp(0, N_BANDS - 1.001)
@@ -173,5 +173,5 @@ def _filter(image: Tensor, gain: Tensor, lowest: float) -> Tensor:
     part = position - below
     gain_db = gain[below] * (1 - part) + gain[below + 1] * part
     factor = 10 ** (gain_db * (1 + (radius / lowest).log2()).clamp(0, 1) / 20)
-    # a channel at a time: the spectra of an 8k image are large
+    # channel by channel: the spectra of an 8k image are large
     return torch.stack([torch.fft.irfft2(torch.fft.rfft2(c) * factor, s=(height, width)) for c in image])

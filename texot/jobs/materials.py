@@ -18,7 +18,7 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.files.exemplar import looks_like_normals
 from texot.files.field import FieldFile, check_exemplar_size, check_field
-from texot.images.palette import FEW, PIXELS_A_COLOUR, SHARE_OF_LEVELS
+from texot.images.palette import FEW, PIXELS_A_COLOUR, FRACTION_OF_LEVELS
 
 log = logging.getLogger("texot")
 
@@ -189,7 +189,7 @@ def has_few_values(image: Array) -> bool:
         return True
     top = np.iinfo(image.dtype).max if image.dtype.kind in "iu" else 1
     levels = 1 + 255 * (float(image.max()) - float(image.min())) / top
-    if len(seen) <= SHARE_OF_LEVELS * levels:
+    if len(seen) <= FRACTION_OF_LEVELS * levels:
         return True
     pairs = (keys[1:] == keys[:-1]), (keys[:, 1:] == keys[:, :-1])
     return bool(sum(int(equal.sum()) for equal in pairs) >= _EQUAL * sum(equal.size for equal in pairs))

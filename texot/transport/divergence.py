@@ -4,9 +4,10 @@
                    = max over f, g of  <mu, f> + <nu, g>  where  f = g^{c,lam}  and  g = f^{c,lam}
     S_lam(mu, nu)  = OT_lam(mu, nu) - (OT_lam(mu, mu) + OT_lam(nu, nu)) / 2
 
-S is 0 for equal measures and positive else; it goes to OT as lam goes to 0, and to half the energy distance
-as lam goes to infinity. Gradients are those of the potentials, extended to all of space by the c-transform
-and held fixed (envelope theorem): d OT_lam / dx_i = mu_i grad f(x_i), for lam > 0 wherever c has a gradient.
+S is 0 for equal measures and positive otherwise; it tends to OT as lam goes to 0, and to half the energy
+distance as lam goes to infinity. Gradients are those of the potentials, extended to all of space by the
+c-transform and held fixed (envelope theorem): d OT_lam / dx_i = mu_i grad f(x_i), for lam > 0 wherever c has
+a gradient.
 
 Sources: Feydy, Sejourne, Vialard, Amari, Trouve, Peyre 2019, "Interpolating between optimal transport and MMD
 using Sinkhorn divergences"; Houdard, Leclaire, Papadakis, Rabin, TMLR 2023 (hal-03740368), Theorem 6.
@@ -24,17 +25,17 @@ from torch import Tensor
 from texot import kernels
 from texot.errors import InputError
 
-_MAX_COSTS = 1 << 22  # held at a time
-_SCALING = 0.5  # by which the entropy falls on its way
+_MAX_COSTS = 1 << 22  # distances in memory at once
+_SCALING = 0.5  # ratio of successive entropies
 
 
 @dataclass(frozen=True)
 class Potentials:
-    """A pair of entropic potentials and how good it is.
+    """A pair of entropic potentials, with its marginal error.
 
     Attributes:
-        f: (n,), of the first measure's points.
-        g: (m,), of the second's.
+        f: (n,), at the points of the first measure.
+        g: (m,), at the points of the second measure.
         marginal_error: total variation between the coupling's second marginal and nu; the first is mu.
         n_iter: iterations at the final entropy.
     """
@@ -57,20 +58,20 @@ def potentials(
     n_iter: int = 1000,
     tolerance: float = 1e-6,
 ) -> Potentials:
-    """Sinkhorn's iterations, with an entropy that falls from the size of the cost to the one asked for.
+    """Sinkhorn's iterations, with an entropy that decreases from the size of the cost to the given one.
 
     Args:
         x: (n, d), points of the first measure.
         y: (m, d), of the second.
         entropy: lam > 0, in units of the cost.
         p: exponent of the cost, from 1 to 2.
-        mu: (n,) positive weights, scaled to sum 1; None: all the same.
-        nu: (m,), the same of the second.
-        n_iter: at most this many iterations at the final entropy.
-        tolerance: stop once the marginal error is below.
+        mu: (n,) positive weights, scaled to sum 1; None: equal weights.
+        nu: (m,) positive weights of the second measure.
+        n_iter: maximal number of iterations at the final entropy.
+        tolerance: stop when the marginal error is below.
 
     Raises:
-        InputError: shapes or numbers that cannot be used.
+        InputError: invalid shapes or numbers.
     """
     a, b = _check(x, y, entropy, p, mu, nu)
     if x is y and mu is nu:
@@ -88,7 +89,7 @@ def potentials(
 
 
 def _symmetric(x: Tensor, a: Tensor, entropy: float, p: float, n_iter: int, tolerance: float) -> Potentials:
-    """The one potential of a measure and itself: f <- (f + f^{c,lam}) / 2 converges in a few steps."""
+    """The potential of a measure with itself: f <- (f + f^{c,lam}) / 2 converges in a few steps."""
     step = _softmin(x, x, a, p)
     f = x.new_zeros(len(x))
     for lam in _annealing(x, x, p, entropy):
@@ -140,7 +141,7 @@ def sinkhorn_divergence(
     across = potentials(still_x, still_y, mu=mu, nu=nu, **given)
     own_x = potentials(still_x, still_x, mu=mu, nu=mu, **given)
     own_y = potentials(still_y, still_y, mu=nu, nu=nu, **given)
-    # half of OT(mu, mu) is <mu, f>, and moves with x as f does alone: its two sides are one
+    # OT(mu, mu) / 2 = <mu, f>; its gradient is that of one side
     first = _extend(x, y, across.g, b, entropy, p) - _extend(x, x, own_x.f, a, entropy, p)
     second = _extend(y, x, across.f, a, entropy, p) - _extend(y, y, own_y.f, b, entropy, p)
     return a @ first + b @ second
@@ -229,7 +230,7 @@ def _check(
     """The weights of both measures, which sum to 1.
 
     Raises:
-        InputError: shapes or numbers that cannot be used.
+        InputError: invalid shapes or numbers.
     """
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or 0 in (len(x), len(y)):
         raise InputError(f"expected points (n, d) and (m, d), got {tuple(x.shape)} and {tuple(y.shape)}")

@@ -23,12 +23,12 @@ from texot.kernels import Targets
 
 @dataclass(frozen=True)
 class PatchMeasure:
-    """Weighted target patches, and the space in which their nearest neighbours are looked for.
+    """Weighted target patches, and the space in which nearest neighbours are searched.
 
     Attributes:
         y: (m, d) target patches.
         nu: (m,) weights, positive, sum 1.
-        patch_size: side of a patch in pixels, 0 where the rows are not square patches.
+        patch_size: side of a patch in pixels, 0 if the rows are not square patches.
         centre: (d,) weighted mean of y, subtracted before every product.
         axes: (d, k) orthonormal principal axes in which neighbours are searched, or None for all of R^d.
         key: (m, k) the targets in that space, centred.
@@ -80,11 +80,11 @@ class PatchMeasure:
             patch_size: side s in pixels.
             known: (H, W) bool, or None where every pixel is known.
             max_patches: keep at most this many, and few less: positions are divided into cells of a regular
-                grid, each represented by one patch drawn by its weight, which bears the mass of the
+                grid, each represented by one patch drawn by its weight, which gets the mass of the
                 whole cell (stratified sampling: no region loses mass).
             uniform: weigh all patches equally and draw without strata, as in the published algorithm.
-            search_dim: look for neighbours in this many principal axes (costs stay exact).
-            generator: source of the draws when there are more than `max_patches`.
+            search_dim: number of principal axes in which neighbours are searched (costs stay exact).
+            generator: random generator, used if there are more than `max_patches`.
 
         Raises:
             InputError: no patch fits.
@@ -114,19 +114,19 @@ class PatchMeasure:
         index, nu = index.to(image.device), nu.to(image)
         if len(index) == rows * columns:
             y = extract_patches(image, patch_size).contiguous()
-        else:  # gather only what is kept: an exemplar of 8k has gigabytes of patches
+        else:  # gather only selected patches: an 8k exemplar has gigabytes of patches
             windows = image.unfold(1, patch_size, 1).unfold(2, patch_size, 1)  # (C, rows, columns, s, s)
             y = windows[:, index // columns, index % columns].transpose(0, 1).reshape(len(index), -1)
         return cls(y, nu, patch_size, search_dim=search_dim)
 
     @cached_property
     def targets(self) -> Targets:
-        """`key`, made ready once for many searches."""
+        """`key`, prepared once for many searches."""
         return Targets(self.key)
 
     @cached_property
     def soft_targets(self) -> Targets:
-        """The centred patches themselves: soft weights would feel the search space's missing axes."""
+        """The centred patches in all dimensions: soft weights need exact distances."""
         return Targets(self.y - self.centre)
 
     @cached_property
@@ -135,7 +135,7 @@ class PatchMeasure:
         return float(self.mean((self.key**2).sum(1)))
 
     def mean(self, values: Tensor) -> Tensor:
-        """sum_j nu_j values_j of (m,) values, the same with any number of threads."""
+        """sum_j nu_j values_j of (m,) values, independent of the number of threads."""
         return total(self.nu * values)
 
     def __len__(self) -> int:
@@ -192,19 +192,19 @@ def _uniform_weights(image: Tensor, patch_size: int, known: Tensor | None) -> Te
     rows, columns = (max(0, n - patch_size + 1) for n in image.shape[1:])
     if known is None or not rows or not columns:
         return image.new_ones(rows, columns)
-    # a patch is whole where the pooled share of unknown pixels is zero
+    # a patch is known where the pooled fraction of unknown pixels is zero
     unknown = F.max_pool2d((~known).to(image)[None], patch_size, stride=1)[0]
     return (unknown == 0).to(image)
 
 
 def _stratified(weights: Tensor, count: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """One position from every cell of a grid with nearly `count` cells in use, and the weight of its cell."""
+    """One position from every cell of a grid with about `count` used cells, and the weight of its cell."""
     rows, columns = weights.shape
     valid = (weights > 0).flatten()
     whole = bool(valid.all())
-    wanted = count / float(valid.double().mean())  # cells are spent on known parts only
+    wanted = count / float(valid.double().mean())  # only cells in known parts are used
     while True:
-        # as square as the shorter side allows, which is divided first
+        # cells as square as the shorter side, divided first, allows
         side = (rows * columns / wanted) ** 0.5
         if rows <= columns:
             n_rows = max(1, int(rows / side))
@@ -220,7 +220,7 @@ def _stratified(weights: Tensor, count: int, generator: torch.Generator | None) 
             used = int(torch.bincount(cell[valid], minlength=used).count_nonzero())
         if used <= count:
             break
-        wanted *= 0.99 * count / used  # scattered holes leave more cells in use than their share of pixels
+        wanted *= 0.99 * count / used  # scattered holes leave more cells in use than their fraction of pixels
     flat = weights.flatten().double()
     mass = torch.zeros(n_rows * n_columns, dtype=torch.float64).index_add_(0, cell, flat)
     # exponential race: the smallest -log(u)/w of a cell wins with probability w / mass

@@ -24,18 +24,18 @@ from torch import Tensor
 from texot.kernels import laguerre_cells, soft_cells, softmin
 from texot.transport.measure import PatchMeasure
 
-# as a share of the targets' spread; below, float32 cannot tell soft cells from hard ones
+# as a fraction of the targets' spread; below, float32 cannot distinguish soft and hard cells
 _LEAST_ENTROPY = 1e-5
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """Where every source patch goes under a potential.
+    """The assignment of source patches to targets under a potential.
 
     Attributes:
         target: (n, d), the cell's patch y_sigma(i), or with entropy the barycentre of its soft cell.
         value: (n,), the c-transform psi^c(x_i).
-        mass: (m,), the share of sources in every cell; sums to 1.
+        mass: (m,), the fraction of sources in every cell; sums to 1.
         cells: (n,) int64, or None with entropy.
     """
 
@@ -152,7 +152,7 @@ def semi_dual(
 
 
 def marginal_error(mass: Tensor, nu: Tensor, capacity: float = 1.0) -> float:
-    """The share of mass that is where it may not be, sum_j (mass_j - capacity nu_j)_+, in [0, 1].
+    """The mass in excess of the capacities, sum_j (mass_j - capacity nu_j)_+, in [0, 1].
 
     At capacity 1 this is the total variation between the cells' masses and nu.
     """

@@ -22,7 +22,7 @@ def sliced_distance(x: Tensor, y: Tensor, filters: Tensor) -> Tensor:
 
     Args:
         x: (n, d), differentiable.
-        y: (n, d), as many.
+        y: (n, d), the same number.
         filters: (d, k).
     """
     a = (x @ filters).T  # (k, n)
@@ -32,12 +32,12 @@ def sliced_distance(x: Tensor, y: Tensor, filters: Tensor) -> Tensor:
 
 
 def _sorted(rows: Tensor) -> Tensor:
-    """Every row in rising order. On a CPU NumPy does it, with vector instructions that torch lacks."""
+    """Sort every row in ascending order; on a CPU by NumPy, which has faster vector code."""
     return torch.from_numpy(np.sort(rows.numpy(), 1)) if _on_cpu(rows) else rows.sort(1).values
 
 
 def _order(rows: Tensor) -> Tensor:
-    """The indices that put every row in rising order."""
+    """The indices that sort every row in ascending order."""
     rows = rows.detach()
     return torch.from_numpy(np.argsort(rows.numpy(), 1)) if _on_cpu(rows) else rows.argsort(1)
 

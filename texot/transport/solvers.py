@@ -1,4 +1,4 @@
-"""Ways to maximise the semi-dual over psi: averaged ascent as published, Sinkhorn, ascent after it."""
+"""Solvers of the semi-dual in psi: averaged ascent as published, Sinkhorn, Sinkhorn with ascent."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from texot.transport.semi_dual import assign, marginal_error, soft_mass
 
 @dataclass(frozen=True)
 class DualSolution:
-    """A potential and how good it is.
+    """A potential, with its value and marginal error.
 
     Attributes:
-        psi: (m,).
+        psi: (m,) potential.
         value: the semi-dual F(psi, x), a lower bound of OT.
         marginal_error: total variation between cell masses and nu at psi.
-        n_passes: passes over all pairs of patches that were spent.
+        n_passes: number of passes over all pairs of patches.
     """
 
     psi: Tensor
@@ -79,8 +79,8 @@ def sinkhorn(
         measure: the target.
         psi: (m,) warm start, or None.
         entropy: final lam > 0, in units of squared distance.
-        n_iter: at most this many iterations at the final entropy.
-        tolerance: stop once the marginal error is below.
+        n_iter: maximal number of iterations at the final entropy.
+        tolerance: stop when the marginal error is below.
 
     Returns:
         The potential with the value and marginal error of the entropic semi-dual.
@@ -129,9 +129,9 @@ def solve(
         x: (n, d) sources.
         measure: the target.
         psi: (m,) warm start, or None.
-        smoothing: entropy of the Sinkhorn phase, and the first step of the ascent, as shares of the transport
-            cost. Smaller is not better: Sinkhorn then stops unconverged and the ascent cannot make up for it
-            (0.01 leaves a gap of 1-2% between photographs' patches, 0.1 one of 0.1%).
+        smoothing: entropy of the Sinkhorn phase, and the first step of the ascent, as fractions of the
+            transport cost. Smaller is not better: Sinkhorn then stops before it converges, and the ascent
+            cannot compensate (0.01 leaves a gap of 1-2% between photographs' patches, 0.1 one of 0.1%).
         n_ascent: steps of ascent afterwards, with step falling as 1/sqrt(k); the best potential is kept.
 
     Returns:
@@ -143,9 +143,11 @@ def solve(
     nearest = x[laguerre_cells(measure.y, x, x.new_zeros(len(x)), backend=backend, check=False)]
     back = float(measure.nu @ ((measure.y - nearest) ** 2).sum(1))
     spread = float(((x - measure.centre) ** 2).sum(1).mean() + measure.nu @ (measure.key**2).sum(1))
-    scale = max(there, back, 1e-3 * spread)  # the last for measures that share points, not masses
+    scale = max(
+        there, back, 1e-3 * spread
+    )  # the last one for measures with common points and different masses
     passes = 2
-    if scale <= 0:  # all points are one
+    if scale <= 0:  # all points coincide
         psi = zero if psi is None else psi
     else:
         start = sinkhorn(x, measure, psi, entropy=smoothing * scale, tolerance=1e-2, backend=backend)
