@@ -18,7 +18,7 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.files.exemplar import looks_like_normals
 from texot.files.field import FieldFile, check_exemplar_size, check_field
-from texot.images.palette import FEW, PIXELS_A_COLOUR, FRACTION_OF_LEVELS
+from texot.images.palette import FEW, FRACTION_OF_LEVELS, PIXELS_A_COLOUR
 
 log = logging.getLogger("texot")
 
