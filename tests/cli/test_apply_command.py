@@ -231,7 +231,7 @@ def test_the_field_of_a_synthesis(folder: Path, field: str) -> None:
         (["none.npz", "photo.png", "-o", "out.png"], 1, "no such file: 'none.npz'"),
         (["field.npz", "none.png", "-o", "out.png"], 1, "no such file: 'none.png'"),
         (["photo.png", "field.npz", "-o", "out.png"], 1, "16 bits a colour"),
-        (["field.npz", "field.npz", "-o", "out.png"], 1, "is no image that can be read"),
+        (["field.npz", "field.npz", "-o", "out.png"], 1, "is not a readable image"),
         (["field.npz", "wide.png", "-o", "out.png"], 1, "lies on the exemplar of 24x20 px"),
         (["field.npz", "photo.png", "-o", "photo.png"], 2, "would be used twice"),
         (["field.png", "photo.png", "-o", "field.png"], 2, "would be used twice"),
@@ -242,7 +242,7 @@ def test_the_field_of_a_synthesis(folder: Path, field: str) -> None:
         (["field.npz", "photo.png"], 2, "Missing option '-o'"),
         (["field.npz", "photo.png", "-o", "out.png", "--filter", "cubic"], 2, "cubic"),
         (["-", "-", "-o", "out.png"], 2, "name the other"),
-        (["field.npz", "clear.png", "-o", "out.jpg"], 1, "JPEG holds no transparency"),
+        (["field.npz", "clear.png", "-o", "out.jpg"], 1, "JPEG has no transparency"),
         (
             ["field.npz", "deep.png", "-o", "out.jpg"],
             1,

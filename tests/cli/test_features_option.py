@@ -95,7 +95,7 @@ def test_features_of_a_generator_by_semi_dual_transport(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        ("--features vgg.onnx", 1, "is no file: expected none, efficientnet-lite0, squeezenet or a file"),
+        ("--features vgg.onnx", 1, "is not a file: expected none, efficientnet-lite0, squeezenet or a file"),
         ("--features no-weights.pth", 1, "no-weights.pth: expected a file of weights"),
         ("--features squeezenet --preset paper", 1, "leave out the preset or the features"),
         ("--features squeezenet --share-border --variations 2", 2, "leave out --features"),

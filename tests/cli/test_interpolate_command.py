@@ -74,7 +74,7 @@ def test_a_moving_picture(folder: Path, suffix: str) -> None:
         (["a.png", "b.png", "-o", "out.png", "--weights", "0,0"], "all weights are 0"),
         (["a.png", "b.png", "-o", "out.png", "--weights", "1,1", "--map", "radial"], "give one of the two"),
         (["a.png", "b.png", "-o", "out.png", "--map", "diagonal"], "diagonal"),
-        (["a.png", "b.png", "-o", "out.jpg", "--frames", "3"], "a moving picture ends in"),
+        (["a.png", "b.png", "-o", "out.jpg", "--frames", "3"], "an animation ends in"),
         (["a.png", "b.png", "-o", "out.gif"], "expected an output file ending in"),
         (["a.png", "b.png", "-o", "out.png", "--sheet", "s.png"], "give --frames N as well"),
         (["a.png", "b.png", "-o", "a.png"], "would be used twice"),

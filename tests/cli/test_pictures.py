@@ -94,7 +94,7 @@ def test_names_that_begin_with_a_dash(folder: Path) -> None:
     ("arguments", "data", "words"),
     [
         ("synthesize - -o out.png", b"", "'standard input' is empty"),
-        ("synthesize - -o out.png", b"no image", "'standard input' is no image"),
+        ("synthesize - -o out.png", b"no image", "'standard input' is not a readable image"),
         ("inpaint - - -o out.png", b"", "standard input"),
         ("synthesize photo.png -o - --variations 2", b"", "put {i}"),
         ("synthesize photo.png -o - --save-every 2", b"", "--frames DIR"),
@@ -121,11 +121,11 @@ def test_no_picture_goes_to_a_terminal(folder: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("inpaint sprite.png mask.png -o out.jpg", "JPEG holds no transparency"),
-        ("inpaint sprite.png mask.png -o out.bmp", "BMP holds no transparency"),
-        ("tile sprite.png -o out.jpg", "JPEG holds no transparency"),
-        ("synthesize sprite.png -o out.jpg --alpha channel", "JPEG holds no transparency"),
-        ("interpolate sprite.png art.png -o out.jpg --alpha channel", "JPEG holds no transparency"),
+        ("inpaint sprite.png mask.png -o out.jpg", "JPEG has no transparency"),
+        ("inpaint sprite.png mask.png -o out.bmp", "BMP has no transparency"),
+        ("tile sprite.png -o out.jpg", "JPEG has no transparency"),
+        ("synthesize sprite.png -o out.jpg --alpha channel", "JPEG has no transparency"),
+        ("interpolate sprite.png art.png -o out.jpg --alpha channel", "JPEG has no transparency"),
         ("synthesize photo.png -o out.webp --size 17000x2", "WEBP holds at most 16383 a side"),
         ("synthesize photo.png -o out.jpg --size 2x65600", "JPEG holds at most 65500 a side"),
         ("interpolate photo.png art.png -o out.webp --frames 2 --size 17000x2", "WEBP holds at most 16383"),

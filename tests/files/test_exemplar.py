@@ -447,8 +447,8 @@ def test_missing_empty_folder_and_other_files(tmp_path: Path) -> None:
         (tmp_path / "note.png" / "a.png", "cannot read"),
         (tmp_path, "is a directory"),
         (tmp_path / "empty.png", "is empty"),
-        (tmp_path / "note.png", "is no image that can be read"),
-        (tmp_path / "figure.eps", "is no image that can be read"),  # Pillow would start Ghostscript
+        (tmp_path / "note.png", "is not a readable image"),
+        (tmp_path / "figure.eps", "is not a readable image"),  # Pillow would start Ghostscript
         (tmp_path / ("x" * 400), "cannot read"),
         ("nul\0byte.png", "not a file name"),
         ("", "no such file"),

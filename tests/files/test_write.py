@@ -63,7 +63,7 @@ def test_alpha_is_written_where_it_can_be(tmp_path: Path, rgb: np.ndarray) -> No
         with Image.open(tmp_path / f"la.{suffix}") as image:
             np.testing.assert_array_equal(np.asarray(image.convert("LA")), la)
     for suffix in ("jpg", "bmp"):
-        with pytest.raises(OutputError, match="holds no transparency"):
+        with pytest.raises(OutputError, match="has no transparency"):
             write_image(planes_of(rgba), tmp_path / f"a.{suffix}")
 
 

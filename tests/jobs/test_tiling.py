@@ -156,5 +156,5 @@ def test_wrong_options(options: dict[str, object], words: str) -> None:
 
 
 def test_images_too_small() -> None:
-    with pytest.raises(InputError, match="12x40 px: it takes 16 px"):
+    with pytest.raises(InputError, match="12x40 px: at least 16 px"):
         texot.make_tileable(clouds(1, 40, 12))

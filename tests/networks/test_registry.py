@@ -52,7 +52,9 @@ def test_a_network_is_known_by_its_file(tmp_path: Path) -> None:
 
 def test_what_is_no_network(tmp_path: Path) -> None:
     assert find_network("none") is None
-    with pytest.raises(InputError, match="'auto' is no file: expected none, efficientnet-lite0, squeezenet"):
+    with pytest.raises(
+        InputError, match="'auto' is not a file: expected none, efficientnet-lite0, squeezenet"
+    ):
         find_network("auto")
     with pytest.raises(InputError, match="expected auto, none, efficientnet-lite0, squeezenet or a file"):
         find_network("no-such-file", auto=True)

@@ -1,1 +1,1 @@
-"""Pictures in and out."""
+"""Reading and writing of pictures and fields, sizes, and the record of settings."""

@@ -1,4 +1,4 @@
-"""Moving pictures and contact sheets of a sequence of images."""
+"""Animations and contact sheets of a sequence of images."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from texot.files.whole import check_target, write_whole
 from texot.files.write import to_pil
 
 _KINDS = {".gif": "GIF", ".png": "PNG", ".webp": "WEBP"}
-_MARGIN = 4  # pixels between the pictures of a sheet
+_MARGIN = 4  # pixels between the images of a sheet
 
 
 def check_animation(path: str | os.PathLike[str]) -> None:
     """Refuse a file that `write_animation` could not write.
 
     Raises:
-        OutputError: the suffix is none of its, or the place cannot be written.
+        OutputError: an unknown suffix, or the file cannot be written.
     """
     name = os.fsdecode(path)
     suffix = os.path.splitext(name)[1].lower()
     if suffix not in _KINDS:
-        raise OutputError(f"a moving picture ends in {', '.join(_KINDS)}, not {suffix!r}: {name!r}")
+        raise OutputError(f"an animation ends in {', '.join(_KINDS)}, not {suffix!r}: {name!r}")
     check_target(name)
 
 
 def write_animation(images: Sequence[Tensor], path: str | os.PathLike[str], *, seconds: float = 0.1) -> None:
-    """Write images as a moving picture that goes to its end and back, without end.
+    """Write images as an endless animation that plays forwards and backwards.
 
     Args:
         images: (C, H, W) floats of one size, C 1 or 3.
         path: its suffix chooses the format: .gif, .png (APNG) or .webp.
-        seconds: that each image is shown.
+        seconds: duration of each image.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     check_animation(path)
     kind = _KINDS[os.path.splitext(os.fsdecode(path))[1].lower()]
@@ -61,7 +61,7 @@ def contact_sheet(images: Sequence[Tensor], columns: int | None = None) -> Tenso
 
     Args:
         images: (C, H, W) of one size.
-        columns: in a row; None: about as many as rows, at least 5.
+        columns: images in a row; None: about as many as rows, at least 5.
     """
     columns = _columns(len(images), columns)
     channels, height, width = images[0].shape
@@ -74,7 +74,7 @@ def contact_sheet(images: Sequence[Tensor], columns: int | None = None) -> Tenso
 
 
 def sheet_size(count: int, size: tuple[int, int], columns: int | None = None) -> tuple[int, int]:
-    """(width, height) of a contact sheet of `count` images of a size; columns as there."""
+    """(width, height) of a contact sheet of `count` images of one size, see `contact_sheet`."""
     columns = _columns(count, columns)
     rows = -(-count // columns)
     return columns * (size[0] + _MARGIN) - _MARGIN, rows * (size[1] + _MARGIN) - _MARGIN

@@ -26,10 +26,10 @@ log = logging.getLogger("texot")
 Float32Array = npt.NDArray[np.float32]
 MAX_PIXELS_IN = 300_000_000
 """Images with more pixels are refused before they are decoded (8192 x 8192 has 67 million)."""
-# Only plain decoders: Pillow would also hand EPS to Ghostscript and read stubs that need other programs.
-# The five that Pillow loads first stand first, so that reading them never imports the other forty plugins.
+# Only self-contained decoders: Pillow would also pass EPS to Ghostscript and read stubs of other programs.
+# The five that Pillow preloads come first, so that reading them does not import the other forty plugins.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "DIB", "DDS", "QOI")
-_TGA_SUFFIXES = (".tga", ".icb", ".vda", ".vst")  # TGA has no signature: anything may pass for one
+_TGA_SUFFIXES = (".tga", ".icb", ".vda", ".vst")  # TGA has no signature: any file might be one
 _READABLE = "PNG, JPEG, WebP, TIFF, BMP, GIF, PPM, AVIF, JPEG 2000, TGA, DDS or QOI"
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -41,14 +41,16 @@ _TRANSPOSE = {
     8: Image.Transpose.ROTATE_90,
 }
 _TURNS = tuple(_TRANSPOSE[k] for k in (5, 6, 7, 8))
-_FROM_RIGHT = tuple(_TRANSPOSE[k] for k in (2, 3, 7, 8))  # which count x, before they turn, from the right
+_FROM_RIGHT = tuple(
+    _TRANSPOSE[k] for k in (2, 3, 7, 8)
+)  # orientations that are mirrored in x before the rotation
 _FROM_BELOW = tuple(_TRANSPOSE[k] for k in (3, 4, 6, 7))
 _EXIF_ORIENTATION = 0x0112
-_LIBRARIES = 230_000_000  # bytes that a process with torch takes without any image
-# Bytes a pixel that decoders take beside Pillow's pixels: while they work, and as long as the file is open.
+_LIBRARIES = 230_000_000  # bytes of a process with torch without any image
+# Bytes per pixel of decoders in addition to Pillow's pixels: during decoding, and while the file is open.
 _DECODERS = {"WEBP": (12, 9), "JPEG2000": (16, 0), "AVIF": (6, 3), "JPEG": (3, 0)}
-_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # ICC colour space -> PIL mode it reads
-# What Pillow raises on a damaged EXIF block or profile. Warnings are listed for callers who made them errors.
+_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # ICC colour space -> PIL mode
+# Raised by Pillow for damaged EXIF data or profiles; Warning, for callers that turn warnings into errors.
 _METADATA_ERRORS = (
     OSError,
     SyntaxError,
@@ -66,12 +68,12 @@ def read_png_text(path: str | os.PathLike[str]) -> dict[str, str]:
     """The text chunks (tEXt, zTXt, iTXt) of a PNG file, as keyword -> text.
 
     Raises:
-        InputError: The file cannot be read or is no PNG.
+        InputError: the file cannot be read or is not a PNG.
     """
     with opened(os.fsdecode(path)) as (stream, label, _):
         image = open_image(stream, label, formats=("PNG",))
         try:
-            image.load()  # text may follow the pixels
+            image.load()  # text chunks may follow the pixels
             return {str(key): str(value) for key, value in getattr(image, "text", {}).items()}
         except Exception as error:
             raise _undecodable(label, error) from error
@@ -80,16 +82,16 @@ def read_png_text(path: str | os.PathLike[str]) -> dict[str, str]:
 def open_image(stream: BinaryIO, name: str, formats: Sequence[str] = _FORMATS) -> ImageFile.ImageFile:
     """Identify a file from its header.
 
-    This is Image.open without its size check, whose limit and warning are process-wide: a library cannot
-    move them for one thread only. `decode` checks the size itself.
+    This is Image.open without its size check, whose limit and warning are process-wide and cannot be changed
+    for one thread. `decode` checks the size.
 
     Args:
-        stream: at the file's start.
-        name: of the file, for messages and for the suffix of TGA.
-        formats: that are tried.
+        stream: stream at the file's start.
+        name: name of the file, for messages and for the suffix of TGA.
+        formats: formats to try.
 
     Raises:
-        InputError: it is of no kind that can be read.
+        InputError: an unreadable kind of file.
     """
     if formats is _FORMATS and os.path.splitext(name.strip("'\""))[1].lower() in _TGA_SUFFIXES:
         formats = (*formats, "TGA")
@@ -101,13 +103,13 @@ def open_image(stream: BinaryIO, name: str, formats: Sequence[str] = _FORMATS) -
     for key in formats:
         if key not in Image.OPEN:
             Image.init()
-        if key not in Image.OPEN:  # a decoder this Pillow was built without
+        if key not in Image.OPEN:  # Pillow was built without this decoder
             continue
         factory, accept = Image.OPEN[key]
         accepted: bool | str = False
         try:
             accepted = accept is None or accept(prefix)
-            if isinstance(accepted, str):  # recognised, but its decoder is not installed
+            if isinstance(accepted, str):  # recognised, but the decoder is not installed
                 reason = accepted
             elif accepted:
                 if key == "PNG":
@@ -124,7 +126,7 @@ def open_image(stream: BinaryIO, name: str, formats: Sequence[str] = _FORMATS) -
             raise _undecodable(name, error) from error
     expected = "PNG" if formats == ("PNG",) else _READABLE
     raise InputError(
-        f"{name} is no image that can be read (expected {expected}" + (f"; {reason})" if reason else ")")
+        f"{name} is not a readable image (expected {expected}" + (f"; {reason})" if reason else ")")
     )
 
 
@@ -139,18 +141,18 @@ def _undecodable(name: str, error: Exception) -> InputError:
 
 
 class Decoded(NamedTuple):
-    """A picture, upright.
+    """A decoded picture with upright orientation.
 
     Attributes:
         planes: (C, H, W) float32 in [0, 1].
-        alpha: (H, W) float32 in [0, 1], or None where nothing is transparent by its kind.
+        alpha: (H, W) float32 in [0, 1], or None if its format has no transparency.
         mode: "L", "RGB" or "I;16".
-        icc_profile: the colour profile, if it still holds.
-        deep: the file has more than 8 bits a colour, of which 8 are read.
+        icc_profile: the colour profile of the planes, if not sRGB.
+        deep: whether the file has more than 8 bits a channel, of which 8 are read.
         exif: EXIF data for the upright pixels, or None.
-        dpi: dots per inch (x, y) as the file says them, unchecked.
-        whole: (width, height) before a part was cut out.
-        window: that part, before a reduction.
+        dpi: dots per inch (x, y) as recorded in the file, unchecked.
+        whole: (width, height) before cropping.
+        window: the cropped part, before a reduction.
     """
 
     planes: Float32Array
@@ -165,7 +167,7 @@ class Decoded(NamedTuple):
 
 
 Fit = Callable[[tuple[int, int]], tuple[int, int]]
-"""(width, height) that a picture of some size is reduced to."""
+"""A function from a picture's (width, height) to its reduced size."""
 
 
 def decode_file(
@@ -174,7 +176,7 @@ def decode_file(
     """Read an image file; arguments as in `decode`.
 
     Raises:
-        InputError: it is no image, or as in `decode`.
+        InputError: not an image, or as in `decode`.
     """
     stream.seek(0, io.SEEK_END)
     n_bytes = stream.tell()
@@ -207,15 +209,15 @@ def decode(
     """Resolve a PIL image into sRGB or grey planes and alpha.
 
     Args:
-        image: as Pillow opens or makes it; loaded by this.
-        label: names it in messages.
+        image: an image as opened or made by Pillow; it is loaded here.
+        label: name in messages.
         manage: convert colours with a profile to sRGB; False: keep RGB and grey as they are, and the profile.
-        fit: tells the size to reduce it to; None: it keeps its own.
-        part: side in pixels of the square beyond which only a part of it is kept, see `find_window`; it is
-            cut out before anything else is done with the pixels. None: all.
+        fit: function that gives the size to reduce it to; None: no reduction.
+        part: larger images are cropped to a square of this side in pixels, see `find_window`, before any
+            other processing. None: no cropping.
 
     Raises:
-        InputError: it is empty, too large, truncated or damaged.
+        InputError: the image is empty, too large, truncated or damaged.
     """
     width, height = image.size
     if width * height > MAX_PIXELS_IN:
@@ -236,7 +238,7 @@ def decode(
             many = "more than " if count >= header.MAX_FRAMES else ""
             log.info("%s holds %s%d images: the first is used", label, many, count)
         if target != kept == image.size and image.format == "JPEG" and isinstance(image, ImageFile.ImageFile):
-            image.draft(None, target)  # decodes at a half, a quarter or an eighth, at least that large
+            image.draft(None, target)  # decodes at 1/2, 1/4 or 1/8, at least as large
         _allocate(image)
         image.load()
         dpi, tags = image.info.get("dpi"), _exif(image, label)
@@ -255,7 +257,7 @@ def decode(
         keeps = not manage and image.mode not in ("CMYK", "LAB", "YCbCr", "HSV")
         if image.mode.startswith("I") or image.mode == "F":
             planes, alpha = _deep_planes(image, label)
-            mode = "I;16"  # and no colour management: its profile goes along
+            mode = "I;16"  # no colour management: the profile is kept
         else:
             colour, cover = _split_alpha(image)
             if target != colour.size:
@@ -270,10 +272,10 @@ def decode(
 
 
 def _check_memory(image: Image.Image, target: tuple[int, int], label: str) -> None:
-    """Refuse, before it is decoded, what would not fit: the decoder's work, and planes of the size they get.
+    """Refuse an image before decoding if decoder and planes would not fit in memory.
 
     Raises:
-        InputError: more memory than there is.
+        InputError: not enough memory.
     """
     have = memory_limit()
     need = _bytes_to_read(image, target)
@@ -285,13 +287,13 @@ def _check_memory(image: Image.Image, target: tuple[int, int], label: str) -> No
 
 
 def _bytes_to_read(image: Image.Image, target: tuple[int, int]) -> int:
-    """Peak memory of a process that reads an image as planes of some size, measured at 64 million pixels."""
+    """Estimated peak memory of a process that reads an image as planes; measured at 64 million pixels."""
     pixels, kept = image.width * image.height, target[0] * target[1]
     grey = image.mode[0] in "1LIF" and image.mode not in ("LA", "LAB")
     stored = (2 if ";16" in image.mode else 1) if image.mode in ("1", "L", "P") or ";16" in image.mode else 4
     decoding, held = _DECODERS.get(image.format or "", (1, 0))
     planes = 5 + (0 if grey else 8)
-    planes += 0 if grey or image.mode == "RGB" else 4  # another copy, converted
+    planes += 0 if grey or image.mode == "RGB" else 4  # one more copy for the conversion
     planes += 5 if image.has_transparency_data else 0
     return _LIBRARIES + max((stored + decoding) * pixels, (stored + held) * pixels + planes * kept)
 
@@ -307,7 +309,7 @@ def _exif(image: Image.Image, label: str) -> bytes | None:
 def _reduced(
     colour: Image.Image, cover: Image.Image | None, size: tuple[int, int]
 ) -> tuple[Image.Image, Image.Image | None]:
-    """Both at another size; what is transparent does not bleed into the colours."""
+    """Resize colours and alpha; transparent pixels do not bleed into the colours."""
     if cover is None:
         return colour.resize(size, Image.Resampling.BICUBIC), None
     whole = colour.copy()
@@ -317,17 +319,17 @@ def _reduced(
 
 
 def _allocate(image: Image.Image) -> None:
-    """Give a large TIFF its memory before Pillow does, which would warn about the size checked above."""
+    """Allocate a large TIFF before Pillow does, which would warn about the size checked above."""
     limit = Image.MAX_IMAGE_PIXELS
     size = getattr(image, "_tile_size", None)
     if image.format == "TIFF" and size and limit and size[0] * size[1] > limit:
-        if size[0] * size[1] > 2 * MAX_PIXELS_IN:  # a tile may be larger than its image, but not absurdly so
+        if size[0] * size[1] > 2 * MAX_PIXELS_IN:  # a tile may be larger than its image, within limits
             raise InputError(f"a TIFF tile of {size[0]}x{size[1]} pixels is too large")
         image.im = Image.new(image.mode, size).im
 
 
 def orientation(image: Image.Image, label: str) -> int:
-    """The EXIF (or XMP) orientation, 1 to 8; 1 where there is none, or a damaged one, which is logged."""
+    """The EXIF or XMP orientation, 1 to 8; 1 if it is missing, or damaged, which is logged."""
     try:
         found = image.getexif().get(_EXIF_ORIENTATION, 1)
         return int(found) if found in _TRANSPOSE else 1
@@ -337,7 +339,7 @@ def orientation(image: Image.Image, label: str) -> int:
 
 
 def _turned(window: Window, size: tuple[int, int], method: Image.Transpose) -> Window:
-    """Where a window of an image of some size is after a transposition."""
+    """The position of a window in the transposed image."""
     x, y, width, height = window
     if method in _FROM_RIGHT:
         x = size[0] - x - width
@@ -347,7 +349,7 @@ def _turned(window: Window, size: tuple[int, int], method: Image.Transpose) -> W
 
 
 def _opaque_samples(image: Image.Image) -> npt.NDArray[np.bool_] | None:
-    """Where a large image is opaque, (h, w) bool of pixels spread over it; None: everywhere, or not known."""
+    """Opacity of a large image, sampled on a grid, (h, w) bool; None: opaque everywhere, or unknown."""
     wide, high = sample_steps(image.size)
     small = image.resize((image.width // wide, image.height // high), Image.Resampling.NEAREST)
     key = image.info.get("transparency")
@@ -362,7 +364,7 @@ def _deep_planes(image: Image.Image, label: str) -> tuple[Float32Array, Float32A
     values = np.asarray(image)
     low, high = values.min(), values.max()
     top = 1 if image.mode == "F" else 65535
-    if not (low >= 0 and high <= top):  # false for NaN too
+    if not (low >= 0 and high <= top):  # also false for NaN
         raise InputError(
             f"{label}: expected values from 0 to {top} in a grey image of mode {image.mode}, "
             f"got {low:g} to {high:g}: rescale it"
@@ -373,9 +375,9 @@ def _deep_planes(image: Image.Image, label: str) -> tuple[Float32Array, Float32A
 
 
 def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The colours and how opaque they are ("L"), from an alpha channel, palette or colour key."""
+    """The colours and the alpha channel ("L"), from an alpha channel, palette or colour key."""
     key = image.info.get("transparency")
-    if image.mode == "1" and isinstance(key, int):  # which older Pillows do not resolve
+    if image.mode == "1" and isinstance(key, int):  # older versions of Pillow do not resolve it
         return image.convert("L"), Image.fromarray((np.asarray(image) != bool(key)).astype(np.uint8) * 255)
     if image.has_transparency_data:
         image = image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
@@ -388,7 +390,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None, label: str) -> Image.Image:
-    """L or RGB as the colours look: through the profile where one fits, else by Pillow's formula."""
+    """L or RGB in sRGB: by the profile if it fits, otherwise by Pillow's formula."""
     if profile and image.mode in ("L", "RGB", "CMYK"):
         try:
             image = _through_profile(image, profile)
@@ -411,13 +413,13 @@ def _through_profile(image: Image.Image, data: bytes) -> Image.Image:
         ImageCms.Intent.RELATIVE_COLORIMETRIC,
         ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
-    # Most profiles are sRGB under some name: leave those pixels as they are, to the bit.
+    # Most profiles are sRGB under some name: leave those pixels unchanged.
     if read_as != "CMYK" and _changes_little(transform, read_as):
         return image
     managed = ImageCms.applyTransform(image if image.mode == read_as else image.convert(read_as), transform)
     if managed is None:
         raise ValueError("its transform failed")
-    # Grey stays grey in every sane profile; green weighs most where it does not.
+    # Grey stays grey in every sane profile; if not, green is closest to luminance.
     return managed.getchannel("G") if image.mode == "L" else managed
 
 
@@ -433,7 +435,7 @@ def _changes_little(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
 
 
 def _planes(image: Image.Image) -> Float32Array:
-    """(C, H, W) float32 of an 8-bit image, a channel at a time so that no second full copy is made."""
+    """(C, H, W) float32 of an 8-bit image, channel by channel to avoid a second full copy."""
     bands = image.getbands()
     planes = np.empty((len(bands), image.height, image.width), np.float32)
     for plane, band in zip(planes, bands, strict=True):

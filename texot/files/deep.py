@@ -1,10 +1,10 @@
-"""Images of more than 8 bits a channel, with their values as they stand in the file: no colour management.
+"""Images of more than 8 bits a channel with the exact values of the file, without colour management.
 
-PNG of 16-bit colours takes no other package (`texot.files.png16`). TIFF of more than 8 bits, floats among
-them, and OpenEXR take OpenImageIO, the extra texot[deep]. Other files, 16-bit grey among them, are not for
-this module but for `texot.files.original` and `texot.files.write`.
+16-bit colour PNG needs no other package (`texot.files.png16`). TIFF of more than 8 bits (integers or floats)
+and OpenEXR need OpenImageIO, the extra texot[deep]. Other files, including 16-bit grey, are read by
+`texot.files.original` and written by `texot.files.write`.
 
-Every failure is one line: an `InputError`, an `OutputError`, or a `TexotError` where the package is missing.
+Every failure is one line: an `InputError`, an `OutputError`, or a `TexotError` if the package is missing.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from texot.packages import imported
 log = logging.getLogger("texot")
 
 SUFFIXES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".exr": "OpenEXR"}
-"""Of the files that hold such images, and their formats."""
+"""Suffixes of such files, and their formats."""
 
-# OpenImageIO's names of types, and those that each format holds
+# OpenImageIO's names of types, and the types of each format
 _TYPES = {
     "uint8": "u1",
     "int8": "i1",
@@ -68,19 +68,19 @@ Values = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class DeepImage:
-    """An image, upright, its values as in the file.
+    """An upright image with the values of its file.
 
     Attributes:
-        values: (H, W, C) uint16, uint32, float16, float32 or one more of NumPy's numbers of 8 to 64 bits.
+        values: (H, W, C) uint16, uint32, float16, float32 or another NumPy number type of 8 to 64 bits.
         kind: "PNG", "TIFF" or "OpenEXR".
-        names: of the channels.
-        halves: for each channel of an OpenEXR file of several types, whether it is of 16 bits; empty else.
-        alpha: number of the alpha channel, or None.
-        premultiplied: whether alpha has been multiplied into the colours.
-        icc_profile: of the colours, or None.
+        names: names of the channels.
+        halves: for each channel of an OpenEXR file of mixed types, whether it has 16 bits; otherwise empty.
+        alpha: index of the alpha channel, or None.
+        premultiplied: whether colours are premultiplied by alpha.
+        icc_profile: colour profile, or None.
         dpi: dots per inch (x, y), or None.
-        chromaticities: eight of OpenEXR's, or None.
-        compression: of OpenEXR, one without loss.
+        chromaticities: OpenEXR's eight chromaticities, or None.
+        compression: lossless compression of OpenEXR.
     """
 
     values: Values
@@ -104,7 +104,7 @@ def deep_kind(stream: BinaryIO) -> str | None:
     """The format of a file that `read_deep` reads: "PNG", "TIFF" or "OpenEXR"; None for any other file.
 
     Args:
-        stream: which can seek; left at its start.
+        stream: a seekable stream; left at its start.
     """
     start = stream.read(26)
     stream.seek(0)
@@ -122,19 +122,19 @@ def deep_kind(stream: BinaryIO) -> str | None:
 
 
 def read_deep(source: str | os.PathLike[str] | bytes | BinaryIO) -> DeepImage:
-    """Read an image of which `deep_kind` is not None.
+    """Read an image for which `deep_kind` is not None.
 
     Args:
         source: a path, the bytes of the file, or a file object that reads them.
 
     Raises:
-        InputError: missing, damaged, too large, or of a kind that is not read.
-        TexotError: it takes OpenImageIO, which is not there.
+        InputError: a file that is missing, damaged, too large, or of an unsupported kind.
+        TexotError: OpenImageIO is needed and not installed.
     """
     with opened(source) as (stream, label, _):
         kind = deep_kind(stream)
         if kind is None:
-            raise InputError(f"{label} is no PNG or TIFF of more than 8 bits a channel, and no OpenEXR")
+            raise InputError(f"{label} is not a PNG or TIFF of more than 8 bits a channel, nor OpenEXR")
         if kind == "PNG":
             return _from_png(stream, label)
         if kind == "TIFF":
@@ -153,7 +153,7 @@ def check_deep_output(path: str | os.PathLike[str], image: DeepImage) -> None:
     """Refuse, before any work is done, a file that `write_deep` could not write.
 
     Raises:
-        OutputError: its format does not hold such values, or as in `texot.files.whole.check_target`.
+        OutputError: the format cannot store such values, or as in `texot.files.whole.check_target`.
     """
     name = os.fsdecode(path)
     suffix = os.path.splitext(name)[1].lower()
@@ -168,14 +168,14 @@ def check_deep_output(path: str | os.PathLike[str], image: DeepImage) -> None:
 
 
 def check_held(kind: str, name: str, image: DeepImage) -> None:
-    """Refuse values that a format does not hold.
+    """Refuse values that a format cannot store.
 
     Raises:
-        OutputError: it does not.
+        OutputError: it cannot.
     """
     held, has = _HELD[kind], image.values.dtype.str[1:]
     if kind == "TIFF" and has == "f2":
-        has = "f4"  # which holds them all
+        has = "f4"  # can represent all of them
     if has not in held:
         fit = [suffix for suffix, other in SUFFIXES.items() if has in _HELD[other] and suffix != ".tiff"]
         raise OutputError(
@@ -199,12 +199,12 @@ def write_deep(image: DeepImage, path: str | os.PathLike[str]) -> None:
     """Write an image to a file, whole or not at all; the same arguments give the same bytes.
 
     Args:
-        image: written with its own type of values; 16-bit floats with 32 bits in TIFF.
+        image: written with its own dtype; 16-bit floats become 32-bit in TIFF.
         path: ends in .png, .tif, .tiff or .exr.
 
     Raises:
         OutputError: see `check_deep_output`.
-        TexotError: it takes OpenImageIO, which is not there.
+        TexotError: OpenImageIO is needed and not installed.
     """
     check_deep_output(path, image)
     name = os.fsdecode(path)
@@ -215,9 +215,9 @@ def encode_deep(image: DeepImage, kind: str = "PNG", name: str = "the image") ->
     """The bytes of a file, see `write_deep`.
 
     Args:
-        image: to be written.
+        image: the image.
         kind: "PNG", "TIFF" or "OpenEXR".
-        name: how messages call it.
+        name: name in messages.
     """
     check_held(kind, name, image)
     if kind == "PNG":
@@ -291,7 +291,7 @@ def _upright(values: Values, orientation: int) -> Values:
 
 
 def _dpi(value: Any, orientation: int) -> tuple[float, float] | None:
-    """What a file says, where that makes sense."""
+    """A resolution as recorded in a file, or None if it is not plausible."""
     try:
         x, y = (float(part) for part in value)
     except (TypeError, ValueError):
@@ -313,7 +313,7 @@ def _oiio(label: str) -> Any:
 
 @contextmanager
 def _plain_name(stream: BinaryIO, path: str | None, suffix: str) -> Iterator[str]:
-    """A name under which the file can be opened: OpenImageIO takes what follows a ? for options."""
+    """A safe name for the file: OpenImageIO parses what follows a "?" as options."""
     with tempfile.TemporaryDirectory(prefix="texot-") as folder:
         name = os.path.join(folder, f"image{suffix}")
         try:
@@ -328,7 +328,7 @@ def _plain_name(stream: BinaryIO, path: str | None, suffix: str) -> Iterator[str
 
 @contextmanager
 def _one_reader(oiio: Any) -> Iterator[None]:
-    """No other reader is tried where the one of the file's kind refuses it."""
+    """Disable OpenImageIO's fallback to other readers."""
     before = oiio.get_int_attribute("try_all_readers", 1)
     oiio.attribute("try_all_readers", 0)
     try:
@@ -338,7 +338,7 @@ def _one_reader(oiio: Any) -> Iterator[None]:
 
 
 def _reason(of: Any) -> str:
-    """What OpenImageIO says of a failure; bytes that are no text make its binding fail."""
+    """OpenImageIO's error message; its binding fails for bytes that are not text."""
     try:
         return one_line(ValueError(of.geterror()))[:200]
     except UnicodeDecodeError:
@@ -348,7 +348,7 @@ def _reason(of: Any) -> str:
 def _with_oiio(stream: BinaryIO, path: str | None, kind: str, label: str) -> DeepImage:
     oiio = _oiio(label)
     config = oiio.ImageSpec()
-    config.attribute("oiio:UnassociatedAlpha", 1)  # alpha stays as it is
+    config.attribute("oiio:UnassociatedAlpha", 1)  # keep alpha unassociated
     suffix = next(suffix for suffix, other in SUFFIXES.items() if other == kind)
     with _plain_name(stream, path, suffix) as name, _one_reader(oiio):
         reader = None
@@ -366,9 +366,9 @@ def _with_oiio(stream: BinaryIO, path: str | None, kind: str, label: str) -> Dee
             return _deep_image(spec, np.asarray(values), kind)
         except MemoryError as error:
             raise InputError(f"{label} needs more memory than there is: make it smaller first") from error
-        except RuntimeError as error:  # what its C++ throws at forged headers
+        except RuntimeError as error:  # raised by its C++ code for forged headers
             raise InputError(f"{label} is damaged ({one_line(error)}): get a whole copy") from error
-        except UnicodeDecodeError as error:  # text of the file in its binding
+        except UnicodeDecodeError as error:  # raised by its binding for text in the file
             raise InputError(f"{label} is damaged (its texts are no UTF-8): get a whole copy") from error
         finally:
             if reader is not None:
@@ -376,7 +376,7 @@ def _with_oiio(stream: BinaryIO, path: str | None, kind: str, label: str) -> Dee
 
 
 def _check_spec(spec: Any, label: str) -> str:
-    """The type that all values are read as; refuses what cannot be read."""
+    """The type that all values are read as; unsupported files are refused."""
     if spec.deep or spec.depth > 1:
         raise InputError(f"{label} holds several values a pixel in depth: flatten it first")
     width, height = max(spec.width, spec.full_width), max(spec.height, spec.full_height)
@@ -418,7 +418,7 @@ def _deep_image(spec: Any, values: Values, kind: str) -> DeepImage:
 
 
 def _windowed(spec: Any, values: Values) -> Values:
-    """OpenEXR's display window: 0 where the file has no pixels, without those that lie outside."""
+    """The pixels of OpenEXR's display window; 0 where the file has none."""
     window = spec.full_x, spec.full_y, spec.full_width, spec.full_height
     if window == (spec.x, spec.y, spec.width, spec.height) or 0 in window[2:]:
         return values
@@ -433,7 +433,7 @@ def _windowed(spec: Any, values: Values) -> Values:
 
 
 def _spec(oiio: Any, image: DeepImage, values: Values, kind: str) -> Any:
-    """What the file to write says of itself; no time, so that the same image gives the same bytes."""
+    """Metadata of the file to write; without a time, so that equal images give equal bytes."""
     types = {code: name for name, code in _TYPES.items()}
     spec = oiio.ImageSpec(*image.size, len(image.names), types[values.dtype.str[1:]])
     spec.channelnames = image.names
@@ -452,7 +452,7 @@ def _spec(oiio: Any, image: DeepImage, values: Values, kind: str) -> Any:
         for name, value in zip(("XResolution", "YResolution"), image.dpi, strict=True):
             spec.attribute(name, float(value))
         spec.attribute("ResolutionUnit", "in")
-        spec.attribute("PixelAspectRatio", image.dpi[1] / image.dpi[0])  # else one resolution is both
+        spec.attribute("PixelAspectRatio", image.dpi[1] / image.dpi[0])  # else both axes get one
     if image.chromaticities and kind == "OpenEXR":
         spec.attribute("chromaticities", oiio.TypeDesc("float[8]"), image.chromaticities)
     return spec

@@ -1,7 +1,7 @@
-"""The exemplar: whatever a user has becomes planes in [0, 1], and a mask of usable pixels.
+"""The exemplar: any supported image becomes planes in [0, 1] and a mask of usable pixels.
 
-`read_exemplar` turns a path, PIL image, NumPy array or tensor into an `Exemplar`: (C, H, W) float32 in sRGB
-as the picture looks. Every failure is one line, an `InputError`.
+`read_exemplar` turns a path, PIL image, NumPy array or tensor into an `Exemplar`: (C, H, W) float32 in
+sRGB. Every failure is one line, an `InputError`.
 """
 
 from __future__ import annotations
@@ -29,12 +29,16 @@ from texot.files.source import is_encoded, opened
 log = logging.getLogger("texot")
 
 ALPHA = ("mask", "ignore", "channel")
-"""What an alpha channel is: a mask of pixels that belong to the texture, nothing, or one more channel."""
-KNOWN_ALPHA = 0.5  # a pixel of more belongs to the texture
-_MUCH = 0.1  # of all pixels: so many that are left out are worth a line
-_TILT, _UP, _UNIT = 0.1, 0.75, 0.1  # of a normal map: mean of x and y off 0.5, least z, lengths off 1
+"""Meaning of an alpha channel: a mask of the texture's pixels, nothing, or one more channel."""
+KNOWN_ALPHA = 0.5  # pixels with more belong to the texture
+_MUCH = 0.1  # fraction of left-out pixels that is reported
+_TILT, _UP, _UNIT = (
+    0.1,
+    0.75,
+    0.1,
+)  # normal maps: tolerance of the mean x and y, minimal z, tolerance of lengths
 
-_MAX_CHANNELS = 32  # more is a picture whose channels stand last
+_MAX_CHANNELS = 32  # more channels suggest that channels come last
 _FLOAT_SLACK = 1e-4  # rounding of a resize or colour conversion, clipped silently
 
 
@@ -45,14 +49,14 @@ class Exemplar:
     Attributes:
         pixels: (C, H, W) float32 on the CPU, values in [0, 1]; C is 1 or 3, or more for a stack of maps.
         mask: (H, W) bool, True where a pixel belongs to the texture; None where all do.
-        mode: how a result should be written: "L", "RGB", "I;16" (16-bit grey), "multi" (above 4 channels), or
+        mode: mode of the result's file: "L", "RGB", "I;16" (16-bit grey), "multi" (above 4 channels), or
             "LA" or "RGBA" where alpha is the last of the pixels' channels.
-        icc_profile: profile the pixels are still in; None where they are sRGB, as nearly always.
+        icc_profile: colour profile of the pixels; None for sRGB, as nearly always.
         name: the file's name, if there was one.
         sha256: hash of shape, pixels and mask; computed unless given.
-        reduced: whether it was larger, and is on a smaller scale now.
-        window: of a larger image, the part that this is; None: all of one.
-        whole: (width, height) of that image; of all of one, its own.
+        reduced: whether it was reduced from a larger image.
+        window: the part of a larger image that this is; None: the whole image.
+        whole: (width, height) of that image.
     """
 
     pixels: Tensor
@@ -87,12 +91,12 @@ class Exemplar:
         return (0, 0) if self.window is None else (self.window.x, self.window.y)
 
     def with_planes(self, pixels: Tensor, mode: str, icc_profile: bytes | None) -> Exemplar:
-        """The same texture in other channels (C, H, W), with a hash of its own."""
+        """The same texture with other channels (C, H, W), and a new hash."""
         return replace(self, pixels=pixels, mode=mode, icc_profile=icc_profile, sha256="")
 
 
 def with_channels(pixels: Tensor, channels: int) -> Tensor | None:
-    """The image (C, H, W) with so many channels: grey repeated, colour averaged; None where neither fits."""
+    """The image (C, H, W) with `count` channels: grey is repeated, colour averaged; otherwise None."""
     have = pixels.shape[0]
     if have == channels:
         return pixels
@@ -117,32 +121,33 @@ def read_exemplar(
     fit: Fit | None = None,
     part: int | None = None,
 ) -> Exemplar:
-    """Turn whatever holds the texture into planes in [0, 1].
+    """Read any supported image as planes in [0, 1].
 
-    Files and PIL images read as they look: EXIF rotation is applied, colours with a profile (CMYK too) become
-    sRGB, the first of several frames is used. 16-bit grey keeps its precision and gives mode "I;16"; so do
-    images of 32-bit integers (their values must lie in 0..65535) and of floats (in [0, 1]). Other files of
-    more than 8 bits a channel are read with 8, which is logged.
+    Files and PIL images are read as displayed: EXIF rotation is applied, colours with a profile (CMYK too)
+    become sRGB, the first of several frames is used. 16-bit grey keeps its precision and gives mode "I;16";
+    so do images of 32-bit integers (their values must lie in 0..65535) and of floats (in [0, 1]). Other files
+    of more than 8 bits a channel are read with 8, which is logged.
 
     Args:
         source: A path; the bytes of an image file, or a file object that reads them; a PIL image; an array
             (H, W) or (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA; a tensor (H, W) or (C, H, W)
             with the same meanings, where C beyond 4 is a stack of maps (mode "multi", no alpha); or an
-            `Exemplar`, of which alpha is settled. Arrays and tensors hold uint8, uint16, bool (as 0 and 1) or
-            floats in [0, 1]; they are copied, never shared.
+            `Exemplar`, whose alpha was resolved before. Arrays and tensors hold uint8, uint16, bool (as 0 and
+            1) or floats in [0, 1]; they are copied, never shared.
         alpha: "mask": pixels of which alpha is above one half belong to the texture, the others are False in
             the mask (none where all belong); "ignore": all belong; "channel": all belong, and alpha is a
             channel after the colours, unless it is opaque everywhere.
-        fit: tells the (width, height) that an image of some size is reduced to; None: it keeps its own.
-        part: side in pixels of the square beyond which only a part is read, at its own scale: the middle, or
-            where most is opaque. None: all is. An `Exemplar` stays whole.
+        fit: function from (width, height) to the reduced size; None: no reduction.
+        part: larger images are cropped to a square of this side in pixels: the middle, or the most opaque
+            part. None: no cropping. An `Exemplar` is never cropped.
 
     Returns:
         The exemplar, on the CPU.
 
     Raises:
-        InputError: The source is missing, empty, truncated, no image, too large, entirely transparent, holds
-            NaN, or is of a kind, shape or type that is not listed above.
+        InputError: The source is missing, empty, truncated, not an image, too large, entirely transparent,
+        holds
+            NaN, or has an unsupported kind, shape or type.
     """
     check_alpha(alpha)
     if isinstance(source, Exemplar):
@@ -169,23 +174,23 @@ def read_exemplar(
 
 
 def part_fact(*exemplars: Exemplar) -> dict[str, int]:
-    """What settings tell of exemplars of which parts are used: the most that `part` may have been, if any."""
+    """The record of cropped exemplars: the value of `part`, if any was cropped."""
     sides = [max(e.window.width, e.window.height) for e in exemplars if e.window is not None]
     return {"exemplar_part": max(sides)} if sides else {}
 
 
 def check_alpha(alpha: object) -> None:
-    """Refuse what is none of `ALPHA`.
+    """Refuse a value that is not one of `ALPHA`.
 
     Raises:
-        InputError: it is not.
+        InputError: it is not one of them.
     """
     if alpha not in ALPHA:
         raise InputError(f"alpha must be one of {', '.join(ALPHA)}, not {quoted(alpha)}")
 
 
 def looks_like_normals(pixels: Tensor) -> bool:
-    """Whether an image (C, H, W) in [0, 1] is like a normal map: unit vectors as colours, most upwards."""
+    """Whether an image (C, H, W) in [0, 1] looks like a normal map: upward unit vectors as colours."""
     if pixels.shape[0] != 3:
         return False
     some = pixels.flatten(1)[:, :: max(1, pixels[0].numel() // 65536)]
@@ -195,7 +200,7 @@ def looks_like_normals(pixels: Tensor) -> bool:
 
 
 def tell_normals(pixels: Tensor, name: str | None = None) -> None:
-    """Log it where an image (C, H, W) looks like a normal map."""
+    """Log if an image (C, H, W) looks like a normal map."""
     if looks_like_normals(pixels):
         log.warning(
             "%s looks like a normal map: its vectors do not keep length 1; normalise the result",
@@ -215,7 +220,7 @@ def _from_decoded(decoded: Decoded, alpha: str, label: str, name: str | None) ->
 
 
 def _fitted(exemplar: Exemplar, fit: Fit | None) -> Exemplar:
-    """The same, reduced where `fit` says so."""
+    """The exemplar, reduced to the size given by `fit`."""
     size = fit(exemplar.size) if fit else exemplar.size
     if size == exemplar.size:
         return exemplar
@@ -255,7 +260,7 @@ def _exemplar(
     label: str,
     name: str | None = None,
 ) -> Exemplar:
-    """Last step of every reader: a mask or channel only where it says something."""
+    """Last step of every reader: drop an alpha channel that is opaque everywhere."""
     pixels = torch.from_numpy(planes)
     if alpha_plane is None or alpha == "ignore" or bool((alpha_plane == 1).all()):
         return Exemplar(pixels, None, mode, icc_profile, name)
@@ -267,7 +272,7 @@ def _exemplar(
     if usable == 0:
         raise InputError(
             f"{label} is transparent everywhere, so it holds no texture: remove its alpha channel, or "
-            "take alpha as no mask (--alpha ignore or channel)"
+            "use --alpha ignore or channel"
         )
     tell_left_out(usable / known.size, label)
     mask = None if usable == known.size else torch.from_numpy(np.ascontiguousarray(known))
@@ -275,13 +280,13 @@ def _exemplar(
 
 
 def tell_left_out(known: float, label: str) -> None:
-    """Log that much of an image is transparent, where a share of less than nine tenths is known."""
+    """Log if less than nine tenths of an image is opaque; `known` is that fraction."""
     if known < 1 - _MUCH:
         log.info("%s: %.0f%% of it is transparent and left out (see --alpha)", label, 100 * (1 - known))
 
 
 def with_same_alpha(exemplars: list[Exemplar]) -> list[Exemplar]:
-    """The same, each with an alpha channel if one of them has it: opaque where there was none."""
+    """The exemplars, all with an alpha channel if one of them has one; added channels are opaque."""
     if not any(e.mode in ("LA", "RGBA") for e in exemplars):
         return exemplars
     found = []
@@ -332,16 +337,16 @@ def _from_tensor(tensor: Tensor, alpha: str, part: int | None) -> Exemplar:
         raise InputError(f"{label} is sparse or holds no data: expected a dense tensor")
     tensor = tensor.detach().cpu()
     if tensor.dtype in (torch.bfloat16, torch.float16):
-        tensor = tensor.float()  # NumPy knows no bfloat16
+        tensor = tensor.float()  # NumPy has no bfloat16
     return _from_planes(tensor.numpy(), label, alpha, part)
 
 
 def _from_planes(array: npt.NDArray[Any], label: str, alpha: str, part: int | None) -> Exemplar:
-    """Scale channels-first values of any accepted type; where C is 2 or 4, the last is alpha."""
+    """Scale channels-first values of any accepted type; if C is 2 or 4, the last channel is alpha."""
     if array.size == 0 or array.shape[0] == 0:
         raise InputError(f"{label} is empty: expected at least one pixel")
     whole = array.shape[2], array.shape[1]
-    if part is not None and max(whole) > part:  # before anything copies it
+    if part is not None and max(whole) > part:  # before any copy
         opaque = None
         if array.shape[0] in (2, 4):
             across, down = sample_steps(whole)

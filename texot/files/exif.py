@@ -1,7 +1,7 @@
-"""EXIF data that goes along with a photograph: camera, date, copyright, place; all of it as it was.
+"""EXIF data of a photograph: camera, date, copyright, location; kept unchanged.
 
-Exif 2.32, TIFF 6.0. Two things change, because the pixels did: the orientation is 1, since they are upright,
-and the embedded preview is blanked, since it would show what has been filled.
+Exif 2.32, TIFF 6.0. Two things change: the orientation is set to 1, because pixels are upright, and the
+embedded preview is removed, because it would show the old image.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from PIL import Image
 _HEADER = b"Exif\0\0"
 _ORIENTATION, _PREVIEW, _PREVIEW_LENGTH = 0x0112, 0x0201, 0x0202
 _ASCII, _LONG = 2, 4
-_INTEROPERABILITY = 0xA005  # a third directory, which tells of the camera's files
-_SUB_IFDS = (0x8769, 0x8825)  # of EXIF and GPS
+_INTEROPERABILITY = 0xA005  # a third directory, about the camera's files
+_SUB_IFDS = (0x8769, 0x8825)  # EXIF and GPS
 ERRORS = (
     OSError,
     SyntaxError,
@@ -25,14 +25,14 @@ ERRORS = (
     AttributeError,
     struct.error,
 )
-"""What Pillow raises on damaged EXIF data."""
+"""Exceptions that Pillow raises for damaged EXIF data."""
 _OF_A_TIFF = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
-"""Tags of a TIFF's own directory that tell of the photograph: description, camera, software, date, artist,
-copyright. The others tell how its pixels are stored."""
+"""Tags of a TIFF's main directory that describe the photograph: description, camera, software, date, artist,
+copyright. The others describe how pixels are stored."""
 
 
 def upright(data: bytes) -> bytes | None:
-    """The same EXIF data for upright pixels and without its preview; None where it is damaged.
+    """The same EXIF data for upright pixels and without its preview; None if it is damaged.
 
     Args:
         data: a TIFF structure, with or without "Exif" before it.
@@ -91,16 +91,16 @@ def of_image(image: Image.Image) -> bytes | None:
 
 
 def into_tiff(file: bytes, data: bytes) -> bytes:
-    """A TIFF file with EXIF data: its first directory is written anew, at the end, with more entries.
+    """A TIFF file with EXIF data: its first directory is rewritten at the end with more entries.
 
-    Pillow's compressing writer takes no directories below.
+    Pillow's compressing writer does not write subdirectories.
 
     Args:
         file: a TIFF of one directory, not a BigTIFF.
-        data: as `upright` and `of_image` return it.
+        data: result of `upright` or `of_image`.
 
     Raises:
-        Exception: what Pillow raises on damaged data, see `ERRORS`.
+        Exception: for damaged data, see `ERRORS`.
     """
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 

@@ -1,15 +1,15 @@
-"""Fields in files: for each pixel of a texture, the place in the exemplar that it comes from.
+"""Files of fields: for each pixel of a texture, the position in the exemplar that it comes from.
 
-A field is (H, W, 2) float32: x and y in pixels, the centre of the exemplar's first pixel being (0, 0). Where
-pixels of the texture are means of several, places are fractional.
+A field is (H, W, 2) float32: x and y in pixels; the centre of the exemplar's first pixel is (0, 0). Positions
+are fractional where pixels of the texture are means of several.
 
 - `.npz` (NumPy, "numpy.lib.format", version 1.0) holds the arrays `field`, `exemplar_size` (width, height)
   and `format`, the number of this layout.
 - `.png` is a picture for shaders: 16-bit RGB, red (x + 0.5) / width and green (y + 0.5) / height in 65535ths,
-  blue 0, and a text "texot-field" with the other two as JSON. Places are as near as half a 65535th of the
+  blue 0, and a text "texot-field" with the other two as JSON. The precision is half a 65535th of the
   exemplar's size.
 
-A file may come from anywhere: nothing in it is run, and it takes no more memory than its bytes can fill.
+Files may be hostile: nothing in them is executed, and memory is bounded by their decompressed size.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ from texot.files.whole import check_target, whole_file
 from texot.memory import memory_limit
 
 FORMAT = 1
-"""Of the files that are written; files of a higher one are refused."""
+"""Version of written files; files of a higher version are refused."""
 SUFFIXES = (".npz", ".png")
 _TEXT = "texot-field"
 _LEVELS = 65535
-_SLACK = 0.01  # pixels that rounding may have led outside
+_SLACK = 0.01  # pixels: tolerance for rounding at the border
 _MAX_SIDE = 2**31 - 1
-_BYTES_A_PIXEL = 40  # of reading, at most
-_DEFLATE = 1032  # bytes that one byte of deflate can hold at most
-_ROWS = 2**20  # values of a block that is written at once
-_DIRECTORY = 2**16  # bytes of a zip's directory: ours has some hundred
+_BYTES_A_PIXEL = 40  # upper bound for reading
+_DEFLATE = 1032  # maximal expansion of deflate
+_ROWS = 2**20  # values of a block written at once
+_DIRECTORY = 2**16  # maximal bytes of a zip directory: texot's have a few hundred
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class FieldFile:
-    """A field and the size of what its places are in.
+    """A field and the size of its exemplar.
 
     Attributes:
         field: (H, W, 2) float32 on the CPU: x in [0, w - 1] and y in [0, h - 1], pixels of the exemplar.
@@ -86,14 +86,14 @@ def check_field_output(path: str | os.PathLike[str]) -> None:
 
 
 def check_field(field: Tensor | Array, exemplar_size: tuple[int, int]) -> Tensor:
-    """A field as (H, W, 2) float32 on the CPU; places up to a hundredth of a pixel outside move to the edge.
+    """A field as (H, W, 2) float32 on the CPU; positions up to .01 pixels outside are moved to the edge.
 
     Args:
         field: (H, W, 2) numbers.
         exemplar_size: (w, h) in pixels.
 
     Raises:
-        InputError: another shape, type or size, not finite, or places outside the exemplar.
+        InputError: a wrong shape, type or size, values that are not finite, or outside the exemplar.
     """
     width, height = check_exemplar_size(exemplar_size)
     if not isinstance(field, Tensor | np.ndarray):
@@ -108,11 +108,11 @@ def check_field(field: Tensor | Array, exemplar_size: tuple[int, int]) -> Tensor
     else:
         if field.dtype.kind not in "fiu":
             raise InputError(f"expected a field of numbers, got an array of type {field.dtype}")
-        with np.errstate(over="ignore"):  # to infinity, which is refused
+        with np.errstate(over="ignore"):  # overflow gives infinity, which is refused
             found = torch.from_numpy(np.array(field, np.float32))
     for axis, (name, side) in enumerate((("x", width), ("y", height))):
         low, high = (float(value) for value in found[..., axis].aminmax())
-        if not (low >= -_SLACK and high <= side - 1 + _SLACK):  # false for NaN too
+        if not (low >= -_SLACK and high <= side - 1 + _SLACK):  # also false for NaN
             raise InputError(
                 f"expected a field with {name} from 0 to {side - 1} in an exemplar of {width}x{height} px, "
                 f"got {low:.6g} to {high:.6g}: give the size of the exemplar that it was made from"
@@ -125,7 +125,7 @@ def check_exemplar_size(size: Any) -> tuple[int, int]:
     """A size as a pair of whole numbers.
 
     Raises:
-        InputError: it is none.
+        InputError: not a size.
     """
     try:
         width, height = (int(side) for side in size if not isinstance(side, bool | float | str))
@@ -145,8 +145,8 @@ def write_field(field: Tensor | Array, exemplar_size: tuple[int, int], path: str
         path: ends in .npz (exact) or .png (a 16-bit picture).
 
     Raises:
-        InputError: no field in such an exemplar, see `check_field`.
-        OutputError: it cannot be written there. Nothing is left behind.
+        InputError: not a field of such an exemplar, see `check_field`.
+        OutputError: the file cannot be written. Nothing is left behind.
     """
     name = os.fsdecode(path)
     check_field_output(name)
@@ -165,13 +165,14 @@ def write_field(field: Tensor | Array, exemplar_size: tuple[int, int], path: str
 
 
 def read_field(source: str | os.PathLike[str] | bytes | BinaryIO) -> FieldFile:
-    """Read the field that a file holds.
+    """Read a field from a file.
 
     Args:
-        source: a path; the bytes of such a file; a file object that reads them. The kind is told by content.
+        source: a path; the bytes of such a file; a file object that reads them. The content decides the
+            format.
 
     Raises:
-        InputError: it cannot be read, or holds no field, a damaged one, or one of a later version.
+        InputError: the file cannot be read, is not a field, is damaged, or has a later version.
     """
     with opened(source) as (stream, label, _):
         start = stream.read(8)
@@ -181,7 +182,7 @@ def read_field(source: str | os.PathLike[str] | bytes | BinaryIO) -> FieldFile:
             return _read_png(stream, label)
         if start[:4] != b"PK\x03\x04":
             raise InputError(
-                f"{label} is no field: expected a .npz or .png file as texot writes it (--save-field, "
+                f"{label} is not a field: expected a .npz or .png file as texot writes it (--save-field, "
                 "texot.files.field.write_field)"
             )
         try:
@@ -190,7 +191,7 @@ def read_field(source: str | os.PathLike[str] | bytes | BinaryIO) -> FieldFile:
             raise
         except MemoryError as error:
             raise InputError(f"{label} needs more memory than there is") from error
-        except Exception as error:  # whatever a damaged or hostile file makes its reader raise
+        except Exception as error:  # a damaged or hostile file can raise anything
             reason = one_line(error)[:90]
             raise InputError(
                 f"{label} is damaged, or holds no field and nothing else ({reason}): write it again"
@@ -198,7 +199,7 @@ def read_field(source: str | os.PathLike[str] | bytes | BinaryIO) -> FieldFile:
 
 
 def _check_size(label: str, width: int, height: int) -> None:
-    """Refuse, before it is read, a field that would not fit."""
+    """Refuse a field that would not fit in memory, before it is read."""
     have = memory_limit()
     if width * height > MAX_PIXELS_OUT or (have is not None and _BYTES_A_PIXEL * width * height > have):
         raise InputError(f"{label} holds a field of {width}x{height} pixels, more than fits in memory")
@@ -206,7 +207,7 @@ def _check_size(label: str, width: int, height: int) -> None:
 
 def _check_format(version: object, label: str) -> None:
     if type(version) is not int or version < 1:
-        raise ValueError("its format is no number")
+        raise ValueError("its format is not a number")
     if version > FORMAT:
         raise InputError(
             f"{label} has format {version} of a later texot, this one reads {FORMAT}: update texot"
@@ -244,10 +245,10 @@ def _field_file(values: Array, size: Any, label: str) -> FieldFile:
 
 
 def _check_directory(stream: BinaryIO, n_bytes: int) -> None:
-    """Refuse a zip whose list of members would take much memory: `zipfile` reads it as a whole."""
+    """Refuse a zip whose directory would need much memory: `zipfile` reads all of it."""
     stream.seek(max(0, n_bytes - 22 - 2**16))
     tail = stream.read()
-    at = len(tail) - 22  # as zipfile looks for it: without a comment, else the last one there
+    at = len(tail) - 22  # as in zipfile: at the end without a comment, otherwise the last one
     if at < 0 or tail[at : at + 4] != b"PK\x05\x06" or tail[-2:] != b"\0\0":
         at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) < at + 22:
@@ -261,13 +262,13 @@ def _check_directory(stream: BinaryIO, n_bytes: int) -> None:
 def _member(
     archive: zipfile.ZipFile, name: str, n_bytes: int, fits: Callable[[tuple[int, ...]], bool]
 ) -> Array:
-    """One array of the archive; its memory is taken once its header is known to be sound.
+    """One array of the archive; memory is allocated after its header has been validated.
 
     Args:
-        archive: the file.
-        name: of the array.
-        n_bytes: length of the file.
-        fits: whether a shape is as expected.
+        archive: the zip archive.
+        name: name of the array.
+        n_bytes: length of the file in bytes.
+        fits: predicate of valid shapes.
     """
     info = archive.getinfo(f"{name}.npy")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -284,7 +285,7 @@ def _member(
         if length > _DEFLATE * n_bytes:
             raise ValueError(f"{name} is larger than the file can hold")
         values = np.frombuffer(data.read(length), dtype, math.prod(shape))
-        if data.read(1):  # at the end the checksum is compared
+        if data.read(1):  # reading to the end also checks the checksum
             raise ValueError(f"{name} is followed by something else")
     return values.reshape(shape, order="F" if fortran else "C")
 
@@ -320,7 +321,7 @@ def _read_png(stream: BinaryIO, label: str) -> FieldFile:
     try:
         about = parse_json(text)
         if not isinstance(about, dict):
-            raise ValueError("it is no object")
+            raise ValueError("it is not an object")
         _check_format(about.get("format"), label)
         width, height = check_exemplar_size(about.get("exemplar_size"))
     except InputError as error:

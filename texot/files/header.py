@@ -1,4 +1,4 @@
-"""What an image file says before its pixels are decoded: its kind, depth, frames, and a plausible size."""
+"""Facts of an image file before its pixels are decoded: kind, depth, frames, plausible size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-MAX_FRAMES = 1000  # that are counted
+MAX_FRAMES = 1000  # counted at most
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftypheic", "HEIC"),
     (4, b"ftypheix", "HEIC"),
@@ -28,16 +28,16 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xabKTX", "KTX"),
     (0, b"<svg", "SVG"),
 )
-# Pixels of the whole image that a byte of the file can hold at most, where the format sets a limit: LZW's
+# Maximal pixels per byte of the file, where the format has a limit: LZW's
 # longest string in a code of 12 bits; a bit for 64 pixels; runs of BMP, TGA and QOI; blocks of DDS.
 _PIXELS_A_BYTE = {"GIF": 2731, "JPEG": 512, "BMP": 128, "DIB": 128, "TGA": 128, "QOI": 62, "DDS": 2, "PPM": 8}
-_DEFLATE = 1032  # bytes that one byte of deflate can hold at most
-_MAX_TAGS, _MAX_VALUES = 4096, 64  # of a TIFF's directory, that are looked at
-_SLACK = 1 << 16  # pixels: small images are not worth a refusal
+_DEFLATE = 1032  # maximal expansion of deflate
+_MAX_TAGS, _MAX_VALUES = 4096, 64  # maximal entries read of a TIFF's directory, and values of each
+_SLACK = 1 << 16  # pixels: small images are never refused
 
 
 def other_kind(start: bytes) -> str | None:
-    """The name of a kind of picture file that texot does not read, from the file's first 16 bytes."""
+    """The name of an unsupported kind of picture file, from its first 16 bytes."""
     for at, magic, name in _OTHERS:
         if start[at : at + len(magic)] == magic:
             return name
@@ -45,14 +45,14 @@ def other_kind(start: bytes) -> str | None:
 
 
 def hint(kind: str) -> str:
-    """What to do with such a file."""
+    """Advice for such a file."""
     if kind in ("HEIC", "HEIF"):
         return "save or export it as JPEG or PNG (on a phone: camera settings, format 'most compatible')"
     return "save or export it as PNG"
 
 
 def is_plausible(image: Image.Image, n_bytes: int) -> bool:
-    """Whether a file of so many bytes can hold all pixels of the size that its header declares."""
+    """Whether a file of `n_bytes` bytes can contain all pixels that its header declares."""
     width, height = image.size
     if width * height <= _SLACK:
         return True
@@ -64,7 +64,7 @@ def is_plausible(image: Image.Image, n_bytes: int) -> bool:
 
 
 def is_deep(image: Image.Image, stream: BinaryIO) -> bool:
-    """Whether an image of 8-bit mode comes from a file of more bits a channel. Before it is loaded."""
+    """Whether an unloaded image of 8-bit mode comes from a file of more bits a channel."""
     if image.mode not in ("RGB", "RGBA", "RGBX", "LA", "L", "CMYK", "RGBa", "La"):
         return False
     for tile in getattr(image, "tile", ()):
@@ -89,7 +89,7 @@ def _deep_avif(start: bytes) -> bool:
 
 
 def _deep_jpeg2000(start: bytes) -> bool:
-    """Depth less one of the first component in the codestream's size marker."""
+    """Depth minus one of the first component in the codestream's size marker."""
     at = start.find(b"\xff\x4f\xff\x51")
     return 0 <= at < len(start) - 42 and start[at + 42] & 0x7F > 7
 
@@ -97,7 +97,7 @@ def _deep_jpeg2000(start: bytes) -> bool:
 def frames(image: Image.Image, stream: BinaryIO) -> int:
     """Number of images in the file, counted up to `MAX_FRAMES`; none of them is decoded.
 
-    Pillow counts a TIFF's in time that grows with their square, and reads each directory.
+    For TIFF, Pillow takes quadratic time and reads every directory.
     """
     if image.format == "TIFF":
         at = stream.tell()
@@ -133,7 +133,7 @@ def _tiff_directories(stream: BinaryIO) -> int:
 
 
 def _gif_images(stream: BinaryIO) -> int:
-    """Image blocks, GIF89a section 20; blocks of data are stepped over."""
+    """Image blocks, GIF89a section 20; data blocks are skipped."""
     stream.seek(10)
     count = 0
     flags = stream.read(3)[:1]
@@ -159,14 +159,14 @@ def _gif_images(stream: BinaryIO) -> int:
 
 
 def tiff_tags(stream: BinaryIO, wanted: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """Whole numbers that the first directory of a TIFF holds under some tags, at most 64 of each.
+    """Integers under given tags of the first directory of a TIFF, at most 64 of each.
 
     Args:
-        stream: of the file, which can seek; left anywhere.
+        stream: a seekable stream of the file; its position is undefined afterwards.
         wanted: tags of type SHORT or LONG.
 
     Returns:
-        What can be read of them.
+        The values that can be read.
     """
     stream.seek(0)
     start = stream.read(16)

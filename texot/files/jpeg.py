@@ -1,7 +1,7 @@
-"""A JPEG that lost its last two bytes, the end-of-image marker, and nothing else.
+"""Repair a JPEG that lacks only its last two bytes, the end-of-image marker.
 
-ITU-T T.81, annexes B and G. Whether the entropy-coded data is whole, the decoder tells: what is appended to
-whole data changes no pixel.
+ITU-T T.81, annexes B and G. The decoder shows whether the entropy-coded data is complete: then appended bytes
+do not change any pixel.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 
 
 def with_end(data: bytes) -> bytes | None:
-    """The file with its end marker; None where that is not all that it lacks.
+    """The file with its end marker; None if more is missing.
 
     Raises:
-        OSError: from Pillow, where it cannot be decoded.
+        OSError: Pillow cannot decode the file.
     """
     body = data[:-1] if data.endswith(b"\xff") else data
     if not _scans_are_complete(body):
@@ -39,7 +39,7 @@ def with_end(data: bytes) -> bytes | None:
 
 
 def _scans_are_complete(data: bytes) -> bool:
-    """Whether every coefficient of every component comes in some scan, to its last bit."""
+    """Whether the scans contain every coefficient of every component, to its last bit."""
     at, missing, progressive = 2, {}, False
     while at + 4 <= len(data):
         if data[at] != 0xFF:
@@ -67,7 +67,7 @@ def _scans_are_complete(data: bytes) -> bool:
 
 
 def _end_of_scan(data: bytes, at: int) -> int:
-    """Where the next marker begins that ends entropy-coded data; the end of the data where there is none."""
+    """Offset of the next marker that ends entropy-coded data, or the end of the data."""
     while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
         if data[at + 1] != 0 and not 0xD0 <= data[at + 1] <= 0xD7:
             return at

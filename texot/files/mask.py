@@ -1,4 +1,4 @@
-"""Masks that belong to a photograph: white is what they mark. A photograph is not taken for one."""
+"""Masks of a photograph: white pixels are marked. A photograph is refused as a mask."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from texot.files.exemplar import KNOWN_ALPHA, read_exemplar
 
 log = logging.getLogger("texot")
 
-_NEAR = 24 / 255  # of black or white: JPEG and resizing move levels by less
-_COLOURED = 0.25  # difference of channels
-_MAX_PAINTED = 0.8  # share of a mask, beyond which a hole in it may be meant
-_MAX_NEITHER = 0.5  # of the pixels that are seen
-_FEW_GREYS = 8  # levels of a mask that is dark grey and light grey
-_ONE_COLOUR = 0.1  # standard deviation of paint
+_NEAR = 24 / 255  # tolerance of black and white: JPEG and resizing change levels by less
+_COLOURED = 0.25  # minimal difference of channels of a coloured pixel
+_MAX_PAINTED = 0.8  # fraction of a mask beyond which its unpainted part may be meant
+_MAX_NEITHER = 0.5  # fraction of the visible pixels
+_FEW_GREYS = 8  # maximal levels of a mask of dark and light grey
+_ONE_COLOUR = 0.1  # maximal standard deviation of paint
 _ONE = 1.01 / 255  # a mask of values 0 and 1 in a file of 8 bits, or 0 and 255 in one of 16
 
 
 def read_mask(source: Any, size: tuple[int, int], *, name: str = "mask", of: str = "image") -> Tensor:
-    """A mask, true where it is white; grey counts as white from one half, transparent pixels as black.
+    """A mask, true where it is white; grey of one half or more counts as white, transparent pixels as black.
 
-    Values of 0 and 1 are read as black and white; dark or coloured paint on a transparent ground marks what
-    is painted. Both are logged.
+    Values of 0 and 1 are read as black and white. Dark or coloured paint on a transparent ground marks the
+    painted pixels. Both are logged.
 
     Args:
         source: as in `texot.files.exemplar.read_exemplar`.
-        size: (width, height) that it must have.
-        name, of: how messages call it and what it belongs to.
+        size: required (width, height).
+        name, of: names of the mask and of its image in messages.
 
     Returns:
         (H, W) bool.
 
     Raises:
         InputError: it cannot be read, has another size, is transparent everywhere, or is mostly neither black
-            nor white, as a photograph is.
+            nor white, like a photograph.
     """
     found = read_exemplar(source, alpha="channel")
     if found.size != size:
@@ -78,7 +78,7 @@ def read_mask(source: Any, size: tuple[int, int], *, name: str = "mask", of: str
 
 
 def _is_paint(visible: Tensor, seen: Tensor) -> bool:
-    """Whether what is seen (C, n) of an image with transparent pixels is of one colour that is not white."""
+    """Whether the visible pixels (C, n) of an image have one colour that is not white."""
     if bool(seen.all()):
         return False
     spread = visible.double().std(1, correction=0).max()

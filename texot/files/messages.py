@@ -1,4 +1,4 @@
-"""What C libraries write by themselves while they read a file: libtiff's lines about a damaged one."""
+"""Messages that C libraries write to stderr, such as libtiff's about a damaged file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import stat
 
 
 def silence_libraries() -> None:
-    """Lead descriptor 2 nowhere, where it is a pipe or socket: nobody may read it, and they would wait.
+    """Redirect descriptor 2 to the null device if it is a pipe or socket: without a reader, writing would
+    block.
 
-    For processes of ours alone, whose own messages go through another descriptor. TEXOT_DEBUG leaves all as
-    it is, so that a crash can say why.
+    Only for texot's own processes, whose messages use another descriptor. TEXOT_DEBUG disables it, so that
+    the messages of a crash are visible.
     """
     kind = os.fstat(2).st_mode
     if os.environ.get("TEXOT_DEBUG") or not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):

@@ -1,7 +1,7 @@
-"""A photograph whose pixels will be written again.
+"""A photograph whose unchanged pixels are written back exactly.
 
-Unlike an exemplar, it stays in its own colours: a profile is kept beside the pixels, not applied to them, and
-alpha is kept too. Every pixel that nobody changes comes out as it went in. Every failure is an `InputError`.
+Unlike an exemplar, it keeps its colour space: a profile is stored, not applied, and alpha is kept. Every
+pixel that a job does not change is preserved exactly. Every failure is an `InputError`.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ log = logging.getLogger("texot")
 
 @dataclass(frozen=True, eq=False)
 class Original:
-    """A photograph, decoded.
+    """A decoded photograph.
 
     Attributes:
-        pixels: (C, H, W) float32 on the CPU, in [0, 1], in the photograph's own colours; with alpha as the
-            last channel where that is a channel like the others.
-        opaque: (H, W) bool, True where alpha is above one half; None where it is so everywhere.
-        alpha: (1, H, W) float32 in [0, 1], or None without an alpha channel beside the pixels.
-        mode: of the file to write: "L", "RGB", "I;16", "multi", or with alpha "LA" or "RGBA".
-        icc_profile: that the pixels are in, or None.
+        pixels: (C, H, W) float32 on the CPU, in [0, 1], in the photograph's colour space; the last channel is
+            alpha if it is treated as a channel.
+        opaque: (H, W) bool, True where alpha is above one half; None if it is so everywhere.
+        alpha: (1, H, W) float32 in [0, 1], or None without a separate alpha channel.
+        mode: mode of the written file: "L", "RGB", "I;16", "multi", or with alpha "LA" or "RGBA".
+        icc_profile: colour profile of the pixels, or None.
         dpi: dots per inch (x, y), or None.
         sha256: hash of size, pixels and opacity.
         exif: EXIF data of the file, for upright pixels, or None.
@@ -58,7 +58,7 @@ class Original:
         dpi: tuple[float, float] | None,
         exif: bytes | None = None,
     ) -> Original:
-        """An image as texot made it, (C, H, W) with the alpha that `mode` tells of."""
+        """A result of texot, (C, H, W), with alpha if `mode` has it."""
         alpha = image[-1:] if mode in ("LA", "RGBA") else None
         pixels = image if alpha is None else image[:-1]
         known = None if alpha is None else alpha[0] > KNOWN_ALPHA
@@ -75,14 +75,14 @@ class Original:
         return self.pixels.shape[2], self.pixels.shape[1]
 
     def is_opaque(self, hole: Tensor | None = None) -> bool:
-        """Whether alpha is 1 everywhere, once the hole (H, W) bool is filled; True where there is none."""
+        """Whether alpha is 1 everywhere after the hole (H, W) bool is filled; True without alpha."""
         if self.alpha is None:
             return not self.mode.endswith("A")
         clear = self.alpha[0] < 1
         return not bool((clear if hole is None else clear & ~hole).any())
 
     def taking(self, alpha: str) -> Original:
-        """The same with its alpha channel as a mask, ignored, or as a channel; see `read_original`."""
+        """The photograph with alpha as a mask, ignored, or as a channel; see `read_original`."""
         if self.alpha is None or alpha == "mask" or (alpha == "channel" and bool((self.alpha == 1).all())):
             return self
         pixels, mode = self.pixels, {"RGBA": "RGB", "LA": "L"}.get(self.mode, self.mode)
@@ -93,15 +93,16 @@ class Original:
 
 
 def read_original(source: Any, *, alpha: str = "mask") -> Original:
-    """Read a photograph to be changed in places.
+    """Read a photograph that a job will change in parts.
 
     Args:
         source: as in `texot.files.exemplar.read_exemplar`, or an `Original`.
-        alpha: "mask": what is not above one half is unknown, and alpha is kept; "ignore": it is dropped,
-            and all is known; "channel": it is a channel like the colours, unless it is opaque everywhere.
+        alpha: "mask": pixels with alpha up to one half are unknown, and alpha is kept; "ignore": alpha is
+            dropped; "channel": alpha is a channel like the colours, unless it is opaque everywhere.
 
     Raises:
-        InputError: as there; or a file of colours with more than 8 bits a channel, which would lose them.
+        InputError: as in `read_exemplar`, or a colour file of more than 8 bits a channel, which would lose
+        bits.
     """
     check_alpha(alpha)
     if isinstance(source, Original):
@@ -111,7 +112,7 @@ def read_original(source: Any, *, alpha: str = "mask") -> Original:
             decoded = decode_file(stream, label, manage=False)
     elif isinstance(source, Image.Image):
         label = f"the {source.mode} image"
-        decoded = decode(source.copy(), label, manage=False)  # the caller's stays as it is
+        decoded = decode(source.copy(), label, manage=False)  # do not change the caller's image
     else:
         planes = read_exemplar(source, alpha="channel")
         mode = {"RGBA": "RGB", "LA": "L"}.get(planes.mode, planes.mode)
@@ -141,12 +142,14 @@ def _original(decoded: Decoded, label: str, alpha: str) -> Original:
         if alpha == "mask" and not bool(known.any()):
             raise InputError(
                 f"{label} is transparent everywhere, so it holds no texture: remove its alpha channel, or "
-                "take alpha as no mask (--alpha ignore or channel)"
+                "use --alpha ignore or channel"
             )
         opaque = None if bool(known.all()) else known
         mode = {"L": "LA", "RGB": "RGBA"}.get(mode, mode)
     sha256 = Exemplar(pixels, opaque).sha256
-    beside = plane if mode in ("LA", "RGBA") else None  # 16-bit grey with a transparent colour has none
+    beside = (
+        plane if mode in ("LA", "RGBA") else None
+    )  # 16-bit grey with a transparent colour has no alpha plane
     found = Original(
         pixels, opaque, beside, mode, decoded.icc_profile, _dpi(decoded.dpi), sha256, decoded.exif
     )
@@ -156,7 +159,7 @@ def _original(decoded: Decoded, label: str, alpha: str) -> Original:
 
 
 def _dpi(value: Any) -> tuple[float, float] | None:
-    """What a file says, where that makes sense."""
+    """A resolution as recorded in a file, or None if it is not plausible."""
     try:
         x, y = (float(v) for v in value)
     except (TypeError, ValueError, ZeroDivisionError):

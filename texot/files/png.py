@@ -1,4 +1,4 @@
-"""What stands around the pixels of a PNG: chunks that a reader may skip, and colours told by gAMA and cHRM.
+"""Ancillary chunks of PNG files: damaged ones are skipped, gAMA and cHRM are converted to a profile.
 
 PNG specification, third edition: sections 5 (chunks) and 11.3.2 (colour space); ICC.1:2001-04 for profiles.
 """
@@ -18,11 +18,11 @@ import numpy as np
 log = logging.getLogger("texot")
 
 _SIGNATURE = 8  # bytes
-_CHECKED = 1 << 28  # bytes: a chunk beside the pixels that is larger is skipped unread
-_TEXT = 1 << 20  # bytes of a text, or of all texts below, that Pillow reads
+_CHECKED = 1 << 28  # bytes: larger ancillary chunks are skipped
+_TEXT = 1 << 20  # bytes: limit for one text and for all texts, below that of Pillow
 _ALL_TEXT = 1 << 26
 _LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"tIME": 7, b"acTL": 8, b"fcTL": 26}  # bytes
-_PROFILE = 1 << 26  # bytes of a colour profile: the largest in use have some megabytes
+_PROFILE = 1 << 26  # maximal bytes of a colour profile: the largest in use have some megabytes
 _SRGB_GAMMA = 0.45455
 _SRGB = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # white, red, green, blue: x, y
 _D50 = np.array([0.9642, 1.0, 0.8249])
@@ -35,15 +35,15 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def readable(stream: BinaryIO, label: str) -> tuple[BinaryIO, bytes | None]:
-    """The PNG without damaged or oversized chunks that carry no pixels, so that these cost the metadata only.
+    """The PNG without damaged or oversized ancillary chunks, so that only metadata is lost.
 
     Args:
-        stream: of the file, which can seek.
-        label: names it in warnings.
+        stream: a seekable stream of the file.
+        label: name in warnings.
 
     Returns:
-        A stream at its start: `stream` itself where nothing is skipped. And the colour profile, where it
-        is too large for Pillow to read.
+        A stream at its start (`stream` itself if nothing is skipped), and the colour profile if it is too
+        large for Pillow.
     """
     stream.seek(0, io.SEEK_END)
     end = stream.tell()
@@ -82,7 +82,7 @@ def readable(stream: BinaryIO, label: str) -> tuple[BinaryIO, bytes | None]:
 
 
 def _complaint(kind: bytes, body: bytes) -> tuple[str, int]:
-    """Why a chunk cannot be read, or "", and the bytes of text or profile in it."""
+    """The reason why a chunk cannot be read, or "", and the number of bytes of its text or profile."""
     if not body:
         return "it is too large", 0
     data, check = body[:-4], body[-4:]
@@ -113,7 +113,7 @@ def _text_complaint(packed: bytes) -> tuple[str, int]:
 
 
 def _inflated(packed: bytes, most: int) -> bytes | None:
-    """The data of a zlib stream, as far as it can be read; None where there is more than `most`."""
+    """The readable data of a zlib stream; None if it is longer than `most` bytes."""
     unpacker = zlib.decompressobj()
     try:
         data = unpacker.decompress(packed, most)
@@ -123,15 +123,15 @@ def _inflated(packed: bytes, most: int) -> bytes | None:
 
 
 def colour_profile(info: Mapping[str | tuple[int, int], Any], *, grey: bool) -> bytes | None:
-    """An ICC profile of what gAMA and cHRM say, or None where they say sRGB, nothing, or nonsense.
+    """An ICC profile for gAMA and cHRM, or None if they are missing, sRGB or invalid.
 
     Args:
-        info: of Pillow's image: "gamma", "chromaticity" (white, red, green, blue: x, y), "srgb".
-        grey: whether the image has one channel, whose profile has a curve only.
+        info: the dict of Pillow's image: "gamma", "chromaticity" (white, red, green, blue: x, y), "srgb".
+        grey: whether the image has one channel, whose profile has only a curve.
     """
     gamma, where = info.get("gamma"), info.get("chromaticity")
     if "srgb" in info or not isinstance(gamma, float | int) or not 0.01 < gamma < 100:
-        return None  # cHRM alone leaves the curve open
+        return None  # cHRM alone does not give the curve
     gamma = float(gamma)
     near = abs(gamma - _SRGB_GAMMA) < 0.005
     places = _SRGB if where is None else _places(where)
@@ -153,7 +153,7 @@ def colour_profile(info: Mapping[str | tuple[int, int], Any], *, grey: bool) -> 
 
 
 def _places(where: Any) -> tuple[float, ...] | None:
-    """Eight chromaticities, each above 0 in y."""
+    """Whether these are eight chromaticities with positive y."""
     try:
         found = tuple(float(value) for value in where)
     except (TypeError, ValueError):
@@ -163,7 +163,7 @@ def _places(where: Any) -> tuple[float, ...] | None:
 
 
 def _colorants(places: Sequence[float]) -> np.ndarray[Any, np.dtype[np.float64]] | None:
-    """XYZ of the primaries, a column each, adapted to D50 (Bradford), as ICC profiles want it."""
+    """XYZ of the primaries, a column each, adapted to D50 (Bradford), as required by ICC profiles."""
     white, *primaries = (
         np.array([x / y, 1.0, (1 - x - y) / y])
         for x, y in zip(places[::2], places[1::2], strict=True)
@@ -181,7 +181,7 @@ def _colorants(places: Sequence[float]) -> np.ndarray[Any, np.dtype[np.float64]]
 
 
 def _curve(gamma: float) -> bytes:
-    """Where it is sRGB's 1 / 0.45455, sRGB's own curve, which that stands for."""
+    """The tone curve; a gamma of 1 / 0.45455 stands for the curve of sRGB."""
     if abs(1 / gamma - _SRGB_GAMMA) < 0.005:
         levels = np.linspace(0, 1, 1024)
         linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)

@@ -1,4 +1,4 @@
-"""PNG of 16 bits a channel, which Pillow reads with 8 and does not write but in grey.
+"""PNG of 16 bits a channel; Pillow reads colours with 8 bits, and writes 16 bits only in grey.
 
 PNG specification, third edition: sections 9 (filters), 10 (compression), 11.2.1 (header).
 """
@@ -23,21 +23,21 @@ Values = npt.NDArray[Any]
 _INCH = 0.0254  # metres
 _AT_ONCE = 2**20  # bytes
 _COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> colour type
-# Pillow's mode and its names of the two orders of a value's bytes. It keeps the byte that it takes for the
-# high one, so that two passes give both; four bytes a pixel are read as they are.
+# Pillow's mode and its names of the two byte orders. It keeps the high byte, so two passes give both bytes;
+# four bytes a pixel are read directly.
 _PASSES = {"RGB;16B": ("RGB", "RGB;16L"), "RGBA;16B": ("RGBA", "RGBA;16L"), "LA;16B": ("RGBA", "RGBA")}
 
 
 @dataclass(frozen=True, eq=False)
 class Png16:
-    """A PNG of 16 bits a channel, decoded.
+    """A decoded PNG of 16 bits a channel.
 
     Attributes:
         values: (H, W, C) uint16; C is 2 for grey with alpha, 3 for RGB, 4 for RGBA.
         text: keyword -> text.
-        icc_profile: of its colours, or None for sRGB.
-        dpi: dots per inch (x, y) as the file says them, unchecked, or None.
-        orientation: of its EXIF data, 1 to 8.
+        icc_profile: colour profile, or None for sRGB.
+        dpi: dots per inch (x, y) as recorded in the file, unchecked, or None.
+        orientation: EXIF orientation, 1 to 8.
     """
 
     values: Values
@@ -51,12 +51,12 @@ def read_png16(stream: BinaryIO, label: str, check_size: Callable[[int, int], No
     """Read a PNG of 16-bit colours, or of 16-bit grey with alpha.
 
     Args:
-        stream: of the file, which can seek.
-        label: names it in messages.
-        check_size: refuses a (width, height) that is too large.
+        stream: a seekable stream of the file.
+        label: name in messages.
+        check_size: function that refuses a (width, height) that is too large.
 
     Raises:
-        InputError: another kind of PNG, damaged, or too large.
+        InputError: another kind of PNG, a damaged file, or one that is too large.
     """
     n_bytes = stream.seek(0, 2)
     image, order = _opened(stream, label)
@@ -82,10 +82,10 @@ def read_png16(stream: BinaryIO, label: str, check_size: Callable[[int, int], No
 
 
 def _check_pixels(stream: BinaryIO, label: str) -> None:
-    """Compare the checksums of the chunks that hold pixels, which Pillow does not.
+    """Check the checksums of the chunks that contain pixels, which Pillow does not.
 
     Raises:
-        InputError: one is wrong.
+        InputError: a wrong checksum.
     """
     stream.seek(8)
     while len(head := stream.read(8)) == 8:
@@ -103,20 +103,20 @@ def _check_pixels(stream: BinaryIO, label: str) -> None:
 
 
 def _opened(stream: BinaryIO, label: str) -> tuple[Any, str]:
-    """The image, not loaded, and Pillow's name of how its values stand in the file."""
+    """The unloaded image, and Pillow's name of the layout of its values."""
     stream.seek(0)
     image = open_image(stream, label, formats=("PNG",))
     return image, str(image.tile[0][3]) if image.tile else ""
 
 
 def _decoded(image: Any, mode: str, order: str, label: str) -> npt.NDArray[np.uint8]:
-    """Values as Pillow reads them where it takes the file to hold them so."""
+    """Values read by Pillow with the given layout."""
     image._mode = mode
     image.tile = [(*image.tile[0][:3], order)]
     try:
         image.load()
         return np.array(image)
-    except Exception as error:  # whatever a damaged file makes its reader raise
+    except Exception as error:  # a damaged file can raise anything
         raise InputError(f"{label} is truncated or damaged ({one_line(error)}): get a whole copy") from error
 
 
@@ -130,17 +130,17 @@ def write_png16(
     icc_profile: bytes | None = None,
     dpi: tuple[float, float] | None = None,
 ) -> None:
-    """Write a PNG of 16 bits a channel to a stream that need not seek; same arguments, same bytes.
+    """Write a PNG of 16 bits a channel to a stream, which need not be seekable; equal arguments, equal bytes.
 
-    Every byte is stored less the one above it, which leaves 0 where a field goes on downwards.
+    Rows use the filter "up", which gives 0 where a field continues downwards.
 
     Args:
-        blocks: (h, width, channels) whole numbers from 0 to 65535, from top to bottom, `height` rows in all.
-        stream: written to.
+        blocks: (h, width, channels) integers from 0 to 65535, from top to bottom, `height` rows in total.
+        stream: output.
         size: (width, height).
         channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
         text: keywords and ASCII texts.
-        icc_profile: embedded.
+        icc_profile: profile to embed.
         dpi: dots per inch (x, y).
     """
     stream.write(b"\x89PNG\r\n\x1a\n")

@@ -1,8 +1,8 @@
-"""What a PNG remembers of its making: two JSON texts, and how to read them back.
+"""The record in a PNG of how it was made: two JSON texts.
 
-"texot" holds the settings, an object. "texot-losses" holds the loss while it was made, a list of at most 200
-[scale, step, loss]: scale 0 is the finest, steps count from 1 over all scales. No times and no paths: the
-same work must give the same bytes.
+"texot" is an object with the settings. "texot-losses" is the loss curve, a list of at most 200
+[scale, step, loss]: scale 0 is the finest, steps count from 1 over all scales. There are no times and no
+paths, so that the same work gives the same bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from texot.errors import InputError, one_line, printable
 from texot.files.schema import check_facts, parse_json
 
 SETTINGS, LOSSES = "texot", "texot-losses"
-N_POINTS = 200  # of a loss curve, at most: some kB
+N_POINTS = 200  # maximal points of a loss curve: a few kB
 _DIGITS = 5
 
 
@@ -30,10 +30,10 @@ class LossPoint(NamedTuple):
 
 
 def loss_curve(losses: Sequence[tuple[int, float]]) -> list[LossPoint]:
-    """At most 200 steps, evenly chosen, the first and the last among them.
+    """At most 200 evenly spaced steps, including the first and the last.
 
     Args:
-        losses: (scale, loss) of every step, in order. Those that are not finite are left out.
+        losses: (scale, loss) of every step, in order. Values that are not finite are left out.
     """
     last, count = len(losses) - 1, min(len(losses), N_POINTS)
     chosen = [round(k * last / (count - 1)) for k in range(count)] if count > 1 else range(count)
@@ -46,11 +46,11 @@ def loss_curve(losses: Sequence[tuple[int, float]]) -> list[LossPoint]:
 
 
 def png_text(settings: Mapping[str, Any], losses: Sequence[tuple[int, float]] = ()) -> dict[str, str]:
-    """The PNG texts that hold settings and losses, for `write_image`.
+    """The PNG texts with settings and losses, for `write_image`.
 
     Args:
-        settings: plain JSON values. Names of files in them become printable.
-        losses: (scale, loss) of every step; without any, there is no text of them.
+        settings: plain JSON values. File names are made printable.
+        losses: (scale, loss) of every step; if empty, their text is omitted.
     """
     shown = {key: printable(value) if isinstance(value, str) else value for key, value in settings.items()}
     text = {SETTINGS: json.dumps(shown, sort_keys=True)}
@@ -60,10 +60,10 @@ def png_text(settings: Mapping[str, Any], losses: Sequence[tuple[int, float]] = 
 
 
 def read_record(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[LossPoint]]:
-    """The settings that a PNG written by texot holds, and its loss curve: empty where there is no whole one.
+    """The settings in a PNG written by texot, and its loss curve, which is empty if missing or damaged.
 
     Raises:
-        InputError: the file cannot be read or holds no settings.
+        InputError: the file cannot be read or has no settings.
     """
     from texot.files.decode import read_png_text
 
@@ -84,7 +84,7 @@ def read_record(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[Loss
 
 
 def _is_point(value: Any) -> bool:
-    """Whether this is scale, step and loss: a file may hold anything."""
+    """Whether a value is a valid [scale, step, loss]."""
     if not isinstance(value, list) or [type(part) for part in value[:2]] != [int, int] or len(value) != 3:
         return False
     scale, step, loss = value

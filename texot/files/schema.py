@@ -1,8 +1,8 @@
-"""What the JSON of a file may hold: plain values of bounded size. A file may come from anywhere.
+"""Validation of JSON in files, which may be hostile: plain values of bounded size.
 
-Known facts have a type, a range and a length; unknown ones, of later versions, are plain and bounded too. All
-numbers are finite, and all text can be shown: it holds no control characters, whose escape sequences a
-terminal would obey.
+Known facts have a type, a range and a length. Unknown ones, from later versions, must be plain and bounded
+too. All numbers are finite, and all text is printable, without control characters that a terminal would
+interpret.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 from texot.errors import printable
 
 Check = Callable[[Any], bool]
-"""Whether a value is what a fact may be."""
+"""A predicate for the valid values of a fact."""
 
-_MAX_DIGITS = 20  # of a whole number
+_MAX_DIGITS = 20  # of an integer
 _MAX_TEXT, _MAX_KEY, _MAX_ENTRIES, _MAX_DEPTH = 10_000, 100, 10_000, 4
 _LARGEST = 1e30
 _STEPS = 2**31 - 1
-_MAX_STEPS = 10**6  # that options take
+_MAX_STEPS = 10**6  # maximal value of options that count steps
 
 
 def parse_json(text: str, *, finite: bool = True) -> Any:
@@ -29,10 +29,10 @@ def parse_json(text: str, *, finite: bool = True) -> Any:
 
     Args:
         text: JSON.
-        finite: whether NaN, infinities and what overflows to them are refused.
+        finite: whether NaN, infinities and overflows are refused.
 
     Raises:
-        ValueError: it is none, too deep, or holds a number that is out of range.
+        ValueError: not JSON, nested too deeply, or a number out of range.
     """
     try:
         return json.loads(
@@ -46,21 +46,21 @@ def parse_json(text: str, *, finite: bool = True) -> Any:
 
 
 def check_facts(facts: object) -> dict[str, Any]:
-    """Facts as they are, if they may be so.
+    """Validate facts and return them.
 
     Raises:
-        ValueError: one may not; the message names it.
+        ValueError: an invalid fact; the message names it.
     """
     if not isinstance(facts, dict) or len(facts) > _MAX_KEY:
-        raise ValueError("its facts are no object, or too many")
+        raise ValueError("its facts are not an object, or too many")
     for name, value in facts.items():
         if not (_text(_MAX_KEY)(name) and _plain(value) and KNOWN.get(name, _plain)(value)):
-            raise ValueError(f"its fact {printable(str(name))[:_MAX_KEY]!r} is none that texot writes")
+            raise ValueError(f"its fact {printable(str(name))[:_MAX_KEY]!r} is not one that texot writes")
     return facts
 
 
 def is_text(value: object, most: int = _MAX_TEXT) -> bool:
-    """Whether this is text of bounded length that can be shown; line breaks and tabs count as shown."""
+    """Whether this is printable text of bounded length; line breaks and tabs are allowed."""
     if not isinstance(value, str) or len(value) > most:
         return False
     flat = " ".join(value.split())
@@ -68,7 +68,7 @@ def is_text(value: object, most: int = _MAX_TEXT) -> bool:
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _finite(text: str) -> float:
@@ -141,7 +141,7 @@ KNOWN: dict[str, Check] = {
     "seed": _whole(0, 2**63 - 1),
     "threads": _whole(1, 4096),
     "size": _SIZE,
-    "exemplar_size": _none_or(_either(_SIZE, _whole(1, 2**31 - 1))),  # a model's, or an option's
+    "exemplar_size": _none_or(_either(_SIZE, _whole(1, 2**31 - 1))),  # of a model, or of an option
     "exemplar_part": _none_or(_whole(1, 2**31 - 1)),
     "at": _list(_whole(-(2**40), 2**40), 2, 2),
     "map_area": _none_or(_list(_whole(-(2**40), 2**40), 4, 4)),
@@ -169,4 +169,4 @@ KNOWN: dict[str, Check] = {
         for name in ("image_sha256", "hole_sha256", "source_sha256", "map_sha256", "init_sha256")
     },
 }
-"""What the facts of models and the settings of PNGs may be, by name."""
+"""Predicates for the facts of models and the settings of PNGs, by name."""

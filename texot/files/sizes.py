@@ -1,4 +1,4 @@
-"""How large a result is to be, from what a user writes: "512x384", "2x", 256."""
+"""Sizes as users write them: "512x384", "2x", 256."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from texot.memory import memory_limit
 MAX_PIXELS_OUT = 2**28
 """`parse_size` refuses more pixels than this (16384 x 16384)."""
 MAX_EXEMPLAR, MIN_EXEMPLAR = 4096, 512
-"""Sides in pixels of the largest square that an exemplar keeps by itself: with much memory, with little."""
-_BYTES_A_PIXEL = 400  # of an exemplar, in all stages of a job: measured at 1024 to 3072 px a side
+"""Side in pixels of the largest square that an exemplar keeps by default: with much memory, with little."""
+_BYTES_A_PIXEL = 400  # of an exemplar, over all stages of a job; measured at 1024 to 3072 px a side
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?"
 _SIZE = re.compile(rf"\s*({_NUMBER})\s*[x×]\s*({_NUMBER})?\s*", re.IGNORECASE)
 _SIZE_FORMS = "expected WxH in pixels (512x384) or a factor (2x, 1.5x)"
@@ -30,12 +30,12 @@ def parse_size(size: str | int | Sequence[int] | None, exemplar_size: tuple[int,
     ((512, 384), (152, 96), (256, 256))
 
     Args:
-        size: "WxH" in pixels; "2x", "0.5x": a factor on the exemplar's size, rounded to the nearest pixel,
-            halves up; an int for a square; a pair (width, height); None for the exemplar's own size.
+        size: "WxH" in pixels; "2x", "0.5x": a factor of the exemplar's size, rounded to the nearest pixel
+            (halves up); an int for a square; a pair (width, height); None for the exemplar's own size.
         exemplar_size: (width, height) in pixels.
 
     Raises:
-        InputError: None of these, under one pixel, or more than 2**28 pixels (said with the memory it needs).
+        InputError: none of these, less than one pixel, or more than 2**28 pixels.
     """
     if size is None:
         return exemplar_size
@@ -55,12 +55,12 @@ def parse_size(size: str | int | Sequence[int] | None, exemplar_size: tuple[int,
 
 
 def exemplar_side(exemplar_size: int | None, most: int | None = None) -> int:
-    """Side in pixels of the square whose number of pixels an exemplar has at most.
+    """The maximal size of an exemplar, as the side in pixels of a square of as many pixels.
 
     Args:
-        exemplar_size: it, if it was asked for; None: `most`, or a half or a quarter of it and so on where an
-            exemplar of that size would take over half of the memory, at least 512.
-        most: without being asked for; None: 4096.
+        exemplar_size: the requested side; None: `most`, halved until an exemplar of that size needs less than
+            half of the memory, but at least 512.
+        most: default side; None: 4096.
 
     Raises:
         InputError: not a whole number from 16 to 10**6.
@@ -79,7 +79,7 @@ def exemplar_side(exemplar_size: int | None, most: int | None = None) -> int:
 
 
 def at_most(side: int) -> Callable[[tuple[int, int]], tuple[int, int]]:
-    """What reduces a size (width, height) to `side` * `side` pixels, where it has more; its shape stays."""
+    """A function that reduces a (width, height) to at most `side` * `side` pixels with the same aspect."""
 
     def fit(size: tuple[int, int]) -> tuple[int, int]:
         width, height = size
@@ -95,7 +95,7 @@ def at_most(side: int) -> Callable[[tuple[int, int]], tuple[int, int]]:
 def _size_in_pixels(
     size: str | int | Sequence[int], exemplar_size: tuple[int, int], shown: str
 ) -> tuple[float, float]:
-    """Whole numbers, as floats: a size too absurd for memory must still be representable."""
+    """Parse integers as floats: an absurd size must still be representable for the message."""
     if isinstance(size, str):
         match = _SIZE.fullmatch(size)
         if match is None:
@@ -113,11 +113,11 @@ def _size_in_pixels(
     pair = size if isinstance(size, (tuple, list)) else (size, size)
     try:
         if any(isinstance(side, (bool, np.bool_)) for side in pair):
-            raise TypeError("bool is no size")
+            raise TypeError("bool is not a size")
         width, height = (operator.index(side) for side in pair)
     except (TypeError, ValueError) as error:
         raise InputError(f"size {shown} not understood: expected whole numbers (width, height)") from error
-    huge = 10**300  # a float holds no more; such a size is refused all the same
+    huge = 10**300  # near the limit of floats; such a size is refused anyway
     return float(max(-1, min(width, huge))), float(max(-1, min(height, huge)))
 
 

@@ -1,4 +1,4 @@
-"""Where the bytes of a picture come from: a file by name, bytes, or an open file."""
+"""The source of a picture's bytes: a path, bytes, or an open file."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from texot.errors import InputError, one_line
 
 @contextmanager
 def opened(source: Any) -> Iterator[tuple[BinaryIO, str, str | None]]:
-    """A stream that can seek, at its start; what messages call it; the file's name if there is one.
+    """A seekable stream at its start, a name for messages, and the file's name or None.
 
     Args:
         source: see `is_encoded`.
 
     Raises:
-        InputError: there is nothing in it, or it cannot be read.
+        InputError: the source is empty or cannot be read.
     """
     if isinstance(source, (str, os.PathLike)):
         path = os.fsdecode(source)
@@ -49,7 +49,7 @@ def is_encoded(source: object) -> bool:
 def _all_of(source: Any, label: str) -> bytes:
     try:
         data = source.read()
-    except (OSError, ValueError) as error:  # closed, or not for reading
+    except (OSError, ValueError) as error:  # closed, or not readable
         raise InputError(f"cannot read {label}: {one_line(error)}") from error
     if not isinstance(data, (bytes, bytearray)):
         raise InputError(f"expected bytes from {label}, got {type(data).__name__}: open it in mode 'rb'")
@@ -57,14 +57,14 @@ def _all_of(source: Any, label: str) -> bytes:
 
 
 def open_file(path: str, kind: str = "an image file") -> BinaryIO:
-    """Open a regular file with something in it.
+    """Open a regular file that is not empty.
 
     Args:
-        path: of the file.
-        kind: what messages call such a file.
+        path: path of the file.
+        kind: name of such a file in messages.
 
     Raises:
-        InputError: it is none, or cannot be read.
+        InputError: not such a file, or it cannot be read.
     """
     try:
         info = os.stat(path)

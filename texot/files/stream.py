@@ -1,7 +1,7 @@
-"""Pictures written row-block by row-block: a file of any size in the memory of one block.
+"""Write pictures in blocks of rows: a file of any size in the memory of one block.
 
-PNG is one zlib stream of filtered rows (PNG specification, third edition, sections 9 and 10); TIFF is strips
-of deflate with the directory at the end (TIFF 6.0; Adobe Photoshop TIFF technical notes, 2002).
+PNG is one zlib stream of filtered rows (PNG specification, third edition, sections 9 and 10); TIFF consists
+of deflated strips with the directory at the end (TIFF 6.0; Adobe Photoshop TIFF technical notes, 2002).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from texot.files.whole import check_target, whole_file
 from texot.files.write import check_output, to_pil
 
 STREAMED = (".png", ".tif", ".tiff")
-"""Suffixes of formats that can be written this way."""
+"""Suffixes of the supported formats."""
 
-_LEVEL = 3  # of deflate: texture hardly packs better with more
+_LEVEL = 3  # of deflate: higher levels hardly compress textures better
 _BANDS = {"L": 1, "I;16": 1, "RGB": 3}
 Block = npt.NDArray[Any]
 
@@ -38,19 +38,19 @@ def write_rows(
     text: dict[str, str] | None = None,
     icc_profile: bytes | None = None,
 ) -> None:
-    """Write an image that comes as blocks of whole rows; whole or not at all.
+    """Write an image given as blocks of rows; the file is written whole or not at all.
 
     Args:
         blocks: (C, h, width) floats, clamped to [0, 1] and rounded as in `texot.files.write.to_pil`; from
-            top to bottom, `height` rows together.
+            top to bottom, `height` rows in total.
         path: ends in .png, .tif or .tiff.
         size: (width, height).
         mode: "L", "I;16" or "RGB".
         text: keywords and ASCII texts for the PNG; dropped in TIFF.
-        icc_profile: embedded.
+        icc_profile: profile to embed.
 
     Raises:
-        OutputError: it cannot be written there; nothing is left behind.
+        OutputError: the file cannot be written; nothing is left behind.
     """
     name = os.fsdecode(path)
     check_output(name)
@@ -79,7 +79,7 @@ def stream_png(
     text: dict[str, str] | None = None,
     icc_profile: bytes | None = None,
 ) -> None:
-    """Write a PNG to a stream that need not seek, such as a pipe. Arguments as in `write_rows`."""
+    """Write a PNG to a stream that need not be seekable, such as a pipe. Arguments as in `write_rows`."""
     depth, colour = 16 if mode == "I;16" else 8, 2 if mode == "RGB" else 0
     stream.write(b"\x89PNG\r\n\x1a\n")
     stream.write(chunk(b"IHDR", struct.pack(">2I5B", *size, depth, colour, 0, 0, 0)))
@@ -87,14 +87,14 @@ def stream_png(
         stream.write(chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc_profile)))
     for key, value in (text or {}).items():
         stream.write(chunk(b"tEXt", key.encode("latin-1") + b"\0" + value.encode("ascii")))
-    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 15, 9, zlib.Z_RLE)  # half the time, no larger
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 15, 9, zlib.Z_RLE)  # half the time, not larger
     above: Block | None = None
     for block in _levels(blocks, size, mode):
         rows = block.astype(block.dtype.newbyteorder(">"), copy=False).view(np.uint8)
         rows = rows.reshape(len(block), -1)
         before = np.concatenate([np.zeros_like(rows[:1]) if above is None else above, rows[:-1]])
         filtered = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
-        filtered[:, 0] = 2  # "up": every byte less the one above it
+        filtered[:, 0] = 2  # filter "up": every byte minus the one above it
         np.subtract(rows, before, out=filtered[:, 1:])
         above = rows[-1:].copy()
         data = packer.compress(filtered.tobytes())
@@ -107,7 +107,7 @@ def stream_png(
 def _stream_tiff(
     blocks: Iterable[Tensor], stream: BinaryIO, size: tuple[int, int], mode: str, icc_profile: bytes | None
 ) -> None:
-    """Strips as they come, then the directory, then its place in the header."""
+    """Write the strips, then the directory, then its offset in the header."""
     width, height = size
     bands, bits = _BANDS[mode], 16 if mode == "I;16" else 8
     stream.write(b"II*\0\0\0\0\0")
@@ -153,7 +153,7 @@ def _stream_tiff(
 
 
 def _levels(blocks: Iterable[Tensor], size: tuple[int, int], mode: str) -> Iterator[Block]:
-    """Blocks as whole numbers (h, width[, 3]), their sizes checked."""
+    """Blocks as integers (h, width[, 3]) of checked sizes."""
     width, height = size
     done = 0
     for block in blocks:

@@ -1,8 +1,8 @@
-"""Files written whole or not at all, that a power cut after the return does not take back.
+"""Atomic, durable writing of files: whole or not at all, also after a power cut.
 
-The bytes go to a temporary file in the same folder, are forced to the disk, and then take the name; the
-folder that holds the name is forced to the disk last. A killed process leaves its temporary file, without the
-lock that a living process holds on it: the next one that writes in the folder removes it.
+Bytes are written to a temporary file in the same folder, flushed to disk and renamed; then the folder is
+flushed. A killed process leaves its temporary file without the lock that a running process holds on it; the
+next process that writes in the folder removes it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from typing import BinaryIO
 from texot.errors import OutputError, one_line
 
 _TEMPORARY = re.compile(r"\.texot-[0-9a-f]{16}\.tmp")
-_NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)  # answers of file systems that have none
+_NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)  # errors of file systems without it
 
 
 def check_target(name: str) -> str:
-    """The file that will really be replaced: links are followed, as opening would.
+    """The file that will be replaced, with links followed.
 
     Raises:
-        OutputError: no file can be written there: the folder is missing or not writable, or the path is a
+        OutputError: the file cannot be written: the folder is missing or not writable, or the path is a
             directory, a device, a read-only file or a loop of links.
     """
     effective = os.access in os.supports_effective_ids
@@ -62,7 +62,7 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     """Write bytes to a file, see `whole_file`.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     with whole_file(path) as stream:
         stream.write(data)
@@ -70,12 +70,12 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file that takes its name, with the access rights an ordinary open() would give, when all is written.
+    """A stream of a temporary file that replaces the target, with the usual permissions, when it is complete.
 
-    On any failure the temporary file is removed and a file that exists stays as it was.
+    On any failure the temporary file is removed, and an existing target stays unchanged.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     name = os.fsdecode(path)
     target = check_target(name)
@@ -84,7 +84,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     try:
         _sweep(folder)
         while True:
-            # named before it is there: a signal in between must not leave it
+            # named before it is created: a signal in between must not leave it
             temporary = os.path.join(folder, f".texot-{secrets.token_hex(8)}.tmp")
             stream = open(temporary, "xb")  # noqa: SIM115
             if _is_held(stream):
@@ -100,7 +100,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             except OSError as error:
                 if error.errno not in _NO_FSYNC:
                     raise
-            if sys.platform != "win32":  # else closed first: Windows renames no open file
+            if sys.platform != "win32":  # Windows cannot rename an open file
                 os.replace(temporary, target)
         if sys.platform == "win32":
             os.replace(temporary, target)
@@ -118,17 +118,17 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def _is_held(stream: BinaryIO) -> bool:
-    """Lock a fresh file, for as long as it is open; not where another process took it for debris before."""
+    """Lock a new file while it is open; False if another process removed it as a leftover."""
     try:
         lock_file(stream.fileno())
     except OSError:
-        return True  # no locks there: then nobody can lock it to remove it either
+        return True  # no locks: then no other process removes it either
     return sys.platform == "win32" or os.fstat(stream.fileno()).st_nlink > 0
 
 
 @lru_cache(256)
 def _sweep(folder: str) -> None:
-    """Remove what killed processes have left there; once a process, since folders may hold many files."""
+    """Remove leftovers of killed processes, once for each folder and process."""
     with suppress(OSError):
         for entry in os.listdir(folder):
             if _TEMPORARY.fullmatch(entry):
@@ -138,7 +138,7 @@ def _sweep(folder: str) -> None:
 def _remove_unlocked(path: str) -> None:
     with suppress(OSError):
         if sys.platform == "win32":
-            os.unlink(path)  # refused while another process has it open
+            os.unlink(path)  # fails while another process has it open
             return
         found = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
@@ -150,10 +150,10 @@ def _remove_unlocked(path: str) -> None:
 
 
 def lock_file(descriptor: int) -> None:
-    """Lock an open file until it is closed or its process ends, where the system has such locks.
+    """Lock an open file until it is closed or its process ends, on systems with such locks.
 
     Raises:
-        OSError: another process holds it, or its file system has none.
+        OSError: another process holds the lock, or the file system has no locks.
     """
     if sys.platform != "win32":
         import fcntl
@@ -162,7 +162,7 @@ def lock_file(descriptor: int) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    """Force a new name to the disk. Errors are none of the file's, which is there."""
+    """Flush a new directory entry to disk. Errors are ignored: the file itself is complete."""
     if sys.platform != "win32":
         with suppress(OSError):
             found = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

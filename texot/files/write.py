@@ -1,4 +1,4 @@
-"""Planes become files, whole or not at all. Every failure is one line, an `OutputError`."""
+"""Write planes to picture files, whole or not at all. Every failure is one line, an `OutputError`."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 }
 _ALPHA_FORMATS = ("PNG", "WEBP", "TIFF", "GIF")
 _EXIF_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
-_MAX_SIDE = {"JPEG": 65500, "WEBP": 16383, "GIF": 65535}  # pixels; the other formats hold any result
-_DEEP_FORMATS = ("PNG", "TIFF")  # hold 16-bit grey
+_MAX_SIDE = {"JPEG": 65500, "WEBP": 16383, "GIF": 65535}  # pixels; other formats have no relevant limit
+_DEEP_FORMATS = ("PNG", "TIFF")  # formats with 16-bit grey
 _CHANNELS = {"L": 1, "I;16": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 _MODE_OF = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -47,8 +47,8 @@ def to_pil(image: Tensor, mode: str | None = None) -> Image.Image:
 
     Args:
         image: (C, H, W) or (H, W), floats; C from 1 to 4.
-        mode: "L", "I;16" (16-bit grey), "LA", "RGB" or "RGBA", with as many channels as the image has; None
-            chooses L, LA, RGB or RGBA by the channels.
+        mode: "L", "I;16" (16-bit grey), "LA", "RGB" or "RGBA", with the image's number of channels; None:
+            L, LA, RGB or RGBA by the number of channels.
 
     Raises:
         InputError: Channels and mode do not agree, C is above 4, or the image holds NaN or no pixel.
@@ -59,21 +59,21 @@ def to_pil(image: Tensor, mode: str | None = None) -> Image.Image:
     channels = planes.shape[0]
     mode = _MODE_OF.get(channels) if mode in (None, "multi") else mode
     if mode is None:
-        raise InputError(f"an image of {channels} channels fits no file: write its maps one by one")
+        raise InputError(f"an image of {channels} channels fits no file format: write its maps separately")
     if _CHANNELS.get(mode) != channels:
         raise InputError(f"an image of {channels} channels cannot be mode {mode}")
     dtype = "<u2" if mode == "I;16" else "u1"
     bands = []
     for plane in planes:
         if bool(plane.isnan().any()):
-            raise InputError("the image holds NaN, which no file can show")
+            raise InputError("the image holds NaN, which no file can store")
         levels = _levels(plane, mode).cpu().numpy()
         bands.append(Image.fromarray(levels.astype(dtype)))
     return bands[0] if channels == 1 else Image.merge(mode, bands)
 
 
 def as_written(image: Tensor, mode: str) -> Tensor:
-    """An image as a lossless file of a mode gives it back: what is made from either is the same."""
+    """An image as read back from a lossless file of a mode."""
     return _levels(image.detach(), mode).cpu() / _top(mode)
 
 
@@ -82,7 +82,7 @@ def _levels(planes: Tensor, mode: str) -> Tensor:
 
 
 def _top(mode: str) -> int:
-    """The level that is 1."""
+    """The integer level that stands for 1."""
     return 65535 if mode == "I;16" else 255
 
 
@@ -125,14 +125,14 @@ def write_image(
         image: (C, H, W) floats, clamped to [0, 1].
         path: Its suffix chooses the format: .png .jpg .jpeg .webp .tif .tiff .bmp.
         mode: As in `to_pil`.
-        text: Keyword -> text for the PNG's text chunks (a keyword is 1 to 79 Latin-1 characters); other
-            formats have no such place and drop it. Characters UTF-8 or PNG cannot hold are escaped.
-        icc_profile: Embedded where the format can (all but BMP).
-        dpi: Dots per inch (x, y), told where the format can (all but WebP).
-        exif: EXIF data, kept where the format can (all but BMP).
+        text: Keyword -> text for the PNG's text chunks (a keyword is 1 to 79 Latin-1 characters); dropped
+            in other formats. Characters UTF-8 or PNG cannot hold are escaped.
+        icc_profile: Embedded if the format supports it (all but BMP).
+        dpi: Dots per inch (x, y), stored if the format supports it (all but WebP).
+        exif: EXIF data, stored if the format supports it (all but BMP).
 
     Raises:
-        InputError: The image does not fit the mode (see `to_pil`) or a keyword is no PNG keyword.
+        InputError: The image does not fit the mode (see `to_pil`) or an invalid PNG keyword.
         OutputError: The file cannot be written; see `check_output`, `check_format`. Nothing is left behind.
     """
     name = os.fsdecode(path)
@@ -155,15 +155,15 @@ def encode_image(
     dpi: tuple[float, float] | None = None,
     exif: bytes | None = None,
 ) -> bytes:
-    """The bytes of an image file. Alpha that is opaque everywhere is dropped where the format has none.
+    """The bytes of an image file. Alpha that is opaque everywhere is dropped if the format has no alpha.
 
     Args:
         kind: "PNG", "JPEG", "WEBP", "TIFF" or "BMP".
-        name: how messages call it.
+        name: name in messages.
         image, mode, text, icc_profile, dpi, exif: see `write_image`.
 
     Raises:
-        InputError, OutputError: as there.
+        InputError, OutputError: see `write_image`.
     """
     if mode == "I;16" and kind not in _DEEP_FORMATS:
         log.debug("%s holds 8 bits a channel: 16-bit grey is written as L", kind)
@@ -179,16 +179,16 @@ def encode_image(
 def check_format(
     path: str | os.PathLike[str], size: tuple[int, int], mode: str, *, opaque: bool = False
 ) -> None:
-    """Refuse, before any work is done, an image that the file's format cannot hold.
+    """Refuse an image that the file's format cannot store, before any work is done.
 
     Args:
-        path: of the file; its suffix chooses the format, GIF among them.
+        path: path of the file; its suffix chooses the format, including GIF.
         size: (width, height) of the image.
-        mode: of the image, as in `to_pil`.
-        opaque: its alpha, if it has one, will be opaque everywhere.
+        mode: mode of the image, as in `to_pil`.
+        opaque: whether its alpha, if any, will be opaque everywhere.
 
     Raises:
-        OutputError: it is too large for the format, or has transparency, which that does not hold.
+        OutputError: the image is too large for the format, or has transparency that the format lacks.
     """
     name = os.fsdecode(path)
     kind = "GIF" if name.lower().endswith(".gif") else _output_format(name)
@@ -205,7 +205,7 @@ def _check_kind(kind: str, name: str, size: tuple[int, int], mode: str, *, opaqu
             "side; use .png or .tif"
         )
     if mode.endswith("A") and not opaque and kind not in _ALPHA_FORMATS:
-        raise OutputError(f"cannot write {name!r}: {kind} holds no transparency; use .png, .tif or .webp")
+        raise OutputError(f"cannot write {name!r}: {kind} has no transparency; use .png, .tif or .webp")
 
 
 def _encode(
@@ -217,7 +217,7 @@ def _encode(
     dpi: tuple[float, float] | None,
     exif: bytes | None,
 ) -> bytes:
-    """The file's bytes, made in memory so that a failing encoder never touches the disk."""
+    """The file's bytes, encoded in memory so that a failing encoder never touches the disk."""
     options = dict(_SAVE_OPTIONS[kind])
     if icc_profile and kind != "BMP":
         options["icc_profile"] = icc_profile
@@ -238,7 +238,7 @@ def _encode(
     if exif and kind == "TIFF":
         try:
             return exif_data.into_tiff(data, exif)
-        except exif_data.ERRORS as error:  # the pixels are worth more
+        except exif_data.ERRORS as error:  # do not lose the pixels
             log.warning("%s: left out the EXIF data, which is damaged (%s)", name, one_line(error))
     return data
 
@@ -248,7 +248,7 @@ def _png_text(text: dict[str, str]) -> PngInfo:
     for key, value in text.items():
         if not re.fullmatch(r"[!-~\xa1-\xff]([ -~\xa1-\xff]{0,77}[!-~\xa1-\xff])?", key):
             raise InputError(f"expected a PNG keyword of 1 to 79 Latin-1 characters, got {key!r}")
-        # Settings carry file names, whose bytes may be no UTF-8: better escaped than all lost at the end.
+        # File names in settings may not be UTF-8: escape them instead of failing at the end.
         value = value.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
         info.add_text(key, value)
     return info

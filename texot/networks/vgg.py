@@ -1,8 +1,8 @@
-"""VGG-19 up to relu5_1, with the weights of a file that the user has; none comes with texot.
+"""VGG-19 up to relu5_1, with weights from a file; texot does not include them.
 
 The network is Simonyan & Zisserman 2015, "Very deep convolutional networks" (arXiv 1409.1556), as torchvision
-has it: RGB in [0, 1] less ImageNet's mean, over its deviation. The file is torchvision's state dict
-(`vgg19-dcbb9e9d.pth`), or the same tensors as safetensors; nothing in it is ever run.
+has it: RGB in [0, 1] minus ImageNet's mean, divided by its deviation. The file is torchvision's state dict
+(`vgg19-dcbb9e9d.pth`), or the same tensors as safetensors; no code in it is run.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def vgg19(path: str | os.PathLike[str]) -> Network:
     Gram matrices are those of relu1_1, 2_1, 3_1, 4_1 and 5_1 (Gatys, Ecker & Bethge 2015).
 
     Args:
-        path: a state dict with `features.0.weight` and so on: safetensors where the name ends so, else as
-            `torch.save` writes it; no code in it is run.
+        path: a state dict with `features.0.weight` and so on: safetensors by its suffix, otherwise as
+            written by `torch.save`; no code in it is run.
 
     Raises:
-        InputError: no such file, not a file of weights, or not VGG-19's.
+        InputError: a missing file, not a file of weights, or not those of VGG-19.
     """
     file = Path(path)
     weights = _read(file)
@@ -86,6 +86,6 @@ def _read(path: Path) -> Weights:
             shapes.append((f"features.{index}.weight", (channels, before, 3, 3)))
             shapes.append((f"features.{index}.bias", (channels,)))
             index, before = index + 2, channels  # a ReLU follows each
-        index += 1  # the pool
+        index += 1  # pooling
     stored = read_state_dict(path, shapes, "VGG-19")
     return {name: (stored[f"{key}.weight"], stored[f"{key}.bias"]) for name, key in places}

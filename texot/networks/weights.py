@@ -1,8 +1,8 @@
-"""Tensors by name from files of weights that others wrote. Nothing in a file is ever run.
+"""Read named tensors from untrusted files of weights. No code in a file is run.
 
-Safetensors, and what `torch.save` writes of a state dict: a zip archive, or before torch 1.6 some pickles.
-torch's own reader is not used: some versions run code of such files, even with weights_only. Here a pickle
-may name dictionaries and tensors, and nothing else.
+Supported are safetensors and state dicts written by `torch.save`: a zip archive, or pickles before torch 1.6.
+Torch's own reader is not used: some versions run code of such files, even with weights_only. Here a pickle
+may name dictionaries and tensors only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch import Tensor
 from texot.errors import InputError, one_line
 from texot.files.source import open_file
 
-_MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of the older format
+_MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of the format before torch 1.6
 _DTYPES = {
     "FloatStorage": torch.float32,
     "DoubleStorage": torch.float64,
@@ -42,12 +42,12 @@ def read_weights(path: str) -> dict[str, Tensor]:
     """The tensors of a state dict, on the CPU.
 
     Args:
-        path: of safetensors where the name ends so, else of what `torch.save` wrote.
+        path: safetensors by its suffix, otherwise a file written by `torch.save`.
 
     Raises:
-        InputError: no such file, or not a file of weights and nothing else.
+        InputError: a missing file, or not a plain file of weights.
     """
-    # they may be kept: they must not be of the caller's inference mode or default device
+    # tensors may be cached: they must not depend on the caller's inference mode or default device
     with open_file(path, "a file of weights") as stream, torch.inference_mode(False), torch.device("cpu"):
         try:
             if path.endswith(".safetensors"):
@@ -57,7 +57,7 @@ def read_weights(path: str) -> dict[str, Tensor]:
             zipped = stream.read(4) == b"PK\x03\x04"
             stream.seek(0)
             return _read_zip(stream) if zipped else _read_pickles(stream)
-        except Exception as error:  # whatever a damaged or hostile file makes its reader raise
+        except Exception as error:  # a damaged or hostile file can raise anything
             reason = one_line(error)[:90]
             raise InputError(f"{path}: expected a file of weights and nothing else ({reason})") from error
 
@@ -65,15 +65,15 @@ def read_weights(path: str) -> dict[str, Tensor]:
 def read_state_dict(
     path: Path, wanted: Iterable[tuple[str, tuple[int, ...]]], owner: str
 ) -> dict[str, Tensor]:
-    """Some tensors of a file, as float32.
+    """Selected tensors of a file, as float32.
 
     Args:
         path: see `read_weights`.
-        wanted: names and shapes.
-        owner: whose weights they are, for messages.
+        wanted: names and shapes of the tensors.
+        owner: name of the network, for messages.
 
     Raises:
-        InputError: no such file, not a file of weights, or without one of these tensors.
+        InputError: a missing file, not a file of weights, or a missing tensor.
     """
     stored = read_weights(str(path))
     found = {}
@@ -87,7 +87,7 @@ def read_state_dict(
 
 @dataclass(frozen=True)
 class _Storage:
-    """Values in the file: their type, name and number."""
+    """A storage in the file: dtype, name and number of values."""
 
     dtype: torch.dtype
     key: str
@@ -96,7 +96,7 @@ class _Storage:
 
 @dataclass(frozen=True)
 class _View:
-    """A tensor of them."""
+    """A view of a storage."""
 
     storage: _Storage
     offset: int
@@ -104,9 +104,9 @@ class _View:
     stride: tuple[int, ...]
 
     def of(self, data: bytes) -> Tensor:
-        """The tensor, of its storage's bytes."""
+        """The tensor from its storage's bytes."""
         count = self.storage.count
-        if math.prod(self.size) > count:  # expanded, to any size
+        if math.prod(self.size) > count:  # an expanded view can claim any size
             raise ValueError("a tensor has more values than its storage")
         if not count:
             return torch.empty(self.size, dtype=self.storage.dtype)
@@ -115,7 +115,7 @@ class _View:
 
 
 class _Unpickler(pickle._Unpickler):
-    """Dictionaries and views; any other name is refused. In Python: C's takes the memory that a file asks."""
+    """Unpickle dictionaries and views only. In Python: the C version allocates what a file requests."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
@@ -126,12 +126,12 @@ class _Unpickler(pickle._Unpickler):
             return _parameter
         if module == "torch" and name in _DTYPES:
             return _DTYPES[name]
-        raise pickle.UnpicklingError(f"{module}.{name} is no tensor")
+        raise pickle.UnpicklingError(f"{module}.{name} is not a tensor")
 
     def persistent_load(self, pid: Any) -> _Storage:
         kind, dtype, key, _place, count = pid[:5]
         if kind != "storage" or not isinstance(dtype, torch.dtype) or not isinstance(key, str):
-            raise pickle.UnpicklingError("an object is no tensor")
+            raise pickle.UnpicklingError("an object is not a tensor")
         return _Storage(dtype, key, int(count))
 
 
@@ -146,9 +146,9 @@ def _parameter(view: Any, *_: Any) -> Any:
 
 
 def _views(found: Any) -> dict[str, _View]:
-    """The tensors of a state dict; other entries, such as counts, are none."""
+    """The tensors of a state dict; other entries, such as counts, are skipped."""
     if not isinstance(found, dict):
-        raise ValueError("it is no state dict")
+        raise ValueError("it is not a state dict")
     return {str(name): view for name, view in found.items() if isinstance(view, _View)}
 
 
@@ -171,7 +171,7 @@ def _read_zip(stream: BinaryIO) -> dict[str, Tensor]:
 def _read_pickles(stream: BinaryIO) -> dict[str, Tensor]:
     head = [_Unpickler(stream).load() for _ in range(3)]
     if head[:2] != [_MAGIC, _PROTOCOL]:
-        raise ValueError("it is none that torch.save wrote")
+        raise ValueError("it was not written by torch.save")
     views = _views(_Unpickler(stream).load())
     keys = _Unpickler(stream).load()
     dtypes = {view.storage.key: view.storage.dtype for view in views.values()}
@@ -179,7 +179,7 @@ def _read_pickles(stream: BinaryIO) -> dict[str, Tensor]:
     for key in keys:
         count = int.from_bytes(stream.read(8), "little")
         if key not in dtypes:
-            raise ValueError("it holds values of no tensor")
+            raise ValueError("it contains values of no tensor")
         length = count * dtypes[key].itemsize
         data[key] = stream.read(length)
         if len(data[key]) != length:
