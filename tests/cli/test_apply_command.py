@@ -232,7 +232,7 @@ def test_the_field_of_a_synthesis(folder: Path, field: str) -> None:
         (["field.npz", "none.png", "-o", "out.png"], 1, "no such file: 'none.png'"),
         (["photo.png", "field.npz", "-o", "out.png"], 1, "16 bits a colour"),
         (["field.npz", "field.npz", "-o", "out.png"], 1, "is not a readable image"),
-        (["field.npz", "wide.png", "-o", "out.png"], 1, "lies on the exemplar of 24x20 px"),
+        (["field.npz", "wide.png", "-o", "out.png"], 1, "aligned with the exemplar of 24x20 px"),
         (["field.npz", "photo.png", "-o", "photo.png"], 2, "would be used twice"),
         (["field.png", "photo.png", "-o", "field.png"], 2, "would be used twice"),
         (["field.npz", "photo.png", "-o", "out.npz"], 1, "got the suffix '.npz'"),

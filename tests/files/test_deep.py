@@ -288,7 +288,7 @@ def test_ordinary_files_are_not_deep(tmp_path: Path) -> None:
         with (tmp_path / name).open("rb") as stream:
             assert deep_kind(stream) is None, name
             assert stream.tell() == 0
-        assert "no PNG or TIFF of more than 8 bits" in one_line(tmp_path / name)
+        assert "not a PNG or TIFF of more than 8 bits" in one_line(tmp_path / name)
 
 
 def test_a_large_tiff_of_pillow(tmp_path: Path) -> None:

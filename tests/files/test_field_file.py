@@ -398,7 +398,7 @@ GOOD = b'{"exemplar_size": [5, 5], "format": 1}'
     [
         (png(None), "without the text 'texot-field'"),
         (png(b"{"), "is damaged"),
-        (png(b"[1]"), "it is no object"),
+        (png(b"[1]"), "it is not an object"),
         (png(b'{"exemplar_size": [5, 5]}'), "its format is not a number"),
         (png(b'{"exemplar_size": [5, 5], "format": true}'), "its format is not a number"),
         (png(b'{"exemplar_size": [5, 5], "format": 7}'), "a later texot"),

@@ -76,7 +76,7 @@ def test_every_job_takes_them(path: Path) -> None:
     [
         (b"", "0 bytes"),
         (io.BytesIO(), "0 bytes"),
-        (b"no image at all", "no image that can be read"),
+        (b"no image at all", "not a readable image"),
         (io.StringIO("text"), "open it in mode 'rb'"),
         (b"\x89PNG\r\n\x1a\n" + b"x" * 400_000, "no image|damaged"),
         ("x" * 100_000, "cannot read"),

@@ -109,7 +109,7 @@ def test_wrong_files_are_named(tmp_path: Path) -> None:
     expected = {
         "missing.pth": "no such file",
         "part.pth": r"not VGG-19's weights: expected features\.0\.bias of shape \(64,\)",
-        "list.pth": "no state dict",
+        "list.pth": "not a state dict",
         "empty.pth": "empty",
         "noise.safetensors": "nothing else",
     }
