@@ -147,9 +147,9 @@ def test_printable_keeps_what_people_write() -> None:
     [
         ({"n_iter": 10_001}, "asks for n_iter 10001, at most 10000 are usual"),
         ({"psi_steps": 10**6}, "asks for psi_steps 1000000, at most 1000 are usual"),
-        ({"n_iter": 10**6 + 1}, "its fact 'n_iter' is none that texot writes"),
-        ({"n_iter": -1}, "its fact 'n_iter' is none that texot writes"),
-        ({"patch_size": 0}, "its fact 'patch_size' is none that texot writes"),
+        ({"n_iter": 10**6 + 1}, "its fact 'n_iter' is not one that texot writes"),
+        ({"n_iter": -1}, "its fact 'n_iter' is not one that texot writes"),
+        ({"patch_size": 0}, "its fact 'patch_size' is not one that texot writes"),
         ({"size": [100_000, 100_000]}, "would take 120 GB of memory"),
     ],
 )
