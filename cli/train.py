@@ -181,12 +181,12 @@ def train(
         free = start()
         from texot.files.exemplar import read_exemplar
         from texot.files.sizes import at_most, exemplar_side
-        from texot.generator.blend import MOST_SIDE
+        from texot.generator.blend import MAX_SIDE
         from texot.generator.checkpoint import load_checkpoint
         from texot.generator.processes import Processes
         from texot.generator.trainer import Trainer
 
-        fit = at_most(exemplar_side(options["exemplar_size"], MOST_SIDE))
+        fit = at_most(exemplar_side(options["exemplar_size"], MAX_SIDE))
         sources = [read_exemplar(exemplar, fit=fit) for exemplar in exemplars]
         weights = Path(options["features"])  # or the name of a network, which is no file
         aside = _check_names([*exemplars, weights], output, overwrite, log_dir)

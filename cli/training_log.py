@@ -96,13 +96,13 @@ class TrainingLog:
 
         assert self.folder is not None
         side = 256 >> state.scale
-        network, shares, width = trainer.averaged(), None, side
+        network, mixture, width = trainer.averaged(), None, side
         count = network.architecture.textures
         if count > 1:
             width = 2 * count * side
             area = 0, 0, 256, width << state.scale
-            shares = WeightMap("horizontal", count, area, network.architecture.n_scales)
-        image = network.sample(_PREVIEW_SEED, (0, 0), (side, width), scale=state.scale, shares=shares)
+            mixture = WeightMap("horizontal", count, area, network.architecture.n_scales)
+        image = network.sample(_PREVIEW_SEED, (0, 0), (side, width), scale=state.scale, mixture=mixture)
         write_image(image, self.folder / f"preview-{state.total_step:06}.png", mode=trainer.source.mode)
         self._plot()
 

@@ -23,7 +23,7 @@ from texot.errors import InputError
 
 _MAX_BYTES = 1 << 30
 _SIDES = (4, 128)
-_MIN_PICTURES = 40  # pictures
+_MIN_PICTURES = 40
 _IDX_IMAGES, _IDX_LABELS = 0x803, 0x801
 
 

@@ -147,7 +147,7 @@ def test_export_takes_weights(folder: Path) -> None:
         assert [tuple(part.shape) for part in noise] == noise_shapes(network, size)
         given = {**{f"noise_{k}": part.numpy() for k, part in enumerate(noise)}, "weights": shares.numpy()}
         (found,) = session.run(None, given)
-        wanted = network.sample(3, (0, 0), size, shares=shares).clamp(0, 1)
+        wanted = network.sample(3, (0, 0), size, mixture=shares).clamp(0, 1)
         torch.testing.assert_close(torch.from_numpy(found)[0], wanted, atol=1e-4, rtol=0)
 
 

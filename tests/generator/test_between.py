@@ -78,7 +78,7 @@ def test_an_end_is_a_network_of_that_texture_alone(texture: int) -> None:
         torch.eye(3)[texture],
         lambda s, y, x: torch.eye(3)[texture][:, None, None].expand(3, len(y), len(x)),
     ):
-        mixed = net.sample(5, (-3, 2), (21, 30), shares=shares)
+        mixed = net.sample(5, (-3, 2), (21, 30), mixture=shares)
         torch.testing.assert_close(
             mixed, end_of(net, texture).sample(5, (-3, 2), (21, 30)), atol=1e-4, rtol=0
         )
@@ -89,7 +89,7 @@ def test_a_fresh_network_is_that_of_one_texture() -> None:
     one = TextureNetwork(Architecture(3), torch.Generator().manual_seed(1))
     for shares in ((1.0, 0.0), (0.3, 0.7)):
         with torch.no_grad():
-            own = several.sample(5, (0, 0), (20, 30), shares=torch.tensor(shares))
+            own = several.sample(5, (0, 0), (20, 30), mixture=torch.tensor(shares))
             torch.testing.assert_close(own, one.sample(5, (0, 0), (20, 30)), atol=1e-4, rtol=0)
     assert all(not isinstance(module, Mixed) for module in one.modules())
     assert any(isinstance(module, nn.Conv2d) for module in one.modules())
@@ -97,13 +97,13 @@ def test_a_fresh_network_is_that_of_one_texture() -> None:
 
 def test_weights_everywhere_the_same_are_one_weight() -> None:
     net, shares = network(), torch.tensor([0.3, 0.7])
-    whole = net.sample(5, (1, 2), (25, 31), shares=shares)
+    whole = net.sample(5, (1, 2), (25, 31), mixture=shares)
     mapped = net.sample(
-        5, (1, 2), (25, 31), shares=lambda s, y, x: shares[:, None, None].expand(2, len(y), len(x))
+        5, (1, 2), (25, 31), mixture=lambda s, y, x: shares[:, None, None].expand(2, len(y), len(x))
     )
     torch.testing.assert_close(mapped, whole, atol=1e-4, rtol=0)
     assert (
-        float((whole - net.sample(5, (1, 2), (25, 31), shares=torch.tensor([0.7, 0.3]))).abs().mean()) > 0.01
+        float((whole - net.sample(5, (1, 2), (25, 31), mixture=torch.tensor([0.7, 0.3]))).abs().mean()) > 0.01
     )
 
 
@@ -188,7 +188,7 @@ def blended(shares: Sequence[float], exemplars: list[Tensor], **options: Any) ->
     for place, share in zip(trainer.setup.order, shares, strict=True):
         ordered[place] = share
     trainer.terms.blend.weights = ordered
-    image = trainer.network.sample(1, (0, 0), (32, 32), periods=(32, 32), shares=ordered)
+    image = trainer.network.sample(1, (0, 0), (32, 32), periods=(32, 32), mixture=ordered)
     loss, _ = evaluate(image, 0, terms, (True, True), torch.Generator().manual_seed(0))
     grads = torch.autograd.grad(loss, list(trainer.network.parameters()), allow_unused=True)
     knots = [term for term in terms if term.state]

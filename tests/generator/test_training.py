@@ -360,7 +360,7 @@ def test_deep_features_of_large_and_masked_exemplars(monkeypatch: pytest.MonkeyP
     image, network = photograph(128, 96), training_network("efficientnet-lite0")
     assert network is not None
     whole = DeepTerm.of(image, None, network, unit=1.0, weight=1.0)
-    monkeypatch.setattr("texot.generator.terms._PIECE", 64)
+    monkeypatch.setattr("texot.generator.terms._TILE", 64)
     parts = DeepTerm.of(image, None, network, unit=1.0, weight=1.0)
     assert whole is not None
     assert parts is not None

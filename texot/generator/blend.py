@@ -2,7 +2,7 @@
 
     min_theta E_w sum_k w_k [sum_l max_psi_kl(w) E_z F_kl(psi_kl(w), S_l g_theta(z, w)) + sliced terms of k]
 
-For every w, g_theta(., w) is a Wasserstein barycentre of the exemplars' patches with these weights. The best
+For every w, g_theta(., w) is a Wasserstein barycentre of the exemplars' patches with these weights. Optimal
 potentials depend on w; each exemplar has potentials for every weight w_k of `KNOTS`, and a step uses the
 nearest. An exemplar of weight 0 does not count in a step: its terms are not evaluated.
 """
@@ -18,30 +18,37 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar
 from texot.files.sizes import at_most, exemplar_side
-from texot.generator.model_file import MOST_TEXTURES
+from texot.generator.model_file import MAX_TEXTURES
 from texot.generator.terms import DeepTerm, torus_features
 from texot.images.pyramid import Periodic
 from texot.networks.network import Network
 from texot.solver.barycentric_weights import read_exemplars
 
-MOST_SIDE = 2048
-"""Larger exemplars are reduced to as many pixels as a square of this side has, unless a size is asked for."""
+MAX_SIDE = 2048
+"""Larger exemplars are reduced to the area of a square of this side, in pixels, unless a size is given."""
 KNOTS = (0.25, 0.5, 0.75, 1.0)
 """Weights of an exemplar for which it has potentials."""
 _ENDS = 0.5  # fraction of the steps with one exemplar alone, so that ends are as good as a generator of one
-_PAIRS = 0.5  # of the others, where there are more than two exemplars, between two of them
+_PAIRS = 0.5  # fraction of the other steps with two exemplars, if there are more than two
 
 
 def read_textures(exemplar: Any, exemplar_size: int | None = None) -> tuple[list[int], list[Exemplar]]:
-    """Exemplars in an order of their own, and the place there of each as given; large ones are reduced."""
-    fit = at_most(exemplar_side(exemplar_size, MOST_SIDE))
+    """Read exemplars, and reduce large ones.
+
+    Returns:
+        The index of each exemplar as given in the second list, and the exemplars ordered by their hashes.
+
+    Raises:
+        InputError: an exemplar cannot be used, or there are too many.
+    """
+    fit = at_most(exemplar_side(exemplar_size, MAX_SIDE))
     if not isinstance(exemplar, (list, tuple)):
         return [0], [read_exemplar(exemplar, fit=fit)]
     if len(exemplar) == 1:
         return [0], [read_exemplar(exemplar[0], fit=fit)]
     sources = read_exemplars(exemplar, fit=fit)
-    if len(sources) > MOST_TEXTURES:
-        raise InputError(f"a generator is between {MOST_TEXTURES} exemplars at most, not {len(sources)}")
+    if len(sources) > MAX_TEXTURES:
+        raise InputError(f"a generator is between {MAX_TEXTURES} exemplars at most, not {len(sources)}")
     places: list[int] = sorted(range(len(sources)), key=lambda k: sources[k].sha256)
     return [places.index(k) for k in range(len(sources))], [sources[k] for k in places]
 

@@ -1,4 +1,4 @@
-"""A training put aside: safetensors like a model, written whole or not at all."""
+"""Checkpoints of a training: safetensors files like models, written atomically."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _CHANGEABLE = (
     "time_limit",
     "device",
     "backend",
-)  # options that a resumed training may have other than before
+)  # options that may differ in a resumed training
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training stood.
+    """The state of a training.
 
     Attributes:
-        progress: for the loop.
-        options: of the training, see `texot.generator.trainer.Trainer`.
+        progress: of the loop.
+        options: of the training, see `texot.generator.setup.Setup.facts`.
         plan_steps: steps of every stage.
         exemplar_sha256: of the exemplar.
         sliced: sliced distances of all steps.
@@ -43,7 +43,7 @@ class Checkpoint:
     sliced: list[float]
 
     def check(self, options: dict[str, Any], exemplar_sha256: str) -> None:
-        """Refuse to go on with another training.
+        """Check that a training has the same exemplars and options.
 
         Raises:
             InputError: the exemplar or an option differs.
@@ -57,7 +57,7 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> None:
-    """Write a checkpoint, whole or not at all.
+    """Write a checkpoint atomically.
 
     Raises:
         OutputError: it cannot be written there.
@@ -85,7 +85,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        InputError: missing, damaged, or none.
+        InputError: the file is missing, damaged, or no checkpoint.
     """
     name = os.fsdecode(path)
     tensors, about = unpack(read_file(name), name, finite=False)  # losses may be NaN

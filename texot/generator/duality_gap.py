@@ -1,4 +1,4 @@
-"""How far potentials are from their best, on a fresh sample."""
+"""The duality gap of trained potentials, on a new sample."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from texot.transport.solvers import solve
 
 @torch.no_grad()
 def end_gap(
-    network: PlaneNetwork, term: PatchTerm, training: Training, shares: Tensor | None, backend: str
+    network: PlaneNetwork, term: PatchTerm, training: Training, mixture: Tensor | None, backend: str
 ) -> float:
     """(OT - F(psi)) / OT between a sample's finest patches and a term's measure, OT nearly exact.
 
     Args:
         network: on the term's device.
         term: of the finest scale, with its potential.
-        training: tells the sample's size and whether it wraps.
-        shares: (K,) weights of the textures, or None for a network of one.
+        training: its last stage has the sample's size.
+        mixture: (K,) weights of the textures, or None for one texture.
         backend: see `texot.synthesize`.
     """
     size = training.size(training.plan.stages[-1])
     wraps = training.wraps
     periods = size if wraps else (None, None)
-    image = network.sample(2**62, (0, 0), size, periods=periods, shares=shares)
+    image = network.sample(2**62, (0, 0), size, periods=periods, mixture=mixture)
     x = extract_patches(image, term.measure.patch_size, stride=max(2, term.stride), periodic=(wraps, wraps))
     value = float(semi_dual(x, term.measure, term.psi, backend=backend))
     best = solve(x, term.measure, term.psi, n_ascent=50, backend=backend).value
@@ -41,13 +41,13 @@ def end_gap(
 def largest_gap(
     network: PlaneNetwork, terms: list[Weighted], training: Training, order: list[int], backend: str
 ) -> float:
-    """`end_gap` at the finest scale; of several textures the largest, each of a sample with all the weight.
+    """`end_gap` at the finest scale; for several textures the largest, each at all the weight.
 
     Args:
-        network: on the CPU, with its textures as they were given; it is back there afterwards.
-        terms: of the training.
+        network: on the CPU, with its textures in the order given; it returns to the CPU.
+        terms: of the patches' transport.
         training, backend: see `end_gap`.
-        order: the place among the terms' textures of each that was given.
+        order: index among the terms' textures of each texture as given.
     """
     ends = [
         weighted.term
@@ -62,7 +62,7 @@ def largest_gap(
     units = [None] if count == 1 else [one[order.index(k)] for k in range(count)]
     network = network.to(ends[0].measure.y.device)
     gaps = [
-        end_gap(network, term, training, shares, backend) for term, shares in zip(ends, units, strict=True)
+        end_gap(network, term, training, mixture, backend) for term, mixture in zip(ends, units, strict=True)
     ]
     network.cpu()
     return max(gaps)

@@ -1,7 +1,7 @@
-"""A generator for other programs: ONNX, noise in, image out.
+"""Export of a generator as ONNX: noise in, image out.
 
-The graph makes a window of the plane whose first pixel is (0, 0). Its height and width are dynamic: they
-follow from the noise, one input a scale, each as many pixels as `noise_shapes` tells.
+The graph computes a window of the plane whose first pixel is (0, 0). Its height and width are dynamic: they
+follow from the noise, one input per scale, of the shapes that `noise_shapes` gives.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def noise_shapes(network: PlaneNetwork, size: tuple[int, int]) -> list[tuple[int
 
 
 class _Whole(nn.Module):
-    """The network on one window, whose cuts are the same for all sizes: its first pixel decides."""
+    """The network on a window with a fixed first pixel: its crops are the same for all sizes."""
 
     def __init__(self, network: PlaneNetwork, window: Window) -> None:
         super().__init__()
         self.network, self.window = network, window
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """(1, C, height, width) in [0, 1], of the noise and, of several textures, their weights."""
+        """The image (1, C, height, width) in [0, 1] of the noise and, for several textures, their weights."""
         count = len(self.window[0])
         given = [[weights] * count for weights in inputs[count:]]
         image: Tensor = self.network(list(inputs[:count]), self.window, *given)
@@ -53,8 +53,8 @@ def export_onnx(generator: Generator, path: str | os.PathLike[str]) -> None:
     """Write the network as an ONNX file, whole or not at all.
 
     Inputs are `noise_0` (finest) to `noise_k`, standard normal, of `noise_shapes`; the output `image` is
-    (1, C, height, width) in [0, 1]. A model of K exemplars also takes `weights` (K,), which sum to 1 and hold
-    for all of the image. The metadata tells the model's facts as JSON under "texot".
+    (1, C, height, width) in [0, 1]. A model of K exemplars also takes `weights` (K,), which sum to 1 and are
+    constant over the image. The metadata has the model's facts as JSON under "texot".
 
     Raises:
         TexotError: the package `onnx` is not installed, or broken.
@@ -69,12 +69,12 @@ def export_onnx(generator: Generator, path: str | os.PathLike[str]) -> None:
     textures = network.architecture.textures
     weights = [torch.full((textures,), 1 / textures, dtype=torch.float32)] if textures > 1 else []
     buffer = io.BytesIO()
-    # tracing is all that is needed here; torch before 2.5 knows nothing else
+    # the traced exporter suffices; torch before 2.5 has no other
     old: dict[str, Any] = (
         {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
     )
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # of torch's exporter, for torch's developers
+        warnings.simplefilter("ignore")  # torch's exporter warns of its own internals
         torch.onnx.export(
             _Whole(network, window),
             (*network.noise(0, window), *weights),

@@ -1,13 +1,13 @@
-"""Layers of a generator, of one texture or of all between several.
+"""Layers of a generator, of one texture or of mixtures of several.
 
-Of K textures, a convolution has K kernels W_k, which the weights w of the textures mix at every pixel p,
+For K textures, a convolution has K kernels W_k, which the mixture weights w combine at every pixel p,
 
     y(p) = sum_k w_k(p) (W_k * x)(p),
 
-one convolution of the mixed kernel where weights are the same everywhere. An end, w = e_k, is a network of
-texture k alone, with all its channels; networks of one start whose weights are averaged stay networks of a
-texture, and what training sees between them makes them the textures between (Wang et al. 2019, "Deep network
-interpolation for continuous imagery effect transition", arXiv 1811.10515).
+which is one convolution with the mixed kernel if w is constant. At w = e_k it is a network of texture k
+alone, with all its channels. Networks with the same initial weights can be averaged and remain networks of
+textures (Wang et al. 2019, "Deep network interpolation for continuous imagery effect transition", arXiv
+1811.10515); training on mixtures makes them interpolate the textures.
 """
 
 from __future__ import annotations
@@ -45,46 +45,46 @@ class Mixed(nn.Module):
         self.weight = nn.Parameter(torch.zeros(textures * channels_out, channels_in, size, size))
         self.bias = nn.Parameter(torch.zeros(textures * channels_out)) if bias else None
 
-    def forward(self, x: Tensor, shares: Tensor) -> Tensor:
-        """Features (1, c, h', w') of x (1, c', h, w), with shares (K,), or (K, h, w) or more around it."""
-        return mixed_convolution(x, self.weight, self.bias, shares)
+    def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
+        """Features (1, c, h', w') of x (1, c', h, w), for a mixture (K,), or (K, h, w) or larger."""
+        return mixed_convolution(x, self.weight, self.bias, mixture)
 
 
-def mixed_convolution(x: Tensor, kernels: Tensor, bias: Tensor | None, shares: Tensor) -> Tensor:
+def mixed_convolution(x: Tensor, kernels: Tensor, bias: Tensor | None, mixture: Tensor) -> Tensor:
     """See `Mixed`."""
-    count, shape = len(shares), kernels.shape[1:]
-    if shares.ndim == 1:
-        kernel = (shares.view(-1, 1, 1, 1, 1) * kernels.reshape(count, -1, *shape)).sum(0)
-        mean = None if bias is None else (shares[:, None] * bias.reshape(count, -1)).sum(0)
+    count, shape = len(mixture), kernels.shape[1:]
+    if mixture.ndim == 1:
+        kernel = (mixture.view(-1, 1, 1, 1, 1) * kernels.reshape(count, -1, *shape)).sum(0)
+        mean = None if bias is None else (mixture[:, None] * bias.reshape(count, -1)).sum(0)
         return F.conv2d(x, kernel, mean)
     y = F.conv2d(x, kernels, bias)[0]
     y = y.reshape(count, -1, *y.shape[1:])  # (K, c, h', w')
-    return (centred(shares, y.shape[2:])[:, None] * y).sum(0, keepdim=True)
+    return (centred(mixture, y.shape[2:])[:, None] * y).sum(0, keepdim=True)
 
 
-def centred(shares: Tensor, size: tuple[int, ...]) -> Tensor:
+def centred(mixture: Tensor, size: tuple[int, ...]) -> Tensor:
     """The inner `size` rows and columns of (K, h, w)."""
-    top, left = ((n - m) // 2 for n, m in zip(shares.shape[1:], size, strict=True))
-    return shares[:, top : top + size[0], left : left + size[1]]
+    top, left = ((n - m) // 2 for n, m in zip(mixture.shape[1:], size, strict=True))
+    return mixture[:, top : top + size[0], left : left + size[1]]
 
 
 def convolution(
     textures: int, channels_in: int, channels_out: int, size: int, *, bias: bool = True
 ) -> nn.Module:
-    """A fresh layer of one texture or several; see `apply`."""
+    """A new layer of one texture or several; see `apply`."""
     if textures == 1:
         return nn.Conv2d(channels_in, channels_out, size, bias=bias)
     return Mixed(textures, channels_in, channels_out, size, bias=bias)
 
 
-def apply(layer: nn.Module, x: Tensor, shares: Tensor | None) -> Tensor:
-    """A layer's features of x, with the shares of its textures, None for one texture."""
-    found: Tensor = layer(x) if shares is None else layer(x, shares)
+def apply(layer: nn.Module, x: Tensor, mixture: Tensor | None) -> Tensor:
+    """A layer's features of x, for a mixture of its textures, None for one texture."""
+    found: Tensor = layer(x) if mixture is None else layer(x, mixture)
     return found
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions with noise, beside a 1x1 skip; 2 pixels fewer on every side.
+    """Two 3x3 convolutions with noise, and a parallel 1x1 skip; 2 pixels fewer on every side.
 
     Args:
         channels_in, channels_out: of the features.
@@ -99,20 +99,20 @@ class Block(nn.Module):
         self.skip = convolution(textures, channels_in, channels_out, 1)
         self.noise = nn.ModuleList(convolution(textures, inner, channels_out, 1, bias=False) for _ in "12")
 
-    def forward(self, x: Tensor, noise: Tensor, shares: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, noise: Tensor, mixture: Tensor | None = None) -> Tensor:
         """Features (1, c, h - 4, w - 4) of x (1, c', h, w), with noise (1, 2 inner, h, w)."""
         first, second = noise.chunk(2, 1)
-        if only_values() and shares is None:
+        if only_values() and mixture is None:
             return self._values(x, first, second)
-        # in place, an eighth faster; no result that a gradient needs is lost
-        y = apply(self.first, _norm(x), shares).add_(apply(self.noise[0], inside(first, 1), shares))
+        # in place, an eighth faster; no value that a gradient needs is overwritten
+        y = apply(self.first, _norm(x), mixture).add_(apply(self.noise[0], inside(first, 1), mixture))
         y = F.leaky_relu_(y, SLOPE)
-        y = apply(self.second, _norm(y), shares).add_(apply(self.noise[1], inside(second, 2), shares))
+        y = apply(self.second, _norm(y), mixture).add_(apply(self.noise[1], inside(second, 2), mixture))
         y = F.leaky_relu_(y, SLOPE)
-        return apply(self.skip, inside(x, 2), shares).add_(y).mul_(math.sqrt(0.5))
+        return apply(self.skip, inside(x, 2), mixture).add_(y).mul_(math.sqrt(0.5))
 
     def _values(self, x: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        """The same but for rounding, for sampling: fewer passes over the pixels, more of them in place."""
+        """The same up to rounding, for sampling: fewer passes over the pixels, more of them in place."""
         y = x
         for number, (layer, noise) in enumerate(((self.first, first), (self.second, second))):
             square = torch.linalg.vector_norm(y, dim=1, keepdim=True).square_()
@@ -124,7 +124,7 @@ class Block(nn.Module):
 
 
 def only_values() -> bool:
-    """Whether nobody looks at how features are made: not for gradients, not for export."""
+    """Whether neither gradients nor an export record the operations."""
     traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     return not (torch.is_grad_enabled() or traced)
 
@@ -146,9 +146,9 @@ def colour_planes(features: Tensor, layer: nn.Conv2d, contrast: Tensor) -> Tenso
 
 
 def add_enlarged(y: Tensor, x: Tensor, rows: int | Tensor | None, columns: int | Tensor | None) -> None:
-    """Add rows and columns, see `cut`, of x (1, C, h, w) enlarged to twice its size, to y (1, C, h', w')."""
+    """Add rows and columns, see `cut`, of x (1, C, h, w) enlarged twice to y (1, C, h', w')."""
     down, across = (
-        _piece(_bicubic(n).to(x), 0, index, length)
+        _take(_bicubic(n).to(x), 0, index, length)
         for n, index, length in zip(x.shape[2:], (rows, columns), y.shape[2:], strict=True)
     )
     y[0].baddbmm_(down.expand(y.shape[1], *down.shape), (x @ across.t())[0])
@@ -156,7 +156,7 @@ def add_enlarged(y: Tensor, x: Tensor, rows: int | Tensor | None, columns: int |
 
 @lru_cache(32)
 def _bicubic(n: int) -> Tensor:
-    """(2n, n): what enlarging makes of n rows. Two products with it are thrice as fast as enlarging."""
+    """The matrix (2n, n) that enlarges n rows. Two products with it are three times as fast as enlarging."""
     one = torch.eye(n, dtype=torch.float32, device="cpu")
     return F.interpolate(one[None, None], (2 * n, n), mode="bicubic", align_corners=False)[0, 0]
 
@@ -167,18 +167,18 @@ def _norm(x: Tensor) -> Tensor:
 
 
 def inside(x: Tensor, margin: int) -> Tensor:
-    """Without the outer pixels."""
+    """x without its outer `margin` pixels."""
     return x[:, :, margin : x.shape[2] - margin, margin : x.shape[3] - margin] if margin else x
 
 
 def cut(x: Tensor, rows: int | Tensor | None, columns: int | Tensor | None, size: tuple[int, ...]) -> Tensor:
     """`size` rows and columns of x (1, c, h, w), see `Span.features`."""
     for axis, (index, length) in enumerate(zip((rows, columns), size, strict=True), 2):
-        x = _piece(x, axis, index, length)
+        x = _take(x, axis, index, length)
     return x
 
 
-def _piece(x: Tensor, axis: int, index: int | Tensor | None, length: int) -> Tensor:
+def _take(x: Tensor, axis: int, index: int | Tensor | None, length: int) -> Tensor:
     assert index is not None
     if isinstance(index, Tensor):
         return x.index_select(axis, index.to(x.device))

@@ -1,4 +1,4 @@
-"""A generator as a file: safetensors, its facts as one JSON text. Nothing in a file is ever run.
+"""Model files of generators: safetensors, with facts as one JSON text. No content of a file is executed.
 
 Tensors are named as the network's parameters and buffers. Names of auxiliary tensors start with `AUXILIARY`.
 The metadata has one key, "texot": an object with format, version, architecture, facts and, where there are,
@@ -30,12 +30,12 @@ FORMAT = "texot-generator"
 VERSIONS = (1, 2, 3)  # of one texture, of several, and of a map of pictures or with auxiliary tensors
 AUXILIARY = "critics."
 """Start of the names of auxiliary tensors, see `PlaneNetwork.auxiliary`."""
-_MOST_BYTES = 2**28
-MOST_TEXTURES = 16
-_MOST = {"colours": 32, "widths": 1024, "fresh": 64, "inner": 64, "blocks": 8, "textures": MOST_TEXTURES}
-_LEAST = {"inner": 0}
+_MAX_BYTES = 2**28
+MAX_TEXTURES = 16
+_MAX = {"colours": 32, "widths": 1024, "fresh": 64, "inner": 64, "blocks": 8, "textures": MAX_TEXTURES}
+_MIN = {"inner": 0}
 _OPTIONAL = {"textures", "maps"}
-_MOST_SCALES = 12
+_MAX_SCALES = 12
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Model:
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write a model, whole or not at all; the same model gives the same bytes.
+    """Write a model atomically; the same model gives the same bytes.
 
     Raises:
         OutputError: it cannot be written there.
@@ -81,8 +81,8 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     """Read a model.
 
     Raises:
-        InputError: missing, truncated, of another kind or a newer version, or with contents that no network
-            of texot has.
+        InputError: the file is missing, truncated, of another kind or a newer version, or its contents fit no
+            network of texot.
     """
     name = os.fsdecode(path)
     tensors, about = unpack(read_file(name), name)
@@ -118,7 +118,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 
 
 def version_of(network: PlaneNetwork) -> int:
-    """The version of a network's file: one texture's is what older versions of texot read too."""
+    """The version of a network's file; older versions of texot also read files of one texture."""
     architecture = network.architecture
     if architecture.maps or network.auxiliary:
         return VERSIONS[2]
@@ -126,7 +126,7 @@ def version_of(network: PlaneNetwork) -> int:
 
 
 def _stored(architecture: Architecture) -> dict[str, Any]:
-    """An architecture as a file of its version has it."""
+    """An architecture as the file of its version stores it."""
     found = asdict(architecture)
     if architecture.textures == 1:
         del found["textures"]
@@ -138,7 +138,7 @@ def _stored(architecture: Architecture) -> dict[str, Any]:
 def build_network(
     architecture: Architecture, generator: torch.Generator | None = None, *, blank: bool = False
 ) -> PlaneNetwork:
-    """A fresh network of an architecture, arguments as of `PlaneNetwork`."""
+    """A new network of an architecture, arguments as of `PlaneNetwork`."""
     kind: type[PlaneNetwork] = PaperNetwork if architecture.published else TextureNetwork
     return kind(architecture, generator, blank=blank)
 
@@ -154,12 +154,12 @@ def unpack(data: bytes, name: str, *, finite: bool = True) -> tuple[dict[str, Te
     """The tensors and facts that `pack` wrote.
 
     Args:
-        data: of the file.
+        data: the file's bytes.
         name: of the file, for messages.
         finite: see `texot.files.schema.parse_json`.
 
     Raises:
-        InputError: it did not.
+        InputError: the file is not one that `pack` wrote.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -184,11 +184,11 @@ def read_file(name: str) -> bytes:
     """A file's bytes.
 
     Raises:
-        InputError: it cannot be read, or is far larger than any model.
+        InputError: the file cannot be read, or is larger than any model.
     """
     with open_file(name, "a model file") as stream:
-        data = stream.read(_MOST_BYTES + 1)
-    if len(data) > _MOST_BYTES:
+        data = stream.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
         raise InputError(f"{name!r} is larger than any model of texot")
     return data
 
@@ -198,24 +198,24 @@ def _tensors(network: PlaneNetwork) -> dict[str, Tensor]:
 
 
 def _architecture(stored: object) -> Architecture:
-    """The architecture of a file, checked before anything of its size is made.
+    """The architecture of a file, checked before anything of its size is allocated.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not valid.
     """
-    if not isinstance(stored, dict) or set(stored) - _OPTIONAL != {*_MOST, "published"} - _OPTIONAL:
+    if not isinstance(stored, dict) or set(stored) - _OPTIONAL != {*_MAX, "published"} - _OPTIONAL:
         raise InputError("its architecture is damaged")
     stored = {"textures": 1, "maps": False, **stored}
     values: dict[str, Any] = {name: stored[name] for name in ("published", "maps")}
     if not all(isinstance(value, bool) for value in values.values()):
         raise InputError("its architecture's network is none of texot's")
-    for key, most in _MOST.items():
+    for key, most in _MAX.items():
         value = stored[key]
         single = key in ("colours", "inner", "textures")
         entries = [value] if single else value
-        if not isinstance(entries, list) or not 1 <= len(entries) <= _MOST_SCALES:
+        if not isinstance(entries, list) or not 1 <= len(entries) <= _MAX_SCALES:
             raise InputError(f"its architecture's {key} are damaged")
-        least = _LEAST.get(key, 1)
+        least = _MIN.get(key, 1)
         if not all(type(n) is int and least <= n <= most for n in entries):
             raise InputError(f"its architecture's {key} are not from {least} to {most}")
         values[key] = value if single else tuple(entries)
@@ -242,10 +242,10 @@ def _auxiliary(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _fill(network: PlaneNetwork, tensors: dict[str, Tensor]) -> None:
-    """Give a blank network its tensors, whose names and shapes are compared before anything is made.
+    """Fill a blank network, after a check of all names, shapes and values.
 
     Raises:
-        InputError: others than it has, of another shape or type, or not finite.
+        InputError: a name, shape or type is not the network's, or a value is not finite.
     """
     wanted = _tensors(network)
     if set(wanted) != set(tensors):

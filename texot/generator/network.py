@@ -1,15 +1,15 @@
-"""The generator: noise at every scale in, image out, from the coarsest scale to the finest.
+"""The network of a generator: noise at every scale to an image, from the coarsest scale to the finest.
 
     h_k = block(up(1x1 convolution of h_k+1), noise_k)      u_k = up(u_k+1) + A_k (1x1 convolution of h_k)
 
 A block is two 3x3 convolutions, each after a norm over the channels of a pixel and before noise and a leaky
-ReLU, beside a 1x1 skip. A_k is the square root of the covariance of the exemplar's detail at that scale, so
-that a fresh network already has its contrast. Nothing depends on more than a neighbourhood: any window of the
-texture is made by itself (no padding, no batch statistics, no statistics of the window).
+ReLU, and a parallel 1x1 skip. A_k is the square root of the covariance of the exemplar's detail at that
+scale, so that an untrained network already has its contrast. Every pixel depends on a bounded neighbourhood,
+so any window of the texture can be computed alone (no padding, no statistics of the batch or the window).
 
-The parts: progressive growing with RGB skips and noise in every layer (Karras et al. 2020, "Analyzing and
+Sources: progressive growing with RGB skips and noise in every layer (Karras et al. 2020, "Analyzing and
 improving the image quality of StyleGAN", arXiv 1912.04958), norms of pixels (Karras et al. 2018, arXiv
-1710.10196; Zhang & Sennrich 2019, arXiv 1910.07467), fresh noise joined at every scale (Ulyanov et al. 2016,
+1710.10196; Zhang & Sennrich 2019, arXiv 1910.07467), noise concatenated at every scale (Ulyanov et al. 2016,
 "Texture networks", arXiv 1603.03417; Houdard et al. 2020, arXiv 2007.03408).
 """
 
@@ -51,11 +51,11 @@ class Architecture:
     Attributes:
         colours: channels of the image.
         widths: channels of the features at every scale, finest first.
-        fresh: noise channels joined to the features at every scale.
+        fresh: noise channels concatenated to the features at every scale.
         inner: noise channels inside every convolution layer.
         blocks: blocks at every scale.
         published: whether it is the network of the paper, see `texot.generator.paper_network`.
-        textures: number K of textures that it is between; 1: it makes one, and takes no weights.
+        textures: number K of textures that it interpolates; 1: it has one, and takes no mixture.
         maps: whether the first `colours` noise channels of every scale are a picture's, see `condition`.
     """
 
@@ -75,15 +75,15 @@ class Architecture:
 
     @property
     def margins(self) -> tuple[int, ...]:
-        """Pixels beyond a window that each scale's convolutions look at, finest first."""
+        """Pixels beyond a window that each scale's convolutions need, finest first."""
         return tuple((4 if self.published else 2) * n for n in self.blocks)
 
     def carried(self, scale: int) -> int:
-        """Channels of the coarser scale's features that are enlarged: fewer, for the speed of the finest."""
+        """Channels of the coarser scale's features that are enlarged: fewer, to speed up the finest scale."""
         return max(1, 3 * self.widths[scale] // 4)
 
     def noise_channels(self, scale: int) -> int:
-        """Noise values a pixel of a scale."""
+        """Noise values per pixel of a scale."""
         return self.fresh[scale] + 2 * self.blocks[scale] * self.inner
 
 
@@ -95,14 +95,15 @@ Plane = Callable[[int, Tensor, Tensor], Tensor]
 
 
 class PlaneNetwork(nn.Module):
-    """What every network of a texture can do: make any window of an infinite plane, or of a torus.
+    """Base class of the networks of a texture: they sample any window of an infinite plane, or of a torus.
 
-    It is float32 on the CPU, whatever torch's defaults are, and leaves torch's own generator alone.
+    A network is created in float32 on the CPU, whatever torch's defaults are, and does not use torch's global
+    generator.
 
     Args:
         architecture: its shape.
-        generator: CPU generator of the first weights; None: torch's own.
-        blank: whether it has no values yet, only names and shapes, on the meta device: see `fill`.
+        generator: CPU generator of the initial weights; None: torch's global one.
+        blank: create names and shapes only, on the meta device, see `fill`.
 
     Attributes:
         architecture: as given.
@@ -133,16 +134,16 @@ class PlaneNetwork(nn.Module):
             self._start(generator)
 
     def _make_layers(self, a: Architecture) -> None:
-        """Make the layers, whose values are set later."""
+        """Create the layers, without values."""
         raise NotImplementedError
 
     @torch.no_grad()
     def _start(self, generator: torch.Generator | None) -> None:
-        """Set all first values."""
+        """Set all initial values."""
         raise NotImplementedError
 
     def fill(self, tensors: dict[str, Tensor]) -> None:
-        """Give it copies of tensors, on the CPU, by the names and with the shapes of its own."""
+        """Set all values to copies of tensors, on the CPU, with the names and shapes of the network's."""
         copies = {
             name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
             for name, tensor in tensors.items()
@@ -151,7 +152,7 @@ class PlaneNetwork(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
+        """The device of its weights."""
         return next(self.parameters()).device
 
     def scale_of(self, name: str) -> int:
@@ -159,9 +160,9 @@ class PlaneNetwork(nn.Module):
         raise NotImplementedError
 
     def match_moments(self, mean: Tensor, deviation: Tensor, *, side: int = 256, texture: int = 0) -> None:
-        """Give a texture these channel means and deviations (C,), where the network has a way to.
+        """Give a texture these channel means and deviations (C,), if the network has parameters for them.
 
-        Measured on a sample of side x side pixels.
+        They are measured on a sample of side x side pixels.
         """
 
     def window(
@@ -172,13 +173,13 @@ class PlaneNetwork(nn.Module):
         scale: int = 0,
         periods: tuple[int | None, int | None] = (None, None),
     ) -> Window:
-        """What `noise` and `forward` need to know of a window.
+        """A window for `noise` and `forward`.
 
         Args:
             at: (y, x) of its first pixel.
             size: (height, width).
-            scale: the scale it is a window of, 0 = finest.
-            periods: pixels (y, x) of that scale after which the texture repeats, or None.
+            scale: of the window, 0 = finest.
+            periods: of the texture along (y, x), in pixels of that scale, or None.
         """
         margins = self.architecture.margins[scale:]
         y, x = (
@@ -220,34 +221,34 @@ class PlaneNetwork(nn.Module):
         *,
         scale: int = 0,
         periods: tuple[int | None, int | None] = (None, None),
-        shares: Tensor | Plane | None = None,
+        mixture: Tensor | Plane | None = None,
     ) -> Tensor:
         """A window (C, height, width) of the texture of a seed; arguments as in `window`.
 
         Args:
-            shares: weights (K,) of the textures, or a function of the place; None for one texture.
+            mixture: weights (K,) of the textures, or a function of the position; None for one texture.
         """
         window = self.window(at, size, scale=scale, periods=periods)
         noise = self.noise(seed, window)
-        if not torch.is_grad_enabled():  # an eighth faster; training would differ in its last digits
+        if not torch.is_grad_enabled():  # an eighth faster; it would change the last digits of training
             noise = [part.contiguous(memory_format=torch.channels_last) for part in noise]
-        given = () if shares is None else (self.shares(shares, window),)
+        given = () if mixture is None else (self.mixtures(mixture, window),)
         image: Tensor = self(noise, window, *given)[0].contiguous()
         return image
 
-    def shares(self, shares: Tensor | Plane, window: Window) -> list[Tensor]:
-        """Weights of the textures at each of a window's scales, finest first: (K,), or (K, h, w) as noise."""
-        if isinstance(shares, Tensor):
-            return [shares.to(self.device)] * len(window[0])
+    def mixtures(self, mixture: Tensor | Plane, window: Window) -> list[Tensor]:
+        """The mixture at each scale of a window, finest first: (K,), or (K, h, w) at the pixels of noise."""
+        if isinstance(mixture, Tensor):
+            return [mixture.to(self.device)] * len(window[0])
         first = self.architecture.n_scales - len(window[0])
         return [
-            shares(first + k, rows.positions, columns.positions).to(self.device)
+            mixture(first + k, rows.positions, columns.positions).to(self.device)
             for k, (rows, columns) in enumerate(zip(*window, strict=True))
         ]
 
 
 class TextureNetwork(PlaneNetwork):
-    """A texture as a network; usable by itself: see `forward`."""
+    """The default network of a texture."""
 
     def _make_layers(self, a: Architecture) -> None:
         self.scales = nn.ModuleList()
@@ -272,7 +273,7 @@ class TextureNetwork(PlaneNetwork):
     contrast: Tensor
     """(n_scales, C, C), the roots A_k of covariances; of several textures (K, n_scales, C, C)."""
 
-    def parts(self) -> list[tuple[Tensor, Tensor]]:
+    def statistics(self) -> list[tuple[Tensor, Tensor]]:
         """Views of every texture's mean and contrast."""
         if self.architecture.textures == 1:
             return [(self.mean, self.contrast)]
@@ -280,7 +281,7 @@ class TextureNetwork(PlaneNetwork):
 
     @torch.no_grad()
     def _start(self, generator: torch.Generator | None) -> None:
-        """Weights that keep the variance of what passes through, and noise a third of it."""
+        """Weights that preserve the variance of features; noise has a third of it."""
         self.mean.fill_(0.5)
         self.contrast.copy_(torch.eye(self.architecture.colours, dtype=torch.float32))
         for module in self.modules():
@@ -289,7 +290,7 @@ class TextureNetwork(PlaneNetwork):
                 outputs, *shape = module.weight.shape
                 gain = math.sqrt(2 / (1 + SLOPE**2)) if shape[1] == 3 else 1.0
                 values = torch.randn(outputs // count, *shape, generator=generator, dtype=torch.float32)
-                # all textures from one start: only so are networks between theirs any good
+                # the same for all textures, so that networks with averaged weights are useful
                 module.weight.copy_((values * gain / math.sqrt(math.prod(shape))).repeat(count, 1, 1, 1))
                 if module.bias is not None:
                     module.bias.zero_()
@@ -298,16 +299,16 @@ class TextureNetwork(PlaneNetwork):
                     cast("nn.Conv2d | Mixed", layer).weight.mul_(0.3)
 
     def scale_of(self, name: str) -> int:
-        """See `PlaneNetwork`: names are scales.0.first.weight, colours.3.bias."""
+        """See `PlaneNetwork`; the scale is the second component of names such as scales.0.first.weight."""
         return int(name.split(".")[1])
 
-    def forward(self, noise: list[Tensor], window: Window, shares: list[Tensor] | None = None) -> Tensor:
+    def forward(self, noise: list[Tensor], window: Window, mixture: list[Tensor] | None = None) -> Tensor:
         """The image (1, C, h, w) of a window; values are not clipped to [0, 1].
 
         Args:
-            noise: see `noise`; the network starts as many scales before the last as there are.
+            noise: see `noise`, of one or more scales, finest first.
             window: see `window`.
-            shares: weights of the textures, see `shares`; None for a network of one.
+            mixture: weights of the textures at these scales, see `mixtures`; None for one texture.
         """
         features: Tensor | None = None
         image: Tensor | None = None
@@ -317,9 +318,9 @@ class TextureNetwork(PlaneNetwork):
             scale = first + k
             rows, columns = window[0][k], window[1][k]
             fresh, inner = noise[k][:, : a.fresh[scale]], noise[k][:, a.fresh[scale] :]
-            here = None if shares is None else shares[k]
+            here = None if mixture is None else mixture[k]
             if features is not None:
-                coarser = None if shares is None else shares[k + 1]
+                coarser = None if mixture is None else mixture[k + 1]
                 carried = apply(self.carry[scale], features, coarser)
                 features = F.interpolate(carried, scale_factor=2, mode="bilinear", align_corners=False)
                 features = cut(features, rows.features, columns.features, fresh.shape[2:])
@@ -341,44 +342,44 @@ class TextureNetwork(PlaneNetwork):
         assert image is not None
         return image
 
-    def _detail(self, features: Tensor, scale: int, shares: Tensor | None) -> Tensor:
-        """What a scale adds to the image, (1, C, h, w)."""
+    def _detail(self, features: Tensor, scale: int, mixture: Tensor | None) -> Tensor:
+        """The detail of a scale, (1, C, h, w)."""
         layer = self.colours[scale]
-        if only_values() and shares is None:
+        if only_values() and mixture is None:
             return colour_planes(features, cast("nn.Conv2d", layer), self.contrast[scale])
-        detail = apply(layer, features, shares)
-        if shares is None:
+        detail = apply(layer, features, mixture)
+        if mixture is None:
             return F.conv2d(detail, self.contrast[scale][:, :, None, None])
         kernels = self.contrast[:, scale].flatten(0, 1)[:, :, None, None]
-        return mixed_convolution(detail, kernels, None, shares)
+        return mixed_convolution(detail, kernels, None, mixture)
 
-    def _mean(self, shares: Tensor | None, size: tuple[int, ...]) -> Tensor:
-        """(C, 1, 1), or (C, h, w) where weights vary."""
-        if shares is None:
+    def _mean(self, mixture: Tensor | None, size: tuple[int, ...]) -> Tensor:
+        """The mean colour: (C, 1, 1), or (C, h, w) if the mixture varies."""
+        if mixture is None:
             return self.mean[:, None, None]
-        if shares.ndim == 1:
-            return (shares[:, None] * self.mean).sum(0)[:, None, None]
-        return torch.einsum("khw,kc->chw", centred(shares, size), self.mean)
+        if mixture.ndim == 1:
+            return (mixture[:, None] * self.mean).sum(0)[:, None, None]
+        return torch.einsum("khw,kc->chw", centred(mixture, size), self.mean)
 
     @torch.no_grad()
     def match_moments(
         self, mean: Tensor, deviation: Tensor, *, side: int = 256, texture: int = 0, n_iter: int = 2
     ) -> None:
-        """Give a texture these channel moments, exactly where nothing is clipped to [0, 1].
+        """Give a texture these channel moments, exactly if no value is clipped to [0, 1].
 
-        The image is linear in `mean` and in the rows of `contrast`: both are scaled, measured on one sample.
+        The image is linear in `mean` and in the rows of `contrast`: both are scaled to match one sample.
 
         Args:
             mean, deviation: (C,).
             side: of that sample, in pixels.
-            texture: the number of it, of several.
-            n_iter: repetitions, since clipping moves the moments.
+            texture: index of the texture.
+            n_iter: repetitions, since clipping changes the moments.
         """
-        own, contrast = self.parts()[texture]
+        own, contrast = self.statistics()[texture]
         count = self.architecture.textures
-        shares = None if count == 1 else torch.eye(count, dtype=torch.float32)[texture]
+        mixture = None if count == 1 else torch.eye(count, dtype=torch.float32)[texture]
         for _ in range(n_iter):
-            image = self.sample(2**62 + 1, (0, 0), (side, side), shares=shares).clamp(0, 1).flatten(1)
+            image = self.sample(2**62 + 1, (0, 0), (side, side), mixture=mixture).clamp(0, 1).flatten(1)
             own_deviation, own_mean = torch.std_mean(image, 1, correction=0)
             gain = (deviation / own_deviation.clamp_min(1e-6)).clamp(0.5, 2)
             own.copy_((own - own_mean) * gain + mean)

@@ -1,9 +1,9 @@
 """Noise over an infinite plane: a pure function of seed, scale, channel and position.
 
-A counter-based hash (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") in whole numbers
-only: every window, machine and device finds the same bits. Keys of rows and of columns are made with 64-bit
-SplitMix (Steele, Lea & Flood 2014), xored, and mixed by the finaliser of MurmurHash3. The four bytes of a
-hash add up to a nearly normal value (the sum of four uniform ones: kurtosis 2.7 instead of 3).
+A counter-based hash (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") in integers only:
+the bits are the same for every window, machine and device. Keys of rows and of columns are made with 64-bit
+SplitMix (Steele, Lea & Flood 2014), xored, and mixed by the finaliser of MurmurHash3. The sum of the four
+bytes of a hash is nearly normal (a sum of four uniform values: kurtosis 2.7 instead of 3).
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def plane_noise(
 
     Args:
         seed: 0 <= seed < 2**63.
-        scale: pyramid scale; every scale has a plane of its own.
-        channels: number of independent values a position.
-        rows, columns: (h,) and (w,) int64 positions, any sign; repeated ones have the same noise again.
+        scale: pyramid scale; every scale has independent noise.
+        channels: number of independent values per position.
+        rows, columns: (h,) and (w,) int64 positions, of any sign; equal positions have equal noise.
         device: of the result; None: the CPU.
-        uniform: even in [0, 1) instead.
+        uniform: uniform in [0, 1) instead.
 
     Returns:
         (channels, h, w) float32, in [-3.46, 3.46].
@@ -56,7 +56,7 @@ def plane_noise(
 
 
 def _planes(rows: Keys, columns: Keys, uniform: bool) -> npt.NDArray[np.float32]:
-    """The values of all pairs of keys: in place, a channel at a time, which stays in the cache."""
+    """The values of all pairs of keys; in place and by channels, to stay in the cache."""
     noise = np.empty((len(rows), rows.shape[1], columns.shape[1]), np.float32)
     h, other = (np.empty(noise.shape[1:], np.uint32) for _ in range(2))
     for row, column, plane in zip(rows, columns, noise, strict=True):
@@ -75,7 +75,7 @@ def _planes(rows: Keys, columns: Keys, uniform: bool) -> npt.NDArray[np.float32]
         np.bitwise_and(other, _U32(0xFF00FF), out=other)
         np.bitwise_and(h, _U32(0xFF00FF), out=h)
         np.add(h, other, out=h)
-        np.multiply(h, _U32(0x10001), out=h)  # both halves, added, in the upper one
+        np.multiply(h, _U32(0x10001), out=h)  # the upper half is the sum of both halves
         np.right_shift(h, _U32(16), out=h)
         plane[:] = h.view(np.int32)
         plane -= np.float32(_MEAN)
@@ -84,11 +84,11 @@ def _planes(rows: Keys, columns: Keys, uniform: bool) -> npt.NDArray[np.float32]
 
 
 def _planes_on_device(rows: Tensor, columns: Tensor, uniform: bool) -> Tensor:
-    """The same in torch, whose whole numbers have a sign, from int32 keys."""
+    """The same in torch, whose integers are signed, from int32 keys."""
     noise = torch.empty(len(rows), rows.shape[1], columns.shape[1], dtype=torch.float32, device=rows.device)
     for row, column, plane in zip(rows, columns, noise, strict=True):
         h = row[:, None] ^ column
-        h ^= (h >> 16) & 0xFFFF  # int32 shifts keep the sign: the mask makes them those of uint32
+        h ^= (h >> 16) & 0xFFFF  # int32 shifts keep the sign: the mask gives those of uint32
         h *= 0x85EBCA6B - 2**32
         h ^= (h >> 13) & 0x7FFFF
         h *= 0xC2B2AE35 - 2**32

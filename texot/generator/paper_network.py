@@ -1,10 +1,11 @@
-"""The network of the paper: multi-scale convolutions with fresh noise joined at every scale.
+"""The network of the paper: multi-scale convolutions with noise concatenated at every scale.
 
     h_k = block(join(up(h_k+1), block(z_k))),   image = 1x1 convolution of h_0,   z uniform in [0, 1)
 
 A block is 3x3, 3x3 and 1x1 convolutions without padding, each with batch normalisation and a leaky ReLU;
-enlarging repeats pixels. (Ulyanov et al. 2016, "Texture networks", arXiv 1603.03417, as used by Houdard et
-al. 2020, arXiv 2007.03408, section 5.) Samples use the running statistics of training: windows do not matter.
+enlarging repeats pixels (Ulyanov et al. 2016, "Texture networks", arXiv 1603.03417, as used by Houdard et
+al. 2020, arXiv 2007.03408, section 5). Samples use the running statistics of training, so they do not depend
+on the window.
 """
 
 from __future__ import annotations
@@ -41,16 +42,16 @@ class PaperNetwork(PlaneNetwork):
 
     @torch.no_grad()
     def _start(self, generator: torch.Generator | None) -> None:
-        """torch's own first weights, from a generator: even within 1 / sqrt(fan)."""
+        """torch's default initial weights, from a generator: uniform within 1 / sqrt(fan)."""
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.reset_parameters()
             if isinstance(module, nn.Conv2d):
                 bound = module.weight[0].numel() ** -0.5
-                for part in (module.weight, module.bias):
-                    assert part is not None
-                    part.copy_(
-                        (2 * torch.rand(part.shape, generator=generator, dtype=torch.float32) - 1) * bound
+                for tensor in (module.weight, module.bias):
+                    assert tensor is not None
+                    tensor.copy_(
+                        (2 * torch.rand(tensor.shape, generator=generator, dtype=torch.float32) - 1) * bound
                     )
 
     def scale_of(self, name: str) -> int:

@@ -1,7 +1,7 @@
-"""How a network is trained: stages from the coarsest scale to the finest, on tori of fresh noise.
+"""Plans of training: stages from the coarsest scale to the finest, on tori of new noise.
 
-Each stage trains one more scale of the network and keeps the coarser ones in its objective. Early fields are
-wide: pixels are few there, and structure needs to be seen as a whole.
+Each stage trains one more scale of the network and keeps the coarser ones in its objective. Fields, the
+images of a step, are large at coarse scales, where they have few pixels, to contain large structure.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from texot.solver.adam.plan import (
 )
 from texot.solver.plan import scale_sizes
 
-STEPS, STEPS_SIDE, MOST_STEPS = 2100, 128, 2  # of exemplars up to this side; so many times at most
-_SHARES = {0: 600, 1: 400, 2: 500, 3: 600}  # of the steps, by scale: coarse ones cost little and decide most
-_FIELDS = {0: (1, 1), 1: (1.5, 1.5), 2: (2, 2)}  # of a side, by scale; coarser: two of them side by side
+STEPS, STEPS_SIDE = 2100, 128  # steps for exemplars up to this side, in pixels
+MAX_STEPS_FACTOR = 2  # of the steps for larger exemplars
+_STEP_WEIGHTS = {0: 600, 1: 400, 2: 500, 3: 600}  # relative numbers of steps, by scale
+_FIELDS = {0: (1, 1), 1: (1.5, 1.5), 2: (2, 2)}  # (height, width) over the exemplar's side; coarser: (2, 4)
 _WIDTHS = (16, 24, 32, 32)
-_STRIDES = (4, 2, 2, 1)  # of patch grids: about a thousand patches a scale
-_LEAST_COARSE = 12  # pixels of the exemplar's shorter side at the coarsest scale
+_STRIDES = (4, 2, 2, 1)  # of patch grids: about a thousand patches per scale
+_MIN_COARSE = 12  # pixels of the exemplar's shorter side at the coarsest scale
 _BIG_FROM = 2  # finest scale with 8x8 patches
 PATCH = 4
 
@@ -41,10 +42,10 @@ class Training:
     """A plan of training.
 
     Attributes:
-        plan: stages and numbers for the loop; its sizes bound those of the fields.
+        plan: stages and numbers for the loop; its sizes are upper bounds of the fields' sizes.
         architecture: of the network.
-        fields: (height, width) of what each stage's network fills, at full resolution.
-        wraps: whether that is a torus, or a window of the plane.
+        fields: (height, width) of each stage's image, in pixels of full resolution.
+        wraps: whether the image is a torus, or else a window of the plane.
     """
 
     plan: Plan
@@ -53,15 +54,15 @@ class Training:
     wraps: bool = True
 
     def size(self, stage: Stage) -> Size:
-        """What a stage's network fills, at the stage's scale."""
+        """(height, width) of a stage's image, at the stage's scale."""
         scales = [own.scale for own in self.plan.stages]
         height, width = self.fields[scales.index(stage.scale)]
         return height >> stage.scale, width >> stage.scale
 
 
 def default_steps(exemplar: Size) -> int:
-    """2100, and in proportion to the shorter side more from 128 px on, up to twice as many at 256."""
-    return round(STEPS * min(max(1.0, min(exemplar) / STEPS_SIDE), MOST_STEPS))
+    """2100 up to a shorter side of 128 px, then in proportion to that side, at most twice as many."""
+    return round(STEPS * min(max(1.0, min(exemplar) / STEPS_SIDE), MAX_STEPS_FACTOR))
 
 
 def plan_training(
@@ -74,19 +75,19 @@ def plan_training(
     entropy: float = 0.0,
     rooms: tuple[int, ...] | None = None,
 ) -> Training:
-    """The default: coarse to fine, 4x4 patches everywhere and 8x8 ones at the coarse scales.
+    """The default plan: coarse to fine, 4x4 patches at all scales and 8x8 patches at the coarse ones.
 
     Args:
         exemplar: (height, width).
         colours: its channels.
         n_scales: scales of the network, or None for up to 4.
         steps: of all stages together, or None: see `default_steps`.
-        lr: Adam's step, or None.
+        lr: Adam's step size, or None.
         entropy: see `Plan`.
         rooms: see `texot.solver.adam.plan.known_rooms`.
 
     Raises:
-        InputError: too small an exemplar, or more scales than it has room for.
+        InputError: the exemplar is too small, or too small for this number of scales.
     """
 
     def room(scale: int) -> int:
@@ -103,7 +104,7 @@ def plan_training(
         most += 1
     if n_scales is None:
         n_scales = 1
-        while n_scales < 4 and exemplar_side(min(exemplar), n_scales) >= _LEAST_COARSE and n_scales < most:
+        while n_scales < 4 and exemplar_side(min(exemplar), n_scales) >= _MIN_COARSE and n_scales < most:
             n_scales += 1
     elif n_scales > most:
         h, w = exemplar
@@ -113,7 +114,7 @@ def plan_training(
     side = min(128, max(32, 32 * round(min(exemplar) / 32)))
     unit = max(16, 2 ** (n_scales - 1))
     stages, fields = [], []
-    shares = [_SHARES[min(3, scale)] for scale in range(n_scales)]
+    shares = [_STEP_WEIGHTS[min(3, scale)] for scale in range(n_scales)]
     wanted = default_steps(exemplar) if steps is None else steps
     counts = [max(1, math.floor(wanted * share / sum(shares))) for share in shares]
     counts[0] = max(1, counts[0] + wanted - sum(counts))
@@ -171,7 +172,7 @@ def plan_paper(
 ) -> Training:
     """Algorithm 2 as published (arXiv 2007.03408): 5 scales jointly, 5000 steps, 10 ascent steps each.
 
-    Every step makes one window of the exemplar's size. Args and errors as in `plan_training`.
+    Every step samples one window of the exemplar's size. Args and errors as in `plan_training`.
     """
     plan = paper_plan(exemplar, exemplar, rooms=rooms, n_scales=n_scales, n_iter=steps or 5000, lr=lr)
     if n_scales is None:
@@ -188,12 +189,12 @@ def plan_paper(
 def plan_textures(
     planner: Callable[..., Training], sources: list[Exemplar], textures: int, **numbers: Any
 ) -> Training:
-    """The plan of the exemplar with the fewest scales.
+    """A plan for several exemplars: that of the one with the fewest scales.
 
     Args:
         planner: `plan_training` or `plan_paper`.
         sources: the exemplars.
-        textures: how many the network is between.
+        textures: number of textures that the network interpolates.
         **numbers: n_scales, steps, lr and entropy of the planner; None for its own.
 
     Raises:

@@ -1,7 +1,7 @@
 """Several processes that train one network: `torchrun --nproc-per-node N -m texot train ...`.
 
-Every process draws its own noise; gradients of weights and potentials are averaged over all
-(torch.distributed: gloo on CPUs, nccl on GPUs). What decides how long to train is agreed upon at every step.
+Every process draws its own noise. Gradients and the state of terms are averaged over all processes
+(torch.distributed: gloo on CPUs, nccl on GPUs). At every step they agree on whether to go on.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Processes:
     """The processes of one training.
 
     Attributes:
-        rank: this one, from 0.
-        count: of them.
+        rank: index of this process, from 0.
+        count: number of processes.
     """
 
     rank: int = 0
@@ -30,13 +30,13 @@ class Processes:
 
     @classmethod
     def from_environment(cls, device: str) -> Processes:
-        """What torchrun has started: itself, or one process alone.
+        """The processes that torchrun started, or one process.
 
         Args:
-            device: of the training: CUDA devices speak nccl.
+            device: of the training; CUDA devices use nccl.
 
         Raises:
-            DeviceError: the processes do not find each other.
+            DeviceError: the processes cannot connect.
         """
         if int(os.environ.get("WORLD_SIZE", "1")) < 2:
             return cls()
@@ -60,23 +60,23 @@ class Processes:
             tensor.copy_(mean.view_as(tensor))
 
     def any(self, flag: bool) -> bool:
-        """Whether it is so in any process: all of them must ask."""
+        """Whether the flag is set in any process; all processes must call this."""
         return flag if self.count == 1 else bool(self._reduced([float(flag)], dist.ReduceOp.MAX)[0])
 
-    def least(self, numbers: tuple[int, ...]) -> tuple[int, ...]:
+    def minimum(self, numbers: tuple[int, ...]) -> tuple[int, ...]:
         """The smallest of each number over the processes."""
         if self.count == 1:
             return numbers
         return tuple(int(n) for n in self._reduced([float(n) for n in numbers], dist.ReduceOp.MIN))
 
     def generator(self, seed: int) -> torch.Generator | None:
-        """This process's own source of noise; None for the first, which goes on with what it has."""
+        """This process's own generator of noise; None for the first, which keeps the one it has."""
         if not self.rank:
             return None
         return torch.Generator().manual_seed((seed * 1_000_003 + self.rank) % 2**63)
 
     def leave(self) -> None:
-        """Let go of the others."""
+        """Disconnect from the other processes."""
         if self.count > 1:
             dist.destroy_process_group()
 

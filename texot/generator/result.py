@@ -1,4 +1,4 @@
-"""What training leaves: a network of averaged weights with the exemplars' moments, and its facts."""
+"""The result of training: a network of averaged weights with the exemplars' moments, and its facts."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def in_order(network: PlaneNetwork, tensors: dict[str, Tensor], order: Sequence[
 
     Args:
         network: without weights.
-        tensors: its weights and statistics, those of several textures one behind the other.
-        order: the place there of each texture as it was given.
+        tensors: its weights and statistics, those of several textures concatenated.
+        order: the index there of each texture as given.
     """
     count = len(order)
     if count > 1:
@@ -40,7 +40,7 @@ def match_moments(network: PlaneNetwork, exemplars: Sequence[Exemplar]) -> None:
     """Give the samples of each texture of a network the mean and deviation of its exemplar's channels."""
     for texture, own in enumerate(exemplars):
         mean, deviation = channel_moments(own.pixels, own.mask)
-        side = min(_SIDE, 4 * max(own.size))  # large enough for its own moments to be the texture's
+        side = min(_SIDE, 4 * max(own.size))  # large enough to have the texture's moments
         network.match_moments(mean.flatten(), deviation.flatten(), side=side, texture=texture)
 
 
@@ -53,15 +53,15 @@ def training_facts(
     *,
     deep: bool,
 ) -> dict[str, Any]:
-    """What a file of the generator tells of its training.
+    """The facts about a training that its model file has, plain JSON values.
 
     Args:
         options: of the training.
         exemplars: as they were given.
         mode: of samples, see `texot.files.exemplar.Exemplar`.
         plan_steps: steps of every stage.
-        losses: of the steps that were done, at least one.
-        deep: whether deep features were looked at.
+        losses: of the completed steps, at least one.
+        deep: whether deep features were used.
     """
     sizes: list[tuple[int, int]] = [own.size for own in exemplars]
     return {

@@ -1,4 +1,4 @@
-"""A trained texture: any window of its plane, or a torus of any size, tile by tile."""
+"""Samples of a trained texture: any window of its plane, or a torus of any size, computed in tiles."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from texot.solver.state import Synthesis
 from texot.solver.torch_modes import own_modes
 
 TILE = 384
-"""Side of the tiles that large images are made of: their memory bounds that of any sample."""
-_AHEAD = 8  # tiles a worker, made before they are asked for
-_FARTHEST = 2**40
+"""Default side of tiles, in pixels. The memory of a sample is that of its tiles."""
+_AHEAD = 8  # tiles per worker that are computed ahead
+_MAX_PLACE = 2**40
 P = TypeVar("P")
 T = TypeVar("T")
 
 
 class Generator:
-    """A texture, learned by `texot.train`.
+    """A generator of a texture, trained by `texot.train`.
 
     Args:
-        network: its weights.
-        facts: how it was made, plain JSON values; "mode" and "exemplar_size" are needed.
-        license: a line about the exemplar's or the model's licence.
+        network: the trained network.
+        facts: about its training, plain JSON values; "mode" and "exemplar_size" are required.
+        license: one line about the licence of the exemplar or the model.
         icc_profile: of textures whose values are not sRGB, else None.
 
     Attributes:
-        network: a `torch.nn.Module`, usable by itself.
+        network: a `torch.nn.Module`.
         facts, license, icc_profile: as given.
         tile_side: default side of the tiles of `tiles` and `write`, in pixels.
 
@@ -84,7 +84,7 @@ class Generator:
             device: where it samples: "auto", "cpu", "cuda" or "cuda:i".
 
         Raises:
-            InputError: not a model of texot that this version reads.
+            InputError: the file is not a model that this version reads.
             DeviceError: no such device.
         """
         place = resolve_device(device)
@@ -92,7 +92,7 @@ class Generator:
         return cls(model.network.to(place), model.facts, license=model.license, icc_profile=model.icc_profile)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model, whole or not at all.
+        """Write the model atomically.
 
         Raises:
             OutputError: it cannot be written there.
@@ -101,7 +101,7 @@ class Generator:
 
     @property
     def mode(self) -> str:
-        """How a sample is written, see `texot.files.exemplar.Exemplar`."""
+        """The image mode of samples, see `texot.files.exemplar.Exemplar`."""
         return str(self.facts["mode"])
 
     @property
@@ -129,18 +129,16 @@ class Generator:
 
         Args:
             size: (width, height), "WxH", a factor "2x" of the exemplar's, or None for its size.
-            seed: 0 <= seed < 2**63; each is another plane of the texture.
+            seed: 0 <= seed < 2**63; every seed gives another plane of the texture.
             at: (x, y) of the sample's first pixel on the plane.
-            tile: axes along which the result's opposite edges continue each other, "both", "x", "y" or
-                "none": the plane repeats there after the sample's size. None: "both", but no axis along which
-                a map runs.
-            weights: of a model of several exemplars, one for each, not negative; they are made to sum to 1.
-                None: equal.
+            tile: axes along which the plane repeats after the sample's size, so that opposite edges fit:
+                "both", "x", "y" or "none". None: "both", without the axes along which a map varies.
+            weights: one for each exemplar of the model, not negative; normalised to sum 1. None: equal.
             weight_map: weights that vary: "horizontal", "vertical" or "radial", from the first exemplar at
                 the left, the top or the centre to the last, or an image whose black is the first and white
                 the last. Not with `weights`.
-            map_area: (x, y, width, height) of the plane that the map covers; beyond it, its edge goes on.
-                None: the sample. The same area for all makes windows of one plane.
+            map_area: (x, y, width, height) of the plane that the map covers; it is constant beyond its edges.
+                None: the sample. Windows of one plane need the same area.
 
         Returns:
             The image, with no losses. Overlapping windows of one seed agree where `tile` is "none".
@@ -183,17 +181,17 @@ class Generator:
         side: int = TILE,
         workers: int = 1,
     ) -> Iterator[tuple[int, int, Tensor]]:
-        """A sample in tiles, row by row: no more memory than one of them takes.
+        """A sample in tiles, row by row, in the memory of a few tiles.
 
         Arguments as in `sample`, checked at once.
 
         Args:
             side: of the square tiles, in pixels.
-            workers: threads that make tiles at the same time. Several, of one torch thread each
+            workers: threads that compute tiles in parallel. Several, of one torch thread each
                 (`torch.set_num_threads(1)`), are faster than torch's own threads on one tile.
 
         Yields:
-            (top, left, tile), its place in the sample and its pixels (C, h, w) in [0, 1] on the CPU.
+            (top, left, tile), its position in the sample and its pixels (C, h, w) in [0, 1] on the CPU.
         """
         width, height = parse_size(size, self.exemplar_size)
         tile = tiled_axes(weight_map) if tile is None else tile
@@ -204,14 +202,14 @@ class Generator:
         wraps = TILES[tile]
         periods = height if wraps[0] else None, width if wraps[1] else None
         area = (y, x, height, width) if map_area is None else _area(map_area)
-        shares = self._shares(weights, weight_map, area, periods)
+        mixture = self._mixture(weights, weight_map, area, periods)
         places = ((top, left) for top in range(0, height, side) for left in range(0, width, side))
 
         def make(place: tuple[int, int]) -> tuple[int, int, Tensor]:
             top, left = place
             part = min(side, height - top), min(side, width - left)
             with own_modes(), torch.no_grad():
-                image = self.network.sample(seed, (y + top, x + left), part, periods=periods, shares=shares)
+                image = self.network.sample(seed, (y + top, x + left), part, periods=periods, mixture=mixture)
                 return top, left, image.clamp_(0, 1).cpu()
 
         return map(make, places) if workers == 1 else _in_order(make, places, workers)
@@ -238,9 +236,8 @@ class Generator:
         Arguments as in `tiles`.
 
         Args:
-            path: of the image; replaced when the sample is complete, else left as it was.
-            on_tile: called with (top, left, tile) for each tile, in order. An exception that it raises ends
-                the work.
+            path: of the image; replaced when the sample is complete, else unchanged.
+            on_tile: called with (top, left, tile) for each tile, in order. An exception ends the work.
 
         Returns:
             The settings of the sample, which a PNG also holds.
@@ -286,11 +283,11 @@ class Generator:
 
     @property
     def n_exemplars(self) -> int:
-        """Number of exemplars, of which samples may mix the textures."""
+        """Number of exemplars whose textures samples can mix."""
         return int(self.network.architecture.textures)
 
     def check_mix(self, weights: Any, weight_map: Any) -> None:
-        """Refuse weights that this model cannot take.
+        """Check mixture weights and a map.
 
         Raises:
             InputError: weights or a map for a model of one exemplar, both, or another number of weights.
@@ -315,7 +312,7 @@ class Generator:
         weight_map: Any = None,
         map_area: Any = None,
     ) -> dict[str, Any]:
-        """What a sample of these arguments, see `sample`, tells of how it was made: plain JSON values."""
+        """The settings that reproduce a sample of these arguments, see `sample`: plain JSON values."""
         found = {
             "job": "sample",
             "texot": __version__,
@@ -333,10 +330,10 @@ class Generator:
             found["map_area"] = None if map_area is None else list(map_area)
         return found
 
-    def _shares(
+    def _mixture(
         self, weights: Any, weight_map: Any, area: Area, periods: tuple[int | None, int | None]
     ) -> Tensor | WeightMap | None:
-        """What `PlaneNetwork.sample` is told of weights.
+        """The mixture for `PlaneNetwork.sample`.
 
         Raises:
             InputError: see `sample`.
@@ -354,19 +351,19 @@ def _area(given: Sequence[int]) -> Area:
     """The area of a map as (y, x, height, width).
 
     Raises:
-        InputError: not four whole numbers, or empty.
+        InputError: not four integers, or an empty area.
     """
     try:
         x, y, width, height = given
     except (TypeError, ValueError) as error:
         raise InputError(f"map_area must be (x, y, width, height), not {given!r}") from error
     x, y = check_place((x, y))
-    most = _FARTHEST
+    most = _MAX_PLACE
     return y, x, whole("map_area's height", height, 1, most), whole("map_area's width", width, 1, most)
 
 
 def _in_order(make: Callable[[P], T], places: Iterable[P], workers: int) -> Iterator[T]:
-    """What `make` makes of every place, in order; some wait, so that who writes a row stops no worker."""
+    """make(place) of all places, in order, computed ahead by threads: consumers do not block workers."""
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[T]] = deque()
         try:
@@ -382,13 +379,13 @@ def _in_order(make: Callable[[P], T], places: Iterable[P], workers: int) -> Iter
 
 
 def check_place(at: Sequence[int]) -> tuple[int, int]:
-    """The place of a window on the plane, as plain ints (x, y).
+    """The position of a window on the plane, as plain int (x, y).
 
     Raises:
-        InputError: not two whole numbers of at most 2**40.
+        InputError: not two integers of at most 2**40.
     """
     try:
         x, y = at
     except (TypeError, ValueError) as error:
         raise InputError(f"at must be (x, y), two whole numbers, not {at!r}") from error
-    return whole("at's x", x, -_FARTHEST, _FARTHEST), whole("at's y", y, -_FARTHEST, _FARTHEST)
+    return whole("at's x", x, -_MAX_PLACE, _MAX_PLACE), whole("at's y", y, -_MAX_PLACE, _MAX_PLACE)

@@ -1,4 +1,4 @@
-"""What training aims at: the terms of every stage, and the contrast that a fresh network starts with."""
+"""The terms of a training at every stage, and the initial contrast of its network."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from texot.solver.adam.term import Weighted
 from texot.solver.adam.terms import Terms
 
 _SLICED, _SLICED_BIG, _DEEP = 3.0, 0.75, 10.0  # weights of the sliced terms
-_COARSE_CELLS = 8  # pixels from which cells of deep features are transported beside sliced ones
+_COARSE_CELLS = 8  # pixels: min stride of layers with semi-dual in addition to sliced transport
 
 
 class TrainingTerms:
-    """All terms of a training, made at once: a resumed one then draws the same.
+    """All terms of a training, created at once, so that a resumed training draws the same targets.
 
     Args:
         plan: stages and numbers.
         sources: the exemplars.
-        network: it is given their means and contrasts.
-        deep_network: gives deep features, or None for none.
-        transports: of each exemplar's, one of `TRANSPORTS`.
+        network: its means and contrasts are set to the exemplars'.
+        deep_network: computes deep features, or None for none.
+        transports: how the deep features of each exemplar are compared, one of `TRANSPORTS`.
         generator: CPU generator of the draws of target patches.
         backend, device: see `texot.synthesize`.
 
@@ -42,7 +42,7 @@ class TrainingTerms:
         patches: the terms of the patches' transport, by their plan.
         sliced: the sliced terms of patches.
         deep: the terms of deep features.
-        blend: the weights of a step, which `image` of the variables draws; None for one exemplar.
+        blend: the mixture weights of a step, which `Weights.image` draws; None for one exemplar.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class TrainingTerms:
         for number, source in enumerate(sources):
             scales = _scales(source, plan.n_scales, device)
             if isinstance(network, TextureNetwork):
-                _set_contrast(*network.parts()[number], scales)
+                _set_contrast(*network.statistics()[number], scales)
             made = Terms(plan, scales, generator, backend)
             terms = [made.patch_term(wanted) for wanted in plan.stages[-1].terms]
             for wanted, term in zip(plan.stages[-1].terms, terms, strict=True):
@@ -81,7 +81,7 @@ class TrainingTerms:
             assert isinstance(first, WhitenedTerm)
             unit, transport = first.variance, transports[number]
             units.append(unit)
-            # what is drawn of an exemplar does not depend on the others
+            # the draws of an exemplar must not depend on the others
             draws = generator if self.blend is None else torch.Generator().manual_seed(0)
             transported.append(_transported(scales[0], deep_network, transport, unit, draws, backend))
             sliced_too = transport != "semi-dual"
@@ -137,7 +137,7 @@ def _scales(source: Exemplar, n_scales: int, device: torch.device) -> list[tuple
 
 
 def _compared(finest: tuple[Tensor, Tensor | None], network: Network, unit: float) -> DeepTerm | None:
-    """The sliced term on deep features, if the exemplar is large enough."""
+    """The sliced term on deep features, or None for too small an exemplar."""
     return DeepTerm.of(*finest, network, unit=unit, weight=_DEEP)
 
 
@@ -149,7 +149,7 @@ def _transported(
     generator: torch.Generator,
     backend: str,
 ) -> FeatureTerm | None:
-    """The semi-dual term on deep features, if there is to be one and the exemplar is large enough."""
+    """The semi-dual term on deep features; None for sliced transport alone, or too small an exemplar."""
     if transport == "sliced":
         return None
     return semi_dual_term(
@@ -170,10 +170,10 @@ def _whitened(plan: Plan, term: PatchTerm) -> Weighted:
 
 
 def _set_contrast(mean: Tensor, contrast: Tensor, scales: list[tuple[Tensor, Tensor | None]]) -> None:
-    """The mean of the exemplar, and the root of the covariance of what each scale adds to the next.
+    """Set the mean of the exemplar, and the root of the covariance of each scale's detail.
 
     Args:
-        mean, contrast: (C,) and (n_scales, C, C), of a network; they are filled.
+        mean, contrast: (C,) and (n_scales, C, C), of a network; they are overwritten.
         scales: of the exemplar.
     """
     for scale, (image, known) in enumerate(scales):

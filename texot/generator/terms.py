@@ -23,29 +23,29 @@ from texot.transport.measure import PatchMeasure
 from texot.transport.sliced import sliced_distance, systematic_sample
 
 TRANSPORTS = ("sliced", "semi-dual", "both")
-"""How deep features are transported."""
+"""How deep features are compared."""
 
-_MARGIN = 16  # pixels around an image that the network sees and the terms do not
-_LARGE = 6.0  # pixels of correlation from which features are large
+_MARGIN = 16  # pixels around an image that the network sees and the terms ignore
+_LARGE = 6.0  # pixels: correlation length from which features are large
 _FLOOR = 1e-3  # of a whitened axis' variance, as a fraction of their mean
-_WHITE = 0.1  # weight of a whitened filter: with 1, early training has no aim but to be rid of its noise
-_PIECE = 512  # side of the parts of an exemplar that the network sees at a time
+_WHITE = 0.1  # weight of a whitened filter: with 1, the noise of early training dominates
+_TILE = 512  # side of the tiles of an exemplar that the network processes at a time
 _MAX_CELLS = 65536  # of an exemplar, in the finest layer
 _MIN_CELLS = 8
 _MIN_DEVIATION = 0.2  # of a deep channel, as a fraction of their mean
 _N_DIRECTIONS = 48
-_MAX_TARGETS = 8192  # of a layer, in semi-dual transport
-_SPARSE = 8  # pixels between the cells that it sees of finer layers
+_MAX_TARGETS = 8192  # per layer, in semi-dual transport
+_SPARSE = 8  # pixels between the cells of finer layers in semi-dual transport
 
 
 def training_network(features: str) -> Network | None:
-    """The network that training's option names, see `find_network`; sides are made multiples of 16 for it."""
+    """The network of the option `features`, see `find_network`; image sides must be multiples of 16."""
     found = find_network(features, auto=True)
     return None if found is None else replace(found, context=_MARGIN, grid=_MARGIN)
 
 
 def suitable_transport(exemplar: Exemplar) -> str:
-    """What suits an exemplar: "both" where it has large features, by `correlation_length`, else "sliced"."""
+    """The transport for an exemplar: "both" if its `correlation_length` is large, else "sliced"."""
     length = correlation_length(exemplar.pixels, exemplar.mask)
     return "both" if length >= _LARGE else "sliced"
 
@@ -54,8 +54,8 @@ def suitable_transport(exemplar: Exemplar) -> str:
 class WhitenedTerm:
     """Sliced distance of patches on random filters, every second one whitened; a `Term`.
 
-    A whitened filter is drawn where the target's projections have variance 1 in every direction: fine detail
-    counts as much as coarse. Its distance is multiplied by the target's total variance.
+    Whitened filters are drawn in coordinates in which the target has variance 1 in every direction, so that
+    fine detail counts as much as coarse. Their distance is multiplied by the target's total variance.
 
     Attributes:
         scale: pyramid scale.
@@ -104,8 +104,8 @@ class WhitenedTerm:
 class DeepTerm:
     """Sliced distance of a network's features, every layer's relative to the exemplar's own spread; a `Term`.
 
-    Features are divided by the exemplar's deviation of their channel (at least a fifth of all channels'
-    mean), and every direction's distance by its variance there.
+    Features are divided by the exemplar's standard deviation of their channel (at least a fifth of the mean
+    over channels), and every direction's distance by its variance.
 
     Attributes:
         layers: features of the exemplar at each layer, standardised.
@@ -129,7 +129,7 @@ class DeepTerm:
     ) -> DeepTerm | None:
         """The term for an exemplar (C, H, W) with its known pixels (H, W), or None for all.
 
-        None where the exemplar is too small or has too few known pixels for the network.
+        None if the exemplar is too small or has too few known pixels for the network.
         """
         if min(exemplar.shape[1:]) <= _MARGIN:
             return None
@@ -153,7 +153,7 @@ class DeepTerm:
         return self.compare(torus_features(image, self.network), generator), None
 
     def compare(self, features: dict[str, Tensor], generator: torch.Generator) -> Tensor:
-        """The weighted distance of features of an image with margins, see `__call__`."""
+        """The weighted distance of the features of an image with margins, see `torus_features`."""
         total = next(iter(features.values())).new_zeros(())
         for name, found in features.items():
             if name not in self.layers:
@@ -218,9 +218,9 @@ def torus_features(image: Tensor, network: Network) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def _exemplar_cells(exemplar: Tensor, known: Tensor | None, network: Network) -> dict[str, Tensor]:
-    """Every layer's cells (n, c) of an exemplar, mirrored at its borders, without those near unknown pixels.
+    """Every layer's cells (n, c) of an exemplar, padded by reflection, without those near unknown pixels.
 
-    Part by part; of large exemplars, cells at even distances.
+    Computed tile by tile; of large exemplars, every n-th cell.
     """
     usable = torch.ones_like(exemplar[0]) if known is None else known.to(exemplar)
     height, width = usable.shape
@@ -229,29 +229,28 @@ def _exemplar_cells(exemplar: Tensor, known: Tensor | None, network: Network) ->
     mode = "reflect" if min(height, width) > 2 * _MARGIN - 1 else "replicate"
     image = F.pad(torch.where(usable > 0, exemplar, 0.5)[None], pad, mode=mode)[0]
     found: dict[str, list[Tensor]] = {name: [] for name in network.training_layers}
-    for top in range(0, height, _PIECE):
-        for left in range(0, width, _PIECE):
-            part = image[:, top : top + _PIECE + 2 * _MARGIN, left : left + _PIECE + 2 * _MARGIN]
-            for name, features in network.features(part, network.training_layers).items():
+    for top in range(0, height, _TILE):
+        for left in range(0, width, _TILE):
+            tile = image[:, top : top + _TILE + 2 * _MARGIN, left : left + _TILE + 2 * _MARGIN]
+            for name, features in network.features(tile, network.training_layers).items():
                 stride = network.strides[name]
                 first = _MARGIN // stride
-                rows, columns = min(_PIECE, height - top) // stride, min(_PIECE, width - left) // stride
+                rows, columns = min(_TILE, height - top) // stride, min(_TILE, width - left) // stride
                 cells = features[:, first : first + rows, first : first + columns].flatten(1).T
                 if known is not None:
-                    # 0 within a cell of an unknown pixel: no cell that has one, or whose neighbour has one
+                    # 0 near an unknown pixel: leaves out cells that have one, or whose neighbour has one
                     clear = -F.max_pool2d(-usable[None, None], 2 * stride + 1, 1, stride)[0, 0]
                     clear = clear[top : top + rows * stride, left : left + columns * stride]
                     clear = -F.max_pool2d(-clear[None, None], stride)[0, 0]
                     cells = cells[clear.flatten() > 0]
                 found[name].append(cells)
-    every = max(
-        1, -(-height * width // (_MAX_CELLS * min(network.strides[k] for k in network.training_layers) ** 2))
-    )
-    return {name: torch.cat(parts)[::every] for name, parts in found.items()}
+    finest = min(network.strides[name] for name in network.training_layers)
+    every = max(1, -(-height * width // (_MAX_CELLS * finest**2)))
+    return {name: torch.cat(cells)[::every] for name, cells in found.items()}
 
 
 @torch.no_grad()
 def _relative(x: Tensor, y: Tensor, filters: Tensor) -> Tensor:
-    """Filters on which x and y have variance 1 on average: what has far too much cannot outweigh the rest."""
+    """Filters scaled so that projections of x and y have mean variance 1: no direction dominates."""
     variance = ((x @ filters).var(0) + (y @ filters).var(0)) / 2
     return filters * variance.clamp_min(1e-12).rsqrt()

@@ -1,4 +1,4 @@
-"""How many steps fit a time limit."""
+"""The number of steps that fit a time limit."""
 
 from __future__ import annotations
 
@@ -22,21 +22,24 @@ def steps_within(
     variables: Callable[[Stage], Weights],
     generator: torch.Generator,
 ) -> tuple[float, tuple[int, ...]]:
-    """The share of a job's steps that fits, and what remains of every stage's: a step of each is tried.
+    """Measure a step of every stage, and reduce the steps to fit a time limit.
 
     Args:
-        left: seconds for all steps, asked for after the trials.
+        left: returns the seconds for all steps; called after the measurement.
         job: the training.
         terms: its terms, whose state is restored.
         variables: what a stage optimises; nothing is changed.
         generator: of the job, whose state is restored.
+
+    Returns:
+        The fraction of the steps that fits, and the steps of every stage, at least 1.
     """
     random, before = generator.get_state(), [tensor.clone() for tensor in terms.state]
     needs = []
     for stage in job.plan.stages:
         own = variables(stage)
         times = []
-        # the first is slower than others; between several exemplars, each has other weights
+        # the first is slower than the others; with several exemplars, the cost depends on drawn weights
         for _ in range(2 if terms.blend is None else 5):
             begun = time.perf_counter()
             loss, _ = evaluate(own.image(), stage.scale, job.terms(stage), job.periodic, generator)
@@ -47,5 +50,5 @@ def steps_within(
         tensor.copy_(value)
     generator.set_state(random)
     stages = job.plan.stages
-    share = left() / sum(need * stage.n_iter for need, stage in zip(needs, stages, strict=True))
-    return share, tuple(max(1, math.floor(stage.n_iter * min(1, share))) for stage in stages)
+    fraction = left() / sum(need * stage.n_iter for need, stage in zip(needs, stages, strict=True))
+    return fraction, tuple(max(1, math.floor(stage.n_iter * min(1, fraction))) for stage in stages)

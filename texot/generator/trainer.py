@@ -1,9 +1,8 @@
 """Algorithm 2, step by step: see `texot.generator.training`.
 
-Semi-discrete transport (arXiv 2007.03408, section 5): noise on one side, the exemplar's patches on the other.
-Every step sees fresh noise, for which one pass gives the gradient of theta (Adam) and of psi (stochastic
-ascent). `texot.solver.adam.loop` runs it, `texot.solver.adam.objective` knows its terms; only what is
-optimised is new, and one sliced term on deep features.
+Semi-discrete transport (arXiv 2007.03408, section 5) between the patches of samples and of the exemplar.
+Every step draws new noise; one pass gives the gradient of theta (Adam) and of psi (stochastic ascent).
+`texot.solver.adam.loop` runs the steps, `texot.generator.targets` has the terms.
 """
 
 from __future__ import annotations
@@ -40,16 +39,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("texot")
 
-_MARGIN = 0.9  # of a time limit that is planned for
+_MARGIN = 0.9  # fraction of a time limit that is planned for
 _SETTLED_STEPS = 100
 _SETTLED = 0.998
-_SETTLED_FROM = 0.75  # of the finest stage: before, steps are too large to settle
+_SETTLED_FROM = 0.75  # of the finest stage: before, the step size is too large
 
 
 class Trainer:
-    """One training: an iterator of states, from which a generator can be had at any step.
+    """One training: an iterator of states. It gives a generator after any step.
 
-    Arguments are checked at once, not at the first step.
+    Arguments are checked when it is created, not at the first step.
 
     Args:
         exemplar: path, PIL image, NumPy array or tensor, see `texot.synthesize`; or a list of two or more,
@@ -59,7 +58,7 @@ class Trainer:
 
     Attributes:
         setup: what the exemplars and the options determine.
-        training: the plan; a time limit makes its steps fewer.
+        training: the plan; a time limit reduces its steps.
         options: as models and checkpoints store them.
         network: the network that is trained.
         state: of the last step; None before the first.
@@ -119,11 +118,11 @@ class Trainer:
 
     @property
     def seconds(self) -> float:
-        """Spent until the last step, those of the training that this one resumes among them."""
+        """Time until the last step, in seconds, including that of the training that this one resumes."""
         return self._seconds
 
     def _place(self) -> tuple[Stage, int]:
-        """The stage of the last step, and its steps that are done."""
+        """The stage of the last step, and the number of its completed steps."""
         left = len(self.losses)
         for stage in self.training.plan.stages:
             if left <= stage.n_iter:
@@ -139,7 +138,7 @@ class Trainer:
         self.training = replace(self.training, plan=replace(self.training.plan, stages=counted))
 
     def __iter__(self) -> Iterator[State]:
-        """Train, a state after each step."""
+        """Train; yields a state after each step."""
         for state in stepwise(optimise(self._prepare, self._random, self._resume)):
             self.state, self._seconds = state, state.seconds
             self.losses.append(state.loss)
@@ -154,9 +153,9 @@ class Trainer:
                 return
 
     def _settled(self) -> bool:
-        """Whether, towards the end of the finest stage, the sliced distances hardly fall any more.
+        """Whether the sliced distances no longer decrease, near the end of the finest stage.
 
-        Transport costs do not tell: they rise while the potentials learn.
+        Transport costs are no criterion: they rise while the potentials are learned.
         """
         stage, step = self._place()
         least = max(2 * _SETTLED_STEPS, _SETTLED_FROM * stage.n_iter)
@@ -185,7 +184,7 @@ class Trainer:
         if own is not None:
             generator.set_state(own.get_state())
         if self._resume is not None and self._early_stop and self._processes.any(self._settled()):
-            stages = job.plan.stages  # ended when it was put aside: only what it had is restored
+            stages = job.plan.stages  # it had ended before the checkpoint: nothing is left to do
             ended = replace(stages[-1], n_iter=self._resume.step)
             job = replace(job, plan=replace(job.plan, stages=(*stages[:-1], ended)))
         return job
@@ -199,7 +198,7 @@ class Trainer:
             refine=lambda stage, image: self._variables(stage, generator).current(),
             variables=lambda stage, image: self._variables(stage, generator),
             terms=self.terms.of,
-            put_right=None,
+            correct=None,
             n_targets={},
             settings={},
             mode=self.source.mode,
@@ -208,7 +207,7 @@ class Trainer:
         )
 
     def _variables(self, stage: Stage, generator: torch.Generator) -> Weights:
-        """What a stage moves."""
+        """What a stage optimises."""
         training = self.training
         kind = Weights if self._objective is None else self._objective.variables
         return kind(
@@ -222,27 +221,27 @@ class Trainer:
         )
 
     def _work(self, stage: Stage) -> float:
-        """Shares of a step's time as measured: deep features cost most of the finest stage."""
+        """Relative time of a step, as measured: deep features dominate the finest stage."""
         height, width = self.training.size(stage)
         deep = 3.0 if stage.scale == 0 and self.terms.deep else 1.0
         return 2e4 + height * width * deep
 
     def _fit_time_limit(self, job: Job, generator: torch.Generator) -> None:
-        """Fewer steps, where a limit asks for it."""
+        """Reduce the steps to fit the time limit."""
 
         def left() -> float:
             assert self._limit is not None
             return max(0.0, _MARGIN * (self._limit - (time.perf_counter() - self._begun)))
 
-        share, wanted = steps_within(
+        fraction, wanted = steps_within(
             left, job, self.terms, lambda stage: self._variables(stage, generator), generator
         )
-        self._set_steps(self._processes.least(wanted))
-        if share < 1:
+        self._set_steps(self._processes.minimum(wanted))
+        if fraction < 1:
             log.info("%d steps fit the time limit", sum(self.plan_steps))
 
     def checkpoint(self) -> Checkpoint:
-        """Where training stands after the last step; to be asked for before the next one."""
+        """The state of training after the last step; call it before the next one."""
         if self.state is not None:
             progress = self.state.progress()
         elif self._resume is not None:
@@ -260,10 +259,10 @@ class Trainer:
 
     @own_modes()
     def generator(self, *, with_gap: bool = True) -> Generator:
-        """The texture as it is after the last step.
+        """The generator after the last step.
 
         Args:
-            with_gap: also measure how far the potentials are from their best, on a fresh sample (seconds).
+            with_gap: also measure the duality gap of the potentials, see `dual_gap`; takes seconds.
 
         Raises:
             ValueError: no step is done yet.
@@ -283,10 +282,10 @@ class Trainer:
 
     @own_modes()
     def dual_gap(self, network: PlaneNetwork) -> float:
-        """(OT - F(psi)) / OT between a fresh sample's finest patches and the exemplar's, OT nearly exact.
+        """The relative duality gap (OT - F(psi)) / OT of a new sample's finest patches, OT nearly exact.
 
-        In [0, 1] but for rounding where psi is good; F(psi) may be negative where it is not. Of several
-        exemplars the largest, each of a sample with all the weight.
+        It is in [0, 1] up to rounding if F(psi) >= 0; a bad psi can give more than 1. For several exemplars
+        it is the largest gap, each of a sample with all the weight.
         """
         order, backend = self.setup.order, self.setup.options.backend
         return largest_gap(network, self.terms.transport, self.training, order, backend)

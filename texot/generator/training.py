@@ -1,8 +1,8 @@
-"""Algorithm 2: train a network whose textures have, at every scale, the exemplar's patches.
+"""Algorithm 2: train a network whose samples have the exemplar's patch distribution at every scale.
 
     min_theta sum_l max_psi E_z F_l(psi_l, S_l g_theta(z))
 
-See `texot.generator.trainer`, which does it step by step.
+See `texot.generator.trainer` for training step by step.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def train(
     callback: Callable[[State], object] | None = None,
     **options: Unpack[TrainOptions],
 ) -> Generator:
-    """Learn a texture, to sample any size of it afterwards.
+    """Train a generator of a texture, which samples images of any size.
 
     Args:
-        exemplar: see `texot.synthesize`; a list of two or more for all textures between them.
+        exemplar: see `texot.synthesize`; a list of two or more for a generator that interpolates them.
         callback: called with a `State` after every step.
         **options: see `texot.generator.options.TrainingOptions`.
 

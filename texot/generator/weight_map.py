@@ -1,8 +1,7 @@
-"""Weights that vary over the plane of a texture between several: a pure function of scale and place.
+"""Mixture weights of several textures that vary over the plane: a pure function of scale and position.
 
-A map covers an area of the plane; beyond it, its edge goes on. Every scale of the network asks for the
-weights at its own pixels, of which pixel p of scale s is centred at 2^s (p + 1/2): windows are the same
-whichever way they are cut, and an image is kept in no larger size than its own.
+A map covers an area of the plane and is constant beyond its edges. Pixel p of scale s is centred at
+2^s (p + 1/2), so overlapping windows agree. An image is reduced for coarse scales, and never enlarged.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ Area = tuple[int, int, int, int]
 
 
 class WeightMap:
-    """A map: call it with a scale and places to have the weights there.
+    """A map of mixture weights; a `texot.generator.network.Plane`.
 
     Args:
         map: one of `MAPS`, or an image whose black is the first exemplar and white the last.
         textures: number K of exemplars.
-        area: that it covers.
+        area: of the plane that the map covers, in pixels.
         n_scales: of the network.
-        periods: pixels (y, x) after which the plane repeats, or None.
+        periods: of the plane along (y, x), in pixels, or None.
 
     Raises:
         InputError: not an image.
@@ -55,7 +54,7 @@ class WeightMap:
 
     def __call__(self, scale: int, rows: Tensor, columns: Tensor) -> Tensor:
         """Weights (K, h, w), float32, at rows (h,) and columns (w,) of a scale."""
-        y, x = (self._inside(axis, scale, places) for axis, places in enumerate((rows, columns)))
+        y, x = (self._relative(axis, scale, places) for axis, places in enumerate((rows, columns)))
         if self.name is not None:
             place = map_places(self.name, y, x, self.area[2:])
         else:
@@ -63,19 +62,19 @@ class WeightMap:
             place = _along(_along(plane, y).T, x).T
         return between(place * (self.textures - 1), self.textures)
 
-    def _inside(self, axis: int, scale: int, places: Tensor) -> Tensor:
-        """Where pixels of a scale are, as shares of the area's side."""
+    def _relative(self, axis: int, scale: int, places: Tensor) -> Tensor:
+        """Positions of the pixels of a scale, relative to the area: 0 to 1 inside it."""
         at = 2**scale * (places.double() + 0.5)
         period = self.periods[axis]
         if period is not None:  # a coarse pixel of an odd torus may be centred beyond its end
             at = (at.clamp_max(period - 0.5) - self.area[axis]).remainder(period) + self.area[axis]
-        share: Tensor = (at - self.area[axis]) / self.area[2 + axis]
-        return share.float()
+        relative: Tensor = (at - self.area[axis]) / self.area[2 + axis]
+        return relative.float()
 
 
 def _along(plane: Tensor, places: Tensor) -> Tensor:
-    """Rows of a plane at places, shares of its height, linear between the centres of pixels."""
+    """Rows of a plane at relative positions in [0, 1], linear between the centres of pixels."""
     at = (places * len(plane) - 0.5).clamp(0, len(plane) - 1)
     first = at.floor().long()
-    share = (at - first)[:, None]
-    return plane[first] * (1 - share) + plane[(first + 1).clamp_max(len(plane) - 1)] * share
+    fraction = (at - first)[:, None]
+    return plane[first] * (1 - fraction) + plane[(first + 1).clamp_max(len(plane) - 1)] * fraction

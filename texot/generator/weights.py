@@ -1,4 +1,4 @@
-"""What training optimises: the weights of a network, seen through images of fresh noise."""
+"""The variables of training: the weights of a network. The image of a step is a sample from new noise."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 from texot.generator.blend import Blend
 from texot.generator.network import PlaneNetwork
 
-_AVERAGE = 0.02  # share of a step's weights in their running average
-_COARSER = 0.3  # of Adam's step for scales that were trained before
+_AVERAGE = 0.02  # weight of a step in the running average
+_COARSER = 0.3  # factor of Adam's step size for scales that earlier stages trained
 
 
 class Weights:
-    """The weights of a network's scales from `scale` on: what one stage moves, see `Variables`.
+    """The weights of a network's scales from `scale` to the coarsest: the `Variables` of a stage.
 
     Args:
         network: the network.
@@ -23,8 +23,8 @@ class Weights:
         scale: the finest scale that is trained.
         size: (height, width) of the image at that scale.
         generator: CPU generator of the seeds of noise.
-        wraps: whether the image is a torus, or a window of the plane.
-        blend: draws the weights of a network between several textures; None for one.
+        wraps: whether the image is a torus, or else a window of the plane.
+        blend: draws the mixture weights of several textures; None for one texture.
     """
 
     def __init__(
@@ -53,24 +53,24 @@ class Weights:
         self._last: Tensor | None = None
 
     def image(self) -> Tensor:
-        """What fresh noise gives."""
+        """A sample from new noise."""
         seed = int(torch.randint(0, 2**62, (), generator=self.generator))
-        shares = None if self.blend is None else self.blend.draw(self.generator)
+        mixture = None if self.blend is None else self.blend.draw(self.generator)
         image = self.network.sample(
-            seed, (0, 0), self.size, scale=self.scale, periods=self._periods, shares=shares
+            seed, (0, 0), self.size, scale=self.scale, periods=self._periods, mixture=mixture
         )
         self._last = image.detach()
         return image
 
     @torch.no_grad()
-    def moved(self) -> None:
-        """Follow the weights with their averages."""
+    def after_step(self) -> None:
+        """Update the averages of the weights."""
         for average, parameter in zip(self._averages, self.tensors, strict=True):
             average.lerp_(parameter, 1.0 if self.network.architecture.published else _AVERAGE)
 
     def current(self) -> Tensor:
-        """The image that the step saw: another one would cost as much again."""
+        """The image of the last step: sampling another one would double the cost."""
         return self.image().detach() if self._last is None else self._last
 
-    def put_right(self, correct: Callable[[Tensor], Tensor]) -> None:
-        """Nothing: weights have no image of their own."""
+    def correct(self, correction: Callable[[Tensor], Tensor]) -> None:
+        """Nothing: an image does not determine weights."""

@@ -1,11 +1,11 @@
-"""Which part of every scale a window of the texture is made of.
+"""The windows of all scales that a window of the texture depends on.
 
-The texture is an infinite plane, or a torus where an axis wraps. Pixel p of a scale grows out of pixels
-(p - 1) // 2 and (p - 1) // 2 + 1 of the next coarser one, and convolutions look beyond the window; so the
-windows grow by a few pixels from scale to scale, and noise is asked for exactly where it is needed.
+The texture is an infinite plane, or a torus where an axis wraps. Pixel p of a scale depends on pixels
+(p - 1) // 2 and (p - 1) // 2 + 1 of the next coarser one, and convolutions need pixels beyond the window. So
+the windows grow by a few pixels from scale to scale, and noise is computed exactly where it is needed.
 
-A torus of n pixels has ceil(n / 2) at the next scale. Where n is odd, the enlarged scale is one pixel too
-long; that pixel is left out at every turn.
+A torus of n pixels has ceil(n / 2) pixels at the next scale. If n is odd, the enlarged scale is one pixel too
+long; that pixel is left out once per period.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class Span:
     """A window of one axis at one scale.
 
     Attributes:
-        start, stop: pixels whose features and colours are wanted.
+        start, stop: range of the pixels whose features and colours are computed.
         margin: pixels of noise beyond them on either side.
-        positions: (stop - start + 2 margin,) int64, where noise is taken from.
-        features, colours: what is cut out of the next coarser scale after it was enlarged to twice its span:
-            the first pixel, or the index of every one. None at the coarsest scale.
+        positions: (stop - start + 2 margin,) int64, positions of the noise.
+        features, colours: the pixels to take from the next coarser scale, enlarged twice: the index of the
+            first one, or of each. None at the coarsest scale.
     """
 
     start: int
@@ -41,8 +41,8 @@ def spans(start: int, stop: int, margins: tuple[int, ...], period: int | None = 
 
     Args:
         start, stop: the window at the finest scale.
-        margins: what the convolutions of every scale look beyond, in its pixels, finest first.
-        period: pixels after which the axis repeats, or None for a plane.
+        margins: pixels beyond the window that the convolutions of every scale need, finest first.
+        period: in pixels, or None for a plane.
     """
     found = []
     for scale, margin in enumerate(margins):
@@ -71,5 +71,5 @@ def spans(start: int, stop: int, margins: tuple[int, ...], period: int | None = 
 
 
 def _cut(index: Tensor) -> int | Tensor:
-    """The first of consecutive pixels, or all of them."""
+    """The first index if all are consecutive, else all of them."""
     return int(index[0]) if int(index[-1] - index[0]) == len(index) - 1 else index

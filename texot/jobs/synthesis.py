@@ -333,7 +333,7 @@ def _adam_job(
         )
         return found if term is None else [*found, Weighted(term)]
 
-    def put_right(_: Stage, image: Tensor) -> Tensor:
+    def correct(_: Stage, image: Tensor) -> Tensor:
         return statistics.clip(statistics.calibrate(image, periodic=periodic))
 
     return Job(
@@ -342,7 +342,7 @@ def _adam_job(
         start=lambda _: first,
         variables=lambda _, image: Pixels(image),
         terms=of_stage,
-        put_right=None if plan.published or output.finish is not None else put_right,
+        correct=None if plan.published or output.finish is not None else correct,
         n_targets={k: min(most, image[0].numel()) for k, (image, _) in enumerate(scales)},
         settings=output.settings,
         mode=output.mode,

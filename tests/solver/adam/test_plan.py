@@ -9,9 +9,9 @@ from texot.errors import InputError
 from texot.images.pyramid import downsample, downsample_known
 from texot.solver.adam.plan import (
     EFFORT,
-    LEAST_EXEMPLAR,
-    LEAST_HALF,
-    LEAST_ROOM,
+    MIN_EXEMPLAR,
+    MIN_HALF,
+    MIN_ROOM,
     Plan,
     default_plan,
     exemplar_side,
@@ -102,11 +102,7 @@ def test_scales_chosen_have_room_for_every_patch(
         for scale in stage.sliced:
             assert stage.scale <= scale < plan.n_scales
     coarsest = min(exemplar_side(n, plan.n_scales - 1) for n in exemplar)
-    least = (
-        LEAST_ROOM
-        if plan.published
-        else min(LEAST_EXEMPLAR, max(LEAST_HALF, exemplar_side(min(exemplar), 1)))
-    )
+    least = MIN_ROOM if plan.published else min(MIN_EXEMPLAR, max(MIN_HALF, exemplar_side(min(exemplar), 1)))
     assert coarsest >= min(least, *exemplar)
 
 
@@ -124,7 +120,7 @@ def test_features_are_visible_at_the_coarsest_scale() -> None:
     for exemplar, size in (((512, 512), (512, 512)), ((512, 512), (256, 256)), ((300, 400), (1200, 900))):
         plan = default_plan(exemplar, size)
         coarsest = min(exemplar_side(n, plan.n_scales - 1) for n in exemplar)
-        assert LEAST_EXEMPLAR <= coarsest < 2 * LEAST_EXEMPLAR + 4
+        assert MIN_EXEMPLAR <= coarsest < 2 * MIN_EXEMPLAR + 4
         assert min(plan.sizes[-1]) >= 24
 
 

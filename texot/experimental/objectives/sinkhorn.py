@@ -2,8 +2,8 @@
 
     S_lam(x, y) = OT_lam(x, y) - (OT_lam(x, x) + OT_lam(y, y)) / 2,  cost |x - y|^2
 
-Transport without a potential that is kept: every step solves its own, small problem. Its entropic bias is
-taken away; what is left is that of the minibatch, of which no more is known than its patches.
+No potential is kept: every step solves its own small problem. The divergence has no entropic bias; the bias
+of the minibatch remains.
 
 Sources: Genevay, Peyre & Cuturi 2018, "Learning generative models with Sinkhorn divergences" (arXiv
 1706.00292); Feydy et al. 2019 (arXiv 1810.08278); Houdard et al., TMLR 2023 (hal-03740368), Theorem 6.
@@ -20,8 +20,8 @@ from texot.experimental.objectives.term import ObjectiveTerm, draw
 from texot.transport.divergence import sinkhorn_divergence
 
 BATCH = 256
-SHARE = 0.05  # of the mean cost between all pairs, where no entropy is given
-_LEAST = 1e-6
+FRACTION = 0.05  # of the mean cost between all pairs: the entropy, if none is given
+_MIN_ENTROPY = 1e-6
 _N_ITER = 10
 _TOLERANCE = 0.02
 
@@ -30,14 +30,16 @@ _TOLERANCE = 0.02
 class SinkhornTerm(ObjectiveTerm):
     """The divergence of a minibatch of the image's patches and one of the exemplar's.
 
-    `entropy`, in units of squared patch distance, is that of the transport; 0: a share of the mean cost.
+    `entropy`, in units of squared patch distance, is that of the transport; 0: a fraction of the mean cost.
     """
 
     def value(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """See `ObjectiveTerm`; there is no `psi` to move."""
+        """See `ObjectiveTerm`; there is no state."""
         x = draw(x, BATCH, generator)
         y = self.targets(BATCH, generator)
-        entropy = self.entropy / self.spread**2 if self.entropy else SHARE * mean_cost(x.detach(), y) + _LEAST
+        entropy = self.entropy / self.spread**2
+        if not entropy:
+            entropy = FRACTION * mean_cost(x.detach(), y) + _MIN_ENTROPY
         return sinkhorn_divergence(x, y, entropy=entropy, n_iter=_N_ITER, tolerance=_TOLERANCE)
 
 

@@ -1,1 +1,1 @@
-"""Adam on the objective, as training, the published algorithm and deep features take it."""
+"""Minimisation of the objective by Adam: in training, the published algorithm and for deep features."""

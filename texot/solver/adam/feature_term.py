@@ -2,11 +2,11 @@
 
     L(u) = w / K  sum_k  max_psi F_k(psi_k, Phi_k(S_l u)) / spread_k
 
-Phi_k u are the vectors of activations of a layer k of a network at every place of u, each channel divided by
-its deviation in the exemplar (at least a fifth of all channels' mean). They are patches of one cell of a
-layer's map: the measures, cells and potentials are those that serve for pixels. The image is moved at random
-under the network's grid before every pass, and so was the exemplar: what looks right from one grid only is no
-texture.
+Phi_k u are the activation vectors of layer k of a network at all positions of u. Each channel is divided by
+its standard deviation in the exemplar (at least a fifth of the mean over channels). The vectors are treated
+as patches of one cell, so measures, cells and potentials are those of pixels. Before every pass the image is
+shifted at random relative to the grid of the network, and the targets come from shifted views of the
+exemplar: a texture must not depend on the position of the grid.
 
 Houdard, Leclaire, Papadakis & Rabin 2022, "A generative model for texture synthesis based on optimal
 transport between feature distributions" (JMIV; arXiv 2007.03408), on features of VGG-19.
@@ -28,11 +28,11 @@ from texot.solver.adam.patch_term import PatchTerm
 from texot.solver.options import SEARCH_DIM
 from texot.transport.measure import PatchMeasure
 
-BYTES_A_PIXEL = 600  # of an image, for activations and their gradients: SqueezeNet as measured
+BYTES_A_PIXEL = 600  # of an image, for activations and their gradients: measured with SqueezeNet
 _OPEN: Periodic = (False, False)
 _MIN_DEVIATION = 0.2  # of a channel, as a fraction of their mean
 _MIN_CELLS = 8
-_MAX_VIEWS = 16  # of the exemplar, each moved under the network's grid
+_MAX_VIEWS = 16  # of the exemplar, each with another shift of the network's grid
 
 
 @dataclass
@@ -73,10 +73,10 @@ class FeatureTerm:
         Args:
             exemplar: (C, h, w), C of 1 or 3.
             known: (h, w) bool, or None for all.
-            network: gives the features.
+            network: computes the features.
             layers: of the network.
-            unit: what features count that are as far off as the exemplar's are from their mean.
-            max_cells: targets kept a layer.
+            unit: value of the term for features whose squared distance is the exemplar's variance.
+            max_cells: maximum number of targets per layer.
             generator: CPU generator of views and of the draws of targets.
             **options: of each layer's `PatchTerm`.
         """
@@ -135,13 +135,13 @@ def _cells(network: Network, image: Tensor, layers: tuple[str, ...], periodic: P
 
 
 def _deviations(cells: Tensor) -> Tensor:
-    """Of channels (c, n), none too small: (c, 1, 1)."""
+    """Standard deviations (c, 1, 1) of channels (c, n), bounded below."""
     found = cells.std(1)
     return torch.maximum(found, _MIN_DEVIATION * found.mean()).clamp_min(1e-6)[:, None, None]
 
 
 def _moved(image: Tensor, by: tuple[int, ...], periodic: Periodic) -> Tensor:
-    """The image from a pixel (y, x) on: rolled along axes that wrap, else cut."""
+    """The image shifted to start at pixel (y, x): rolled along axes that wrap, else cropped."""
     for axis, start in enumerate(by, start=1):
         start = min(start, image.shape[axis] - 1)
         if periodic[axis - 1]:
@@ -154,7 +154,7 @@ def _moved(image: Tensor, by: tuple[int, ...], periodic: Periodic) -> Tensor:
 def _views(
     exemplar: Tensor, known: Tensor | None, stride: int, generator: torch.Generator
 ) -> list[tuple[Tensor, Tensor | None]]:
-    """Windows of the exemplar and of its known pixels, nearly as large, at random places."""
+    """Windows of the exemplar and of its known pixels, nearly as large, at random positions."""
     side = min(stride, *exemplar.shape[1:])
     height, width = (n - side + 1 for n in exemplar.shape[1:])
     found = []
@@ -165,9 +165,9 @@ def _views(
 
 
 def _known_cells(known: Tensor | None, stride: int, cells: Tensor) -> Tensor:
-    """Where neither a cell nor a neighbour of it holds an unknown pixel, (rows, columns) bool.
+    """Cells that are known, and whose neighbours are: (rows, columns) bool.
 
-    Some networks have cells beyond the image too: of them nothing is known.
+    A cell is known if all its pixels are. Some networks have cells beyond the image: these are unknown.
     """
     rows, columns = cells.shape[1:]
     if known is None:

@@ -1,7 +1,6 @@
 """The loop of Adam steps on the objective: stages from coarse to fine, a state after each step.
 
-A `Job` describes what is optimised, towards which measures, from which start, and what is put right on the
-way; the loop knows no more of it than that.
+A `Job` describes what is optimised, its terms, its start and its corrections. The loop needs nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from texot.images.pyramid import Periodic, upsample_to
 from texot.solver.adam.objective import evaluate
 from texot.solver.adam.optimizer import Adam
 from texot.solver.adam.plan import Plan, Stage, step_work
-from texot.solver.adam.progress import Moving, Progress
+from texot.solver.adam.progress import Progress, RunState
 from texot.solver.adam.term import Weighted
 from texot.solver.adam.variables import Variables
 from texot.solver.state import Log, LossRecord, Output, State
@@ -27,22 +26,22 @@ from texot.solver.state import Log, LossRecord, Output, State
 
 @dataclass(frozen=True)
 class Job:
-    """What the loop is told.
+    """A description of an optimisation.
 
     Attributes:
         plan: its stages, and the numbers of the algorithm.
         periodic: axes (y, x) along which the image wraps around.
-        start: the first stage's image.
-        variables: what a stage moves, from its image.
+        start: makes the first stage's image.
+        variables: makes what a stage optimises, from its image.
         terms: a stage's terms; their state is kept from stage to stage.
-        put_right: correction of a stage's image, halfway and at its end, or None.
-        refine: a later stage's image, from the one before at its own, coarser size; None: there is one stage.
-        n_targets: number of target patches at each scale, to tell the time that is left.
-        settings: everything that makes the same image again, as plain JSON values.
+        correct: correction of a stage's image, halfway and at its end, or None.
+        refine: makes a later stage's image from the previous, coarser one; None: there is one stage.
+        n_targets: number of target patches at each scale, to estimate the remaining time.
+        settings: everything that reproduces the image, as plain JSON values.
         mode: how a result is written, see `texot.files.exemplar.Exemplar`.
         icc_profile: of images whose values are not sRGB, else None.
         finish: makes the result of the loop's image at full size, on the CPU; None where they are the same.
-        work: cost of a stage's step, to tell the time that is left; None: what `step_work` estimates.
+        work: cost of a step of a stage, to estimate the remaining time; None: by `step_work`.
         average: replaces tensors by their means over the processes that share the work; None: there is one.
     """
 
@@ -51,7 +50,7 @@ class Job:
     start: Callable[[Stage], Tensor]
     variables: Callable[[Stage, Tensor], Variables]
     terms: Callable[[Stage], list[Weighted]]
-    put_right: Callable[[Stage, Tensor], Tensor] | None
+    correct: Callable[[Stage, Tensor], Tensor] | None
     n_targets: dict[int, int]
     settings: dict[str, Any]
     mode: str
@@ -70,9 +69,9 @@ def optimise(
     """Run a job, step by step.
 
     Args:
-        prepare: makes the job, with what is slow to make; called at the first step.
+        prepare: makes the job, which may be slow; called at the first step.
         generator: CPU generator of all randomness.
-        resume: where to go on, of a run of the same job, whose terms are all made by `prepare`.
+        resume: state of an earlier run of the same job. `prepare` makes all its terms.
     """
     begun = time.perf_counter() - (resume.seconds if resume else 0.0)
     job = prepare(generator)
@@ -89,7 +88,7 @@ def optimise(
             work_done += _work(job, stage) * stage.n_iter
             work_left -= _work(job, stage) * stage.n_iter
             continue
-        effort, stage_begun = _work(job, stage), time.perf_counter()
+        step_cost, stage_begun = _work(job, stage), time.perf_counter()
         image = job.start(stage) if image is None or job.refine is None else job.refine(stage, image)
         if total_step == 0:
             stage_begun = time.perf_counter()
@@ -99,14 +98,14 @@ def optimise(
         terms = job.terms(stage)
         variables = job.variables(stage, image)
         movers = [Adam(tensor, betas=plan.betas) for tensor in variables.tensors]
-        moving = Moving(variables, movers, terms, generator)
+        run = RunState(variables, movers, terms, generator)
         done = 0
         if resume and number == resume.stage:
-            moving.restore(resume)
+            run.restore(resume)
             done = resume.step
             total_step += done
-            work_done += done * effort
-            work_left -= done * effort
+            work_done += done * step_cost
+            work_left -= done * step_cost
         for step in range(done + 1, stage.n_iter + 1):
             active = [term for term in terms if term.counts(step, stage.n_iter)]
             loss, figures = evaluate(variables.image(), stage.scale, active, job.periodic, generator)
@@ -118,13 +117,13 @@ def optimise(
                 movers, variables.tensors, grads, variables.rates, strict=True
             ):
                 adam.step(tensor, grad, rate * lr)
-            variables.moved()
-            if job.put_right is not None and step in (stage.n_iter // 2, stage.n_iter):
-                # halfway, so that patches settle on the sharper image, and at the end
-                variables.put_right(partial(job.put_right, stage))
+            variables.after_step()
+            if job.correct is not None and step in (stage.n_iter // 2, stage.n_iter):
+                # halfway, so that patches adapt to the sharper image, and at the end
+                variables.correct(partial(job.correct, stage))
             total_step += 1
-            work_done += effort
-            work_left -= effort
+            work_done += step_cost
+            work_left -= step_cost
             shown = figures.loss if plan.shows_dual else figures.cost
             record.losses.append(LossRecord(stage.scale, step, shown))
             record.marginal_errors.append(figures.marginal_error)
@@ -148,7 +147,7 @@ def optimise(
                 _log=record,
                 _image=full,
                 _result=full if as_it_is else partial(_last_step, job, stage, image),
-                _progress=partial(moving.progress, number, step, record, seconds),
+                _progress=partial(run.progress, number, step, record, seconds),
             )
 
 
@@ -159,7 +158,7 @@ def _full(job: Job, scale: int, image: Tensor) -> Tensor:
 
 def _last_step(job: Job, stage: Stage, image: Tensor) -> Tensor:
     """What a job does to the image after all steps, of an image (C, H, W) in the midst of them."""
-    return _full(job, stage.scale, image if job.put_right is None else job.put_right(stage, image))
+    return _full(job, stage.scale, image if job.correct is None else job.correct(stage, image))
 
 
 def _work(job: Job, stage: Stage) -> float:

@@ -1,6 +1,6 @@
 """Adam (Kingma & Ba 2015, Algorithm 1) on one tensor.
 
-The same update as `torch.optim.Adam`, whose first step imports torch's compiler: 0.9 s of every short run.
+The update is that of `torch.optim.Adam`. Its first step would import torch's compiler, which takes 0.9 s.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ class Adam:
     """Moving averages of one tensor's gradient and of its square.
 
     Args:
-        like: the tensor that will be moved; only its shape, dtype and device are used.
-        betas: decay of the averages.
-        eps: added to the root of the second.
+        like: the tensor that will be updated; only its shape, dtype and device are used.
+        betas: decay rates of the averages of the gradient and of its square.
+        eps: added to the square root of the second average.
     """
 
     def __init__(self, like: Tensor, *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> None:
@@ -27,7 +27,7 @@ class Adam:
 
     @torch.no_grad()
     def step(self, value: Tensor, grad: Tensor, lr: float) -> None:
-        """Move `value` in place by one step of size `lr` against `grad`."""
+        """Update `value` in place by one step of size `lr` against `grad`."""
         first, second = self.betas
         self.n_steps += 1
         self.mean.lerp_(grad, 1 - first)

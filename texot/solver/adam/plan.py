@@ -1,10 +1,10 @@
-"""What Adam does, stage by stage: scales, iterations, patch sizes, grids and weights.
+"""Plans for Adam: scales, iterations, patch sizes, grids and weights of every stage.
 
-Training goes from the coarsest scale to the finest; each stage optimises the image at one scale and keeps the
-coarser scales in its objective. Deep features take the finest stage alone, from what the solver on a field
-made: large patches (8x8) hold structure at the coarser scales and sharpen scale 1 early, 4x4 patches finish.
-`paper_plan` is the published algorithm: all scales jointly, from noise.
-benchmarks/README.md has the figures behind the numbers.
+Each stage optimises the image at one scale and keeps the coarser scales in its objective. `default_plan` has
+one stage at the finest scale, for deep features: it starts from the result of the field solver. Large patches
+(8x8) keep structure at the coarser scales and, in the first steps, at scale 1; 4x4 patches at all scales.
+`paper_plan` is the published algorithm: all scales jointly, from noise. benchmarks/README.md has the
+measurements behind the constants.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from texot.solver.plan import scale_sizes
 Size = tuple[int, int]
 """Height and width in pixels."""
 
-LEAST_ROOM = 12  # pixels that patches have room for at the coarsest scale, in exemplar and result
-LEAST_EXEMPLAR = 48  # pixels of the exemplar's shorter side at the coarsest scale
-LEAST_RESULT = 24  # the same of the result's
-LEAST_HALF = 20  # of a small exemplar's, which would have one scale only
-BIG_FROM = 2  # finest scale that has patches of twice the size throughout
-BIG_LEAST = 56  # pixels of the shorter side that they need: of fewer, a few patches would be the whole image
-EARLY = 0.6  # share of a stage's steps for which scale 1 has them too
-FINEST = 0.6  # share of the usual steps, where coarser scales are done
+MIN_ROOM = 12  # pixels: largest patch that fits the coarsest scale of exemplar and result
+MIN_EXEMPLAR = 48  # pixels of the exemplar's shorter side at the coarsest scale
+MIN_RESULT = 24  # pixels of the result's shorter side there
+MIN_HALF = 20  # pixels of the exemplar's, if it would otherwise have one scale only
+BIG_FROM = 2  # finest scale that has patches of twice the size in all steps
+MIN_BIG = 56  # pixels of the shorter side for such patches: fewer would hold only a few of them
+EARLY = 0.6  # fraction of a stage's steps in which scale 1 has them too
+FINEST = 0.6  # fraction of the usual steps, if coarser scales exist
 ROBUSTNESS = 0.6
 
 
@@ -37,7 +37,7 @@ ROBUSTNESS = 0.6
 class TermPlan:
     """One transport term: patches of `patch_size` at `scale`, on a grid of `stride`.
 
-    It counts for the first `until` of a stage's steps.
+    It counts in the first `until` of a stage's steps, a fraction.
     """
 
     scale: int
@@ -66,26 +66,26 @@ class Stage:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that the synthesis loop needs to know besides its images.
+    """The stages and numbers of an optimisation.
 
     Attributes:
         sizes: size of the result at each scale, finest first.
         stages: in order of execution.
         patch_size: side of the finest patches.
-        lr: Adam's step.
-        psi_steps: passes over all pairs of patches a step; 0 leaves the potentials at 0.
-        psi_rate: share of the mean cost by which a hit lowers a potential, at scales with large patches.
-        psi_rate_fine: the same at the finer scales, where a patch used again should soon give way.
+        lr: Adam's step size.
+        psi_steps: passes over all pairs of patches per step; 0 leaves the potentials at 0.
+        psi_rate: fraction of the mean cost by which a hit lowers a potential, at scales with large patches.
+        psi_rate_fine: the same at finer scales, where potentials should react faster to repetition.
         robustness: exponent of robust averaging, see `PatchTerm`.
-        published_step: constant step of the published averaged ascent, or None for ours.
+        published_step: constant step of the published averaged ascent, or None.
         entropy: regularisation in units of squared distance per patch, 0 for none.
-        max_patches: targets kept a scale.
+        max_patches: maximum number of targets per scale.
         sliced_weight: weight of the sliced terms in the second half of a stage.
-        sliced_early: the same in the first half, while structure forms.
-        n_filters: random filters a sliced term and step.
+        sliced_early: the same in the first half, in which structure forms.
+        n_filters: random filters per sliced term and step.
         betas: of Adam.
         lr_decays: whether its step falls linearly over the second half of a stage.
-        shows_dual: report the sum of the semi-duals, not that of the distances, as loss.
+        shows_dual: report the sum of the semi-duals, not of the distances, as loss.
         published: uniform noise in [0, 1] as start, equal target weights, no calibration.
     """
 
@@ -121,51 +121,51 @@ class Plan:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work a quality level does.
+    """The amount of work of a quality level.
 
     Attributes:
-        n_iter: Adam steps of 512x512 pixels; smaller results take more, see `n_steps`.
-        most_iter: bound of that, for results of 512x512 pixels.
-        max_patches: targets kept a scale.
-        n_filters: random filters a sliced term and step.
-        lr: step of Adam.
+        n_iter: Adam steps for 512x512 pixels; smaller results take more, see `n_steps`.
+        max_iter: upper bound of the steps, for 512x512 pixels.
+        max_patches: maximum number of targets per scale.
+        n_filters: random filters per sliced term and step.
+        lr: step size of Adam.
     """
 
     n_iter: int
-    most_iter: int
+    max_iter: int
     max_patches: int
     n_filters: int
     lr: float
 
     def n_steps(self, pixels: int) -> int:
-        """Adam steps of a result of so many pixels."""
+        """Adam steps for a result of this number of pixels."""
         wanted = self.n_iter * math.pow(512**2 / pixels, 0.4)
-        most = self.most_iter * min(1.0, max(0.22, math.pow(pixels / 512**2, 0.55)))
+        most = self.max_iter * min(1.0, max(0.22, math.pow(pixels / 512**2, 0.55)))
         return max(1, self.n_iter // 2, round(min(most, wanted)))
 
 
 EFFORT = {
-    "draft": Effort(n_iter=10, most_iter=100, max_patches=8192, n_filters=12, lr=0.015),
-    "normal": Effort(n_iter=40, most_iter=300, max_patches=16384, n_filters=16, lr=0.01),
-    "high": Effort(n_iter=120, most_iter=600, max_patches=65536, n_filters=32, lr=0.01),
+    "draft": Effort(n_iter=10, max_iter=100, max_patches=8192, n_filters=12, lr=0.015),
+    "normal": Effort(n_iter=40, max_iter=300, max_patches=16384, n_filters=16, lr=0.01),
+    "high": Effort(n_iter=120, max_iter=600, max_patches=65536, n_filters=32, lr=0.01),
 }
 
 
 def exemplar_side(side: int, scale: int) -> int:
-    """A side of the exemplar at a scale: the 4-pixel kernel must fit, nothing is padded."""
+    """A side of the exemplar at a scale, in pixels: the 4-pixel kernel is applied without padding."""
     for _ in range(scale):
         side = (side - 4) // 2 + 1 if side >= 4 else 0
     return side
 
 
 def known_rooms(known: Tensor) -> tuple[int, ...]:
-    """The side of a square of known pixels that each scale of an exemplar has room for, up to 16.
+    """The side of the largest square of known pixels at each scale of an exemplar, up to 16.
 
     Args:
         known: (H, W) bool.
 
     Returns:
-        One of 16, 12, 8, 4, 3, 2, 1 or 0 a scale, finest first, up to the first 0.
+        16, 12, 8, 4, 3, 2, 1 or 0 for each scale, finest first, up to the first 0.
     """
     rooms = []
     mask: Tensor | None = known
@@ -186,7 +186,7 @@ def known_rooms(known: Tensor) -> tuple[int, ...]:
 
 
 def _room(exemplar: Size, scale: int, rooms: tuple[int, ...] | None) -> int:
-    """The largest patch (of at least 16, where there are unknown pixels) that fits a scale."""
+    """The side of the largest patch that fits a scale; at most 16 if some pixels are unknown."""
     if rooms is None:
         return exemplar_side(min(exemplar), scale)
     return rooms[scale] if scale < len(rooms) else 0
@@ -195,10 +195,10 @@ def _room(exemplar: Size, scale: int, rooms: tuple[int, ...] | None) -> int:
 def resolve_patch_size(
     patch_size: int | None, exemplar: Size, size: Size, rooms: tuple[int, ...] | None = None
 ) -> int:
-    """The finest patch size: the one asked for, or 4, or what a tiny image has room for.
+    """The finest patch size: the requested one, else 4, or less for tiny images.
 
     Raises:
-        InputError: the one asked for is larger than the exemplar or the result.
+        InputError: the requested size is larger than the exemplar or the result.
     """
     room = min(*exemplar, *size)
     if patch_size is None:
@@ -219,18 +219,18 @@ def resolve_n_scales(
     size: Size,
     *,
     wanted: int = 16,
-    least: tuple[int, int] = (LEAST_ROOM, LEAST_ROOM),
+    min_sides: tuple[int, int] = (MIN_ROOM, MIN_ROOM),
     rooms: tuple[int, ...] | None = None,
 ) -> int:
-    """The number of scales: the one asked for, or as many of `wanted` as keep a sensible coarsest scale.
+    """The number of scales: the requested one, else up to `wanted` with a large enough coarsest scale.
 
     Args:
-        least: pixels that the shorter sides of exemplar and result keep there.
+        min_sides: minimum shorter side of exemplar and result at the coarsest scale, in pixels.
 
     The rest as in `default_plan`.
 
     Raises:
-        InputError: the one asked for leaves no patch at its coarsest scale.
+        InputError: no patch fits the coarsest of the requested scales.
     """
     most = 1
     while min(_room(exemplar, most, rooms), math.ceil(min(size) / 2**most)) >= patch_size:
@@ -247,16 +247,16 @@ def resolve_n_scales(
         return n_scales
     n = 1
     while n < min(most, wanted) and (
-        _room(exemplar, n, rooms) >= LEAST_ROOM
-        and exemplar_side(min(exemplar), n) >= least[0]
-        and math.ceil(min(size) / 2**n) >= least[1]
+        _room(exemplar, n, rooms) >= MIN_ROOM
+        and exemplar_side(min(exemplar), n) >= min_sides[0]
+        and math.ceil(min(size) / 2**n) >= min_sides[1]
     ):
         n += 1
     return n
 
 
 def until_big(scale: int, n_scales: int) -> float:
-    """Share of a stage's steps in which a scale has patches of twice the size; 0 at the finest."""
+    """The fraction of a stage's steps in which a scale has patches of twice the size; 0 at the finest."""
     if scale >= min(BIG_FROM, n_scales - 1):
         return 1.0
     return EARLY if scale == BIG_FROM - 1 else 0.0
@@ -275,15 +275,17 @@ def default_plan(
     lr: float | None = None,
     entropy: float | None = None,
 ) -> Plan:
-    """The finest stage, of an image whose coarser scales are done.
+    """One stage at the finest scale, for an image whose coarser scales are solved.
 
     `rooms`: see `known_rooms`; the rest as in `iter_synthesis`.
     """
     effort = EFFORT[quality]
     patch = resolve_patch_size(patch_size, exemplar, size, rooms)
     half = exemplar_side(min(exemplar), 1)  # small exemplars have two scales too
-    least = min(LEAST_EXEMPLAR, max(LEAST_HALF, half)), min(LEAST_RESULT, max(LEAST_ROOM, half))
-    sizes = scale_sizes(size, resolve_n_scales(n_scales, patch, exemplar, size, least=least, rooms=rooms))
+    min_sides = min(MIN_EXEMPLAR, max(MIN_HALF, half)), min(MIN_RESULT, max(MIN_ROOM, half))
+    sizes = scale_sizes(
+        size, resolve_n_scales(n_scales, patch, exemplar, size, min_sides=min_sides, rooms=rooms)
+    )
     count = len(sizes)
 
     def terms_at(scale: int) -> list[TermPlan]:
@@ -293,13 +295,13 @@ def default_plan(
         found = []
         big, until = 2 * patch, until_big(scale, count)
         room = min(_room(exemplar, scale, rooms), height, width)
-        if until and room >= big and min(height, width) >= BIG_LEAST:
+        if until and room >= big and min(height, width) >= MIN_BIG:
             found.append(TermPlan(scale, big, 2 if pixels <= 64**2 else 4, 0.5, until))
         found.append(TermPlan(scale, patch, min(stride, patch)))
         return found
 
     steps = effort.n_steps(math.prod(size))
-    if count > 1:  # only the finest detail is new
+    if count > 1:  # only the finest detail is left to optimise
         steps = max(1, round(FINEST * steps))
     terms = tuple(term for scale in range(count) for term in terms_at(scale))
     return Plan(
@@ -331,7 +333,7 @@ def paper_plan(
     """Algorithm 1 as published (arXiv 2007.03408): 4 scales jointly, 500 iterations, 10 ascent steps each.
 
     Raises:
-        InputError: a size that does not fit, or a novelty: it starts from noise.
+        InputError: a size that does not fit; or a novelty, since the start is noise.
     """
     if novelty is not None:
         raise InputError("preset paper starts from noise, so it has no novelty: leave that out")
@@ -355,7 +357,7 @@ def paper_plan(
 
 
 def step_work(plan: Plan, stage: Stage, n_targets: dict[int, int]) -> float:
-    """Estimated cost of one step of a stage, in arbitrary units, for telling the time that is left.
+    """Estimated cost of one step of a stage, in arbitrary units, to estimate the remaining time.
 
     Args:
         n_targets: number of target patches at each scale.

@@ -1,4 +1,4 @@
-"""Where a run stands between two steps, and how another run goes on from there."""
+"""The state of a run between two steps, to resume it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from texot.solver.state import Log, LossRecord
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run of one job stands between two steps: with it, another goes on as if it had never stopped.
+    """A copy of the state of a run between two steps. A resumed run gives the same bytes.
 
     Attributes:
         stage: index of the stage.
-        step: steps of it that are done.
-        tensors: variables, what they keep, Adam's averages and the terms' state, in the loop's order.
+        step: number of its completed steps.
+        tensors: variables, their kept tensors, Adam's averages and the terms' state, in the loop's order.
         random: state of the CPU generator.
         losses: of all steps so far.
         marginal_errors: the same.
-        seconds: spent so far.
+        seconds: spent so far, in seconds.
     """
 
     stage: int
@@ -38,7 +38,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Moving:
+class RunState:
     """Everything that the steps of one stage change."""
 
     variables: Variables
@@ -52,7 +52,7 @@ class Moving:
         return [*self.variables.tensors, *self.variables.kept, *averages, *states]
 
     def progress(self, stage: int, step: int, record: Log, seconds: float) -> Progress:
-        """A copy of it all, after a step."""
+        """A copy of the state, after a step."""
         return Progress(
             stage,
             step,
@@ -65,10 +65,10 @@ class Moving:
 
     @torch.no_grad()
     def restore(self, progress: Progress) -> None:
-        """Put it all back.
+        """Restore a copy.
 
         Raises:
-            InputError: it is not of this job.
+            InputError: it belongs to another job.
         """
         tensors = self._tensors()
         shapes = [(tensor.shape, tensor.dtype) for tensor in tensors]

@@ -1,4 +1,4 @@
-"""A job's terms: made once for every plan, with one potential, and kept for all stages."""
+"""The terms of a job: each is made once, and keeps its potential for all stages."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from texot.transport.measure import PatchMeasure
 
 
 class Terms:
-    """Transport from an image to what it takes its texture from, at every scale.
+    """Transport and sliced terms between an image and its exemplar, at every scale.
 
     Args:
-        plan: tells the terms of every stage.
+        plan: the stages and their terms.
         targets: image (C, h, w) and known pixels (h, w), or None for all, at every scale, finest first.
         generator: CPU generator of the draws of target patches.
         backend: see `texot.kernels.laguerre_cells`.
@@ -57,7 +57,7 @@ class Terms:
         return [term for plan, term in self._made.items() if plan.scale == scale]
 
     def patch_term(self, term: TermPlan) -> PatchTerm:
-        """The transport term of a plan, the same one for every call."""
+        """The transport term of a `TermPlan`; every call returns the same."""
         if term not in self._made:
             plan, scale = self.plan, term.scale
             image, known = self.targets[scale]
@@ -85,9 +85,9 @@ class Terms:
         return self._made[term]
 
     def _capacity(self, scale: int) -> float:
-        """1, or more where what is made is smaller than what it is made of: it cannot hold all of that.
+        """The capacity of targets: (exemplar area / result area)^1.5, at least 1.
 
-        The ratio of areas to the power 1.5.
+        A result that is smaller than the exemplar cannot contain all of it.
         """
         if self.plan.published:
             return 1.0

@@ -1,4 +1,4 @@
-"""What a job optimises: pixels here, the weights of a network in `texot.generator`."""
+"""What a job optimises: pixels here, network weights in `texot.generator.weights`."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from torch import Tensor
 
 
 class Variables(Protocol):
-    """What one stage optimises."""
+    """The variables of one stage, and the image that they make."""
 
     tensors: list[Tensor]
-    """Leaves that Adam moves."""
+    """Leaves that Adam updates."""
 
     rates: list[float]
-    """Factors of its step, one a tensor."""
+    """Factors of its step size, one per tensor."""
 
     kept: list[Tensor]
-    """What else changes from step to step: a run that is resumed needs it."""
+    """Other tensors that change from step to step; checkpoints store them."""
 
     def image(self) -> Tensor:
-        """The image (C, H, W) they make, differentiable in `tensors`; asked for once a step."""
+        """The image (C, H, W), differentiable in `tensors`; called once per step."""
 
-    def moved(self) -> None:
-        """Adam has taken its step."""
+    def after_step(self) -> None:
+        """Called after each step of Adam."""
 
     def current(self) -> Tensor:
-        """A copy of the image as it is after a step, (C, H, W)."""
+        """A copy of the image after a step, (C, H, W)."""
 
-    def put_right(self, correct: Callable[[Tensor], Tensor]) -> None:
-        """Take over a corrected image."""
+    def correct(self, correction: Callable[[Tensor], Tensor]) -> None:
+        """Replace the image by its correction."""
 
 
 class Pixels:
@@ -51,7 +51,7 @@ class Pixels:
         """See `Variables`."""
         return self._values
 
-    def moved(self) -> None:
+    def after_step(self) -> None:
         """See `Variables`."""
 
     def current(self) -> Tensor:
@@ -59,6 +59,6 @@ class Pixels:
         return self.image().detach().clone()
 
     @torch.no_grad()
-    def put_right(self, correct: Callable[[Tensor], Tensor]) -> None:
+    def correct(self, correction: Callable[[Tensor], Tensor]) -> None:
         """See `Variables`."""
-        self._values.copy_(correct(self.image()))
+        self._values.copy_(correction(self.image()))
