@@ -55,12 +55,7 @@ def window(
     yield made
     if wrong:
         raise wrong[0]
-    for result in made.view.history.results:
-        result.saved = "not asked about"
-    made.models.tab.saved = "nor this"
-    made.client.close()
-    made.running = None  # nor what ran until now
-    made.close()
+    made.end()
 
 
 @pytest.fixture

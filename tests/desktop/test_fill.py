@@ -13,7 +13,7 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from texot.desktop.tabs.fill import TILE, FillTab
+from texot.desktop.views.tabs.fill import TILE, FillTab
 from texot.desktop.window import Window
 
 Until = Callable[[Callable[[], object]], None]
@@ -29,11 +29,11 @@ def click(widget: QWidget) -> None:
 @pytest.fixture
 def tab(window: Window, image: Path, until: Until) -> FillTab:
     """The tab in front, a photo of 40x36 open."""
-    found = window.tabs[1]
+    found = window.forms[1]
     assert isinstance(found, FillTab)
     window.view.tabs.setCurrentIndex(1)
-    window.open(str(image))
-    until(lambda: window.image == str(image))
+    window.opening.open(str(image))
+    until(lambda: window.session.image.path == str(image))
     return found
 
 
@@ -93,17 +93,17 @@ def test_fill_what_is_painted(
     hole = painted(window)
     before = window.view.canvas.grab().toImage()
     click(window.view.draft)
-    until(lambda: window.result is not None)
+    until(lambda: window.session.selected is not None)
     assert window.view.canvas.grab().toImage() != before
     window.saving.save(str(tmp_path / "out.png"))
-    until(lambda: window.result.saved)
+    until(lambda: window.session.selected.saved)
     old, new = (np.asarray(Image.open(path)) for path in (image, tmp_path / "out.png"))
     assert (old[~hole] == new[~hole]).all()
     assert not (old[hole] == new[hole]).all()
     window.masks.save(str(tmp_path / "mask.png"))
     until(lambda: "mask.png" in window.view.message.text())
     click(window.view.draft)
-    until(lambda: len(window.view.history.results) == 2 and window.running is None)
+    until(lambda: len(window.session.results) == 2 and window.session.running is None)
     click(window.view.command)
     words = QGuiApplication.clipboard().text().split()
     assert words[:4] == ["texot", "inpaint", str(image), str(tmp_path / "mask.png")]
@@ -118,7 +118,7 @@ def test_a_result_comes_back_with_its_mask(window: Window, tab: FillTab, until: 
     paint(window, (16, 16), (22, 18))
     first = painted(window)
     click(window.view.draft)
-    until(lambda: window.result is not None and not window.busy)
+    until(lambda: window.session.selected is not None and not window.session.busy)
     click(tab.clear)
     paint(window, (30, 30))
     second = painted(window)
@@ -161,9 +161,9 @@ def test_make_the_photo_tile(window: Window, tab: FillTab, until: Until) -> None
     assert window.view.canvas.painting is None
     tab.band.setValue(8)
     click(window.view.draft)
-    until(lambda: window.result is not None)
-    assert window.result.settings["job"] == "tile"
-    assert window.result.settings["band"] == 8
+    until(lambda: window.session.selected is not None)
+    assert window.session.selected.settings["job"] == "tile"
+    assert window.session.selected.settings["band"] == 8
 
 
 @pytest.mark.slow
@@ -180,9 +180,9 @@ def test_transparent_pixels_are_filled_where_nothing_is_painted(
         cut = photo.convert("RGBA")
     cut.paste((0, 0, 0, 0), (10, 10, 18, 18))
     cut.save(tmp_path / "cut.png")
-    window.open(str(tmp_path / "cut.png"))
-    until(lambda: window.image.endswith("cut.png"))
+    window.opening.open(str(tmp_path / "cut.png"))
+    until(lambda: window.session.image.path.endswith("cut.png"))
     click(window.view.draft)
-    until(lambda: window.result is not None)
-    assert window.result.picture.pixelColor(12, 12).alpha() == 255
-    assert f"{tmp_path / 'cut.png'} -o" in window.result.job.command_line("out.png")
+    until(lambda: window.session.selected is not None)
+    assert window.session.selected.picture.pixelColor(12, 12).alpha() == 255
+    assert f"{tmp_path / 'cut.png'} -o" in window.session.selected.request.command_line("out.png")

@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from texot.desktop.tabs.generator import GeneratorTab
+from texot.desktop.views.tabs.generator import GeneratorTab
 from texot.desktop.window import Window
 
 Until = Callable[[Callable[[], object]], None]
@@ -26,11 +26,11 @@ def click(widget: QWidget) -> None:
 @pytest.fixture
 def tab(window: Window, image: Path, until: Until) -> GeneratorTab:
     """The tab in front, an exemplar of 40x36 open."""
-    found = window.tabs[3]
+    found = window.forms[3]
     assert isinstance(found, GeneratorTab)
     window.view.tabs.setCurrentIndex(3)
-    window.open(str(image))
-    until(lambda: window.image == str(image))
+    window.opening.open(str(image))
+    until(lambda: window.session.image.path == str(image))
     return found
 
 
@@ -38,19 +38,19 @@ def tab(window: Window, image: Path, until: Until) -> GeneratorTab:
 def test_train_sample_save_load_and_drag(
     window: Window, tab: GeneratorTab, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    click(window.view.make)
+    click(window.view.generate)
     assert "no model yet" in window.view.failure
     assert not window.view.draft.isVisible()
     tab.steps.setValue(4)
     click(tab.train)
-    until(lambda: tab.model)
+    until(lambda: window.session.models.current)
     assert len(tab.curve.losses) == 4
     assert not tab.resume.isEnabled()
-    tab.width_height.setText("32x24")
-    click(window.view.make)
-    until(lambda: window.result is not None)
-    assert window.result.picture.width() == 32
-    assert not window.view.final.isEnabled()
+    tab.size_line.setText("32x24")
+    click(window.view.generate)
+    until(lambda: window.session.selected is not None)
+    assert window.session.selected.picture.width() == 32
+    assert not window.view.render_final.isEnabled()
     path = tmp_path / "model.safetensors"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
     click(tab.save)
@@ -61,18 +61,18 @@ def test_train_sample_save_load_and_drag(
     until(lambda: "40x36 px" in window.view.message.text())
     tab.explore.click()
     assert tab.tile.currentText() == "none"
-    click(window.view.make)
-    until(lambda: len(window.view.history.results) == 2 and not window.busy)
+    click(window.view.generate)
+    until(lambda: len(window.session.results) == 2 and not window.session.busy)
     canvas = window.view.canvas
-    before = canvas.after.copy()
+    before = canvas.result.copy()
     place = QPoint(canvas.width() * 3 // 4, canvas.height() // 2)
     QTest.mousePress(canvas, LEFT, pos=place)
     QTest.mouseMove(canvas, place - QPoint(round(8 * canvas.zoom), 0))
-    until(lambda: tab.at == (8, 0) and not window.busy)
+    until(lambda: tab.at == (8, 0) and not window.session.busy)
     QTest.mouseRelease(canvas, LEFT, pos=place)
-    assert canvas.after.copy(0, 0, 24, 24) == before.copy(8, 0, 24, 24)
-    click(window.view.make)
-    until(lambda: len(window.view.history.results) == 3 and not window.busy)
+    assert canvas.result.copy(0, 0, 24, 24) == before.copy(8, 0, 24, 24)
+    click(window.view.generate)
+    until(lambda: len(window.session.results) == 3 and not window.session.busy)
     click(window.view.command)
     line = QGuiApplication.clipboard().text()
     assert line.startswith(f"texot sample {path} ")
@@ -85,21 +85,21 @@ def test_stop_a_training_and_go_on(window: Window, tab: GeneratorTab, until: Unt
     click(tab.train)
     until(lambda: len(tab.curve.losses) > 2)
     click(window.view.stop)
-    until(lambda: tab.model)
+    until(lambda: window.session.models.current)
     done = len(tab.curve.losses)
     assert done < 30
     click(tab.resume)
     until(lambda: len(tab.curve.losses) > done)
-    until(lambda: not window.busy)
+    until(lambda: not window.session.busy)
     assert len(tab.curve.losses) == 30
     assert not tab.resume.isEnabled()
 
 
 @pytest.mark.slow
 def test_a_file_that_is_no_model(window: Window, tab: GeneratorTab, until: Until, image: Path) -> None:
-    window.models.load(str(image))
+    window.generator.load(str(image))
     until(lambda: "noise.png" in window.view.failure)
-    assert not tab.model
+    assert not window.session.models.current
 
 
 @pytest.mark.slow
@@ -108,15 +108,15 @@ def test_a_large_sample_tells_how_far_it_is_and_stops(
 ) -> None:
     tab.steps.setValue(2)
     click(tab.train)
-    until(lambda: tab.model and not window.busy)
-    tab.width_height.setText("8000x8000")
-    click(window.view.make)
+    until(lambda: window.session.models.current and not window.session.busy)
+    tab.size_line.setText("8000x8000")
+    click(window.view.generate)
     until(lambda: window.view.progress.value() > 0)
     assert "% of the sample, about" in window.view.message.text()
     QTest.keyClick(window, Qt.Key.Key_Escape)
-    until(lambda: not window.busy)
+    until(lambda: not window.session.busy)
     assert "stopped" in window.view.failure
-    assert not window.view.history.results
-    tab.width_height.setText("32x24")
-    click(window.view.make)
-    until(lambda: window.result is not None)
+    assert not window.session.results
+    tab.size_line.setText("32x24")
+    click(window.view.generate)
+    until(lambda: window.session.selected is not None)

@@ -11,7 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
-from texot.desktop.tabs.interpolate import InterpolateTab
+from texot.desktop.views.tabs.interpolate import InterpolateTab
 from texot.desktop.window import Window
 
 Until = Callable[[Callable[[], object]], None]
@@ -23,11 +23,11 @@ def tab(
     window: Window, image: Path, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> InterpolateTab:
     """The tab in front, two exemplars there."""
-    found = window.tabs[2]
+    found = window.forms[2]
     assert isinstance(found, InterpolateTab)
     window.view.tabs.setCurrentIndex(2)
-    window.open(str(image))
-    until(lambda: window.image == str(image))
+    window.opening.open(str(image))
+    until(lambda: window.session.image.path == str(image))
     QTest.mouseClick(window.view.draft, LEFT)
     assert "two images or more" in window.view.failure
     other = tmp_path / "other.png"
@@ -43,13 +43,15 @@ def tab(
 def test_slider_with_a_live_draft(window: Window, tab: InterpolateTab, until: Until) -> None:
     tab.common.size.setText("32x32")
     tab.live.setChecked(True)
-    until(lambda: window.result is not None)
+    until(lambda: window.session.selected is not None)
     slider = tab.t.slider
     slider.setFocus()
     QTest.keyClick(slider, Qt.Key.Key_PageUp)
-    until(lambda: window.result and window.result.job.arguments["weights"] == [0.4, 0.6])
-    assert len(window.view.history.results) <= 2, "of a draft that another replaced, nothing is kept"
-    assert window.result.settings["job"] == "interpolate"
+    until(
+        lambda: window.session.selected and window.session.selected.request.arguments["weights"] == [0.4, 0.6]
+    )
+    assert len(window.session.results) <= 2, "of a draft that another replaced, nothing is kept"
+    assert window.session.selected.settings["job"] == "interpolate"
     QTest.mouseClick(window.view.command, LEFT)
     assert " --weights 0.4,0.6 " in QGuiApplication.clipboard().text()
 
@@ -57,11 +59,11 @@ def test_slider_with_a_live_draft(window: Window, tab: InterpolateTab, until: Un
 @pytest.mark.slow
 def test_map_and_removal(window: Window, tab: InterpolateTab, until: Until, image: Path) -> None:
     tab.common.size.setText("48x24")
-    tab.map.setCurrentText("horizontal")
+    tab.weight_map.setCurrentText("horizontal")
     assert not tab.t.isEnabled()
     QTest.mouseClick(window.view.draft, LEFT)
-    until(lambda: window.result is not None)
-    assert window.result.picture.width() == 48
+    until(lambda: window.session.selected is not None)
+    assert window.session.selected.picture.width() == 48
     tab.list.setCurrentRow(1)
     QTest.mouseClick(tab.list.remove_button, LEFT)
     assert tab.paths == [str(image)]

@@ -22,8 +22,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from texot.desktop.controls import thumbnail
-from texot.desktop.mask import Mask
+from texot.desktop.job_queue import OpenImage
+from texot.desktop.views.controls import thumbnail
+from texot.desktop.views.mask import Mask
 from texot.desktop.window import Window
 
 Until = Callable[[Callable[[], object]], None]
@@ -51,7 +52,7 @@ def test_every_control_tells_what_it_does_and_takes_keys(window: Window, tab: in
 def test_no_key_is_taken_twice(window: Window, tab: int) -> None:
     """Alt and a letter: of the menus, the labels and the boxes that are in front."""
     window.view.tabs.setCurrentIndex(tab)
-    front = window.tabs[tab]
+    front = window.forms[tab]
     for what in [0, 1] if tab == 1 else [0]:
         if tab == 1:
             front.what.setCurrentIndex(what)  # type: ignore[attr-defined]
@@ -82,7 +83,7 @@ def test_nothing_is_cut_off(window: Window, size: tuple[int, int], tab: int) -> 
 def test_errors_are_red_on_light_and_on_dark(window: Window) -> None:
     for base in ("#f0f0f0", "#202020"):
         window.view.setPalette(QPalette(QColor(base)))
-        window.fail("wrong")
+        window.session.fail("wrong")
         ink = QColor(re.findall("#[0-9a-f]{6}", window.view.message.styleSheet())[0])
         assert ink.red() > 1.2 * max(ink.green(), ink.blue())
         assert abs(ink.lightness() - QColor(base).lightness()) > 80
@@ -96,7 +97,7 @@ def test_thumbnails_are_sharp_on_any_display(ratio: float) -> None:
 
 
 def test_an_error_goes_with_its_tab(window: Window) -> None:
-    QTest.mouseClick(window.view.make, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(window.view.generate, Qt.MouseButton.LeftButton)
     assert window.view.failure
     window.view.tabs.setCurrentIndex(2)
     assert not window.view.message.text()
@@ -129,20 +130,20 @@ def test_several_files_are_dropped_on_interpolate(
     QApplication.sendEvent(window, QDragEnterEvent(QPoint(300, 300), action, data, left, none))
     drop = QDropEvent(QPointF(300, 300), action, data, left, none)
     QApplication.sendEvent(window, drop)
-    until(lambda: window.tabs[2].paths == [str(image), str(other)])  # type: ignore[attr-defined]
+    until(lambda: window.forms[2].paths == [str(image), str(other)])  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("tab", range(4))
 def test_a_key_of_a_label_goes_to_what_it_names(window: Window, tab: int) -> None:
     """Alt and the letter that is underlined; sliders with a number beside them too."""
     window.view.tabs.setCurrentIndex(tab)
-    front = window.tabs[tab]
+    front = window.forms[tab]
     labels = [w for w in front.findChildren(QLabel) if w.isVisible() and "&" in w.text()]
     assert labels
     for label in labels:
         if not label.buddy().isEnabled():
             continue
-        window.view.make.setFocus()
+        window.view.generate.setFocus()
         letter = re.findall("&(.)", label.text())[0].upper()
         QTest.keyClick(window, getattr(Qt.Key, f"Key_{letter}"), Qt.KeyboardModifier.AltModifier)
         assert label.buddy().isAncestorOf(QApplication.focusWidget()) or label.buddy().hasFocus(), (
@@ -152,13 +153,13 @@ def test_a_key_of_a_label_goes_to_what_it_names(window: Window, tab: int) -> Non
 
 @pytest.mark.slow
 def test_a_picture_is_pasted_though_one_types(window: Window, image: Path, until: Until) -> None:
-    common = window.tabs[0].common  # type: ignore[attr-defined]
+    common = window.forms[0].common  # type: ignore[attr-defined]
     for box in (common.size, common.seed):
-        window.image = ""
+        window.session.image = OpenImage("", None)
         QApplication.clipboard().setImage(QImage(str(image)))
         box.setFocus()
         QTest.keyClick(box, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
-        until(lambda: window.image)
+        until(lambda: window.session.image.path)
         assert not common.size.text()
     QApplication.clipboard().setText("64x48")
     common.size.setFocus()
@@ -182,7 +183,7 @@ def test_tooltips_speak_as_the_help_does(window: Window) -> None:
     """The words of each option, but for the names of its arguments."""
     from texot.cli.app import texot
 
-    synthesise, fill, interpolate, generator = window.tabs
+    synthesise, fill, interpolate, generator = window.forms
     forms = [
         ("synthesize", synthesise.common, ["size", "tile", "quality", "seed"]),  # type: ignore[attr-defined]
         ("synthesize", synthesise, ["novelty", "variations"]),
@@ -190,19 +191,25 @@ def test_tooltips_speak_as_the_help_does(window: Window) -> None:
         ("inpaint", fill, ["reach"]),
         ("tile", fill, ["band", "flatten"]),
         ("interpolate", interpolate.common, ["size", "tile", "quality", "seed"]),  # type: ignore[attr-defined]
-        ("interpolate", interpolate, ["novelty", "map"]),
+        ("interpolate", interpolate, ["novelty", "weight_map"]),
         ("train", generator, ["steps"]),
-        ("sample", generator, ["tile", "seed", "map"]),
+        ("sample", generator, ["tile", "seed", "weight_map"]),
     ]
     for command, form, names in forms:
         told = {option.opts[0]: getattr(option, "help", "") for option in texot.commands[command].params}
         for name in names:
+            help_text = told[f"--{name.removeprefix('weight_')}"]
             control = getattr(form, name)
             tip = getattr(control, "slider", control).toolTip()
             words = [w.lower() for w in re.findall(r"[A-Za-z]+", tip)]
-            wanted = [w.lower() for w in re.findall(r"[A-Za-z]+", told[f"--{name}"].split(";")[0])]
+            wanted = [w.lower() for w in re.findall(r"[A-Za-z]+", help_text.split(";")[0])]
             known = [w for w in wanted if w in words]
-            assert len(known) >= 0.8 * len(wanted), (command, name, tip, told[f"--{name}"])
+            assert len(known) >= 0.8 * len(wanted), (
+                command,
+                name,
+                tip,
+                told[f"--{name.removeprefix('weight_')}"],
+            )
 
 
 def test_the_edit_menu_is_grey_where_it_would_do_nothing(window: Window) -> None:

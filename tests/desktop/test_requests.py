@@ -92,8 +92,8 @@ def test_the_worker_calls_the_public_function(
     monkeypatch.setattr(texot, name, record)
     assert list(iterate(request_)) == []
     (bound,) = calls
-    assert tuple(bound.arguments.values())[: len(positional)] == positional
-    assert bound.arguments["seed"] == 1
+    assert bound.args[: len(positional)] == positional
+    assert bound.kwargs["seed"] == 1
 
 
 def test_the_worker_runs_a_request_as_the_library_does(tmp_path: Path) -> None:

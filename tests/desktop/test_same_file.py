@@ -13,7 +13,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
-from texot.desktop.tabs.fill import TILE
+from texot.desktop.views.tabs.fill import TILE
 from texot.desktop.window import Window
 
 Until = Callable[[Callable[[], object]], None]
@@ -55,20 +55,20 @@ def again(line: str, folder: Path) -> str:
 
 
 def opened(window: Window, image: Path, until: Until) -> None:
-    window.open(str(image))
-    until(lambda: window.image == str(image))
+    window.opening.open(str(image))
+    until(lambda: window.session.image.path == str(image))
 
 
 def made(window: Window, until: Until) -> None:
-    count = len(window.view.history.results)
-    QTest.mouseClick(window.view.draft if window.tab.has_quality else window.view.make, LEFT)
-    until(lambda: window.view.failure or (len(window.view.history.results) > count and not window.busy))
+    count = len(window.session.results)
+    QTest.mouseClick(window.view.draft if window.view.tabs.front.has_quality else window.view.generate, LEFT)
+    until(lambda: window.view.failure or (len(window.session.results) > count and not window.session.busy))
     assert not window.view.failure
 
 
 def saved(window: Window, path: Path, until: Until) -> bytes:
     window.saving.save(str(path))
-    until(lambda: window.result is not None and window.result.saved == str(path))
+    until(lambda: window.session.selected is not None and window.session.selected.saved == str(path))
     return path.read_bytes()
 
 
@@ -78,7 +78,7 @@ def test_synthesis(
     window: Window, image: Path, until: Until, tmp_path: Path, copied: Callable[[], str], suffix: str
 ) -> None:
     opened(window, image, until)
-    window.tabs[0].common.size.setText("1.5x")  # type: ignore[attr-defined]
+    window.forms[0].common.size.setText("1.5x")  # type: ignore[attr-defined]
     made(window, until)
     wanted = saved(window, tmp_path / f"out.{suffix}", until)
     copied()
@@ -118,8 +118,8 @@ def test_hole(
 def test_tile(window: Window, image: Path, until: Until, tmp_path: Path, copied: Callable[[], str]) -> None:
     window.view.tabs.setCurrentIndex(1)
     opened(window, image, until)
-    window.tabs[1].what.setCurrentText(TILE)  # type: ignore[attr-defined]
-    window.tabs[1].flatten.setChecked(True)  # type: ignore[attr-defined]
+    window.forms[1].what.setCurrentText(TILE)  # type: ignore[attr-defined]
+    window.forms[1].flatten.setChecked(True)  # type: ignore[attr-defined]
     made(window, until)
     wanted = saved(window, tmp_path / "out.png", until)
     copied()
@@ -139,15 +139,15 @@ def test_between(
 ) -> None:
     window.view.tabs.setCurrentIndex(2)
     opened(window, image, until)
-    tab = window.tabs[2]
-    window.mixing.add(str(other))
+    tab = window.forms[2]
+    window.exemplars.add(str(other))
     until(lambda: tab.list.count() == 2)  # type: ignore[attr-defined]
     tab.t.show_value(0.3)  # type: ignore[attr-defined]
     if map_ == "image":
         Image.linear_gradient("L").resize((40, 36)).save(tmp_path / "map.png")
-        tab.map.use(str(tmp_path / "map.png"))  # type: ignore[attr-defined]
+        tab.weight_map.use_image(str(tmp_path / "map.png"))  # type: ignore[attr-defined]
     else:
-        tab.map.setCurrentText(map_)  # type: ignore[attr-defined]
+        tab.weight_map.setCurrentText(map_)  # type: ignore[attr-defined]
     made(window, until)
     wanted = saved(window, tmp_path / "out.png", until)
     copied()
@@ -166,32 +166,32 @@ def test_training_on_two_and_samples(
 ) -> None:
     window.view.tabs.setCurrentIndex(3)
     opened(window, image, until)
-    tab = window.models.tab
+    tab = window.forms[3]
     assert not tab.t.isVisible()
-    window.mixing.add(str(other))
+    window.exemplars.add(str(other))
     until(lambda: tab.list.count() == 2)
     tab.steps.setValue(3)
     QTest.mouseClick(tab.train, LEFT)
-    until(lambda: tab.model and not window.busy)
+    until(lambda: window.session.models.current and not window.session.busy)
     assert tab.t.isVisible()
     path = tmp_path / "model.safetensors"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
     QTest.mouseClick(tab.command, LEFT)
     until(lambda: "texot train" in QGuiApplication.clipboard().text())
     QTest.mouseClick(tab.save, LEFT)
-    until(lambda: tab.saved)
+    until(lambda: window.session.models.current.saved)
     again(QGuiApplication.clipboard().text(), tmp_path)
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
-    tab.width_height.setText("48x40")
+    tab.size_line.setText("48x40")
     QTest.keyClick(tab.t.slider, Qt.Key.Key_PageUp)
-    until(lambda: "Make keeps it" in window.view.message.text() and not window.busy)
-    assert window.result is None, "a look is nothing to save"
-    assert window.view.canvas.after.width() == 48
+    until(lambda: "Generate keeps it" in window.view.message.text() and not window.session.busy)
+    assert window.session.selected is None, "a look is nothing to save"
+    assert window.view.canvas.result.width() == 48
     made(window, until)
     wanted = saved(window, tmp_path / "out.png", until)
     assert " --weights 0.4,0.6" in copied()
     assert (tmp_path / "again.png").read_bytes() == wanted
-    tab.map.setCurrentText("horizontal")
+    tab.weight_map.setCurrentText("horizontal")
     tab.at = (-5, 3)
     tab.explore.setChecked(True)
     made(window, until)
@@ -217,7 +217,7 @@ def test_pasted_image(
 
     QGuiApplication.clipboard().setImage(QImage(str(image)))
     QTest.keyClick(window, Qt.Key.Key_V, CONTROL)
-    until(lambda: window.image)
+    until(lambda: window.session.image.path)
     made(window, until)
     wanted = saved(window, tmp_path / "out.png", until)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "kept.png"), ""))
@@ -231,12 +231,12 @@ def test_stopped(
 ) -> None:
     """What was stopped is made again by replay, from the PNG."""
     opened(window, image, until)
-    window.tabs[0].common.size.setText("128x128")  # type: ignore[attr-defined]
-    window.tabs[0].common.quality.setCurrentText("high")  # type: ignore[attr-defined]
-    QTest.mouseClick(window.view.make, LEFT)
+    window.forms[0].common.size.setText("128x128")  # type: ignore[attr-defined]
+    window.forms[0].common.quality.setCurrentText("high")  # type: ignore[attr-defined]
+    QTest.mouseClick(window.view.generate, LEFT)
     until(lambda: window.view.progress.value() > 5)
     QTest.mouseClick(window.view.stop, LEFT)
-    until(lambda: window.result is not None)
+    until(lambda: window.session.selected is not None)
     QTest.mouseClick(window.view.command, LEFT)
     assert "save it as a PNG" in window.view.failure
     wanted = saved(window, tmp_path / "out.png", until)
@@ -251,16 +251,16 @@ def test_stopped_between(
     """All images that it was made from are in the line, that of the map too."""
     window.view.tabs.setCurrentIndex(2)
     opened(window, image, until)
-    tab = window.tabs[2]
-    window.mixing.add(str(other))
+    tab = window.forms[2]
+    window.exemplars.add(str(other))
     until(lambda: tab.list.count() == 2)  # type: ignore[attr-defined]
     Image.linear_gradient("L").resize((96, 96)).save(tmp_path / "map.png")
-    tab.map.use(str(tmp_path / "map.png"))  # type: ignore[attr-defined]
+    tab.weight_map.use_image(str(tmp_path / "map.png"))  # type: ignore[attr-defined]
     tab.common.size.setText("96x96")  # type: ignore[attr-defined]
-    QTest.mouseClick(window.view.make, LEFT)
+    QTest.mouseClick(window.view.generate, LEFT)
     until(lambda: window.view.progress.value() > 5)
     QTest.mouseClick(window.view.stop, LEFT)
-    until(lambda: window.result is not None)
+    until(lambda: window.session.selected is not None)
     wanted = saved(window, tmp_path / "out.png", until)
     assert copied().endswith(f" --map {tmp_path / 'map.png'}")
     assert (tmp_path / "again.png").read_bytes() == wanted

@@ -31,24 +31,24 @@ def click(widget: QWidget) -> None:
 
 
 def opened(window: Window, image: Path, until: Until) -> None:
-    window.open(str(image))
-    until(lambda: window.image == str(image))
+    window.opening.open(str(image))
+    until(lambda: window.session.image.path == str(image))
 
 
 def done(window: Window, count: int) -> Callable[[], bool]:
-    return lambda: len(window.view.history.results) == count and window.running is None
+    return lambda: len(window.session.results) == count and window.session.running is None
 
 
 def draft(window: Window, until: Until) -> None:
-    count = len(window.view.history.results)
+    count = len(window.session.results)
     click(window.view.draft)
     until(done(window, count + 1))
 
 
 def slow(window: Window) -> None:
     """Settings that take long."""
-    window.tabs[0].common.size.setText("256x256")  # type: ignore[attr-defined]
-    window.tabs[0].common.quality.setCurrentText("high")  # type: ignore[attr-defined]
+    window.forms[0].common.size.setText("256x256")  # type: ignore[attr-defined]
+    window.forms[0].common.quality.setCurrentText("high")  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow
@@ -58,17 +58,17 @@ def test_open_draft_save_and_copy_as_command(
     assert not window.view.save.isEnabled()
     opened(window, image, until)
     assert window.windowTitle().startswith("noise.png")
-    seed = window.tabs[0].common.seed  # type: ignore[attr-defined]
+    seed = window.forms[0].common.seed  # type: ignore[attr-defined]
     seed.setFocus()
     seed.selectAll()
     QTest.keyClicks(seed, "7")
     draft(window, until)
-    assert window.result is not None
-    assert window.view.canvas.after.size() == window.view.canvas.before.size()
+    assert window.session.selected is not None
+    assert window.view.canvas.result.size() == window.view.canvas.exemplar.size()
     window.saving.save(str(tmp_path / "out.png"))
     until(lambda: (tmp_path / "out.png").exists())
     assert json.loads(text(tmp_path / "out.png")["texot"])["seed"] == 7
-    until(lambda: window.result.saved)
+    until(lambda: window.session.selected.saved)
     click(window.view.command)
     line = QGuiApplication.clipboard().text()
     assert line.startswith(f"texot synthesize {image} -o {tmp_path / 'out.png'} ")
@@ -95,53 +95,53 @@ def test_save_dialog_and_other_formats(
 
 
 def test_errors_in_the_library_s_words(window: Window, image: Path, until: Until, tmp_path: Path) -> None:
-    click(window.view.make)
+    click(window.view.generate)
     assert window.view.failure == "open an image first"
     (tmp_path / "bad.png").write_bytes(image.read_bytes()[:50])
-    window.open(str(tmp_path / "bad.png"))
+    window.opening.open(str(tmp_path / "bad.png"))
     until(lambda: "bad.png" in window.view.failure)
     opened(window, image, until)
-    size = window.tabs[0].common.size  # type: ignore[attr-defined]
+    size = window.forms[0].common.size  # type: ignore[attr-defined]
     QTest.keyClicks(size, "nonsense")
-    click(window.view.make)
+    click(window.view.generate)
     until(lambda: "size 'nonsense' not understood" in window.view.message.text())
-    assert window.running is None
+    assert window.session.running is None
 
 
 @pytest.mark.slow
 def test_stop_keeps_the_best_so_far(window: Window, image: Path, until: Until) -> None:
     opened(window, image, until)
     slow(window)
-    click(window.view.make)
+    click(window.view.generate)
     until(lambda: window.view.progress.value() > 0)
     begun = time.monotonic()
     QTest.keyClick(window, Qt.Key.Key_Escape)
     until(done(window, 1))
     assert time.monotonic() - begun < 5
     assert "stopped at step" in window.view.message.text()
-    assert window.result is not None
-    assert "stopped_at" in window.result.settings
-    assert window.result.picture.width() == 256
+    assert window.session.selected is not None
+    assert "stopped_at" in window.session.selected.settings
+    assert window.session.selected.picture.width() == 256
 
 
 @pytest.mark.slow
 def test_variations_history_and_final(window: Window, image: Path, until: Until) -> None:
     opened(window, image, until)
-    window.tabs[0].variations.setValue(2)  # type: ignore[attr-defined]
+    window.forms[0].variations.setValue(2)  # type: ignore[attr-defined]
     click(window.view.draft)
     until(done(window, 2))
-    first, second = window.view.history.results
-    assert [r.job.arguments["seed"] for r in (first, second)] == [0, 1]
+    first, second = window.session.results
+    assert [r.request.arguments["seed"] for r in (first, second)] == [0, 1]
     assert first.picture != second.picture
     history = window.view.history
     place = history.visualItemRect(history.item(0)).center()
     QTest.mouseClick(history.viewport(), LEFT, pos=place)
     QTest.mouseDClick(history.viewport(), LEFT, pos=place)
-    assert window.result is first
-    assert window.tabs[0].variations.value() == 1  # type: ignore[attr-defined]
-    click(window.view.final)
+    assert window.session.selected is first
+    assert window.forms[0].variations.value() == 1  # type: ignore[attr-defined]
+    click(window.view.render_final)
     until(done(window, 3))
-    assert history.results[2].job.arguments == {**first.job.arguments, "quality": "normal"}
+    assert window.session.results[2].request.arguments == {**first.request.arguments, "quality": "normal"}
 
 
 @pytest.mark.slow
@@ -153,13 +153,13 @@ def test_drop_paste_and_recent(window: Window, image: Path, until: Until) -> Non
     QApplication.sendEvent(window, enter)
     assert enter.isAccepted()
     QApplication.sendEvent(window, QDropEvent(QPointF(300, 300), action, data, LEFT, none))
-    until(lambda: window.image == str(image))
-    assert window.opening.recent() == [str(image)]
+    until(lambda: window.session.image.path == str(image))
+    assert window.dialogs.recent() == [str(image)]
     QGuiApplication.clipboard().setImage(QImage(str(image)).copy(0, 0, 20, 20))
     QTest.keyClick(window, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
-    until(lambda: "pasted" in window.image)
-    assert window.view.canvas.before.width() == 20
-    assert window.opening.recent() == [str(image)]
+    until(lambda: "pasted" in window.session.image.path)
+    assert window.view.canvas.exemplar.width() == 20
+    assert window.dialogs.recent() == [str(image)]
 
 
 def test_zoom_pan_split_and_repeat(window: Window, image: Path, until: Until) -> None:
@@ -207,12 +207,12 @@ def test_a_crash_of_the_worker_leaves_the_window(window: Window, image: Path, un
     opened(window, image, until)
     draft(window, until)
     slow(window)
-    click(window.view.make)
+    click(window.view.generate)
     until(lambda: window.view.progress.value() > 0)
     os.kill(window.client.process_id, signal.SIGKILL)
     until(lambda: "the worker crashed" in window.view.failure)
-    assert len(window.view.history.results) == 1
-    window.tabs[0].common.size.setText("")  # type: ignore[attr-defined]
+    assert len(window.session.results) == 1
+    window.forms[0].common.size.setText("")  # type: ignore[attr-defined]
     draft(window, until)
 
 
@@ -221,7 +221,7 @@ def test_close_while_working_asks_and_ends_the_worker(window: Window, image: Pat
     opened(window, image, until)
     draft(window, until)
     slow(window)
-    click(window.view.make)
+    click(window.view.generate)
     until(lambda: window.view.progress.value() > 0)
     worker = window.client.process_id
 
@@ -237,7 +237,7 @@ def test_close_while_working_asks_and_ends_the_worker(window: Window, image: Pat
     assert window.close()
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
-    assert not Path(window.session).exists()
+    assert not Path(window.session.files.folder).exists()
 
 
 @pytest.mark.slow
@@ -280,7 +280,7 @@ def test_size_and_folder_are_remembered(window: Window, image: Path, until: Unti
     again = Window(window.settings)
     again.show()
     assert (again.width(), again.height()) == (780, 600)
-    assert again.opening.recent() == [str(image)]
+    assert again.dialogs.recent() == [str(image)]
     assert again.settings.value("folder") == str(image.parent)
     again.close()
 
@@ -290,15 +290,15 @@ def test_a_result_of_another_image_comes_back_with_its_settings(
     window: Window, image: Path, until: Until, tmp_path: Path
 ) -> None:
     opened(window, image, until)
-    window.tabs[0].common.seed.setValue(5)  # type: ignore[attr-defined]
+    window.forms[0].common.seed.setValue(5)  # type: ignore[attr-defined]
     draft(window, until)
     other = tmp_path / "other.png"
     Image.open(image).crop((0, 0, 32, 32)).save(other)
     opened(window, other, until)
-    window.tabs[0].common.seed.setValue(6)  # type: ignore[attr-defined]
+    window.forms[0].common.seed.setValue(6)  # type: ignore[attr-defined]
     window.view.tabs.setCurrentIndex(2)
-    window.bring_back(window.view.history.results[0])
-    assert window.image == str(image)
+    window.session.select(window.session.results[0])
+    assert window.session.image.path == str(image)
     assert window.view.tabs.currentIndex() == 0
-    assert window.tabs[0].common.seed.value() == 5  # type: ignore[attr-defined]
-    assert window.tabs[0].jobs("") == [window.view.history.results[0].job]
+    assert window.forms[0].common.seed.value() == 5  # type: ignore[attr-defined]
+    assert window.forms[0].settings().requests() == [window.session.results[0].request]

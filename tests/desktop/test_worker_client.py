@@ -54,13 +54,13 @@ def test_a_worker_of_another_installation_is_told(
     window.client._process.kill()  # type: ignore[union-attr]
     until(lambda: "crashed" in window.view.failure)
     monkeypatch.setattr(sys, "path", [str(another_installation(tmp_path, spoil)), *sys.path])
-    window.open(str(image))
+    window.opening.open(str(image))
     until(lambda: message in window.view.failure)
-    assert "start texot anew" in window.view.failure
-    assert not window.busy
+    assert "restart texot" in window.view.failure
+    assert not window.session.busy
     monkeypatch.undo()
-    window.open(str(image))
-    until(lambda: window.image == str(image))
+    window.opening.open(str(image))
+    until(lambda: window.session.image.path == str(image))
 
 
 @pytest.mark.slow
@@ -72,8 +72,8 @@ def test_the_folder_that_one_stands_in_is_not_run(
     window.client._process.kill()  # type: ignore[union-attr]
     until(lambda: "crashed" in window.view.failure)
     monkeypatch.chdir(another_installation(tmp_path, newer))
-    window.open(str(image))
-    until(lambda: window.image == str(image))
+    window.opening.open(str(image))
+    until(lambda: window.session.image.path == str(image))
 
 
 def test_frames_arrive_in_pieces_and_nonsense_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""`texot desktop`: the application around the window."""
+"""`texot desktop`: the application that shows the window."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def run(image: str | None, *, screenshot: str | None = None, quality: str = "nor
 
     Args:
         image: to open, or None.
-        screenshot: PNG to write of the window once a texture is made of the image; then it closes.
-        quality: of that texture.
+        screenshot: PNG of the window to write when a texture of the image is made; then the window closes.
+        quality: quality of that texture.
 
     Returns:
-        What went wrong, or None.
+        The message of a failure, or None.
     """
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
@@ -35,7 +35,7 @@ def run(image: str | None, *, screenshot: str | None = None, quality: str = "nor
     app.setWindowIcon(icon())
     if screenshot is None:
         return _run(app, Window(QSettings()), image, None, quality)
-    # a picture shows nobody's recent files, and leaves none: Qt replaces the file it is told
+    # no recent files in the picture, and none remembered: Qt writes only this file
     folder = SessionFolder()
     try:
         own = QSettings(os.path.join(folder.path, "settings.ini"), QSettings.Format.IniFormat)
@@ -49,17 +49,17 @@ def _run(
 ) -> str | None:
     def end() -> None:
         window.end()
-        app.exit()  # of a question that is open, too
+        app.exit()  # also ends a dialog that is open
 
     def soon(what: Callable[[], object]) -> Callable[..., None]:
-        return lambda *_: QTimer.singleShot(0, what)  # once the loop runs: before, nothing can be ended
+        return lambda *_: QTimer.singleShot(0, what)  # in the event loop: before it runs, it cannot be ended
 
     before = {signal.SIGINT: signal.signal(signal.SIGINT, soon(window.close))}
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             before[number] = signal.signal(number, soon(end))
-    wake = QTimer()  # Python sees signals only while it runs
+    wake = QTimer()  # Python handles signals only while it runs code
     wake.timeout.connect(lambda: None)
     wake.start(200)
     try:
@@ -67,7 +67,7 @@ def _run(
             return _screenshot(app, window, image or "", screenshot, quality)
         window.show()
         if image is not None:
-            window.open(image)
+            window.opening.open(image)
         app.exec()
     finally:
         for number, handler in before.items():
@@ -76,35 +76,35 @@ def _run(
 
 
 def icon() -> QIcon:
-    """The program's picture."""
+    """The icon of the program."""
     pixmap = QPixmap()
     pixmap.loadFromData((files("texot.desktop") / "data" / "texot.png").read_bytes())
     return QIcon(pixmap)
 
 
 def _screenshot(app: QApplication, window: Window, image: str, file: str, quality: str) -> str | None:
-    """Make a texture and a picture of the window; returns what went wrong."""
+    """Synthesise a texture and save a picture of the window; returns the message of a failure."""
     failed: list[str] = []
 
     def idle() -> None:
-        if window.view.failure:
-            failed.append(window.view.failure)
-        elif window.result is None:
-            window.tabs[0].show_quality(quality)
-            window.make()
+        if window.session.failure:
+            failed.append(window.session.failure)
+        elif window.session.selected is None:
+            window.synthesise.show_quality(quality)
+            window.generate()
             return
-        elif not window.result.saved:
-            window.result.saved = file
-            picture = window.new_file("screenshot")
-            app.processEvents()  # the place of what is gone is filled
+        elif not window.session.selected.saved:
+            window.session.selected.saved = file
+            picture = window.session.files.new("screenshot")
+            app.processEvents()  # lays out the space of hidden widgets
             window.grab().save(picture)
-            window.saving.copy_file(picture, file, lambda header, image: None)
+            window.session.copy_file(picture, file, lambda header, image: None)
             return
         window.idle.disconnect(idle)
         window.close()
 
     window.idle.connect(idle)
     window.show()
-    window.open(image)
+    window.opening.open(image)
     app.exec()
     return failed[0] if failed else None

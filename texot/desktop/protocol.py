@@ -22,7 +22,7 @@ def pack(header: dict[str, Any], blob: bytes = b"") -> bytes:
 
 
 class Unpacker:
-    """Frames out of bytes that arrive in pieces of any size."""
+    """Splits a stream of bytes, which arrives in pieces of any size, into frames."""
 
     def __init__(self) -> None:
         self._data = bytearray()

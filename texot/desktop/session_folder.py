@@ -1,4 +1,4 @@
-"""A folder for what is not saved yet; those of windows that were killed go when the next one opens."""
+"""A temporary folder for what is not saved. A window removes the folders of windows that were killed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PREFIX, _LOCK = "texot-session-", "lock"
 
 
 class SessionFolder:
-    """A temporary folder, locked as long as its process lives.
+    """A temporary folder, locked while its process lives.
 
     Attributes:
         path: the folder.
@@ -28,17 +28,17 @@ class SessionFolder:
             self._lock = open(os.path.join(self.path, _LOCK), "xb")  # noqa: SIM115
             try:
                 lock_file(self._lock.fileno())
-            except BlockingIOError:  # another window took it for debris, before it was locked
+            except BlockingIOError:  # another window is removing it: it was not locked yet
                 self._lock.close()
                 continue
             except OSError:
-                return  # no locks there: then nobody removes it either
+                return  # no locks on this file system: then no window removes it
             if os.path.exists(self._lock.name):
                 return
             self._lock.close()
 
     def remove(self) -> None:
-        """Remove it, with all that is in it."""
+        """Remove the folder and its files."""
         self._lock.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
@@ -50,14 +50,14 @@ def _sweep() -> None:
 
 
 def _remove_unlocked(folder: Path) -> None:
-    """Remove a folder whose process is dead; one without a lock, or of another user, is left alone.
+    """Remove a folder whose process has ended; leave one without a lock file, or of another user.
 
     Raises:
-        OSError: its process lives, or it cannot be removed.
+        OSError: its process runs, or it cannot be removed.
     """
     lock = folder / _LOCK
     if sys.platform == "win32":
-        lock.unlink()  # refused while its process has it open
+        lock.unlink()  # fails while its process has the file open
         shutil.rmtree(folder)
         return
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():

@@ -1,8 +1,8 @@
 """The worker: a process that runs the library for the window, `python -m texot.desktop.worker`.
 
 It reads requests from stdin and writes events to stdout, as frames of `texot.desktop.protocol`. It ends when
-stdin is closed. Its first event is "hello", with its version. The method `do_name` below handles the request
-{"do": name, "id": n, ...}. One final event with the same id answers it: "opened", "mask", "loaded",
+stdin is closed. Its first event is "hello", with its version. `texot.desktop.worker_handlers` handles the
+requests {"do": name, "id": n, ...}. One final event with the same id answers it: "opened", "mask", "loaded",
 "previewed", "done", "trained", "saved" or "error". Jobs send "state" and "note" events before that. The
 request {"do": "stop", "id": n} ends job n after its current step; the job keeps the result of that step.
 
@@ -12,30 +12,23 @@ Two threads answer: one runs jobs, the other reads and writes files, so that fil
 from __future__ import annotations
 
 import logging
-import math
 import os
 import queue
 import signal
 import threading
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from texot._version import __version__
 from texot.desktop.protocol import Unpacker, pack
-from texot.desktop.requests import JobRequest
 from texot.errors import TexotError, one_line
 from texot.files.messages import silence_libraries
 from texot.jobs.processor_load import free_cores, read_clocks
 
 if TYPE_CHECKING:
-    from texot import State
     from texot.desktop.worker_files import Pixels
-    from texot.desktop.worker_jobs import Models, OnState
+    from texot.desktop.worker_handlers import Handlers
 
-_PREVIEW_SECONDS = 0.1  # least time between two pictures of a job
-_PREVIEW_SHARE = 4  # pictures take at most one part in so many of the time
 _FILE_REQUESTS = ("open", "mask", "save")  # answered by the thread for files
 MEMORY_ADVICE = "out of memory: ask for a smaller size"
 
@@ -53,7 +46,6 @@ class Worker:
         self._jobs: queue.Queue[dict[str, Any]] = queue.Queue()
         self._files: queue.Queue[dict[str, Any]] = queue.Queue()
         self._current = threading.local()  # number: id of the request that a thread answers
-        self._models: Models | None = None
         self.stopped: set[int] = set()
 
     def send_note(self, text: str) -> None:
@@ -83,18 +75,17 @@ class Worker:
         before = read_clocks(companion=window)
         import torch
 
-        import texot.desktop.worker_files
-        import texot.desktop.worker_jobs
-        import texot.jobs.synthesis
+        from texot import iter_synthesis  # noqa: F401, so that the first job does not wait for it
+        from texot.desktop.worker_handlers import Handlers
 
-        self._models = texot.desktop.worker_jobs.Models()
+        handlers = Handlers(self.send_event, self.stopped)
         n_threads, ready = _n_threads(free_cores(before, read_clocks(companion=window))), threading.Event()
-        threading.Thread(target=self._answer_files, args=(ready,), daemon=True).start()
+        threading.Thread(target=self._answer_files, args=(handlers, ready), daemon=True).start()
         ready.wait()
         torch.set_num_threads(n_threads)
-        self._answer(self._jobs)
+        self._answer(self._jobs, handlers)
 
-    def _answer_files(self, ready: threading.Event) -> None:
+    def _answer_files(self, handlers: Handlers, ready: threading.Event) -> None:
         """Answer requests about files, with one thread of torch.
 
         With more, OpenMP would keep a second team of threads, more than there are cores, and the threads of
@@ -105,122 +96,16 @@ class Worker:
         torch.set_num_threads(1)  # of this thread; the other thread sets its own afterwards
         torch.get_num_threads()  # fixes the number: a thread that asks later gets what any thread set last
         ready.set()
-        self._answer(self._files)
+        self._answer(self._files, handlers)
 
-    def _answer(self, requests: queue.Queue[dict[str, Any]]) -> None:
+    def _answer(self, requests: queue.Queue[dict[str, Any]], handlers: Handlers) -> None:
         while True:
             request = requests.get()
             self._current.number = request["id"]
             try:
-                getattr(self, f"do_{request['do']}")(request)
+                getattr(handlers, f"do_{request['do']}")(request)
             except Exception as error:  # the outermost frame: every failure is shown in the window
                 self.send_event("error", request["id"], text=_message(error))
-
-    def do_open(self, request: dict[str, Any]) -> None:
-        """Read an image: "path"."""
-        from texot.desktop.worker_files import read_picture
-
-        self.send_event("opened", request["id"], read_picture(request["path"]), path=request["path"])
-
-    def do_mask(self, request: dict[str, Any]) -> None:
-        """Read a mask: "path", and the "size" of its photograph."""
-        from texot.desktop.worker_files import read_mask_picture
-
-        width, height = request["size"]
-        pixels = read_mask_picture(request["path"], (width, height))
-        self.send_event("mask", request["id"], pixels, path=request["path"])
-
-    def do_save(self, request: dict[str, Any]) -> None:
-        """Write a "file" of the session to the user's "path"; "sample": it is a sample of a model."""
-        from texot.desktop.worker_files import save_copy
-
-        file, path = request["file"], request["path"]
-        save_copy(Path(file), path, is_sample=bool(request.get("sample")))
-        self.send_event("saved", request["id"], path=path, file=file)
-
-    def do_run(self, request: dict[str, Any]) -> None:
-        """Run a "job", see `JobRequest.to_json`; its result is written to the session's "file"."""
-        job = JobRequest.from_json(request["job"])
-        run = {"train": self._train, "sample": self._sample}.get(job.task, self._synthesize)
-        run(request["id"], job, request["file"])
-
-    def do_load(self, request: dict[str, Any]) -> None:
-        """Load the model of a "path"."""
-        assert self._models is not None
-        model = self._models.load(request["path"])
-        facts: dict[str, Any] = {"exemplar_size": list(model.exemplar_size), "n_exemplars": model.n_exemplars}
-        self.send_event("loaded", request["id"], path=request["path"], **facts)
-
-    def do_preview(self, request: dict[str, Any]) -> None:
-        """Make a sample for the "job" without a file."""
-        from texot.desktop.worker_files import to_pixels
-
-        assert self._models is not None
-        image, _ = self._models.sample(
-            JobRequest.from_json(request["job"]), None, lambda done, total: request["id"] not in self.stopped
-        )
-        self.send_event("previewed", request["id"], to_pixels(image))
-
-    def _synthesize(self, number: int, job: JobRequest, file: str) -> None:
-        from texot.desktop.worker_files import to_pixels
-        from texot.desktop.worker_jobs import run_synthesis
-
-        state, result = run_synthesis(job, file, self._on_state(number))
-        step, steps = state.total_step, state.total_steps
-        facts = {"file": file, "settings": result.settings, "seconds": state.seconds}
-        facts.update(step=step, steps=steps, stopped=step < steps)
-        self.send_event("done", number, to_pixels(result.image), **facts)
-
-    def _sample(self, number: int, job: JobRequest, file: str) -> None:
-        from texot.desktop.worker_files import to_pixels
-
-        assert self._models is not None
-        begun = time.perf_counter()
-
-        def on_pixels(done: int, total: int) -> bool:
-            if done < total:
-                left = (time.perf_counter() - begun) * (total - done) / done
-                self.send_event("state", number, step=done, steps=total, seconds_left=left, loss=None)
-            return number not in self.stopped or done == total
-
-        image, settings = self._models.sample(job, file, on_pixels)
-        facts = {"file": file, "settings": settings, "seconds": time.perf_counter() - begun}
-        self.send_event("done", number, to_pixels(image), step=1, steps=1, stopped=False, **facts)
-
-    def _train(self, number: int, job: JobRequest, file: str) -> None:
-        from texot.desktop.worker_files import to_pixels
-
-        assert self._models is not None
-        state, model, stopped = self._models.train(job, file, self._on_state(number))
-        facts: dict[str, Any] = {"file": file, "resumable": stopped, "seconds": state.seconds}
-        facts.update(step=state.total_step, steps=state.total_steps, threads=model.facts["threads"])
-        self.send_event("trained", number, to_pixels(model.sample().image), **facts)
-
-    def _on_state(self, number: int) -> OnState:
-        """Sends states of a job, some with a picture; false once the job is stopped."""
-        from texot.desktop.worker_files import to_pixels
-
-        shown, cost = -math.inf, 0.0
-
-        def send(state: State) -> bool:
-            nonlocal shown, cost
-            begun = time.perf_counter()
-            pixels = None
-            if begun - shown > max(_PREVIEW_SECONDS, _PREVIEW_SHARE * cost):
-                pixels = to_pixels(state.image)
-            facts: dict[str, Any] = {
-                "step": state.total_step,
-                "steps": state.total_steps,
-                "seconds_left": state.seconds_left if math.isfinite(state.seconds_left) else None,
-                "loss": state.loss if math.isfinite(state.loss) else None,
-            }
-            self.send_event("state", number, pixels, **facts)
-            if pixels is not None:
-                shown = time.perf_counter()
-                cost = shown - begun
-            return number not in self.stopped
-
-        return send
 
 
 def _n_threads(free: int | None) -> int:

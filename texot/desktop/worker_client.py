@@ -1,4 +1,4 @@
-"""The window's worker process, started when needed and again after a crash."""
+"""The worker process of the window: started when it is needed, and again after a crash."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _FORMATS = {
 
 
 class WorkerClient(QObject):
-    """Sends requests to the worker and tells its events.
+    """Sends requests to the worker and signals its events.
 
     Attributes:
-        told: (header, QImage), see `texot.desktop.worker`; a null image where none came.
-        broken: the worker ended by itself, or is not this installation's; the text says how.
-        greeted: whether the worker has said hello, and is this installation's.
+        received: (header, QImage) of an event, see `texot.desktop.worker`; a null image where it has none.
+        ended: the worker has ended, or is of another version; the text says how.
+        greeted: whether the worker has sent its version, which is this one.
     """
 
-    told = Signal(object, object)
-    broken = Signal(str)
+    received = Signal(object, object)
+    ended = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -40,16 +40,16 @@ class WorkerClient(QObject):
         self._frames = Unpacker()
 
     def start(self) -> None:
-        """Start the worker, if there is none: it loads torch meanwhile. Not after `close`."""
+        """Start the worker unless it runs, so that it loads torch early. Does nothing after `close`."""
         if self._process is not None or self._closed:
             return
         process = QProcess(self)
         process.setProcessChannelMode(QProcess.ProcessChannelMode.ForwardedErrorChannel)
         process.readyReadStandardOutput.connect(self._read)
-        process.finished.connect(self._ended)
+        process.finished.connect(self._process_ended)
         process.errorOccurred.connect(self._failed)
         self._process, self._frames, self.greeted = process, Unpacker(), False
-        # not -m, which would prefer a texot in the current folder to this one
+        # not -m, which would import a texot in the current folder instead of this one
         process.start(sys.executable, ["-c", _WORKER.format(path=sys.path)])
 
     def ask(self, do: str, **facts: Any) -> int:
@@ -60,12 +60,12 @@ class WorkerClient(QObject):
         return self._number
 
     def stop(self, number: int) -> None:
-        """End a run after its current step."""
+        """End a job after its current step."""
         if self._process is not None:
             self._write({"do": "stop", "id": number})
 
     def close(self) -> None:
-        """End the worker now, for good."""
+        """End the worker now; it does not start again."""
         self._closed = True
         self._kill()
 
@@ -77,7 +77,7 @@ class WorkerClient(QObject):
 
     @property
     def process_id(self) -> int:
-        """Of the worker; 0 without one."""
+        """Process id of the worker; 0 without one."""
         return 0 if self._process is None else int(self._process.processId())
 
     def _write(self, header: dict[str, Any]) -> None:
@@ -89,12 +89,12 @@ class WorkerClient(QObject):
             return
         data = bytes(self._process.readAllStandardOutput().data())
         try:
-            self._tell(data)
+            self._emit_events(data)
         except ValueError:
             self._refuse("what was started is no worker of this texot")
 
-    def _tell(self, data: bytes) -> None:
-        """Tell the events in these bytes, if the worker is the right one."""
+    def _emit_events(self, data: bytes) -> None:
+        """Emit the events in these bytes, if the worker is of this version."""
         for header, blob in self._frames.feed(data):
             if not self.greeted:
                 found = header.get("version") if header["event"] == "hello" else "of another version"
@@ -107,20 +107,20 @@ class WorkerClient(QObject):
             if blob:
                 (width, height), channels = header["size"], header["channels"]
                 image = QImage(blob, width, height, width * channels, _FORMATS[channels]).copy()
-            self.told.emit(header, image)
+            self.received.emit(header, image)
 
     def _refuse(self, why: str) -> None:
         self._kill()
-        self.broken.emit(f"{why}: start texot anew")
+        self.ended.emit(f"{why}: restart texot")
 
-    def _ended(self, code: int, status: QProcess.ExitStatus) -> None:
+    def _process_ended(self, code: int, status: QProcess.ExitStatus) -> None:
         if self._process is None:
-            return  # closed by us
+            return  # closed by `close`
         self._process = None
         how = "crashed" if status == QProcess.ExitStatus.CrashExit else f"ended with code {code}"
-        self.broken.emit(f"the worker {how}; the window and all results are still here: try again")
+        self.ended.emit(f"the worker {how}; the window and all results are still here: try again")
 
     def _failed(self, error: QProcess.ProcessError) -> None:
         if self._process is not None and error == QProcess.ProcessError.FailedToStart:
             self._process = None
-            self.broken.emit(f"the worker does not start: {sys.executable} cannot be run")
+            self.ended.emit(f"the worker does not start: {sys.executable} cannot be run")

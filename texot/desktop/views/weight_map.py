@@ -1,4 +1,4 @@
-"""Weights that vary over the picture: a way, or an image that says how much of each."""
+"""The choice of a weight map: weights of the exemplars that vary over the result."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ NONE, IMAGE = "none", "image..."
 _TIP = "Weights that vary: from the first exemplar on one side to the last, or black to white of an image"
 
 
-class MapChoice(QComboBox):
-    """None, a way, or an image.
+class WeightMapChoice(QComboBox):
+    """No map, a named map, or an image.
 
     Attributes:
-        ask_file: an image is wanted: `use` takes it.
-        changed: another one is chosen.
+        ask_file: an image is to be chosen and passed to `use_image`.
+        changed: another map is chosen.
     """
 
     ask_file = Signal()
@@ -30,19 +30,19 @@ class MapChoice(QComboBox):
 
     @property
     def value(self) -> str | None:
-        """A way, the path of an image, or None."""
+        """The name of a map, the path of an image, or None."""
         word = self.currentText()
         return None if word == NONE else self._file if word == IMAGE else word
 
     def show_value(self, value: str | None) -> None:
-        """Show that of a job."""
+        """Show a map as `value` gives it."""
         named = value is None or self.findText(value) >= 0
-        self.use("" if named else str(value))
+        self.use_image("" if named else str(value))
         if named:
             self.setCurrentText(value or NONE)
 
-    def use(self, path: str) -> None:
-        """Weights by an image; empty: none."""
+    def use_image(self, path: str) -> None:
+        """Use the image of a path; empty: no map."""
         another, self._file = path != self._file, path
         self.setToolTip(path or _TIP)
         self.setCurrentText(IMAGE if path else NONE)

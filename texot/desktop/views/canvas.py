@@ -1,4 +1,4 @@
-"""Exemplar and result, beside each other or with a split between them; zoom, pan, and a mask to paint."""
+"""The canvas: exemplar and result, side by side or with a split; zoom, pan, and painting a mask."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from texot.desktop.mask import Mask
+from texot.desktop.views.mask import Mask
 
 LEAST_ZOOM, MOST_ZOOM = 1 / 64, 64.0
 _STEP = 1.25
 _GAP = 6  # pixels between two panes
-_GRIP = 6  # pixels around the split that take hold of it
+_GRIP = 6  # pixels around the split in which a press moves it
 _SHARP = 2.0  # zoom from which pixels are shown as squares
 
 
@@ -31,7 +31,7 @@ class Canvas(QWidget):
 
     Attributes:
         zoomed: the zoom changed; 1 is one picture pixel a pixel of the widget.
-        dragged: the result was dragged by so many of its pixels, where `explores`.
+        dragged: the result was dragged by this many of its pixels, where `explores`.
     """
 
     zoomed = Signal(float)
@@ -43,43 +43,46 @@ class Canvas(QWidget):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Exemplar and result")
-        self.before, self.after = QImage(), QImage()
+        self.exemplar, self.result = QImage(), QImage()
         self.split, self.repeated = False, False
-        self.zoom, self.centre = 1.0, QPointF(0, 0)  # centre: from a picture's middle to its pane's
+        self.zoom, self.centre = (
+            1.0,
+            QPointF(0, 0),
+        )  # centre: from the middle of a picture to that of its pane
         self.painting: Mask | None = None
         self.brush, self.erasing = 24, False
-        self.explores = False  # dragging the result is for what lies beyond it, and leaves the view alone
-        self._ahead = QPointF()  # pixels that the result was dragged by since it was made
+        self.explores = False  # dragging the result asks for other places of the plane, and does not pan
+        self._ahead = QPointF()  # pixels by which the result was dragged since it was made
         self._divider, self._fits = 0.5, True
         self._held = ""  # what the mouse drags: "", "pan", "split" or "paint"
         self._last = QPointF()
         self._pointer: QPointF | None = None
 
     def sizeHint(self) -> QSize:
-        """Room for two small pictures."""
+        """Two small pictures fit."""
         return QSize(640, 420)
 
-    def show_before(self, image: QImage) -> None:
-        """Show another exemplar; the result goes."""
-        self.before, self.after = image, QImage()
+    def show_exemplar(self, image: QImage) -> None:
+        """Show another exemplar, and no result."""
+        self.exemplar, self.result = image, QImage()
         self.fit()
 
-    def show_after(self, image: QImage) -> None:
-        """Show another result, as it is made."""
-        another = image.size() != self.after.size()
-        self.after, self._ahead = image, QPointF()
+    def show_result(self, image: QImage) -> None:
+        """Show another result."""
+        another = image.size() != self.result.size()
+        self.result, self._ahead = image, QPointF()
         if another and self._fits:
             self.fit()
         self.update()
 
-    def caught_up(self, image: QImage, pixels: QPointF) -> None:
-        """Show another result, for which it was dragged by so many pixels."""
+    def show_dragged(self, image: QImage, pixels: QPointF) -> None:
+        """Show the result that was asked for when the last one had been dragged by `pixels`."""
         ahead = self._ahead - pixels
-        self.show_after(image)
+        self.show_result(image)
         self._ahead = ahead
 
     def set_split(self, on: bool) -> None:
-        """The two over each other, with a split to drag, or side by side."""
+        """Draw the two over each other with a movable split, or side by side."""
         self.split = on
         self.fit() if self._fits else self.update()
 
@@ -89,7 +92,7 @@ class Canvas(QWidget):
         self.fit() if self._fits else self.update()
 
     def set_mask(self, mask: Mask | None) -> None:
-        """Paint on this mask; None: the mouse pans."""
+        """Let the mouse paint on this mask; None: let it pan."""
         if self.painting is not None:
             self.painting.changed.disconnect(self.update)
         self.painting = mask
@@ -99,8 +102,8 @@ class Canvas(QWidget):
         self.update()
 
     def fit(self) -> None:
-        """Everything in view."""
-        size = self.before.size().expandedTo(self.after.size() * (3 if self.repeated else 1))
+        """Zoom so that both pictures are in view."""
+        size = self.exemplar.size().expandedTo(self.result.size() * (3 if self.repeated else 1))
         pane = self._panes()[0]
         self.centre, self._fits = QPointF(0, 0), True
         if not size.isEmpty() and pane.width() > 8 and pane.height() > 8:
@@ -109,19 +112,19 @@ class Canvas(QWidget):
         self.update()
 
     def actual_size(self) -> None:
-        """One picture pixel a screen pixel."""
+        """Show one picture pixel as one screen pixel."""
         self.zoom_at(1 / self.devicePixelRatioF() / self.zoom, None)
 
     def zoom_in(self) -> None:
-        """Larger, about the middle."""
+        """Zoom in about the middle."""
         self.zoom_at(_STEP, None)
 
     def zoom_out(self) -> None:
-        """Smaller, about the middle."""
+        """Zoom out about the middle."""
         self.zoom_at(1 / _STEP, None)
 
     def zoom_at(self, factor: float, place: QPointF | None) -> None:
-        """Zoom so that what is at a place of the widget stays there."""
+        """Zoom by a factor; the pixel at `place` of the widget stays there (None: the middle)."""
         pane = self._pane_at(place) if place is not None else self._panes()[0]
         off = QPointF(0, 0) if place is None else place - QRectF(pane).center()
         before = self.zoom
@@ -135,8 +138,8 @@ class Canvas(QWidget):
         self.zoomed.emit(self.zoom)
 
     def _panes(self) -> list[QRect]:
-        """Where pictures are drawn: the whole widget, or its halves."""
-        if self.split or self.after.isNull():
+        """The rectangles in which pictures are drawn: the whole widget, or its halves."""
+        if self.split or self.result.isNull():
             return [self.rect()]
         half = (self.width() - _GAP) // 2
         return [QRect(0, 0, half, self.height()), QRect(self.width() - half, 0, half, self.height())]
@@ -145,41 +148,41 @@ class Canvas(QWidget):
         return next((p for p in self._panes() if QRectF(p).contains(place)), self._panes()[0])
 
     def _target(self, image: QImage, pane: QRect) -> QRectF:
-        """Where an image lies in the widget."""
+        """The rectangle of an image in the widget."""
         middle = QRectF(pane).center() - self.centre * self.zoom
         width, height = image.width() * self.zoom, image.height() * self.zoom
         return QRectF(middle.x() - width / 2, middle.y() - height / 2, width, height)
 
     def to_picture(self, place: QPointF) -> QPointF:
         """The exemplar's pixel at a place of the widget."""
-        target = self._target(self.before, self._panes()[0])
+        target = self._target(self.exemplar, self._panes()[0])
         return (place - target.topLeft()) / self.zoom
 
     def from_picture(self, pixel: QPointF) -> QPointF:
         """The place of the exemplar's pixel in the widget."""
-        return self._target(self.before, self._panes()[0]).topLeft() + pixel * self.zoom
+        return self._target(self.exemplar, self._panes()[0]).topLeft() + pixel * self.zoom
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw."""
+        """Draw both pictures, the split and the brush."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), self.palette().base().color().darker(108))
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.zoom < _SHARP)
-        if self.before.isNull() and self.after.isNull():
+        if self.exemplar.isNull() and self.result.isNull():
             text = "Open an image (Ctrl+O), drop one here, or paste one (Ctrl+V)"
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, text)
             return
         panes = self._panes()
-        if len(panes) == 1 and not self.after.isNull():
+        if len(panes) == 1 and not self.result.isNull():
             x = round(self._divider * self.width())
-            self._draw_before(painter, panes[0], QRect(0, 0, x, self.height()))
-            self._draw_after(painter, panes[0], QRect(x, 0, self.width() - x, self.height()))
+            self._draw_exemplar(painter, panes[0], QRect(0, 0, x, self.height()))
+            self._draw_result(painter, panes[0], QRect(x, 0, self.width() - x, self.height()))
             painter.setClipping(False)
             painter.setPen(QPen(self.palette().highlight().color(), 2))
             painter.drawLine(x, 0, x, self.height())
         else:
-            self._draw_before(painter, panes[0], panes[0])
+            self._draw_exemplar(painter, panes[0], panes[0])
             if len(panes) == 2:
-                self._draw_after(painter, panes[1], panes[1])
+                self._draw_result(painter, panes[1], panes[1])
                 painter.setClipping(False)
                 painter.fillRect(panes[0].right() + 1, 0, _GAP, self.height(), self.palette().window())
         if self.painting is not None and self._pointer is not None and self._held in ("", "paint"):
@@ -190,22 +193,22 @@ class Canvas(QWidget):
                 painter.setPen(QPen(QColor(colour), width))
                 painter.drawEllipse(self._pointer, radius, radius)
 
-    def _draw_before(self, painter: QPainter, pane: QRect, clip: QRect) -> None:
+    def _draw_exemplar(self, painter: QPainter, pane: QRect, clip: QRect) -> None:
         painter.setClipRect(clip)
-        target = self._target(self.before, pane)
-        self._draw(painter, target, self.before)
-        if self.painting is not None and self.painting.size == self.before.size():
+        target = self._target(self.exemplar, pane)
+        self._draw(painter, target, self.exemplar)
+        if self.painting is not None and self.painting.size == self.exemplar.size():
             painter.drawImage(target, self.painting.overlay())
 
-    def _draw_after(self, painter: QPainter, pane: QRect, clip: QRect) -> None:
+    def _draw_result(self, painter: QPainter, pane: QRect, clip: QRect) -> None:
         painter.setClipRect(clip)
-        target = self._target(self.after, pane)
+        target = self._target(self.result, pane)
         if not self.repeated:
             painter.setClipRect(QRectF(clip) & target)
             ahead = QPointF(self._ahead.toPoint())
-            self._draw(painter, target.translated(ahead * self.zoom), self.after)
+            self._draw(painter, target.translated(ahead * self.zoom), self.result)
             return
-        tile = QPixmap.fromImage(self.after)
+        tile = QPixmap.fromImage(self.result)
         for row in (-1, 0, 1):
             for column in (-1, 0, 1):
                 place = target.translated(column * target.width(), row * target.height())
@@ -219,7 +222,7 @@ class Canvas(QWidget):
         painter.drawImage(target, image)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep everything in view, if it was."""
+        """Keep both pictures in view, if they were."""
         if self._fits:
             self.fit()
 
@@ -247,11 +250,11 @@ class Canvas(QWidget):
         self.update()
 
     def _on_split(self, place: QPointF) -> bool:
-        shown = self.split and not self.after.isNull()
+        shown = self.split and not self.result.isNull()
         return shown and abs(place.x() - self._divider * self.width()) <= _GRIP
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Take hold of the split, paint, or pan."""
+        """Begin to move the split, paint, explore the plane, or pan."""
         place = self._last = event.position()
         left = event.button() == Qt.MouseButton.LeftButton
         on_exemplar = QRectF(self._panes()[0]).contains(place)
@@ -262,13 +265,15 @@ class Canvas(QWidget):
             pixel = self.to_picture(place)
             self.painting.begin()
             self.painting.stroke(pixel, pixel, self.brush, self.erasing)
-        elif left and self.explores and not self.after.isNull() and QRectF(self._panes()[-1]).contains(place):
+        elif (
+            left and self.explores and not self.result.isNull() and QRectF(self._panes()[-1]).contains(place)
+        ):
             self._held = "explore"
         else:
             self._held = "pan"
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Go on with what was taken hold of."""
+        """Continue what the press began."""
         place, self._pointer = event.position(), event.position()
         if self._held == "split":
             self._divider = min(max(place.x() / self.width(), 0.0), 1.0)
@@ -289,12 +294,12 @@ class Canvas(QWidget):
         self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Let go."""
+        """End what the press began."""
         if self._held == "paint" and self.painting is not None:
             self.painting.end()
         self._held = ""
 
     def leaveEvent(self, event: object) -> None:
-        """No brush where there is no pointer."""
+        """Hide the brush."""
         self._pointer = None
         self.update()

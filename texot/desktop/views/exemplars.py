@@ -1,24 +1,26 @@
-"""Exemplars that one is between, a list in a tab, and how much of each there is."""
+"""The list of exemplars in a form."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QFormLayout, QListWidget, QListWidgetItem
 
-from texot.desktop.controls import button, row
+from texot.desktop.views.controls import button, row
 
 
 class Exemplars(QListWidget):
-    """Their paths, which can be dragged into another order.
+    """Paths of exemplars, which the user can drag into another order.
 
     Args:
         form: gets the list, and buttons below it.
-        height: in pixels.
+        height: of the list in pixels.
 
     Attributes:
-        ask_add: files are wanted.
-        changed: others are in it.
+        ask_add: exemplars are to be added from files.
+        changed: the exemplars are others.
     """
 
     ask_add = Signal()
@@ -33,29 +35,29 @@ class Exemplars(QListWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideLeft)
         form.addRow(self)
         self.add_button = button("Add...", "One more exemplar, or several", self.ask_add.emit)
-        self.remove_button = button("Remove", "Leave out the exemplar that is marked", self._remove)
+        self.remove_button = button("Remove", "Remove the selected exemplar from the list", self._remove)
         form.addRow(row(self.add_button, self.remove_button))
 
     @property
     def paths(self) -> list[str]:
-        """Of the exemplars, in order."""
+        """Paths in the order of the list."""
         return [self.item(i).text() for i in range(self.count())]
 
-    def opened(self, path: str, before: str) -> None:
-        """The open image is the first exemplar, or replaces the one that was."""
-        if before and self.paths[:1] == [before]:
+    def replace_first(self, old: str, new: str) -> None:
+        """Insert `new` at the top, in place of `old` if that is there."""
+        if old and self.paths[:1] == [old]:
             self.takeItem(0)
-        if path not in self.paths:
-            self.insertItem(0, _item(path))
+        if new and new not in self.paths:
+            self.insertItem(0, _item(new))
         self.changed.emit()
 
     def add(self, path: str) -> None:
-        """One more."""
+        """Append an exemplar."""
         self.addItem(_item(path))
         self.changed.emit()
 
-    def show_paths(self, paths: list[str]) -> None:
-        """Those of a job."""
+    def show_paths(self, paths: Sequence[str]) -> None:
+        """Show these exemplars, with the icons that are known."""
         icons = {self.item(i).text(): self.item(i).icon() for i in range(self.count())}
         self.clear()
         for path in paths:
@@ -63,22 +65,16 @@ class Exemplars(QListWidget):
             item.setIcon(icons.get(path, QIcon()))
             self.addItem(item)
 
+    def set_icon(self, path: str, icon: QIcon) -> None:
+        """Show an icon next to an exemplar."""
+        for item in self.findItems(path, Qt.MatchFlag.MatchExactly):
+            item.setIcon(icon)
+
     def _remove(self) -> None:
         marked = self.currentRow()
         if marked >= 0:
             self.takeItem(marked)
             self.changed.emit()
-
-
-def weights_at(t: float, count: int) -> list[float]:
-    """One an exemplar: t in [0, 1] goes from one to the next."""
-    place = t * (count - 1)
-    return [round(max(0.0, 1 - abs(place - i)), 4) for i in range(count)]
-
-
-def place_of(weights: list[float]) -> float:
-    """The t that gives these weights."""
-    return sum(i * w for i, w in enumerate(weights)) / max(1, len(weights) - 1)
 
 
 def _item(path: str) -> QListWidgetItem:

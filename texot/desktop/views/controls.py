@@ -1,9 +1,8 @@
-"""Controls that tabs share: each says what it does in the words of `--help`."""
+"""Controls that forms share, with tooltips in the words of `--help`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPixmap
@@ -19,7 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-MOST_SEED = 2**31 - 1  # what a spin box holds
+MOST_SEED = 2**31 - 1  # the largest value of a spin box
+AS_FITS = "as fits"
+"""Choice of the tiled axes that leaves them to the library."""
 TIPS = {
     "size": "Size in pixels, or a factor of the exemplar's size; default: the exemplar's size",
     "tile": "Axes along which the result tiles",
@@ -30,7 +31,7 @@ TIPS = {
 
 
 def choice(words: list[str], value: str, tip: str) -> QComboBox:
-    """One of several words."""
+    """A box to choose one of several words."""
     box = QComboBox()
     box.addItems(words)
     box.setCurrentText(value)
@@ -39,7 +40,7 @@ def choice(words: list[str], value: str, tip: str) -> QComboBox:
 
 
 def number(low: int, high: int, value: int, tip: str, suffix: str = "") -> QSpinBox:
-    """A whole number."""
+    """A box for a whole number."""
     box = QSpinBox()
     box.setRange(low, high)
     box.setValue(value)
@@ -49,17 +50,17 @@ def number(low: int, high: int, value: int, tip: str, suffix: str = "") -> QSpin
 
 
 def line(placeholder: str, tip: str) -> QLineEdit:
-    """A line of text."""
+    """A field for one line of text."""
     edit = QLineEdit()
     edit.setPlaceholderText(placeholder)
     edit.setToolTip(tip)
     edit.setClearButtonEnabled(True)
-    edit.setAcceptDrops(False)  # a file that is dropped is for the window
+    edit.setAcceptDrops(False)  # the window takes files that are dropped
     return edit
 
 
 def button(text: str, tip: str, action: Callable[[], object], *, checkable: bool = False) -> QPushButton:
-    """A button."""
+    """A button that calls `action`."""
     made = QPushButton(text)
     made.setToolTip(tip)
     made.setCheckable(checkable)
@@ -68,7 +69,7 @@ def button(text: str, tip: str, action: Callable[[], object], *, checkable: bool
 
 
 def row(*widgets: QWidget) -> QWidget:
-    """Widgets beside each other."""
+    """A widget with these widgets in a row."""
     holder = QWidget()
     layout = QHBoxLayout(holder)
     layout.setContentsMargins(0, 0, 0, 0)
@@ -78,30 +79,22 @@ def row(*widgets: QWidget) -> QWidget:
 
 
 def thumbnail(image: QImage, side: int, ratio: float) -> QPixmap:
-    """A small picture of at most `side` pixels a side, on a display of so many device pixels a pixel."""
+    """A picture scaled to fit `side` x `side` pixels of a display with `ratio` device pixels a pixel."""
     keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
     small = QPixmap.fromImage(image.scaled(QSize(side, side) * ratio, keep, smooth))
     small.setDevicePixelRatio(ratio)
     return small
 
 
-def span(seconds: float) -> str:
-    """A time in words: 0.4 s, 40 s, 3 min, 1 h 20 min."""
-    minutes = round(seconds / 60)
-    if seconds < 100:
-        return f"{seconds:.{1 if seconds < 10 else 0}f} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def write_hint(widget: QWidget, text: str) -> None:
-    """Draw a quiet line in the middle of an empty widget, within its `paintEvent`."""
+    """Draw a grey line of text in the middle of a widget, from within its `paintEvent`."""
     painter = QPainter(widget)
     painter.setPen(widget.palette().placeholderText().color())
     painter.drawText(widget.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text)
 
 
 class Share(QWidget):
-    """A number in [0, 1], by a slider that shows it."""
+    """A slider for a number in [0, 1], which it also shows as text."""
 
     def __init__(self, value: float, tip: str) -> None:
         super().__init__()
@@ -118,27 +111,27 @@ class Share(QWidget):
         layout.addWidget(self._label)
         self.slider.valueChanged.connect(lambda: self._label.setText(f"{self.value:.2f}"))
         self._label.setText(f"{self.value:.2f}")
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # else the label's key would not come here
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # else the key of the label sets no focus
         self.setFocusProxy(self.slider)
 
     def show_value(self, value: float) -> None:
-        """Show another number."""
+        """Show a number."""
         self.slider.setValue(round(100 * value))
 
     @property
     def value(self) -> float:
-        """As shown."""
+        """The number that is shown."""
         return self.slider.value() / 100
 
 
-class Common:
-    """Size, tile, quality and seed: what every result has.
+class CommonControls:
+    """Size, tile, quality and seed, which several forms have.
 
     Args:
-        form: gets their rows.
-        tiles: words for the axes.
-        tile: the one chosen.
-        size: whether the result has a size of its own.
+        form: gets a row for each.
+        tiles: choices of the tiled axes.
+        tile: the one that is chosen at first.
+        size: whether there is a row for the size.
     """
 
     def __init__(self, form: QFormLayout, tiles: list[str], tile: str, *, size: bool) -> None:
@@ -152,13 +145,13 @@ class Common:
         self.seed = number(0, MOST_SEED, 0, TIPS["seed"])
         form.addRow("S&eed", self.seed)
 
-    def another(self, step: int = 1) -> None:
-        """A seed that was not there yet."""
+    def next_seed(self, step: int = 1) -> None:
+        """Show the seed that is `step` higher."""
         self.seed.setValue((self.seed.value() + step) % MOST_SEED)
 
-    def restore(self, options: dict[str, Any]) -> None:
-        """Show the settings of a job."""
-        self.size.setText(options.get("size") or "")
-        self.tile.setCurrentText(options["tile"] or self.tile.itemText(0))
-        self.quality.setCurrentText(options["quality"])
-        self.seed.setValue(options["seed"])
+    def show_values(self, size: str | None, tile: str | None, quality: str, seed: int) -> None:
+        """Show these values; None: the default."""
+        self.size.setText(size or "")
+        self.tile.setCurrentText(tile or self.tile.itemText(0))
+        self.quality.setCurrentText(quality)
+        self.seed.setValue(seed)

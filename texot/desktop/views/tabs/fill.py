@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QCheckBox, QWidget
 
-from texot.desktop.controls import Common, button, choice, number, row
-from texot.desktop.mask import Mask
 from texot.desktop.requests import JobRequest
-from texot.desktop.tabs.tab import Tab
+from texot.desktop.settings import InpaintSettings, TileSettings
+from texot.desktop.views.controls import CommonControls, button, choice, number, row
+from texot.desktop.views.mask import Mask
+from texot.desktop.views.tabs.tab import Tab
 from texot.errors import InputError
 
 FILL, TILE = "fill what is painted", "make the photo tile"
 
 
 class FillTab(Tab):
-    """Its settings, and the brush.
+    """The form, with the tools that paint the mask.
+
+    Args:
+        new_file: returns a path for a new file of the session, from its name.
 
     Attributes:
-        brush_changed: width in pixels, and whether it erases.
-        ask_load, ask_save: a file is wanted for the mask.
+        brush_changed: (width in pixels, whether it erases).
+        ask_load, ask_save: the mask is to be read from a file, written to one.
     """
 
     title = "Inpaint, Tile"
@@ -31,21 +35,22 @@ class FillTab(Tab):
     ask_load = Signal()
     ask_save = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, new_file: Callable[[str], str]) -> None:
         super().__init__()
+        self._new_file = new_file
         self._size = QSize()
         self._has_hole = False  # whether some of the photo is transparent
         self._mask: Mask | None = None
-        self._kept: tuple[bytes, str] = (b"", "")  # the mask that was last kept, and its file
+        self._written: tuple[bytes, str] = (b"", "")  # the mask that was written last, and its file
         self.what = choice([FILL, TILE], FILL, "What is made of the photo")
         self.form.addRow("&What", self.what)
-        self.common = Common(self.form, ["none", "x", "y", "both"], "none", size=False)
+        self.common = CommonControls(self.form, ["none", "x", "y", "both"], "none", size=False)
         self._of_fill: list[QWidget] = []
         self._of_tile: list[QWidget] = []
         self._build_fill()
         self._build_tile()
-        self.what.currentTextChanged.connect(lambda _: self._chosen())
-        self._chosen()
+        self.what.currentTextChanged.connect(lambda _: self._choose())
+        self._choose()
 
     def _build_fill(self) -> None:
         tip = "Width of the brush; [ and ] make it smaller and larger"
@@ -55,13 +60,13 @@ class FillTab(Tab):
         self.reach = number(0, 1_000_000, 0, tip, " px")
         self.reach.setSpecialValueText("its width, at least 64")
         self.form.addRow("&Reach", self.reach)
-        tip = "Paint black: take away what is painted (E)"
+        tip = "Erase: unpaint what the brush touches (E)"
         self.erase = button("Erase", tip, self._brush_changed, checkable=True)
-        self.invert = button("Invert", "Painted and not painted change places (Ctrl+I)", self._invert)
-        self.clear = button("Clear", "Nothing painted", self._clear)
+        self.invert = button("Invert", "Swap painted and unpainted pixels (Ctrl+I)", self._invert)
+        self.clear = button("Clear", "Unpaint everything", self._clear)
         tools = row(self.erase, self.invert, self.clear)
-        self.undo = button("Undo", "Take the last stroke back (Ctrl+Z)", self._undo)
-        self.redo = button("Redo", "Make the stroke again (Ctrl+Shift+Z)", self._redo)
+        self.undo = button("Undo", "Undo the last stroke (Ctrl+Z)", self._undo)
+        self.redo = button("Redo", "Redo the stroke (Ctrl+Shift+Z)", self._redo)
         changes = row(self.undo, self.redo)
         self.load = button("Load mask...", "White is filled; of the photo's size", self.ask_load.emit)
         self.save = button("Save mask...", "Write the mask: white is filled", self.ask_save.emit)
@@ -83,90 +88,91 @@ class FillTab(Tab):
 
     @property
     def quality(self) -> str:
-        """As chosen."""
+        """The quality that is chosen."""
         return self.common.quality.currentText()
 
     @property
     def fills(self) -> bool:
-        """Whether what is painted is filled, not the borders."""
+        """Whether the painted pixels are filled; else the photograph is made to tile."""
         return self.what.currentText() == FILL
 
-    def opened(self, path: str, image: QImage) -> None:
-        """A new mask; the old one stays where the image has its size."""
-        super().opened(path, image)
+    def show_image(self, path: str, image: QImage) -> None:
+        """Begin a new mask, or keep the old one where the image has the same size."""
+        super().show_image(path, image)
         self._has_hole = image.hasAlphaChannel()
         size = image.size()
         if size != self._size:
             self._size, self._mask = size, Mask(size, self)
             self._mask.changed.connect(self._refresh)
             self.brush.setValue(max(3, min(size.width(), size.height()) // 12))
-        self._chosen()
+        self._choose()
 
-    def loaded(self, image: QImage) -> None:
-        """The mask of a file."""
+    def show_mask(self, image: QImage) -> None:
+        """Replace the mask, which undo brings back."""
         if self._mask is not None:
             self._mask.replace(image)
 
-    def another(self) -> None:
-        """The next seed."""
-        self.common.another()
+    def next_seed(self) -> None:
+        """Show the next seed."""
+        self.common.next_seed()
 
-    def restore(self, job: JobRequest) -> None:
-        """Show the settings of a job, and its mask; what is painted comes back by undo."""
-        self.common.restore(job.arguments)
-        self.what.setCurrentText(FILL if job.task == "inpaint" else TILE)
-        self.reach.setValue(int(job.arguments.get("reach") or 0))
-        self.band.setValue(job.arguments.get("band") or 0)
-        self.flatten.setChecked(bool(job.arguments.get("flatten")))
-        mask = QImage(str(job.files.get("mask") or ""))
+    def show_request(self, request: JobRequest) -> None:
+        """Show the settings of a request and its mask; undo brings the painted mask back."""
+        settings: InpaintSettings | TileSettings
+        if request.task == "inpaint":
+            settings = InpaintSettings.from_request(request)
+            self._show_mask_file(settings.mask or "")
+        else:
+            settings = TileSettings.from_request(request)
+        self.common.show_values(None, settings.tile, settings.quality, settings.seed)
+        self.what.setCurrentText(FILL if request.task == "inpaint" else TILE)
+        self.reach.setValue(int(getattr(settings, "reach", None) or 0))
+        self.band.setValue(getattr(settings, "band", None) or 0)
+        self.flatten.setChecked(bool(getattr(settings, "flatten", False)))
+
+    def _show_mask_file(self, path: str) -> None:
+        mask = QImage(path)
         if self._mask is not None and mask.size() == self._mask.size:
             mask = mask.convertToFormat(QImage.Format.Format_Grayscale8)
             if mask != self._mask.image:
                 self._mask.replace(mask)
 
-    def jobs(self, folder: str) -> list[JobRequest]:
-        """One."""
-        image = self.need_image()
-        options = {
-            "tile": self.common.tile.currentText(),
-            "quality": self.quality,
-            "seed": self.common.seed.value(),
-        }
+    def settings(self) -> InpaintSettings | TileSettings:
+        """The settings that are shown; the mask is written to a file of the session."""
+        tile, seed = self.common.tile.currentText(), self.common.seed.value()
         if not self.fills:
-            if options["tile"] == "none":
-                options["tile"] = "both"
-            band = self.band.value() or None
-            return [
-                JobRequest(
-                    "tile", {"image": image}, {**options, "band": band, "flatten": self.flatten.isChecked()}
-                )
-            ]
-        assert self._mask is not None
-        reach = self.reach.value() or None
-        if self._mask.is_empty() and self._has_hole:
-            return [JobRequest("inpaint", {"image": image, "mask": None}, {**options, "reach": reach})]
-        if self._mask.is_empty():
+            return TileSettings(
+                self.image,
+                tile="both" if tile == "none" else tile,
+                quality=self.quality,
+                seed=seed,
+                band=self.band.value() or None,
+                flatten=self.flatten.isChecked(),
+            )
+        mask = None
+        if self._mask is not None and not self._mask.is_empty():
+            mask = self.write_mask()
+        elif self._mask is not None and not self._has_hole:
             raise InputError("nothing is painted: paint on the photo what is to be filled, or load a mask")
-        file = self.keep_mask(folder)
-        return [JobRequest("inpaint", {"image": image, "mask": file}, {**options, "reach": reach})]
+        reach = self.reach.value() or None
+        return InpaintSettings(self.image, mask, tile, self.quality, seed, reach)
 
-    def keep_mask(self, folder: str) -> str:
-        """The mask as a file of the session, a new one where it has changed."""
+    def write_mask(self) -> str:
+        """Path of a file of the session with the mask; a new file where the mask has changed."""
         assert self._mask is not None
         bits = bytes(self._mask.image.constBits())
-        if self._kept[0] != bits:
-            number = len(list(Path(folder).glob("mask-*.png")))
-            self._kept = bits, str(Path(folder) / f"mask-{number}.png")
-            self._mask.image.save(self._kept[1])
-        return self._kept[1]
+        if self._written[0] != bits:
+            self._written = bits, self._new_file("mask")
+            self._mask.image.save(self._written[1])
+        return self._written[1]
 
-    def _chosen(self) -> None:
+    def _choose(self) -> None:
         for widget in self._of_fill:
             self.form.setRowVisible(widget, self.fills)
         for widget in self._of_tile:
             self.form.setRowVisible(widget, not self.fills)
-        goes_on = "Axes along which the photo tiles"
-        self.common.tile.setToolTip(goes_on if self.fills else "Axes along which the result tiles")
+        tip = "Axes along which the photo tiles"
+        self.common.tile.setToolTip(tip if self.fills else "Axes along which the result tiles")
         self.painting = self._mask if self.fills else None
         self._refresh()
         self.mask_changed.emit()
@@ -198,6 +204,6 @@ class FillTab(Tab):
             self._mask.redo()
 
     def resize_brush(self, larger: bool) -> None:
-        """A step larger or smaller."""
+        """Make the brush one step larger or smaller."""
         width = self.brush.value()
         self.brush.setValue(max(width + 1, width * 5 // 4) if larger else min(width - 1, width * 4 // 5))

@@ -1,4 +1,4 @@
-"""The losses of a training as a curve."""
+"""The loss curve of a training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
-from texot.desktop.controls import write_hint
+from texot.desktop.views.controls import write_hint
 
 
 class Curve(QWidget):
@@ -23,18 +23,18 @@ class Curve(QWidget):
         self.setToolTip("Loss of every step, on a logarithmic scale; it jumps where a finer scale begins")
 
     def clear(self) -> None:
-        """Another training."""
+        """Remove all points."""
         self.losses = []
         self.update()
 
     def add(self, loss: float, steps: int) -> None:
-        """One more step of so many."""
+        """Append the loss of a step, of `steps` in all."""
         self.losses.append(math.log(max(loss, 1e-12)))
         self.steps = steps
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw."""
+        """Draw the curve."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), self.palette().base())
         if len(self.losses) < 2:

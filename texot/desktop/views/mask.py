@@ -1,4 +1,4 @@
-"""A mask that is painted: white is filled."""
+"""A mask that the user paints; its white pixels are filled."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from PySide6.QtCore import QObject, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
 _MOST_UNDO, _UNDO_BYTES = 50, 256 << 20
-_FEATHER = 4  # pixels that the veil's edge fades over, about
+_FEATHER = 4  # approximate width in pixels of the soft edge
 _MARGIN = 4 * _FEATHER
 _TINT = QColor(255, 40, 40, 150)
 
 
 class Mask(QObject):
-    """White where it is painted, with undo.
+    """A painted mask with undo.
 
     Attributes:
-        changed: it looks different now.
-        image: 8-bit grey, 0 or 255.
+        changed: its pixels are others.
+        image: 8-bit grey, 255 where it is painted, else 0.
     """
 
     changed = Signal()
@@ -28,21 +28,21 @@ class Mask(QObject):
         self._undo: list[QImage] = []
         self._redo: list[QImage] = []
         self._overlay: QImage | None = None
-        self._stale = QRect()  # part of it that is not so any more
+        self._stale = QRect()  # part of the overlay that must be drawn again
 
     @property
     def size(self) -> QSize:
-        """Of the image that it belongs to."""
+        """Size of the photograph."""
         return self.image.size()
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is something to take back."""
+        """Whether `undo` does something."""
         return bool(self._undo)
 
     @property
     def can_redo(self) -> bool:
-        """Whether something was taken back."""
+        """Whether `redo` does something."""
         return bool(self._redo)
 
     def is_empty(self) -> bool:
@@ -50,17 +50,17 @@ class Mask(QObject):
         return not any(bytes(self.image.constBits()))
 
     def begin(self) -> None:
-        """Before a change that undo takes back as one."""
+        """Begin a change, which undo reverts as a whole."""
         most = max(3, min(_MOST_UNDO, _UNDO_BYTES // max(1, self.image.sizeInBytes())))
         self._undo = [*self._undo, self.image.copy()][-most:]
         self._redo = []
 
     def end(self) -> None:
-        """After a change."""
+        """End a change."""
         self._touch()
 
     def stroke(self, begin: QPointF, end: QPointF, width: float, erase: bool) -> None:
-        """Paint a round line, or erase along it, in the image's pixels."""
+        """Paint, or erase, a line with round ends; coordinates and width in pixels of the photograph."""
         painter = QPainter(self.image)
         colour = QColor(0, 0, 0) if erase else QColor(255, 255, 255)
         if width <= 1:
@@ -79,39 +79,39 @@ class Mask(QObject):
         self.changed.emit()
 
     def invert(self) -> None:
-        """Black becomes white."""
+        """Swap painted and unpainted pixels."""
         self.begin()
         self.image.invertPixels()
         self._touch()
 
     def clear(self) -> None:
-        """Nothing painted."""
+        """Unpaint all pixels."""
         self.begin()
         self.image.fill(0)
         self._touch()
 
     def replace(self, image: QImage) -> None:
-        """Take another mask of the same size."""
+        """Replace the pixels by those of a mask of the same size."""
         self.begin()
         self.image = image.convertToFormat(QImage.Format.Format_Grayscale8)
         self._touch()
 
     def undo(self) -> None:
-        """Take the last change back."""
+        """Revert the last change."""
         if self._undo:
             self._redo.append(self.image)
             self.image = self._undo.pop()
             self._touch()
 
     def redo(self) -> None:
-        """Make the change again that was taken back."""
+        """Repeat the change that was reverted."""
         if self._redo:
             self._undo.append(self.image)
             self.image = self._redo.pop()
             self._touch()
 
     def overlay(self) -> QImage:
-        """The mask as a red veil with a soft edge, so that what it borders on shows."""
+        """The mask as a transparent red layer with a soft edge, under which the photograph shows."""
         whole = self.image.rect()
         if self._overlay is None:
             self._overlay = QImage(self.size, QImage.Format.Format_ARGB32_Premultiplied)
@@ -122,7 +122,7 @@ class Mask(QObject):
             painter = QPainter(self._overlay)
             painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
             painter.drawImage(
-                part.topLeft(), _veil(self.image.copy(around)), part.translated(-around.topLeft())
+                part.topLeft(), _red_layer(self.image.copy(around)), part.translated(-around.topLeft())
             )
             painter.end()
         self._stale = QRect()
@@ -134,27 +134,27 @@ class Mask(QObject):
 
 
 def _on_grid(rect: QRect) -> QRect:
-    """The same and up to 3 pixels more, so that parts are blurred like the whole."""
+    """The rectangle enlarged by up to 3 pixels a side, so that a part is blurred exactly as the whole is."""
     x, y = rect.left() // _FEATHER, rect.top() // _FEATHER
     right, bottom = rect.right() // _FEATHER + 1, rect.bottom() // _FEATHER + 1
     return QRect(x * _FEATHER, y * _FEATHER, (right - x) * _FEATHER, (bottom - y) * _FEATHER)
 
 
-def _veil(mask: QImage) -> QImage:
-    """A mask as a red veil."""
+def _red_layer(mask: QImage) -> QImage:
+    """The red layer of a mask."""
     alpha = _feathered(mask)
     alpha.reinterpretAsFormat(QImage.Format.Format_Alpha8)
-    veil = QImage(mask.size(), QImage.Format.Format_ARGB32_Premultiplied)
-    veil.fill(_TINT)
-    painter = QPainter(veil)
+    layer = QImage(mask.size(), QImage.Format.Format_ARGB32_Premultiplied)
+    layer.fill(_TINT)
+    painter = QPainter(layer)
     painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
     painter.drawImage(0, 0, alpha)
     painter.end()
-    return veil
+    return layer
 
 
 def _feathered(mask: QImage) -> QImage:
-    """The mean of the mask and of the same blurred: half strength at least where it is painted."""
+    """The mean of the mask and the blurred mask: at least half of 255 where it is painted."""
     keep, smooth = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
     small = (mask.size() / _FEATHER).expandedTo(QSize(1, 1))
     soft = mask.scaled(small, keep, smooth).scaled(mask.size(), keep, smooth)

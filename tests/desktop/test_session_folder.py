@@ -1,0 +1,88 @@
+"""Nothing stays in the temporary folder, however a window ends."""
+
+import functools
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import needs_qt  # noqa: F401
+import pytest
+from command_line import environment
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+_WINDOW = """
+import sys
+from pathlib import Path
+from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtWidgets import QApplication
+from texot.desktop.app import _run
+from texot.desktop.worker_client import WorkerClient
+from texot.desktop.window import Window
+app = QApplication([])
+WorkerClient.start = lambda self: None  # no worker: it would load torch
+window = Window(QSettings(sys.argv[1], QSettings.Format.IniFormat))
+Path(window.session.files.folder, "unsaved.png").touch()
+QTimer.singleShot(0, lambda: print(window.session.files.folder, flush=True))  # once signals are heard
+_run(app, window, None, None, "draft")
+"""
+
+
+def opened(tmp_path: Path) -> "subprocess.Popen[str]":
+    (tmp_path / "tmp").mkdir(exist_ok=True)
+    command = [sys.executable, "-c", _WINDOW, str(tmp_path / "settings.ini")]
+    extra = {"QT_QPA_PLATFORM": "offscreen", "TMPDIR": str(tmp_path / "tmp")}
+    heard = functools.partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)  # though nohup runs the tests
+    return subprocess.Popen(
+        command, env=environment(**extra), stdout=subprocess.PIPE, text=True, preexec_fn=heard
+    )
+
+
+def folder_of(window: "subprocess.Popen[str]") -> Path:
+    assert window.stdout is not None
+    return Path(window.stdout.readline().strip())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_close_the_window(tmp_path: Path, number: signal.Signals) -> None:
+    with opened(tmp_path) as window:
+        assert folder_of(window).parent == tmp_path / "tmp"
+        window.send_signal(number)
+        try:
+            window.communicate(timeout=30)
+        finally:
+            window.kill()  # else a failure waits for ever
+    assert window.returncode == 0
+    assert not os.listdir(tmp_path / "tmp")
+
+
+@pytest.mark.slow
+def test_the_next_window_removes_what_a_killed_one_left_and_no_other(tmp_path: Path) -> None:
+    with opened(tmp_path) as killed:
+        left = folder_of(killed)
+        killed.kill()
+    assert (left / "unsaved.png").exists()
+    (tmp_path / "tmp" / "texot-session-notes").mkdir()
+    with opened(tmp_path) as first:
+        living = folder_of(first)
+        assert not left.exists()
+        with opened(tmp_path) as second:
+            assert folder_of(second) != living
+            assert (living / "unsaved.png").exists()
+            second.terminate()
+        first.terminate()
+    assert os.listdir(tmp_path / "tmp") == ["texot-session-notes"]
+
+
+def test_signals_of_the_terminal_end_no_worker() -> None:
+    """The window decides: it may ask first, and its worker may hold what is not saved."""
+    command = [sys.executable, "-m", "texot.desktop.worker"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment(), stdin=pipe, stdout=pipe, stderr=pipe) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.read(1)  # of its hello
+        worker.send_signal(signal.SIGINT)
+        worker.send_signal(signal.SIGHUP)
+        _, errors = worker.communicate(timeout=30)  # closes its stdin
+    assert (worker.returncode, errors) == (0, b"")

@@ -1,0 +1,58 @@
+"""Dialogs that ask for files, and the folders and files that they remember."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+ANY_IMAGE = "Images (*);;All files (*)"
+WRITABLE_IMAGE = "Images (*.png *.tif *.tiff *.jpg *.jpeg *.webp *.bmp)"
+PNG = "PNG (*.png)"
+MODEL = "Models (*.safetensors)"
+_MOST_RECENT = 8
+
+
+class FileDialogs:
+    """The dialogs.
+
+    Args:
+        parent: the window.
+        settings: remembers folders between sessions.
+    """
+
+    def __init__(self, parent: QWidget, settings: QSettings) -> None:
+        self._parent, self._settings = parent, settings
+
+    def folder(self, key: str = "folder", default: str = "") -> str:
+        """The folder that was remembered under a key: "folder" (images), "save folder" or "model folder"."""
+        return str(self._settings.value(key, default))
+
+    def remember_folder(self, path: str, key: str = "folder") -> None:
+        """Remember the folder of a file."""
+        self._settings.setValue(key, str(Path(path).parent))
+
+    def recent(self) -> list[str]:
+        """Images that were opened, the latest first."""
+        value = self._settings.value("recent", [])
+        paths = value if isinstance(value, list) else [value]  # QSettings returns one string for one path
+        return [path for path in paths if isinstance(path, str) and path]
+
+    def remember_recent(self, path: str) -> None:
+        """Remember an image that was opened."""
+        recent = [path, *(other for other in self.recent() if other != path)]
+        self._settings.setValue("recent", recent[:_MOST_RECENT])
+
+    def ask_open(self, title: str, folder: str, kinds: str = ANY_IMAGE) -> str:
+        """A file to read; empty: none was chosen."""
+        return QFileDialog.getOpenFileName(self._parent, title, folder, kinds)[0]
+
+    def ask_open_several(self, title: str, folder: str, kinds: str = ANY_IMAGE) -> list[str]:
+        """Files to read."""
+        return QFileDialog.getOpenFileNames(self._parent, title, folder, kinds)[0]
+
+    def ask_save(self, title: str, suggested: Path, kinds: str, suffix: str) -> str:
+        """A file to write, with `suffix` if the user gave none; empty: none was chosen."""
+        path, _ = QFileDialog.getSaveFileName(self._parent, title, str(suggested), kinds)
+        return path if not path or Path(path).suffix else path + suffix

@@ -1,0 +1,151 @@
+"""Jobs of a session: one runs, the others wait."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from texot.desktop.requests import JobRequest
+from texot.desktop.wording import duration
+
+
+@dataclass(frozen=True, eq=False)
+class OpenImage:
+    """An image that jobs are made from.
+
+    Attributes:
+        path: of its file, or empty.
+        picture: its pixels as the views show them; the model never looks at them.
+    """
+
+    path: str
+    picture: Any
+
+    @property
+    def name(self) -> str:
+        """Name of the file without its folder."""
+        return os.path.basename(self.path)
+
+
+@dataclass(eq=False)
+class QueuedJob:
+    """A job that waits or runs.
+
+    Attributes:
+        request: what to do.
+        source: the open image when it was queued.
+        number: id of the worker's request, once it runs.
+        shown: whether its pictures are shown: not after the user has opened or selected something else.
+        kept: whether a stopped job keeps its last state as a result.
+    """
+
+    request: JobRequest
+    source: OpenImage
+    number: int = 0
+    shown: bool = True
+    kept: bool = True
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the running job is.
+
+    Attributes:
+        task: of the job.
+        step: steps done; of a sample, pixels.
+        steps: steps in all.
+        seconds_left: estimate, or None.
+        n_waiting: jobs that wait.
+    """
+
+    task: str
+    step: int
+    steps: int
+    seconds_left: float | None
+    n_waiting: int
+
+    @classmethod
+    def from_event(cls, task: str, header: dict[str, Any], n_waiting: int) -> Progress:
+        """The progress in the header of a "state" event."""
+        return cls(task, header["step"], header["steps"], header["seconds_left"], n_waiting)
+
+    @property
+    def text(self) -> str:
+        """The progress in one line."""
+        done = f"step {self.step} of {self.steps}"
+        if self.task == "sample":
+            done = f"{100 * self.step // self.steps} % of the sample"
+        ending = ": finishing ..." if self.step == self.steps and self.task == "train" else ""
+        known = self.seconds_left is not None and not ending
+        left = f", about {duration(self.seconds_left or 0)} left" if known else ""
+        more = f", {self.n_waiting} more to make" if self.n_waiting else ""
+        return done + (ending or left) + more
+
+
+class JobQueue:
+    """Runs one job at a time, in the order in which they came.
+
+    Args:
+        start: starts a job; returns the id of the worker's request.
+        stop: ends the request of this id after its current step.
+
+    Attributes:
+        waiting: jobs that are not started yet.
+        running: the job that runs, or None.
+    """
+
+    def __init__(self, start: Callable[[JobRequest], int], stop: Callable[[int], object]) -> None:
+        self._start, self._stop = start, stop
+        self.waiting: deque[QueuedJob] = deque()
+        self.running: QueuedJob | None = None
+
+    def add(self, job: QueuedJob) -> None:
+        """Append a job; `start_next` starts it."""
+        self.waiting.append(job)
+
+    def start_next(self) -> bool:
+        """Start the first job that waits, unless one runs; returns whether one was started."""
+        if self.running is not None or not self.waiting:
+            return False
+        self.running = self.waiting.popleft()
+        self.running.number = self._start(self.running.request)
+        return True
+
+    def stop(self, *, keep: bool) -> bool:
+        """Remove the jobs that wait, and end the running one after its current step.
+
+        Args:
+            keep: whether the result of that step is kept.
+
+        Returns:
+            Whether a job runs.
+        """
+        self.waiting.clear()
+        if self.running is None:
+            return False
+        self.running.kept = keep
+        self._stop(self.running.number)
+        return True
+
+    def hide(self) -> None:
+        """Do not show the pictures of the jobs that wait or run."""
+        for job in (*self.waiting, *([self.running] if self.running else [])):
+            job.shown = False
+
+    def is_running(self, number: int) -> bool:
+        """Whether the running job has this request id."""
+        return self.running is not None and self.running.number == number
+
+    def finish(self) -> QueuedJob:
+        """The running job, which has ended."""
+        assert self.running is not None
+        job, self.running = self.running, None
+        return job
+
+    def clear(self) -> None:
+        """Forget all jobs: the worker has ended."""
+        self.running = None
+        self.waiting.clear()

@@ -1,0 +1,79 @@
+"""Results of a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from texot.desktop.job_queue import OpenImage, QueuedJob
+from texot.desktop.requests import JobRequest
+from texot.errors import InputError
+
+
+@dataclass(eq=False)
+class Result:
+    """The result of a job.
+
+    Attributes:
+        request: of the job.
+        picture: its pixels as the views show them.
+        size: (width, height) in pixels.
+        source: the image that was open when the job was queued.
+        file: the session's PNG of it, which holds the settings.
+        settings: as in that file.
+        saved: the user's file of it, or empty.
+    """
+
+    request: JobRequest
+    picture: Any
+    size: tuple[int, int]
+    source: OpenImage
+    file: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    saved: str = ""
+
+    @classmethod
+    def from_event(cls, job: QueuedJob, header: dict[str, Any], picture: Any) -> Result:
+        """The result in a "done" event of a job."""
+        width, height = header["size"]
+        return cls(job.request, picture, (width, height), job.source, header["file"], header["settings"])
+
+    @property
+    def summary(self) -> str:
+        """The task, the size and the arguments in one line."""
+        arguments = self.request.arguments.items()
+        given = [f"{name} {value}" for name, value in arguments if value is not None and value is not False]
+        return f"{self.request.task}: {self.size[0]}x{self.size[1]}, {', '.join(given)}"
+
+    @property
+    def file_name(self) -> str:
+        """A name for the user's file: of the source and the seed."""
+        stem = Path(self.source.path).stem or "texture"
+        arguments = self.request.arguments
+        return f"{stem}-{arguments['seed']}.png" if "seed" in arguments else f"{stem}.png"
+
+    def check_repeatable(self) -> None:
+        """Refuse a result that no command can repeat yet.
+
+        Raises:
+            InputError: the job was stopped and its result is not saved as a PNG, which the command needs.
+        """
+        if "stopped_at" in self.settings and not self.saved.lower().endswith(".png"):
+            raise InputError("it was stopped: save it as a PNG first, from which texot makes it again")
+
+    def command_line(self, names: dict[str, str]) -> str:
+        """The command that writes the same file.
+
+        Args:
+            names: files of the session -> the user's files with the same content.
+
+        Raises:
+            InputError: see `check_repeatable`.
+        """
+        self.check_repeatable()
+        output = self.saved or self.file_name
+        if "stopped_at" not in self.settings:
+            return self.request.command_line(output, names, self.settings.get("threads"))
+        path = Path(output)
+        return self.request.replay_line(output, str(path.with_name(f"{path.stem}-replay.png")), names)

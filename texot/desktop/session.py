@@ -1,0 +1,403 @@
+"""What the window is about: the open image, jobs, results, models, and what is not saved. No Qt here.
+
+A session sends requests to a worker and receives its events. Views subscribe to the observers of the session;
+they read its attributes and call its methods, and change nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from texot.desktop.job_queue import JobQueue, OpenImage, Progress, QueuedJob
+from texot.desktop.models import Model, Models
+from texot.desktop.observers import Observers
+from texot.desktop.requests import JobRequest
+from texot.desktop.results import Result
+from texot.desktop.session_files import SessionFiles
+from texot.desktop.settings import Settings
+from texot.desktop.wording import duration
+from texot.errors import TexotError
+
+OnAnswer = Callable[[dict[str, Any], Any], object]
+"""Called with the header of the worker's event and its picture."""
+
+
+class WorkerPort(Protocol):
+    """Sends requests to the worker process, see `texot.desktop.worker`."""
+
+    def ask(self, do: str, **facts: Any) -> int:
+        """Send a request; returns its id."""
+        ...
+
+    def stop(self, number: int) -> None:
+        """End a job after its current step."""
+        ...
+
+
+class Session:
+    """The state of a window, and its transitions.
+
+    Args:
+        folder: for files that the user has not saved.
+        worker: answers requests; its events are passed to `receive`, its end to `worker_ended`.
+
+    Attributes:
+        files: in the folder.
+        image: the open image; its path is empty where none is open.
+        jobs: the job that runs and those that wait.
+        progress: of the running job, or None.
+        results: in the order in which they were made.
+        selected: the result that is shown; None while something else is.
+        models: the model that samples are made from, and the training that can be resumed.
+        message: what happened last, in one line.
+        failed: whether the message is about a failure.
+
+    Observers (called after the change):
+        image_changed: another image is open.
+        result_added: (result, whether it is shown).
+        request_restored: (request): forms show the settings of a result that was selected.
+        selection_changed: another result is shown, or none.
+        preview_shown: (picture): it is shown and is not a result.
+        progress_changed: `progress` is another one.
+        training_progressed: (loss, steps in all).
+        model_changed: another model is used, or it was saved.
+        message_changed: `message` is another one.
+        became_idle: the worker has nothing to do.
+    """
+
+    def __init__(self, folder: str, worker: WorkerPort) -> None:
+        self.files, self._worker = SessionFiles(folder), worker
+        self.image = OpenImage("", None)
+        self.jobs = JobQueue(self._start, worker.stop)
+        self.progress: Progress | None = None
+        self.results: list[Result] = []
+        self.selected: Result | None = None
+        self.models = Models()
+        self.message, self.failed = "", False
+        self._answers: dict[int, OnAnswer] = {}  # by id of a request that is no job
+        self._notes: list[str] = []  # messages of the library about what runs
+        self.image_changed: Observers[[]] = Observers()
+        self.result_added: Observers[[Result, bool]] = Observers()
+        self.request_restored: Observers[[JobRequest]] = Observers()
+        self.selection_changed: Observers[[]] = Observers()
+        self.preview_shown: Observers[[Any]] = Observers()
+        self.progress_changed: Observers[[]] = Observers()
+        self.training_progressed: Observers[[float, int]] = Observers()
+        self.model_changed: Observers[[]] = Observers()
+        self.message_changed: Observers[[]] = Observers()
+        self.became_idle: Observers[[]] = Observers()
+
+    # messages and files
+
+    @property
+    def failure(self) -> str:
+        """The message, if it is about a failure; else empty."""
+        return self.message if self.failed else ""
+
+    def say(self, text: str, *, failed: bool = False) -> None:
+        """Show a message."""
+        self.message, self.failed = text, failed
+        self.message_changed.notify()
+
+    def fail(self, text: str) -> None:
+        """Show a message about a failure."""
+        self.say(text, failed=True)
+
+    def copy_file(self, file: str, path: str, then: OnAnswer) -> None:
+        """Write a file of the session to the user's path."""
+        self._ask("save", then, file=file, path=path)
+
+    # images and masks
+
+    def open(self, path: str, then: Callable[[str], object] = lambda path: None) -> None:
+        """Read an image and open it; `then` gets its absolute path."""
+        path = os.path.abspath(path)  # it may be opened again from another folder
+        self.say(f"reading {path} ...")
+
+        def opened(header: dict[str, Any], picture: Any) -> None:
+            self._set_image(OpenImage(header["path"], picture))
+            self._select(None)
+            width, height = header["size"]
+            self.say(f"{header['path']}: {width}x{height} px")
+            then(header["path"])
+
+        self._ask("open", opened, path=path)
+
+    def _set_image(self, image: OpenImage) -> None:
+        """Show this image; from now on the pictures of what runs and waits are not shown."""
+        self.jobs.hide()
+        if image is not self.image:
+            self.image = image
+            self.image_changed.notify()
+
+    def read_image(self, path: str, then: OnAnswer) -> None:
+        """Read an image without opening it."""
+        self._ask("open", then, path=path)
+
+    def read_mask(self, path: str, size: tuple[int, int], then: OnAnswer) -> None:
+        """Read a mask for a photograph of `size` (width, height)."""
+        self._ask("mask", then, path=path, size=list(size))
+
+    # jobs
+
+    @property
+    def running(self) -> QueuedJob | None:
+        """The job that runs."""
+        return self.jobs.running
+
+    @property
+    def busy(self) -> bool:
+        """Whether the worker has something to do."""
+        return self.running is not None or bool(self._answers)
+
+    def generate(self, settings: Settings, *, quality: str = "", replace_running: bool = False) -> None:
+        """Queue the jobs of some settings.
+
+        Args:
+            settings: of a task. If something is missing in them, the message says what.
+            quality: another quality than theirs, where the task has one.
+            replace_running: stop what runs, without a result, and forget what waits.
+        """
+        try:
+            requests = settings.requests()
+        except TexotError as error:
+            self.fail(str(error))
+            return
+        if replace_running:
+            self.stop(keep=False)
+        for request in requests:
+            self._queue(request.with_quality(quality) if quality else request, self.image)
+
+    def render_final(self, quality: str) -> None:
+        """Repeat the selected result with the same seed at this quality; instead of "draft", "normal"."""
+        if self.selected is not None:
+            request = self.selected.request.with_quality("normal" if quality == "draft" else quality)
+            self._queue(request, self.selected.source)
+
+    def last_quality(self, tasks: tuple[str, ...]) -> str:
+        """The quality of the last result, if it is of one of these tasks; else "draft"."""
+        if not self.results or self.results[-1].request.task not in tasks:
+            return "draft"
+        return str(self.results[-1].request.arguments.get("quality", "draft"))
+
+    def stop(self, *, keep: bool = True) -> None:
+        """Forget the jobs that wait, and end the running one after its current step.
+
+        Args:
+            keep: whether the result of that step is kept.
+        """
+        if self.jobs.stop(keep=keep):
+            self.say("stopping ...")
+
+    def _queue(self, request: JobRequest, source: OpenImage) -> None:
+        self.jobs.add(QueuedJob(request, source))
+        self._continue()
+
+    def _start(self, request: JobRequest) -> int:
+        is_training = request.task == "train"
+        file = self.files.new("model", ".safetensors") if is_training else self.files.new("result")
+        return self._worker.ask("run", job=request.to_json(), file=file)
+
+    def _continue(self) -> None:
+        if self.jobs.start_next():
+            self.say("preparing ...")
+        if self.running is None:
+            self.progress = None
+        self.progress_changed.notify()
+        if not self.busy:
+            self.became_idle.notify()
+
+    def _ask(self, do: str, then: OnAnswer, **facts: Any) -> None:
+        """Send a request that is no job; `then` gets the answer, unless it is a failure."""
+        self._answers[self._worker.ask(do, **facts)] = then
+
+    # events of the worker
+
+    def receive(self, header: dict[str, Any], picture: Any) -> None:
+        """Handle an event, see `texot.desktop.worker`.
+
+        Args:
+            header: of the event.
+            picture: of the event as the views show it; None without one.
+        """
+        number, event = header["id"], header["event"]
+        if event == "note":
+            self._notes.append(header["text"])
+        elif number in self._answers:
+            then = self._answers.pop(number)
+            if event == "error":
+                self.fail(header["text"])
+            else:
+                then(header, picture)
+            self._say_notes()
+            self._continue()
+        elif self.jobs.is_running(number):
+            if event == "state":
+                self._progress(header, picture)
+                return
+            job = self.jobs.finish()
+            if event == "error":
+                self.fail(header["text"])
+            elif event == "trained":
+                self._trained(job, header, picture)
+            else:
+                self._done(job, header, picture)
+            self._say_notes()
+            self._continue()
+
+    def worker_ended(self, text: str) -> None:
+        """The worker has crashed or was refused: nothing runs or waits any more; results stay."""
+        self.jobs.clear()
+        self._answers.clear()
+        self.fail(text)
+        self._continue()
+
+    def _progress(self, header: dict[str, Any], picture: Any) -> None:
+        job = self.running
+        assert job is not None
+        if picture is not None and job.shown:
+            self.show_preview(picture)
+        task = job.request.task
+        if task == "train" and header["loss"] is not None:
+            self.training_progressed.notify(header["loss"], header["steps"])
+        self.progress = Progress.from_event(task, header, len(self.jobs.waiting))
+        self.progress_changed.notify()
+        self.say(self.progress.text)
+
+    def _done(self, job: QueuedJob, header: dict[str, Any], picture: Any) -> None:
+        if header["stopped"] and not job.kept:
+            return
+        result = Result.from_event(job, header, picture)
+        self.results.append(result)
+        self.result_added.notify(result, job.shown)
+        ended = f"stopped at step {header['step']} of {header['steps']}" if header["stopped"] else "done"
+        place = "" if job.shown else ", in the strip"
+        width, height = result.size
+        self.say(f"{ended}: {width}x{height} px in {duration(header['seconds'])}{place}")
+        if job.shown:
+            self._select(result)
+
+    def _say_notes(self) -> None:
+        """Append the notes of the library to the message."""
+        notes, self._notes = self._notes, []
+        if notes:
+            self.say("; ".join([self.message, *dict.fromkeys(notes)]), failed=self.failed)
+
+    # results
+
+    def show_preview(self, picture: Any) -> None:
+        """Show a picture that is not a result."""
+        self.preview_shown.notify(picture)
+        self.deselect()
+
+    def deselect(self) -> None:
+        """Something else than a result is shown."""
+        if self.selected is not None:
+            self._select(None)
+
+    def select(self, result: Result) -> None:
+        """Show a result, the image it was made from, and its settings."""
+        self._set_image(result.source)
+        if result.request.task == "sample":
+            self.use_model(result.request.files["model"])
+        self.request_restored.notify(result.request)
+        self._select(result)
+        self.say(result.summary)
+
+    def _select(self, result: Result | None) -> None:
+        self.selected = result
+        self.selection_changed.notify()
+
+    def save_selected(self, path: str, then: Callable[[], object] = lambda: None) -> None:
+        """Write the selected result to the user's path."""
+        result = self.selected
+        if result is None:
+            return
+
+        def saved(header: dict[str, Any], picture: Any) -> None:
+            result.saved = path
+            then()
+            self.say(f"wrote {path}")
+
+        is_sample = result.request.task == "sample"
+        self._ask("save", saved, file=result.file, path=path, sample=is_sample)
+
+    def unsaved(self) -> list[str]:
+        """What is lost when the window closes, in words."""
+        lost = []
+        count = sum(not result.saved for result in self.results)
+        if count:
+            lost.append("a result" if count == 1 else f"{count} results")
+        model = self.models.current
+        if model is not None and not model.saved:
+            lost.append("the model")
+        if self.running is not None:
+            training = self.running.request.task == "train"
+            lost.append("the training that runs" if training else "what is made now")
+        return lost
+
+    # models
+
+    def resume_training(self) -> None:
+        """Continue the training that was stopped."""
+        if self.models.stopped_training is not None:
+            self._queue(replace(self.models.stopped_training, resumes=True), self.image)
+
+    def _trained(self, job: QueuedJob, header: dict[str, Any], picture: Any) -> None:
+        resumable = header["resumable"]
+        self.models.trained(job.request, header["file"], header["threads"], resumable=resumable)
+        self.model_changed.notify()
+        if job.shown:
+            self.show_preview(picture)
+        self.say(
+            f"{'stopped' if resumable else 'trained'} after step {header['step']} of {header['steps']}, "
+            f"{duration(header['seconds'])}: Generate gives samples of any size"
+        )
+
+    def load_model(self, path: str, then: Callable[[], object] = lambda: None) -> None:
+        """Read a model and use it for samples."""
+
+        def loaded(header: dict[str, Any], picture: Any) -> None:
+            count = header["n_exemplars"]
+            self.models.use(Model(path, path, count))
+            self.model_changed.notify()
+            then()
+            width, height = header["exemplar_size"]
+            learned = f"{count} exemplars, of at most" if count > 1 else "an exemplar of"
+            self.say(f"{path}: learned from {learned} {width}x{height} px")
+
+        self._ask("load", loaded, path=path)
+
+    def use_model(self, file: str) -> None:
+        """Use a model that was used before."""
+        if self.models.use_file(file):
+            self.model_changed.notify()
+
+    def save_model(self, path: str, then: Callable[[], object] = lambda: None) -> None:
+        """Write the model to the user's path."""
+        model = self.models.current
+        if model is None:
+            return
+
+        def saved(header: dict[str, Any], picture: Any) -> None:
+            self.files.set_name(model.file, path)
+            model.saved = path
+            self.model_changed.notify()
+            then()
+            self.say(f"wrote {path}")
+
+        self.copy_file(model.file, path, saved)
+
+    @property
+    def model_file_name(self) -> str:
+        """A name for the user's file of the model."""
+        return f"{Path(self.image.path).stem or 'model'}.safetensors"
+
+    def preview_sample(self, settings: Settings, then: Callable[[Any], object]) -> None:
+        """Make a sample that is not kept; `then` gets its picture."""
+        (request,) = settings.requests()
+        self._ask("preview", lambda header, picture: then(picture), job=request.to_json())

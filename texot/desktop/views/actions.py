@@ -1,0 +1,33 @@
+"""What buttons and menus do, as callables: the views that offer them need nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Actions:
+    """The actions of the window, each without arguments.
+
+    Attributes:
+        open, paste: open an image of a file, of the clipboard.
+        generate, draft: run the settings in front, at their quality or as a draft.
+        new_seed: the same with another seed.
+        render_final: repeat the selected result at the quality of its form.
+        stop: end the running job.
+        save, copy_image, copy_command: the selected result.
+        quit: close the window.
+    """
+
+    open: Callable[[], object]
+    paste: Callable[[], object]
+    generate: Callable[[], object]
+    draft: Callable[[], object]
+    new_seed: Callable[[], object]
+    render_final: Callable[[], object]
+    stop: Callable[[], object]
+    save: Callable[[], object]
+    copy_image: Callable[[], object]
+    copy_command: Callable[[], object]
+    quit: Callable[[], object]

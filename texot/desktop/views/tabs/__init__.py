@@ -1,0 +1,1 @@
+"""The forms, one tab for each: settings of a task as controls."""
