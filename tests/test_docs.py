@@ -228,7 +228,7 @@ def test_the_readme_is_short() -> None:
 
 def test_the_windows_keys_are_those_of_its_menus() -> None:
     """Every key on the page is one of the menus, whose source names them."""
-    menus = (ROOT / "texot" / "desktop" / "menus.py").read_text(encoding="utf-8")
+    menus = (ROOT / "texot" / "desktop" / "views" / "menus.py").read_text(encoding="utf-8")
     keys = re.findall(r"(?:Ctrl|Alt)\+(?:Shift\+)?\w+|F5|\bEsc\b", (DOCS / "desktop.md").read_text("utf-8"))
     assert keys
     for key in keys:
