@@ -18,14 +18,14 @@ def main() -> None:
     settle_streams()
     signal.signal(signal.SIGINT, _quit)
     if not sys.warnoptions and not os.environ.get("TEXOT_DEBUG"):
-        warnings.simplefilter("ignore")  # other packages' warnings are not for our user's terminal
+        warnings.simplefilter("ignore")  # users need not see warnings of other packages
     from texot.cli.app import texot
 
     texot.main(prog_name="texot")
 
 
 def _quit(signum: int, frame: FrameType | None) -> None:
-    """Leave at once: while modules are imported there is nothing to keep, and C code may eat exceptions."""
-    with contextlib.suppress(OSError, ValueError):  # also of a stream in Python's memory, without a number
+    """Exit at once: during imports there is no work to save, and C code may swallow exceptions."""
+    with contextlib.suppress(OSError, ValueError):  # also for in-memory streams without a descriptor
         os.write(sys.stderr.fileno(), b"texot: interrupted\n")
     os._exit(130)

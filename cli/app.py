@@ -1,4 +1,4 @@
-"""The `texot` command group: one command a file, nothing here but their list."""
+"""The `texot` command group; each command has its own file."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`texot apply`: a texture again, from another image that lies on its exemplar."""
+"""`texot apply`: rebuild a texture from another image aligned with its exemplar."""
 
 import time
 from dataclasses import replace
@@ -63,7 +63,9 @@ def apply(
     bits in colour or of floats, and OpenEXR, need the extra texot[deep].
     """
     if field == image == DASH:
-        raise click.UsageError("standard input is one file: name the other.", click.get_current_context())
+        raise click.UsageError(
+            "only one of the two files can be standard input.", click.get_current_context()
+        )
     with reporter(progress, quiet) as report:
         start()
         from texot.files.field import read_field
@@ -87,7 +89,7 @@ def apply(
 
 
 def read_layer(source: "Path | BinaryIO") -> "tuple[DeepImage | Original, bool]":
-    """An image of any depth, and whether its colours are those of a palette, or black and white.
+    """An image of any depth, and whether it has a palette or is black and white.
 
     Raises:
         InputError, TexotError: see `texot.files.deep.read_deep`, `texot.files.original.read_original`.
@@ -99,7 +101,7 @@ def read_layer(source: "Path | BinaryIO") -> "tuple[DeepImage | Original, bool]"
 
     with opened(source) as (stream, label, name):
         again: Any = source
-        if not isinstance(source, Path):  # it can be read once
+        if not isinstance(source, Path):  # standard input can be read only once
             stream.name = name  # type: ignore[misc]
             again = stream
         kind = deep_kind(stream)
@@ -111,7 +113,7 @@ def read_layer(source: "Path | BinaryIO") -> "tuple[DeepImage | Original, bool]"
 
 
 def pixels_of(layer: "DeepImage | Original") -> "npt.NDArray[np.generic]":
-    """The values of an image, (H, W, C), alpha among them."""
+    """The values of an image, (H, W, C), including alpha."""
     import torch
 
     from texot.files.deep import DeepImage
@@ -144,7 +146,7 @@ def _check_output(
 
 
 def _write(layer: "DeepImage | Original", values: "npt.NDArray[Any]", output: Path) -> None:
-    """Write values like the image that they come from."""
+    """Write values in the format of their source image."""
     import torch
 
     from texot.files.deep import DeepImage, encode_deep, write_deep

@@ -51,10 +51,10 @@ def desktop(image: Path | None, screenshot: Path | None, quality: str) -> None:
 
 
 def _check_display(hidden: bool) -> None:
-    """Without a display Qt ends the process; a screenshot needs none.
+    """Refuse to start without a display, which would make Qt abort. A screenshot needs none.
 
     Raises:
-        click.ClickException: there is none.
+        click.ClickException: there is no display.
     """
     told = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if not sys.platform.startswith("linux") or any(os.environ.get(name) for name in told):

@@ -1,4 +1,4 @@
-"""`texot doctor`: what this machine offers and what texot makes of it."""
+"""`texot doctor`: devices, back ends and optional packages of this machine."""
 
 import platform
 import sys
@@ -18,7 +18,7 @@ from texot.errors import printable
 def doctor(as_json: bool) -> None:
     """Show Python, torch, devices, threads, KeOps, compilers, and which back end 'auto' picks and why.
 
-    KeOps and numba are tried for real, which takes some seconds the first time.
+    KeOps and numba are compiled and run, which takes some seconds the first time.
     """
     found = examine()
     if as_json:
@@ -30,7 +30,7 @@ def doctor(as_json: bool) -> None:
 
 
 def examine() -> dict[str, str]:
-    """A finding for each topic, in the order to show them."""
+    """Findings by topic, in the order of the table."""
     import torch
 
     from texot.field.compiled import report

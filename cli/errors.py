@@ -1,7 +1,7 @@
-"""Every way to fail, as one line on stderr and an exit code; never a traceback.
+"""Errors as one line on stderr and an exit code, never as a traceback.
 
-2 is wrong usage, 1 the rest, 128 + n signal n (Ctrl-C: 130). TEXOT_DEBUG=1 shows the traceback of an
-unexpected error.
+Exit codes: 2 wrong usage, 128 + n signal n (Ctrl-C: 130), 1 other errors. TEXOT_DEBUG=1 shows the traceback
+of an unexpected error.
 """
 
 import contextlib
@@ -16,18 +16,18 @@ import click
 from texot.cli.interrupt import signals_restored
 from texot.errors import TexotError, short
 
-MEMORY_ADVICE = "out of memory: ask for a smaller --size, or for --device cpu if it was the GPU's"
+MEMORY_ADVICE = "out of memory: ask for a smaller --size, or use --device cpu if the GPU ran out"
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C or another signal that asks to end, with what became of the work.
+    """Ctrl-C or another signal to stop, with a message about the saved work.
 
     Args:
-        message: what became of it.
+        message: what was saved.
         signum: the signal's number.
     """
 
-    exit_code: int  # type: ignore[misc]  # click's is of the class, which serves all but signals
+    exit_code: int  # type: ignore[misc]  # click has one exit code for the class
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Interrupted(click.ClickException):
 
     @classmethod
     def of(cls, error: KeyboardInterrupt) -> "Interrupted":
-        """What the user reads where nothing was kept."""
+        """The message if nothing was saved."""
         return cls(signum=getattr(error, "signum", signal.SIGINT))
 
 
@@ -54,7 +54,7 @@ class OneLineErrors(click.Group):
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             code = error.exit_code
-        except Exception as error:  # the outermost frame: what passes here would be a traceback
+        except Exception as error:  # outermost frame: otherwise there would be a traceback
             code = exit_code(error)
             print(f"texot: {one_line(error)}", file=sys.stderr)
         sys.exit(code if isinstance(code, int) else 0)
@@ -74,10 +74,10 @@ def exit_code(error: Exception) -> int:
 
 
 def one_line(error: Exception) -> str:
-    """What the user reads about an error: what was wrong and what to do about it, on one line.
+    """The message of an error on one line: what was wrong, and what to do.
 
     Raises:
-        Exception: the error itself where it is a bug and TEXOT_DEBUG asks for its traceback.
+        Exception: the error itself, if it is a bug and TEXOT_DEBUG is set.
     """
     if isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "texot"
@@ -104,7 +104,7 @@ def one_line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def bad_option(name: str) -> Iterator[None]:
-    """Report the library's complaint about one option's value as wrong usage of that option."""
+    """Report the library's error about an option's value as wrong usage of that option."""
     try:
         yield
     except TexotError as error:

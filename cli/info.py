@@ -46,7 +46,7 @@ def _is_png(path: Path) -> bool:
 
 
 def describe(model: Path) -> dict[str, Any]:
-    """A finding for each topic."""
+    """Facts of a model by topic."""
     from dataclasses import asdict
 
     from texot.experimental.objectives.critics import critics_of

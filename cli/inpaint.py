@@ -93,7 +93,7 @@ def inpaint(
 
 
 def _write_preview(original: "Original", hole: "Tensor", path: Path) -> None:
-    """The photograph, what is filled tinted red."""
+    """Write the photograph with the pixels to fill in red."""
     import torch
 
     from texot.files.write import write_image

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("exemplars", type=FILE, nargs=-1, required=True, metavar="IMAGE IMAGE...")
-@output_options(required=True, default=" With --frames also GIF; holds {i} for one file a frame.")
+@output_options(required=True, default=" With --frames also GIF; contains {i} for one file per frame.")
 @mix_options()
 @click.option(
     "--frames",
@@ -81,7 +81,7 @@ def interpolate(
 ) -> None:
     """Synthesise a texture between two or more images: features change shape, size and colour together."""
     if len(exemplars) < 2:
-        raise click.UsageError("it takes two images or more to be between them.")
+        raise click.UsageError("give two or more images.")
     of_map = check_mix(weights, map_)
     if frames and (weights or map_):
         raise click.UsageError("--frames goes from the first image to the last: leave out --weights, --map.")
@@ -119,7 +119,7 @@ def interpolate(
             options.update(weights=weights, map=map_)
             run(sources, options, plan[0], report, iterate=iter_interpolation)
             return
-        with CtrlC() as ctrl_c:  # around all frames and what is made of them
+        with CtrlC() as ctrl_c:  # around all frames, the animation and the sheet
             made = _sequence(sources, frames, options, plan if numbered else None, report, ctrl_c)
             if not numbered:
                 _animate(made, output, report)
@@ -137,7 +137,7 @@ def _sequence(
     report: Quiet,
     ctrl_c: CtrlC,
 ) -> "list[Synthesis]":
-    """The frames, each started from the one before and written if there is a plan; fewer after Ctrl-C."""
+    """The frames, each started from the previous one, and written if `plan` is given; fewer after Ctrl-C."""
     from texot.files.write import as_written
     from texot.jobs.interpolation import interpolation_path, iter_interpolation
 
@@ -158,7 +158,7 @@ def _sequence(
             if not ctrl_c.pressed:
                 made.append(state.result())
             report.close()
-        ctrl_c.keep()  # from here on the frames that there are
+        ctrl_c.keep()  # from here on there are frames to save
         if ctrl_c.pressed:
             break
     ctrl_c.ignore()

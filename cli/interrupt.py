@@ -1,6 +1,6 @@
-"""Ctrl-C, SIGTERM and SIGHUP that keep the work: the first ends the loop after its step, a second at once.
+"""Ctrl-C, SIGTERM and SIGHUP save the work: the first ends the loop after its step, a second one at once.
 
-Until there is an image to keep, they raise `Stopped`; while the image is written, they do nothing.
+Before there is an image to save they raise `Stopped`; while the image is written they are ignored.
 """
 
 import signal
@@ -15,10 +15,10 @@ SIGNALS = tuple(
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal that asks to end, where there is nothing to keep.
+    """A signal to stop while there is nothing to save.
 
     Attributes:
-        signum: its number.
+        signum: the signal's number.
     """
 
     def __init__(self, signum: int = signal.SIGINT) -> None:
@@ -27,13 +27,13 @@ class Stopped(KeyboardInterrupt):
 
 
 def raise_on_signals() -> None:
-    """From now on signals raise `Stopped`, so that cleaning up works."""
+    """Make signals raise `Stopped`, so that cleanup runs."""
     _handle(_stop)
 
 
 @contextmanager
 def signals_restored() -> Iterator[None]:
-    """Put back, in the end, what signals did before."""
+    """Restore the earlier signal handlers at the end."""
     before = _handlers()
     try:
         yield
@@ -46,11 +46,11 @@ class CtrlC:
     """Context that catches the signals; `pressed` says that the loop should end.
 
     Args:
-        hurry: whether a second signal ends a step in its midst; without, the step is always finished.
+        hurry: whether a second signal interrupts the current step; otherwise the step is finished.
 
     Attributes:
-        pressed: whether one came.
-        signum: the number of the first that came.
+        pressed: whether a signal arrived.
+        signum: the number of the first one.
     """
 
     def __init__(self, *, hurry: bool = True) -> None:
@@ -69,11 +69,11 @@ class CtrlC:
             signal.signal(number, handler)
 
     def keep(self) -> None:
-        """From now on there is an image to keep."""
+        """From now on there is an image to save."""
         self._keeping, self._ignoring = True, False
 
     def ignore(self) -> None:
-        """From now on no signal matters."""
+        """Ignore signals from now on."""
         self._ignoring = True
 
     def _press(self, signum: int, frame: FrameType | None) -> None:
@@ -83,7 +83,7 @@ class CtrlC:
         if self._ignoring or (self._keeping and not (again and self._hurry)):
             return
         if self._keeping:
-            self._hurry = False  # one is enough: what follows is the saving
+            self._hurry = False  # one is enough: the image is saved next
         raise Stopped(self.signum)
 
 
@@ -92,7 +92,7 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 
 
 def _handlers() -> "dict[int, Callable[[int, FrameType | None], object] | int | None]":
-    """What signals do; nothing in a thread, where they cannot be changed, and none that nohup ignores."""
+    """Set the handlers, except in threads, where that is impossible, and for signals ignored by nohup."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     found = {number: signal.getsignal(number) for number in SIGNALS}

@@ -1,6 +1,6 @@
-"""Options that commands share, as decorators, and the values they accept.
+"""Options shared by commands, as decorators, and parsers of their values.
 
-One spelling everywhere: the library's `n_scales` is `--n-scales`.
+The library's `n_scales` is `--n-scales`.
 """
 
 import math
@@ -21,13 +21,13 @@ MAPS = (
 
 
 class _File(click.Path):
-    """A file's name: existence is the library's to check, it says more than click does.
+    """A file name. The library checks whether it exists, with better messages than click.
 
-    `-` is standard input or output where a command takes that; `./-` is a file.
+    `-` is standard input or output if the command supports it; `./-` is a file.
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path; absolute where `Path` would make `-` of it."""
+        """The path; made absolute if `Path` would normalise it to `-`."""
         if str(value) != "-" and str(Path(value)) == "-":
             value = Path.cwd() / "-"
         return super().convert(value, param, ctx)
@@ -37,7 +37,7 @@ FILE = _File(path_type=Path)
 
 
 def whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
-    """Parser of whole numbers between limits; click's IntRange clutters the help with them."""
+    """Parser of integers in a range; click's IntRange shows the range in the help."""
 
     def parse(value: str) -> int:
         text = str(value)
@@ -49,7 +49,7 @@ def whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
 
 
 def real(*, zero: bool, high: float = 1e12) -> Callable[[str], float]:
-    """Parser of finite numbers above zero, or from zero up; click's FloatRange lets nan and inf through."""
+    """Parser of finite numbers above zero, or from zero; click's FloatRange accepts nan and inf."""
 
     def parse(value: str) -> float:
         try:
@@ -65,24 +65,24 @@ def real(*, zero: bool, high: float = 1e12) -> Callable[[str], float]:
 
 
 def device(value: str) -> str:
-    """Parser of `auto`, `cpu`, `cuda` and `cuda:i`; whether it is there, only torch can say."""
+    """Parser of `auto`, `cpu`, `cuda` and `cuda:i`; torch checks later whether it exists."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", value):
         raise click.BadParameter(f"{value!r} is not one of auto, cpu, cuda, cuda:0, cuda:1, ...")
     return value
 
 
 def weights(value: str) -> list[float]:
-    """Parser of numbers from 0 between commas."""
+    """Parser of comma-separated numbers from 0."""
     return [real(zero=True)(part.strip()) for part in str(value).split(",")]
 
 
 def example(*commands: str) -> str:
-    """An epilog of commands that can be run as they stand; every help text ends in one."""
+    """An epilog with commands that run as shown; every help text has one."""
     return "\n".join(["\b", "Example:", *(f"  {command}" for command in commands)])
 
 
 def _together(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """One decorator for several options; the help lists them in the order given."""
+    """One decorator for several options; the help lists them in this order."""
 
     def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):
@@ -93,7 +93,7 @@ def _together(*decorators: Callable[[Command], Command]) -> Callable[[Command], 
 
 
 def output_options(*, required: bool, default: str = "") -> Callable[[Command], Command]:
-    """-o and whether it may replace a file."""
+    """-o, and whether it may replace a file."""
     return _together(
         click.option(
             "-o",
@@ -114,7 +114,7 @@ def output_options(*, required: bool, default: str = "") -> Callable[[Command], 
 
 
 def result_options(*, tile: str | None, tile_help: str) -> Callable[[Command], Command]:
-    """What every result has: axes that go on, a seed, the time spent on it."""
+    """Options of every result: axes that tile, seed, quality."""
     return _together(
         click.option(
             "--tile",
@@ -142,9 +142,9 @@ def result_options(*, tile: str | None, tile_help: str) -> Callable[[Command], C
 
 
 def expert_options(*, adam: bool = False) -> Callable[[Command], Command]:
-    """The numbers of the algorithm; unset, preset, quality and image size choose them.
+    """Parameters of the algorithm; by default, preset, quality and image size determine them.
 
-    `adam`: whether the command's pixels are ever moved by Adam, which has a step size.
+    `adam`: whether the command may use Adam, which has a step size.
     """
     step = click.option(
         "--lr",
@@ -177,7 +177,7 @@ def expert_options(*, adam: bool = False) -> Callable[[Command], Command]:
 
 
 def mix_options() -> Callable[[Command], Command]:
-    """How much of each of several exemplars: `weights` and `map_`, see `check_mix`."""
+    """Weights of several exemplars: `weights` and `map_`, see `check_mix`."""
     return _together(
         click.option(
             "--weights",
@@ -196,10 +196,10 @@ def mix_options() -> Callable[[Command], Command]:
 
 
 def check_mix(weights: list[float] | None, map_: str | None) -> list[Path]:
-    """The image that a map is read from, if it is one.
+    """The image file of a weight map, if it is one.
 
     Raises:
-        click.UsageError: weights and a map.
+        click.UsageError: both weights and a map are given.
     """
     if weights and map_:
         raise click.UsageError("--weights and --map both say how much of each: give one of the two.")
@@ -209,7 +209,7 @@ def check_mix(weights: list[float] | None, map_: str | None) -> list[Path]:
 def exemplar_options(
     *, alpha: str = "mask", palette: bool = True, size: bool = True
 ) -> Callable[[Command], Command]:
-    """How an image is read: what its alpha is, whether its colours are all there are, how large it may be."""
+    """How an image is read: meaning of alpha, palette, maximal size."""
     found = [
         click.option(
             "--alpha",
@@ -233,7 +233,7 @@ def exemplar_options(
 
 
 def exemplar_size_option() -> Callable[[Command], Command]:
-    """How large an exemplar may be."""
+    """Maximal size of an exemplar."""
     return click.option(
         "--exemplar-size",
         metavar="PX",
@@ -243,7 +243,7 @@ def exemplar_size_option() -> Callable[[Command], Command]:
 
 
 def compute_options() -> Callable[[Command], Command]:
-    """Where and how the numbers are made."""
+    """Back end, device and threads."""
     return _together(
         click.option(
             "--backend",
@@ -270,7 +270,7 @@ def compute_options() -> Callable[[Command], Command]:
 
 
 def report_options() -> Callable[[Command], Command]:
-    """What the terminal shows meanwhile."""
+    """Progress and messages."""
     return _together(
         click.option(
             "--progress",

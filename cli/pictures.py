@@ -1,4 +1,4 @@
-"""Pictures that commands read and write: by name, or as `-` through standard input and output."""
+"""Pictures that commands read and write, by name, or through standard input and output as `-`."""
 
 import io
 import sys
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 
 def readable(path: Path) -> Path | BinaryIO:
-    """What the library reads: the file, or all that standard input brings."""
+    """The input for the library: the path, or the content of standard input."""
     if path != DASH:
         return path
     data = io.BytesIO(b"" if sys.stdin is None else sys.stdin.buffer.read())
-    data.name = "standard input"  # what messages call it
+    data.name = "standard input"  # its name in messages
     return data
 
 
 def read_inputs(
     exemplar: Path, init: str, size: str | None, options: dict[str, Any]
 ) -> tuple["Exemplar", "Exemplar | str"]:
-    """The exemplar and what to start from: an image, or the word noise.
+    """The exemplar, and the start image or "noise".
 
     Args:
-        exemplar, init, size: as the command line names them; the size of the result.
-        options: of the command, with `alpha` and `exemplar_size`.
+        exemplar, init, size: as on the command line; size of the result.
+        options: options of the command, with `alpha` and `exemplar_size`.
     """
     from texot.files.exemplar import read_exemplar
     from texot.files.part import part_side
@@ -43,7 +43,7 @@ def read_inputs(
 
 
 def check_formats(plan: Sequence[Outputs], size: tuple[int, int], mode: str, *, opaque: bool = False) -> None:
-    """Refuse, before any work is done, images that their files' formats cannot hold.
+    """Refuse, before any work is done, images that the formats of their files cannot store.
 
     Raises:
         OutputError: see `texot.files.write.check_format`.
@@ -59,7 +59,7 @@ def write_picture(result: "Synthesis", path: Path, text: dict[str, str] | None =
     """Write a result to a file, or as a PNG to standard output.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     from texot.files.write import encode_image, write_image
 
@@ -73,7 +73,7 @@ def write_stdout(data: bytes) -> None:
     """Write a file to standard output.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     check_stdout()
     try:

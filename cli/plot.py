@@ -1,4 +1,4 @@
-"""The loss of every step as a picture: logarithmic axis, one band per scale. Drawn with Pillow alone."""
+"""A plot of the loss of every step with a logarithmic axis, drawn with Pillow."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,12 @@ INK, FAINT, LINE = (40, 40, 40), (222, 222, 222), (31, 98, 168)
 
 
 def draw_losses(losses: Sequence[tuple[int, float]], n_scales: int) -> Image.Image:
-    """A picture of the losses.
+    """A plot of the losses.
 
     Args:
         losses: (scale, loss) of every step, in order; scale 0 is the finest. Losses that are not finite and
-            positive have no place on a logarithmic axis and are left out.
-        n_scales: scales in all; like the progress bar, the picture counts them from the coarsest.
+            positive are left out: the axis is logarithmic.
+        n_scales: number of scales; like the progress bar, the plot counts them from the coarsest.
     """
     points = [(step, loss) for step, (_, loss) in enumerate(losses, 1) if math.isfinite(loss) and loss > 0]
     low, high = _decade_range([loss for _, loss in points])
@@ -53,7 +53,7 @@ def draw_losses(losses: Sequence[tuple[int, float]], n_scales: int) -> Image.Ima
         start += count
     canvas.line([(LEFT, TOP), (LEFT, TOP + height), (LEFT + width, TOP + height)], INK)
     for (step, loss), (following, after) in pairwise(points):
-        if following == step + 1:  # no line across what is left out
+        if following == step + 1:  # no line across gaps
             canvas.line([at(step, loss), at(following, after)], LINE, 1.6)
     canvas.text((LEFT + width / 2, SIZE[1] - 8), "step", "ms")
     canvas.text((8, TOP - 8), "loss", "ls")
@@ -82,14 +82,14 @@ class _Canvas:
 
 
 def _decade_range(values: Sequence[float]) -> tuple[float, float]:
-    """Axis limits with some air: a factor of two at least, also where there is nothing to draw."""
+    """Axis limits with a margin, at least a factor of two apart, also without data."""
     low, high = (min(values), max(values)) if values else (0.1, 1.0)
     air = max((high / low) ** 0.05, 1.5 if high < 2 * low else 1.0)
     return low / air, high * air
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """1, 2, 5 times the powers of ten; over many decades the powers alone, thinned to at most eight."""
+    """1, 2, 5 times powers of ten; over many decades only powers, at most eight."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     if len(decades) <= 4:
         ticks = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]

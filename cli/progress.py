@@ -1,7 +1,7 @@
-"""What stderr shows while texot works: a bar, one JSON object a line, or nothing.
+"""Progress on stderr: a bar, one JSON object per line, or nothing.
 
-A reporter is a context around the work. The library's log reaches the user through it, and an error inside it
-is reported in its own form: a tool that reads JSON gets JSON to the end.
+A reporter is a context around the work. It also shows the library's log, and reports an error in its own
+format: a program that reads JSON gets JSON to the end.
 """
 
 import json
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("texot")
 JSON_INTERVAL = 0.2  # seconds between two step events of one stage
-_WORTH_A_BAR = 1.0  # seconds that an image will take
+_WORTH_A_BAR = 1.0  # seconds: shorter work shows no bar
 
 
 class Quiet:
-    """Shows nothing; the other reporters say only what they show instead."""
+    """Shows nothing; base class of the other reporters."""
 
     def __enter__(self) -> "Quiet":
         self.log = _Forward(self)
@@ -50,25 +50,25 @@ class Quiet:
         """One step is done."""
 
     def part(self, done: int, total: int, seconds: float) -> None:
-        """Some pixels of an image are made, of all of them, in so many seconds."""
+        """Part of an image's pixels is done: number done, total, seconds."""
 
     def done(self, **facts: Any) -> None:
-        """One image is written: its output, seconds and, where there is one, loss."""
+        """One image is written: output, seconds and, if there is one, loss."""
 
     def say(self, line: str) -> None:
-        """Something that the user should know and that is no error."""
+        """A note for the user that is not an error."""
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
 
 
 class Bar(Quiet):
-    """A tqdm bar; where stderr is no terminal, one line a scale instead."""
+    """A tqdm bar; if stderr is not a terminal, one line per scale."""
 
     bar: "tqdm[None] | None" = None
 
     def step(self, state: "State") -> None:
-        """Move the bar; the time left is the library's estimate, since steps get slower scale by scale."""
+        """Move the bar; the remaining time is the library's estimate, since finer scales are slower."""
         place = f"scale {state.n_scales - state.scale} of {state.n_scales}"
         if not sys.stderr.isatty():
             if state.step == state.stage_steps:
@@ -80,7 +80,7 @@ class Bar(Quiet):
         bar.update(state.total_step - bar.n)
 
     def part(self, done: int, total: int, seconds: float) -> None:
-        """Move the bar, where stderr is a terminal and there are seconds to wait."""
+        """Move the bar, if stderr is a terminal and the work takes seconds."""
         left = seconds * (total / done - 1)
         if not sys.stderr.isatty() or (self.bar is None and seconds + left < _WORTH_A_BAR):
             return
@@ -103,7 +103,7 @@ class Bar(Quiet):
         return self.bar
 
     def done(self, **facts: Any) -> None:
-        """Close the bar and say what was written, in one line."""
+        """Close the bar and report the written file in one line."""
         self.close()
         if not facts["interrupted"]:
             loss = f"loss {facts['loss']:.4g}, " if "loss" in facts else ""
@@ -114,19 +114,19 @@ class Bar(Quiet):
         tqdm.write(f"texot: {printable(line)}", file=sys.stderr)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None
 
 
 class Json(Quiet):
-    """One JSON object a line: start, step, note, done, interrupted and error events."""
+    """One JSON object per line: start, step, note, done, interrupted and error events."""
 
     last = -math.inf
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Report an error as an event and leave with its exit code."""
+        """Report an error as an event and exit with its exit code."""
         super().__exit__(kind, error, trace)
         error = Interrupted.of(error) if isinstance(error, KeyboardInterrupt) else error
         if isinstance(error, Exception) and not isinstance(error, click.exceptions.Exit):
@@ -140,7 +140,7 @@ class Json(Quiet):
         self._event("start", **facts)
 
     def step(self, state: "State") -> None:
-        """Emit a step event, a few a second and the last of each stage."""
+        """Emit step events, a few per second and the last one of each stage."""
         now = time.monotonic()
         if now - self.last < JSON_INTERVAL and state.step != state.stage_steps:
             return
@@ -151,7 +151,7 @@ class Json(Quiet):
         self._event("step", **{name: getattr(state, name) for name in names.split()})
 
     def part(self, done: int, total: int, seconds: float) -> None:
-        """Emit a step event, a few a second and the last: pixels are its steps."""
+        """Emit step events with pixels as steps, a few per second and the last one."""
         now = time.monotonic()
         if now - self.last < JSON_INTERVAL and done != total:
             return
@@ -186,12 +186,12 @@ def json_line(value: Any) -> str:
 
 
 def reporter(progress: str, quiet: bool) -> Quiet:
-    """The reporter that --progress and --quiet ask for."""
+    """The reporter for --progress and --quiet."""
     return Quiet() if quiet else Json() if progress == "json" else Bar()
 
 
 class _Forward(logging.Handler):
-    """Hands what the library has to say to a reporter, each thing once."""
+    """Passes log messages of the library to a reporter, each of them once."""
 
     def __init__(self, to: Quiet) -> None:
         super().__init__(logging.INFO)
@@ -200,7 +200,7 @@ class _Forward(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         line = " ".join(record.getMessage().split())
-        # which back end was picked is for 'texot doctor' to tell; that one failed is a warning and shown
+        # 'texot doctor' reports which back end is used; a failed back end is a warning and shown
         picked = record.levelno < logging.WARNING and Path(record.pathname).parent.name == "kernels"
         if line not in self.said and not picked:
             self.said.add(line)
@@ -208,7 +208,7 @@ class _Forward(logging.Handler):
 
 
 def _has_size() -> bool:
-    """Whether stderr is a terminal that tells its size: not where programs play terminal, or one has gone."""
+    """Whether stderr is a terminal with a known size; emulated or closed ones have none."""
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns > 0
     except OSError:

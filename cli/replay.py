@@ -1,4 +1,4 @@
-"""`texot replay`: make a PNG that texot wrote again, from the settings it holds."""
+"""`texot replay`: reproduce a PNG written by texot from its recorded settings."""
 
 import os
 from collections.abc import Iterator
@@ -80,15 +80,15 @@ def replay(
         settings, _ = read_record(file)
         name = settings.get("job", "synthesize")
         if "texot" not in settings:
-            raise InputError(f"{file} does not say how it was made")
+            raise InputError(f"{file} does not record how it was made")
         if name == "sample":
             at, size = (settings.get(key) for key in ("at", "size"))
             raise InputError(
-                f"{file} is a sample of a generator: 'texot sample MODEL' makes it again, with seed "
+                f"{file} is a sample of a generator: use 'texot sample MODEL' with seed "
                 f"{settings.get('seed')}, at {at}, size {size}"
             )
         if not isinstance(name, str) or name not in REPLAY_SPECS:
-            raise InputError(f"{file} was made by a texot that knows more jobs: {name!r}")
+            raise InputError(f"{file} was made by another version of texot: unknown job {name!r}")
         spec, given = REPLAY_SPECS[name], {key: path for key, path in extra.items() if path}
         _check_arguments(file, spec, images, given)
         options = spec.parse(file, settings)
@@ -119,7 +119,7 @@ def _threads(asked: int | None, file: Path, report: Quiet) -> int | None:
     most = max(_MAX_THREADS, os.cpu_count() or 1)
     if asked is None or asked <= most:
         return asked
-    report.say(f"{file} asks for {asked} threads, {most} are used: the image may differ and take long")
+    report.say(f"{file} asks for {asked} threads, {most} are used: the image may differ")
     return most
 
 
@@ -138,18 +138,16 @@ def _tell_work(
     over = [name for name, most in _MAX.items() if asked[name] > most]
     if over and not force:
         raise InputError(
-            f"{file} asks for {over[0]} {asked[over[0]]}, at most {_MAX[over[0]]} are usual: it would take "
-            "hours or days; --force does it all the same"
+            f"{file} asks for {over[0]} {asked[over[0]]}, at most {_MAX[over[0]]} are usual: this would take "
+            "hours or days; use --force to run it"
         )
-    told = [f"{name} {count}" for name, count in asked.items() if count > _USUAL[name]]
+    reported = [f"{name} {count}" for name, count in asked.items() if count > _USUAL[name]]
     with suppress(InputError):  # it is refused later
         width, height = parse_size(options.get("size"), (1, 1))
         if width * height > _USUAL["size"]:
-            told.append(f"{width}x{height} px")
-    if told:
-        report.say(
-            f"{file} asks for {', '.join(told)}: that may take long; Ctrl-C keeps what there is by then"
-        )
+            reported.append(f"{width}x{height} px")
+    if reported:
+        report.say(f"{file} asks for {', '.join(reported)}: this may take long; Ctrl-C saves the image")
 
 
 def _check_arguments(file: Path, spec: ReplaySpec, images: tuple[Path, ...], given: dict[str, Path]) -> None:

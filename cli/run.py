@@ -1,7 +1,7 @@
-"""One image from start to file, for every command that synthesises.
+"""Make one image and write it, for every command that synthesises.
 
-The loop holds the library's last State: Ctrl-C, SIGTERM and SIGHUP leave it with the best image so far, which
-is written like a finished one. Its file records the step it stopped at: even that image can be replayed.
+The loop keeps the last `State`: after Ctrl-C, SIGTERM or SIGHUP the current image is written like a finished
+one. Its file records the last step, so that this image can be replayed too.
 """
 
 from dataclasses import replace
@@ -27,17 +27,16 @@ if TYPE_CHECKING:
 
 
 _FREED = 31 << 18
-"""Values of 4 bytes, just below what glibc takes for exceptional: without, it gives the memory of every
-temporary back and gets it page by page again, a tenth of the time of sampling."""
+"""Values of 4 bytes, just below glibc's threshold for mmap. Freeing such a block raises the threshold;
+otherwise glibc returns the memory of every temporary and requests it again, a tenth of the time of
+sampling."""
 
 
 def start() -> int | None:
-    """Load what is slow to load; from here on signals are exceptions, so that cleaning up works.
-
-    And C libraries, which read files from here on, cannot wait for a reader of their messages.
+    """Import slow modules, shield stderr from C libraries, and make signals exceptions, so that cleanup runs.
 
     Returns:
-        The cores that other programs left free meanwhile, if the system tells.
+        The cores that other programs left free during the imports, or None if unknown.
     """
     shield_stderr()
     before = read_clocks()
@@ -45,7 +44,7 @@ def start() -> int | None:
 
     import texot.jobs.synthesis  # noqa: F401
 
-    torch.empty(_FREED)  # and freed: from then on glibc keeps up to twice as much at hand, see mallopt(3)
+    torch.empty(_FREED)  # freed at once: glibc then keeps up to twice as much, see mallopt(3)
     free = free_cores(before, read_clocks())
     raise_on_signals()
     return free
@@ -55,9 +54,9 @@ def use_threads(threads: int | None, free: int | None, report: Quiet) -> None:
     """Set torch's threads: the program may do it, the library never does.
 
     Args:
-        threads: as many, or None for torch's default, or fewer on a busy machine.
+        threads: number of threads, or None for torch's default, or fewer on a busy machine.
         free: cores that other programs leave free, if known.
-        report: told where the machine is busy.
+        report: is informed if the machine is busy.
     """
     import torch
 
@@ -72,7 +71,7 @@ def pixel_size(size: str | None, exemplar: "Exemplar | Original") -> tuple[int, 
     """Width and height that --size asks for.
 
     Raises:
-        click.BadParameter: it is no size, or an absurd one.
+        click.BadParameter: not a size, or an absurd one.
     """
     from texot.files.sizes import parse_size
 
@@ -81,7 +80,7 @@ def pixel_size(size: str | None, exemplar: "Exemplar | Original") -> tuple[int, 
 
 
 def again(result: "Synthesis") -> "Original":
-    """A result as what the next one is made from: rounded like its file, for replay to start from."""
+    """A result as input of the next job, rounded like its file, so that replay can use the file."""
     from texot.files.original import Original
     from texot.files.write import as_written
 
@@ -97,22 +96,21 @@ def run(
     stop_at: int | None = None,
     iterate: "Callable[..., Iterator[State]] | None" = None,
 ) -> "Synthesis":
-    """Make one image, show how it goes, write it.
+    """Make one image, report progress, write it.
 
     Args:
-        exemplar: what it should look like; of a photograph to be filled, the photograph; several, if it is
-            between them.
+        exemplar: the exemplar, the photograph to change, or several exemplars to interpolate.
         options: arguments of `iterate`.
         outputs: files to write.
-        report: shows how it goes.
-        stop_at: step to stop at, to replay an image that Ctrl-C ended.
+        report: reporter of progress.
+        stop_at: step to stop at, to replay an interrupted image.
         iterate: the library's iterator of states; None: `texot.iter_synthesis`.
 
     Returns:
-        What was written.
+        The written result.
 
     Raises:
-        Interrupted: Ctrl-C or another signal; what there was by then is written.
+        Interrupted: Ctrl-C or another signal; the current image is written.
         TexotError: see `texot.synthesize` and `texot.files.write.write_image`.
     """
     size = options["size"] if isinstance(exemplar, list) else options.get("size", exemplar.size)
@@ -147,9 +145,9 @@ def steps(
     stop_at: int | None = None,
     iterate: "Callable[..., Iterator[State]] | None" = None,
 ) -> tuple["State", list[tuple[int, float]]]:
-    """Run the loop, see `run`: the last state, and the scale and loss of every step.
+    """Run the loop of `run`; return the last state, and the scale and loss of every step.
 
-    Afterwards no signal matters any more: another press must not cost the file.
+    Signals are ignored afterwards: a second Ctrl-C must not lose the file.
     """
     import texot
 
@@ -165,7 +163,7 @@ def steps(
                 try:
                     outputs.frames.mkdir(exist_ok=True)
                     write_picture(state.result(), outputs.frames / f"{number:06}.png")
-                except OSError as error:  # a full disk may have room again for the result
+                except OSError as error:  # a full disk may have space again for the result
                     report.say(f"no more frames: {one_line(error)}")
                     outputs = replace(outputs, frames=None)
             if ctrl_c.pressed or state.total_step == stop_at:

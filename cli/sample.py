@@ -1,4 +1,4 @@
-"""`texot sample`: as much of a learned texture as anyone wants."""
+"""`texot sample`: images of any size from a generator."""
 
 import re
 import sys
@@ -29,7 +29,7 @@ def place(value: str) -> tuple[int, int]:
     """Parser of X,Y."""
     found = re.fullmatch(r"\s*([+-]?\d{1,12})\s*,\s*([+-]?\d{1,12})\s*", value)
     if not found:
-        raise click.BadParameter(f"{value!r} is no place: expected X,Y in pixels, such as 1024,-512.")
+        raise click.BadParameter(f"{value!r} is not a position: expected X,Y in pixels, such as 1024,-512.")
     return int(found[1]), int(found[2])
 
 
@@ -39,7 +39,7 @@ def area(value: str) -> tuple[int, int, int, int]:
         r"\s*([+-]?\d{1,12})\s*,\s*([+-]?\d{1,12})\s*,\s*(\d{1,12})\s*x\s*(\d{1,12})\s*", value
     )
     if not found:
-        raise click.BadParameter(f"{value!r} is no area: expected X,Y,WxH in pixels, such as 0,0,4096x1024.")
+        raise click.BadParameter(f"{value!r} is not an area: expected X,Y,WxH, such as 0,0,4096x1024.")
     return int(found[1]), int(found[2]), int(found[3]), int(found[4])
 
 
@@ -141,7 +141,7 @@ def sample(
     """
     of_map = check_mix(weights, map_)
     if map_area and not map_:
-        raise click.UsageError("--map-area says where a map lies: give --map as well.")
+        raise click.UsageError("--map-area is the area of --map: give --map too.")
     window.update(weights=weights, weight_map=map_, map_area=map_area)
     names = _names(output, seed, count)
     with reporter(progress, quiet) as report:
@@ -176,7 +176,7 @@ def _names(output: str, seed: int, count: int) -> list[str]:
     found = re.search(_SEED, output)
     if count > 1 and not found:
         raise click.UsageError(
-            f"--output {output} is one name for {count} images: put {{seed}} where the seed goes.",
+            f"--output {output} is one name for {count} images: use {{seed}} for the seed.",
             click.get_current_context(),
         )
     seeds = range(seed, seed + count)
@@ -212,7 +212,7 @@ def _write(
     refine: str | None = None,
     picture: Path | None = None,
 ) -> None:
-    """One image, row-block by row-block where its format can."""
+    """Write one image, in blocks of rows if its format supports it."""
     import torch
 
     from texot.files.record import png_text
@@ -243,7 +243,7 @@ def _write(
 
 
 def share_cores(generator: "Generator") -> int:
-    """Threads that make tiles beside each other, of one torch thread each; a GPU needs one of them only."""
+    """A pool of threads that make tiles in parallel, with one torch thread each; one thread for a GPU."""
     import torch
 
     if generator.network.device.type != "cpu":
@@ -254,7 +254,7 @@ def share_cores(generator: "Generator") -> int:
 
 
 def row_blocks(generator: "Generator", window: dict[str, Any], report: Quiet) -> "Iterator[Tensor]":
-    """The image from top to bottom, (C, h, width): a row of tiles at a time, each tile told to the report."""
+    """The image from top to bottom in rows of tiles, (C, h, width); reports the progress of tiles."""
     import torch
 
     block: list[Tensor] = []

@@ -1,8 +1,8 @@
-"""Standard streams that cost no result, whatever state they are in.
+"""Protect the work from bad standard streams.
 
-A closed stderr would hand its descriptor to the next file that is opened, a full or broken one would end the
-work with an error about a message, and one that nobody reads would hold it up for ever. None of them says
-anything about the result.
+The descriptor of a closed stderr would be reused by the next opened file; writing to a full or broken one
+would end the work with an error; one without a reader would block forever. None of these should affect the
+result.
 """
 
 import io
@@ -12,25 +12,25 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-_PATIENCE = 0.5  # seconds that a reader of messages is waited for
-_AT_ONCE = getattr(select, "PIPE_BUF", 512)  # bytes that a pipe takes without waiting when it is ready
+_PATIENCE = 0.5  # seconds to wait for a reader of messages
+_AT_ONCE = getattr(select, "PIPE_BUF", 512)  # bytes that a ready pipe accepts without blocking
 
 
 def settle_streams() -> None:
     """Make sure that descriptors 0 to 2 are open and that nothing written to stderr fails or waits for long.
 
-    `sys.stdout` stays None where stdout is closed: a result that should go there has no place.
+    `sys.stdout` stays None if stdout is closed: then a result cannot be written there.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    elif type(getattr(sys.stderr.buffer, "raw", sys.stderr.buffer)) is io.FileIO:  # no console of Windows
+    elif type(getattr(sys.stderr.buffer, "raw", sys.stderr.buffer)) is io.FileIO:  # not a Windows console
         sys.stderr = io.TextIOWrapper(
-            io.BufferedWriter(_Lossy(os.dup(2), "w")),  # ours, see `shield_stderr`
+            io.BufferedWriter(_Lossy(os.dup(2), "w")),  # a private copy, see `shield_stderr`
             encoding=sys.stderr.encoding,
             errors="backslashreplace",
             line_buffering=True,
@@ -38,7 +38,7 @@ def settle_streams() -> None:
 
 
 def shield_stderr() -> None:
-    """Keep C libraries from waiting for a reader of stderr, see `silence_libraries`; ours go on."""
+    """Keep C libraries from blocking on stderr, see `silence_libraries`; texot's messages still appear."""
     from texot.files.messages import silence_libraries
 
     if isinstance(getattr(getattr(sys.stderr, "buffer", None), "raw", None), _Lossy):
@@ -46,13 +46,13 @@ def shield_stderr() -> None:
 
 
 class _Lossy(io.FileIO):
-    """A file that drops what cannot be written to it, or not soon: a pipe that nobody reads gets full."""
+    """A file that drops what cannot be written soon, for example to a full pipe without a reader."""
 
     patience = _PATIENCE
-    torn = False  # the last thing that was written lacks its end
+    torn = False  # the last write was incomplete
 
     def write(self, data: Any) -> int:
-        """Write as much as can be; the rest is as good as written."""
+        """Write as much as possible; the rest counts as written."""
         pieces = b"\n" * self.torn + bytes(data)
         done = 0
         with suppress(OSError):
@@ -62,8 +62,8 @@ class _Lossy(io.FileIO):
         return len(data)
 
     def _is_ready(self) -> bool:
-        """Whether so much can be written without waiting; who did not read is waited for less and less."""
-        if sys.platform == "win32":  # whose pipes do not tell
+        """Whether this can be written without blocking; the timeout decreases if the reader was slow."""
+        if sys.platform == "win32":  # its pipes cannot be polled
             return True
         ready = bool(select.select([], [self], [], self.patience)[1])
         self.patience = _PATIENCE if ready else self.patience / 2

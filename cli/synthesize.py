@@ -32,7 +32,7 @@ _FIRST_ONLY = (
     "features",
     "exemplar_size",
     "lr",
-)  # of the tile that others share the border of
+)  # options of the first tile only, whose border the others share
 
 
 @click.command(
@@ -122,15 +122,15 @@ def synthesize(
     Press Ctrl-C to stop early; the current image is saved. 'texot replay' reproduces a PNG.
     """
     if share_border and options["tile"] == "none":
-        raise click.UsageError("--share-border is for results that tile: leave out --tile none.")
+        raise click.UsageError("--share-border needs results that tile: leave out --tile none.")
     if share_border and options["preset"] == "paper":
-        raise click.UsageError("--share-border is not part of --preset paper.")
+        raise click.UsageError("--share-border does not work with --preset paper.")
     if share_border and options["features"] != "none":
-        raise click.UsageError("--share-border is without deep features: leave out --features.")
+        raise click.UsageError("--share-border does not work with deep features: leave out --features.")
     if output == DASH and save_every and not frames:
-        raise click.UsageError("-o - names no folder for --save-every: give --frames DIR.")
+        raise click.UsageError("with -o -, --save-every needs a folder: give --frames DIR.")
     if save_field and (options["preset"] == "paper" or options["features"] != "none" or share_border):
-        raise click.UsageError("--save-field is without --preset paper, --features and --share-border.")
+        raise click.UsageError("--save-field does not work with --preset paper, --features, --share-border.")
     plan = plan_outputs(output, loss_plot, frames, save_every, variations, save_field)
     with reporter(progress, quiet) as report:
         free = start()

@@ -1,4 +1,4 @@
-"""`texot tile`: make a photograph tile, or a set of tiles that fit beside each other."""
+"""`texot tile`: make a photograph tile, or a set of tiles that fit in any order."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,7 +86,7 @@ def tile(
     With --set, the first tile is the photograph; the others share its borders and have new interiors.
     """
     if size and not layout:
-        raise click.UsageError("--size is that of --layout: give --layout FILE as well.")
+        raise click.UsageError("--size is the size of --layout: give --layout FILE too.")
     plan = plan_outputs(output, None, None, None, count)
     with reporter(progress, quiet) as report:
         free = start()
@@ -116,7 +116,7 @@ def tile(
 
 
 def draw_layout(tiles: "list[Synthesis]", path: Path, size: tuple[int, int], seed: int) -> None:
-    """Write an example of a set."""
+    """Write a random arrangement of a set."""
     from texot.files.write import write_image
     from texot.jobs.tiling import lay_out
 
@@ -125,7 +125,7 @@ def draw_layout(tiles: "list[Synthesis]", path: Path, size: tuple[int, int], see
 
 
 def _tell_seams(original: "Original", result: "Synthesis", tile: str, report: Quiet) -> None:
-    """Say how visible the edges are where copies meet, before and after."""
+    """Report how visible the seams are, before and after."""
     from texot.evaluation import seam_score
     from texot.solver.options import TILES
 

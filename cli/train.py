@@ -1,4 +1,4 @@
-"""`texot train`: learn a texture once, to make as much of it as anyone wants."""
+"""`texot train`: train a generator of a texture."""
 
 import logging
 import os
@@ -39,14 +39,14 @@ def duration(value: str) -> float:
     """Parser of 90, 90s, 10m and 1.5h, in seconds."""
     found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh]?)", value)
     if not found or not float(found[1]):
-        raise click.BadParameter(f"{value!r} is no time: expected such as 90s, 10m or 1.5h.")
+        raise click.BadParameter(f"{value!r} is not a time: expected for example 90s, 10m or 1.5h.")
     return float(found[1]) * _UNITS[found[2]]
 
 
 def shown_text(value: str) -> str:
-    """Parser of text that a model file may hold."""
+    """Parser of text for a model file."""
     if not is_text(value):
-        raise click.BadParameter("it is too long, or holds control characters.")
+        raise click.BadParameter("it is too long, or has control characters.")
     return value
 
 
@@ -176,7 +176,7 @@ def train(
     Several EXEMPLARs train one generator of all of them and of the textures between; 'texot sample' then
     takes their weights. Ctrl-C writes a checkpoint, from which --resume continues.
     """
-    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+    first = os.environ.get("RANK", "0") == "0"  # of the processes started by torchrun
     with reporter(progress, quiet or not first) as report:
         free = start()
         from texot.files.exemplar import read_exemplar
@@ -188,12 +188,12 @@ def train(
 
         fit = at_most(exemplar_side(options["exemplar_size"], MAX_SIDE))
         sources = [read_exemplar(exemplar, fit=fit) for exemplar in exemplars]
-        weights = Path(options["features"])  # or the name of a network, which is no file
+        weights = Path(options["features"])  # or the name of a network
         aside = _check_names([*exemplars, weights], output, overwrite, log_dir)
         use_threads(threads, free, report)
         before = load_checkpoint(aside) if resume else None
         if aside.exists() and not resume:
-            report.say(f"training anew: {aside} will be replaced (--resume would go on from it)")
+            report.say(f"training from the start: {aside} will be replaced (use --resume to continue it)")
         processes = Processes.from_environment(options["device"])
         if experimental_objective:
             from texot.experimental.objectives import find_objective
@@ -202,7 +202,7 @@ def train(
         trainer = Trainer(sources, resume=before, processes=processes, **options)
         journal = TrainingLog(log_dir if first else None, preview_every, len(trainer.losses))
         report.start(version=__version__, output=output, seed=options["seed"], size=sources[0].size)
-        with CtrlC(hurry=False) as ctrl_c:  # in the midst of a step there is nothing that --resume could use
+        with CtrlC(hurry=False) as ctrl_c:  # only a finished step can be resumed
             if before is not None:
                 ctrl_c.keep()
             for state in trainer:
@@ -230,7 +230,7 @@ def train(
 
 
 def _check_names(inputs: list[Path], output: Path, overwrite: bool, log_dir: Path | None) -> Path:
-    """The checkpoint's name, once it is sure that all can be written, and over no input."""
+    """The checkpoint's name, after a check that all outputs can be written and no input is overwritten."""
     from texot.errors import OutputError
     from texot.files.stream import check_writable
 
@@ -246,7 +246,7 @@ def _check_names(inputs: list[Path], output: Path, overwrite: bool, log_dir: Pat
 
 
 def _put_aside(trainer: "Trainer", aside: Path) -> bool:
-    """Write a checkpoint; whether it could be written. If not, training can still end well."""
+    """Write a checkpoint; return whether it could be written. If not, training still continues."""
     from texot.errors import OutputError
     from texot.generator.checkpoint import save_checkpoint
 
@@ -266,5 +266,5 @@ def _interrupted(trainer: "Trainer", aside: Path, kept: bool, signum: int) -> In
     elif aside.exists():
         done = f"{aside} holds the training after an earlier step: the last one could not be written"
     else:
-        return Interrupted("interrupted: the checkpoint could not be written, nothing is kept", signum)
-    return Interrupted(f"interrupted: {done}; the same command with --resume goes on", signum)
+        return Interrupted("interrupted: the checkpoint could not be written, nothing is saved", signum)
+    return Interrupted(f"interrupted: {done}; run the same command with --resume to continue", signum)

@@ -1,4 +1,4 @@
-"""What `texot train --log-dir` writes: metrics as JSON lines, a plot of the loss, previews."""
+"""The files of `texot train --log-dir`: metrics as JSON lines, a plot of the loss, previews."""
 
 import json
 import logging
@@ -15,24 +15,23 @@ if TYPE_CHECKING:
 log = logging.getLogger("texot")
 
 LOG_FILES = r"metrics\.jsonl|loss\.png|preview-\d{6,}\.png"
-"""Pattern of the names of its files."""
+"""Pattern of the file names."""
 _NAMES = ("total_step", "scale", "step", "loss", "marginal_error", "seconds")
 _PREVIEW_SEED = 0
 
 
 class TrainingLog:
-    """A folder that follows a training; without one, nothing.
+    """Writes metrics and previews of a training to a folder, if one is given.
 
-    What cannot be written there while training goes on is left out, with a warning: a full disk must not end
-    the training.
+    Errors during the training only give a warning: a full disk must not end the training.
 
     Args:
-        folder: made where it is missing, or None.
+        folder: the folder, created if missing, or None.
         preview_every: steps between previews, and between plots.
-        done: steps that a resumed training has behind it: metrics of later ones are dropped.
+        done: steps already done by a resumed training; metrics of later steps are dropped.
 
     Raises:
-        OutputError: the folder cannot be made or written.
+        OutputError: the folder cannot be created or written.
     """
 
     def __init__(self, folder: Path | None, preview_every: int, done: int) -> None:
@@ -63,7 +62,7 @@ class TrainingLog:
             ) from error
 
     def step(self, trainer: "Trainer", state: "State") -> None:
-        """One step is done."""
+        """Record one step."""
         if self._metrics is None or self.folder is None:
             return
         row = {name: getattr(state, name) for name in _NAMES}
@@ -78,7 +77,7 @@ class TrainingLog:
             self._warn(error)
 
     def end(self) -> None:
-        """Training is over."""
+        """Finish the files after the training."""
         if self._metrics is not None:
             try:
                 self._plot()
@@ -90,7 +89,7 @@ class TrainingLog:
         log.warning("--log-dir is not complete: %s", error.strerror or one_line(error))
 
     def _preview(self, trainer: "Trainer", state: "State") -> None:
-        """The averaged network's texture, at the scale that it has reached; from first to last."""
+        """Write a sample of the averaged network at the current scale."""
         from texot.files.write import write_image
         from texot.generator.weight_map import WeightMap
 
@@ -119,7 +118,7 @@ class TrainingLog:
 
 
 def _row(line: str) -> dict[str, Any] | None:
-    """A line of metrics; None for one that a killed process left half written."""
+    """A parsed line of metrics; None if a killed process left it incomplete."""
     try:
         row = json.loads(line)
     except ValueError:

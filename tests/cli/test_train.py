@@ -290,7 +290,7 @@ def test_resume_refuses_another_training(folder: Path) -> None:
     assert "damaged" in one_line(done)
     done = call("train", "photo.png", "-o", "m.safetensors", *TINY)
     assert done.exit_code == 0, done.stderr
-    assert "training anew" in done.stderr
+    assert "training from the start" in done.stderr
 
 
 @pytest.mark.slow
