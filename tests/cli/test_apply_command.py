@@ -241,7 +241,7 @@ def test_the_field_of_a_synthesis(folder: Path, field: str) -> None:
         (["field.npz", "photo.png", "-o", "wide.png", "--no-overwrite"], 1, "--no-overwrite protects it"),
         (["field.npz", "photo.png"], 2, "Missing option '-o'"),
         (["field.npz", "photo.png", "-o", "out.png", "--filter", "cubic"], 2, "cubic"),
-        (["-", "-", "-o", "out.png"], 2, "name the other"),
+        (["-", "-", "-o", "out.png"], 2, "can be standard input"),
         (["field.npz", "clear.png", "-o", "out.jpg"], 1, "JPEG has no transparency"),
         (
             ["field.npz", "deep.png", "-o", "out.jpg"],

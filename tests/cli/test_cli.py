@@ -132,7 +132,7 @@ def test_the_saved_field_rebuilds_the_texture(folder: Path, suffix: str) -> None
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--save-field", "f.npz", "--preset", "paper"], 2, "without --preset paper"),
+        (["--save-field", "f.npz", "--preset", "paper"], 2, "does not work with --preset paper"),
         (["--save-field", "f.jpg"], 1, "f.jpg"),
         (["--save-field", "out.png"], 2, "used twice"),
         (["--save-field", "f.npz", "--variations", "2", "-o", "out-{i}.png"], 2, "--save-field"),

@@ -90,7 +90,7 @@ def test_names_of_files_are_shown_without_escape_sequences(folder: Path) -> None
         shown = done.stdout + done.stderr
         assert "\x1b" not in shown
         assert "bug" not in shown
-        assert "\\x1b[31m" in shown
+        assert "\\x1b[31m" in shown or arguments[0] == "info"  # which shows the settings alone
     assert Path(name).exists()  # the second has written it
 
 
@@ -167,10 +167,10 @@ def test_records_of_much_work_are_told_before_it_begins(
     settings = json.loads(text(Path("out.png"))["texot"])
     monkeypatch.setattr("texot.cli.replay.run", lambda *_, **__: sys.exit(7))
     for facts, force, said in (
-        ({"n_iter": 4096}, [], "asks for n_iter 4096: that may take long; Ctrl-C keeps"),
-        ({"psi_steps": 900, "n_iter": 501}, [], "asks for n_iter 501, psi_steps 900: that may take long"),
-        ({"size": [5000, 5000]}, [], "asks for 5000x5000 px: that may take long"),
-        ({"n_iter": 20_000}, ["--force"], "asks for n_iter 20000: that may take long"),
+        ({"n_iter": 4096}, [], "asks for n_iter 4096: this may take long; Ctrl-C saves"),
+        ({"psi_steps": 900, "n_iter": 501}, [], "asks for n_iter 501, psi_steps 900: this may take long"),
+        ({"size": [5000, 5000]}, [], "asks for 5000x5000 px: this may take long"),
+        ({"n_iter": 20_000}, ["--force"], "asks for n_iter 20000: this may take long"),
     ):
         with_record("forged.png", {**settings, **facts})
         done = call("replay", "forged.png", "photo.png", *force)

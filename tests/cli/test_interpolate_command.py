@@ -68,7 +68,7 @@ def test_a_moving_picture(folder: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["a.png", "-o", "out.png"], "two images or more"),
+        (["a.png", "-o", "out.png"], "two or more images"),
         (["a.png", "b.png", "-o", "out.png", "--weights", "1,x"], "not a number from 0"),
         (["a.png", "b.png", "-o", "out.png", "--weights", "1,2,3"], "3 weights for 2 exemplars"),
         (["a.png", "b.png", "-o", "out.png", "--weights", "0,0"], "all weights are 0"),

@@ -96,7 +96,7 @@ def test_names_that_begin_with_a_dash(folder: Path) -> None:
         ("synthesize - -o out.png", b"", "'standard input' is empty"),
         ("synthesize - -o out.png", b"no image", "'standard input' is not a readable image"),
         ("inpaint - - -o out.png", b"", "standard input"),
-        ("synthesize photo.png -o - --variations 2", b"", "put {i}"),
+        ("synthesize photo.png -o - --variations 2", b"", "use {i}"),
         ("synthesize photo.png -o - --save-every 2", b"", "--frames DIR"),
     ],
 )

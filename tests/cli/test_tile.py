@@ -68,7 +68,7 @@ def test_synthesised_tiles_that_share_a_border(folder: Path) -> None:
     [
         (["tile", "photo.png", "-o", "out.png", "--tile", "none"], "tile must be one of both, x, y"),
         (["tile", "photo.png", "-o", "out.png", "--set", "2"], "use {i} for the number"),
-        (["tile", "photo.png", "-o", "out.png", "--size", "9x9"], "give --layout FILE as well"),
+        (["tile", "photo.png", "-o", "out.png", "--size", "9x9"], "give --layout FILE too"),
         (["tile", "photo.png", "-o", "photo.png"], "would be used twice"),
         (["tile", "photo.png", "-o", "a.png", "--layout", "a.png"], "would be used twice"),
         (["tile", "photo.png", "-o", "out.png", "--band", "64"], "band must be a whole number from 2 to 56"),
