@@ -127,7 +127,6 @@ def _variation(given: ReplayInputs) -> tuple["Original", Iterate]:
     from texot.files.original import read_original
     from texot.jobs.tiling import iter_variation
 
-    given.options["axes"] = given.options.pop("tile")
     return read_original(readable(given.images[0]), alpha=given.options["alpha"]), iter_variation
 
 

@@ -23,7 +23,6 @@ from texot.cli.progress import reporter
 from texot.cli.run import again, pixel_size, run, start, use_threads
 
 _FIRST_ONLY = (
-    "tile",
     "size",
     "init",
     "preset",
@@ -146,7 +145,7 @@ def synthesize(
         for number, outputs in enumerate(plan):
             if first and share_border:
                 given = {name: value for name, value in options.items() if name not in _FIRST_ONLY}
-                given.update(axes=options["tile"], seed=seed + number)
+                given["seed"] = seed + number
                 run(again(first), given, outputs, report, iterate=iter_variation)
             else:
                 made = run(source, {**options, "seed": seed + number}, outputs, report)

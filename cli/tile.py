@@ -108,7 +108,7 @@ def tile(
         tiles = [run(original, first, plan[0], report, iterate=iter_tileable)]
         _tell_seams(original, tiles[0], tile, report)
         for number, outputs in enumerate(plan[1:], start=1):
-            more = {**options, "frame": frame, "axes": tile, "seed": seed + number}
+            more = {**options, "frame": frame, "tile": tile, "seed": seed + number}
             tiles.append(run(again(tiles[0]), more, outputs, report, iterate=iter_variation))
         if layout and wanted:
             draw_layout(tiles, layout, wanted, seed)

@@ -1,9 +1,9 @@
 """All figures of a result, relative to what real texture scores.
 
-1 in a relative figure means: as close as real texture is to itself. Where the exemplar is a crop and another
-part of its photograph is at hand (the reference), that part tells what real is; else the halves of the
-exemplar do. No figure stands alone: a shifted copy of the exemplar wins some by construction, a mildly
-blurred one others, and `Evaluator.comparisons` tells what they get.
+1 in a relative figure means: as close as real texture is to itself. If another part of the exemplar's
+photograph is given (the reference), that part defines real texture; otherwise the halves of the exemplar do.
+Figures must be read together: a shifted copy of the exemplar is best in some by construction, a mildly
+blurred one in others; `Evaluator.comparisons` gives their figures.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ from texot.networks.squeezenet import SQUEEZENET
 _TINY = 1e-12
 _MAX_SCALES = 4
 _SEMI_DUAL_SIDE = 96
-_MAX_PAIRS = 2**40  # of pixels: 1024x1024 both, a minute; copies of larger images are looked for at half size
+_MAX_PAIRS = 2**40  # of pixels: 1024x1024 both, a minute; copies of larger images are searched at half size
 
 Value = float | list[float] | None
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A result's figures, and the maps that came with them.
+    """A result's figures and maps.
 
     Attributes:
         figures: the values, by the names of `texot.evaluation.FIGURES`, and `distance_by_scale` (finest
             first); None where an image has no such figure.
-        missing: why, for each figure that is None.
-        copies: of `copy_share`, or None.
-        odd: of `oddness_map`, (rows, columns), or None.
+        missing: the reason for each figure that is None.
+        copies: result of `copy_share`, or None.
+        odd: result of `oddness_map`, (rows, columns), or None.
     """
 
     figures: dict[str, Value]
@@ -65,14 +65,14 @@ class Measurement:
 
 
 class Evaluator:
-    """An exemplar, and what real texture scores; computed when first needed.
+    """An exemplar, and the scores of real texture, computed when first needed.
 
     Args:
         exemplar: (C, h, w).
         reference: (C, h', w'), an unseen part of the same photograph, or None.
-        network: of the deep figures.
-        seed: of the samples and directions.
-        n_samples: patches of an exact distance.
+        network: network of the deep figures.
+        seed: random seed of samples and directions.
+        n_samples: number of patches of an exact distance.
         semi_dual: whether to measure the semi-dual of all patches too (a minute).
 
     Raises:
@@ -113,17 +113,17 @@ class Evaluator:
         for names, task in result.tasks():
             try:
                 values = task()
-            except InputError as error:  # too small, no colour, ...: the other figures stand
+            except InputError as error:  # too small, constant, ...: the other figures are still valid
                 values = (None,) * len(names)
                 missing |= dict.fromkeys(names, str(error))
             figures |= dict(zip(names, values, strict=True))
         return Measurement(figures, missing, result.copies, result.odd)
 
     def comparisons(self) -> dict[str, tuple[Tensor, Measurement]]:
-        """Images that are no new texture, and their figures: what to read every figure against.
+        """Images that are not new textures, and their figures, for comparison.
 
         "shifted": the exemplar rolled by a third of its sides; "blurred": under a Gaussian of 1 pixel; and
-        "unseen", the reference, where there is one.
+        "unseen", the reference, if there is one.
         """
         exemplar = self.exemplar
         shift = exemplar.shape[1] // 3, exemplar.shape[2] // 3
@@ -150,7 +150,7 @@ class Evaluator:
 
     @property
     def target(self) -> Tensor:
-        """What distances are taken to: the reference, else the exemplar."""
+        """The target of distances: the reference, or the exemplar."""
         return self.exemplar if self.reference is None else self.reference
 
     @property
@@ -158,11 +158,11 @@ class Evaluator:
         """Options of every distance between samples."""
         return {"seed": self.seed, "n_samples": self.n_samples}
 
-    # What real texture scores, which figures are relative to.
+    # Scores of real texture, to which figures are relative.
 
     @cached_property
     def own_by_scale(self) -> list[float]:
-        """Of 4x4 patches, a scale."""
+        """Distances of 4x4 patches, for each scale."""
         if self.reference is None:
             return multiscale_halves_distance(self.exemplar, n_scales=self.n_scales, **self.sampled)
         return multiscale_patch_distance(
@@ -171,17 +171,17 @@ class Evaluator:
 
     @cached_property
     def own_halves(self) -> float:
-        """Of 8x8 patches, between the exemplar's halves."""
+        """Distance of 8x8 patches between the exemplar's halves."""
         return max(_TINY, halves_distance(self.exemplar, **self.sampled))
 
     @cached_property
     def self_eight(self) -> float:
-        """Of 8x8 patches, between two samples of the exemplar: the floor of any distance to it."""
+        """Distance of 8x8 patches between two samples of the exemplar: the floor of distances to it."""
         return self_distance(self.exemplar, **self.sampled)
 
     @cached_property
     def own_eight(self) -> float:
-        """Of 8x8 patches."""
+        """Distance of 8x8 patches."""
         if self.reference is None:
             return self.own_halves
         return max(_TINY, patch_distance(self.exemplar, self.reference, periodic=OPEN, **self.sampled))
@@ -209,7 +209,7 @@ class Evaluator:
         return {"gram": compare(deep_gram), "sifid": compare(sifid)}
 
     def _real(self, metric: Callable[[Tensor, Tensor], float]) -> float:
-        """A metric from exemplar to reference; else between its halves, the mean of both ways to halve it."""
+        """A metric from exemplar to reference, or between its halves, the mean of both ways to halve it."""
         if self.reference is not None:
             return max(_TINY, metric(self.exemplar, self.reference))
         found = []
@@ -234,7 +234,7 @@ class Evaluator:
 
 
 class _Result:
-    """One result of an evaluator; a method a figure, or a few that come together."""
+    """One result of an evaluator; one method for each figure or group of figures."""
 
     def __init__(self, own: Evaluator, image: Tensor, periodic: Periodic, others: Sequence[Tensor]) -> None:
         self.own, self.image, self.periodic, self.others = own, image, periodic, others
@@ -242,7 +242,7 @@ class _Result:
         self.odd: Tensor | None = None
 
     def tasks(self) -> list[tuple[tuple[str, ...], Callable[[], Sequence[Value]]]]:
-        """The names of figures, and what measures them, in the order to show them."""
+        """The names of figures and the methods that measure them, in the order of display."""
         image, exemplar, periodic = self.image, self.own.exemplar, self.periodic
         tasks: list[tuple[tuple[str, ...], Callable[[], Sequence[Value]]]] = [
             (("distance", "distance_by_scale"), self.distance),

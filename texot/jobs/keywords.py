@@ -81,5 +81,5 @@ class VariationOptions(EngineKeywords, total=False):
 
     alpha: str
     frame: int | None
-    axes: str
+    tile: str
     palette: str | None

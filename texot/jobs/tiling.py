@@ -140,7 +140,7 @@ def iter_tileable(
 
 
 def make_variation(
-    tile: Any,
+    image: Any,
     *,
     callback: Callable[[State], object] | None = None,
     **options: Unpack[VariationOptions],
@@ -148,22 +148,22 @@ def make_variation(
     """Make another tile with the same borders: it fits next to the first one and to other variations.
 
     Args:
-        tile: a result of `synthesize` or `make_tileable`, or an image that tiles, as in `texot.synthesize`.
+        image: a result of `synthesize` or `make_tileable`, or an image that tiles, as in `texot.synthesize`.
         callback: called with a `State` after every step.
         **options: see `iter_variation`; it raises the errors listed there.
 
     Returns:
         An image of the tile's size, mode and profile, made of the tile's texture.
     """
-    return _last(iter_variation(tile, **options), callback)
+    return _last(iter_variation(image, **options), callback)
 
 
 @own_modes()
 def iter_variation(
-    tile: Any,
+    image: Any,
     *,
     frame: int | None = None,
-    axes: str = "both",
+    tile: str = "both",
     alpha: str = "channel",
     palette: str | None = None,
     **engine: Unpack[EngineKeywords],
@@ -171,9 +171,9 @@ def iter_variation(
     """Make another tile with the same borders step by step.
 
     Args:
-        tile: see `make_variation`.
+        image: see `make_variation`.
         frame: width in pixels of the unchanged border; None: a 32nd of the shorter side, from 4 to 32.
-        axes: axes along which the tile tiles: "both", "x" or "y".
+        tile: axes along which the image tiles: "both", "x" or "y".
         alpha, palette: see `iter_tileable`.
         **engine: quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend and device as in
             `texot.iter_synthesis`. Give every variation a different seed.
@@ -183,8 +183,8 @@ def iter_variation(
         DeviceError: a device or back end that is not available.
     """
     options = EngineOptions(**engine)
-    original = _original(tile, alpha)
-    periodic, sides = _axes(axes, original)
+    original = _original(image, alpha)
+    periodic, sides = _axes(tile, original)
     most = (min(sides) - 8) // 2
     if frame is None:
         frame = round(min(max(MIN_FRAME, FRAME * min(sides)), MAX_FRAME, most))
@@ -192,9 +192,9 @@ def iter_variation(
 
     def lay(scale: int, texture: Tensor, known: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The tile's frame, filled with a quilt of its pieces."""
-        image = gaussian_pyramid(original.pixels.to(texture), scale + 1, periodic=periodic)[scale]
+        pixels = gaussian_pyramid(original.pixels.to(texture), scale + 1, periodic=periodic)[scale]
         piece = piece_side(min(texture.shape[1:]), NOVELTY)
-        return _relay(image, texture, piece, known, periodic, generator, inside=True)
+        return _relay(pixels, texture, piece, known, periodic, generator, inside=True)
 
     return _fill(
         original,
@@ -202,7 +202,7 @@ def iter_variation(
         _inside(original, frame, periodic),
         periodic,
         lay,
-        {"job": "variation", "frame": frame, "tile": axes, "alpha": alpha},
+        {"job": "variation", "frame": frame, "tile": tile, "alpha": alpha},
         palette=palette,
     )
 
@@ -241,11 +241,11 @@ def _last(states: Iterator[State], callback: Callable[[State], object] | None) -
     return state.result()
 
 
-def _original(tile: Any, alpha: str) -> Original:
+def _original(image: Any, alpha: str) -> Original:
     """A tile, given as a result or as an image."""
-    if isinstance(tile, Synthesis):
-        tile = Original.of(tile.image, tile.mode, tile.icc_profile, tile.dpi, tile.exif)
-    return read_original(tile, alpha=alpha)
+    if isinstance(image, Synthesis):
+        image = Original.of(image.image, image.mode, image.icc_profile, image.dpi, image.exif)
+    return read_original(image, alpha=alpha)
 
 
 def _axes(tile: str, original: Original) -> tuple[Periodic, list[int]]:
