@@ -103,10 +103,10 @@ def refined(
 
     from texot.experimental.latent import refine_latent
     from texot.experimental.refinement import refine as refine_image
-    from texot.generator.sampling import check_place
+    from texot.generator.sample_options import check_position
     from texot.solver.options import TILES
 
     if refine == "image":
         return refine_image(generator.network, torch.cat(list(blocks), 1), periodic=TILES[tile])
-    (width, height), (x, y) = window["size"], check_place(window["at"])
+    (width, height), (x, y) = window["size"], check_position(window["at"])
     return refine_latent(generator.network, window["seed"], (height, width), at=(y, x), periodic=TILES[tile])

@@ -1,9 +1,9 @@
-"""`texot sample`: images of any size from a generator."""
+"""`texot sample`: images of any size from a trained generator."""
 
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -212,38 +212,47 @@ def _write(
     refine: str | None = None,
     picture: Path | None = None,
 ) -> None:
-    """Write one image, in blocks of rows if its format supports it."""
+    """One image, row by row of its tiles where its format can."""
     import torch
 
     from texot.files.record import png_text
     from texot.files.stream import STREAMED, stream_png, write_rows
     from texot.files.write import write_image
 
-    width, height = window["size"]
-    mix = ("seed", "at", "tile", "weights", "weight_map", "map_area")
-    about = generator.settings((width, height), **{key: window[key] for key in mix})
+    options = {key: value for key, value in window.items() if key not in ("size", "workers")}
+    about = generator.settings(window["size"], **options)
     if refine:
         about["refine"] = "latent" if refine == "noise" else True
     if picture is not None:
         about["map_from"] = picture.name
-    blocks = row_blocks(generator, window, report)
+    rows = generator.rows(**window, on_tile=_tile_reporter(window["size"], report))
     if refine:
-        blocks = iter([refined(generator, refine, window, blocks, about["tile"])])
-    text = png_text(about)
+        rows = iter([refined(generator, refine, window, rows, about["tile"])])
+    size, text = window["size"], png_text(about)
     mode, icc = generator.mode, generator.icc_profile
     if name == "-":
         stream = sys.stdout.buffer
-        stream_png(blocks, stream, size=(width, height), mode=mode, text=text, icc_profile=icc)
+        stream_png(rows, stream, size=size, mode=mode, text=text, icc_profile=icc)
         stream.flush()
     elif name.lower().endswith(STREAMED):
-        write_rows(blocks, name, size=(width, height), mode=mode, text=text, icc_profile=icc)
+        write_rows(rows, name, size=size, mode=mode, text=text, icc_profile=icc)
     else:
-        image = torch.cat(list(blocks), 1)
-        write_image(image, name, mode=mode, icc_profile=icc)
+        write_image(torch.cat(list(rows), 1), name, mode=mode, icc_profile=icc)
+
+
+def _tile_reporter(size: tuple[int, int], report: Quiet) -> Callable[[int, int, "Tensor"], None]:
+    """A function of (top, left, tile) that reports the fraction of the image that is done."""
+    (width, height), begun = size, time.perf_counter()
+
+    def on_tile(top: int, left: int, tile: "Tensor") -> None:
+        done = top * width + (left + tile.shape[2]) * tile.shape[1]
+        report.part(done, width * height, time.perf_counter() - begun)
+
+    return on_tile
 
 
 def share_cores(generator: "Generator") -> int:
-    """A pool of threads that make tiles in parallel, with one torch thread each; one thread for a GPU."""
+    """The number of threads that compute tiles in parallel, of one torch thread each; 1 for a GPU."""
     import torch
 
     if generator.network.device.type != "cpu":
@@ -251,19 +260,3 @@ def share_cores(generator: "Generator") -> int:
     workers = torch.get_num_threads()
     torch.set_num_threads(1)
     return workers
-
-
-def row_blocks(generator: "Generator", window: dict[str, Any], report: Quiet) -> "Iterator[Tensor]":
-    """The image from top to bottom in rows of tiles, (C, h, width); reports the progress of tiles."""
-    import torch
-
-    block: list[Tensor] = []
-    width, height = window["size"]
-    total, begun = width * height, time.perf_counter()
-    for top, left, tile in generator.tiles(**window):
-        block.append(tile)
-        done = top * width + (left + tile.shape[2]) * tile.shape[1]
-        report.part(done, total, time.perf_counter() - begun)
-        if left + tile.shape[2] == width:
-            yield torch.cat(block, 2)
-            block = []

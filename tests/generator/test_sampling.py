@@ -43,6 +43,18 @@ def test_workers_make_the_same_tiles_in_the_same_order(generator: Generator) -> 
     assert first[:2] == (0, 0)
 
 
+def test_rows_are_the_sample(generator: Generator) -> None:
+    whole, places = generator.sample((90, 70), seed=3, tile="x").image, []
+    rows = list(
+        generator.rows(
+            (90, 70), seed=3, tile="x", side=32, on_tile=lambda top, left, _: places.append((top, left))
+        )
+    )
+    assert [row.shape for row in rows] == [(3, 32, 90), (3, 32, 90), (3, 6, 90)]
+    torch.testing.assert_close(torch.cat(rows, 1), whole, atol=1 / 255, rtol=0)
+    assert places == [(top, left) for top in (0, 32, 64) for left in (0, 32, 64)]
+
+
 def test_windows_of_the_plane_overlap(generator: Generator) -> None:
     left = generator.sample((60, 40), at=(0, 0), tile="none").image
     right = generator.sample((60, 40), at=(35, 10), tile="none").image

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from texot.errors import InputError
-from texot.generator.options import TrainingOptions, TrainOptions
+from texot.generator.options import TrainKeywords, TrainOptions
+from texot.generator.sample_options import SampleKeywords, SampleOptions
 from texot.jobs import inpainting, interpolation, keywords, synthesis, tiling
 from texot.solver.options import EngineOptions, provenance
 
@@ -20,7 +21,8 @@ PAIRS = [
     (keywords.InpaintOptions, inpainting.iter_inpaint),
     (keywords.TileOptions, tiling.iter_tileable),
     (keywords.VariationOptions, tiling.iter_variation),
-    (TrainOptions, TrainingOptions),
+    (TrainKeywords, TrainOptions),
+    (SampleKeywords, SampleOptions),
 ]
 
 

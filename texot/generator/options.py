@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class TrainOptions(TypedDict, total=False):
-    """Keywords of `texot.train` and `Trainer`, for type checkers; see `TrainingOptions`."""
+class TrainKeywords(TypedDict, total=False):
+    """Keywords of `texot.train` and `Trainer`, for type checkers; see `TrainOptions`."""
 
     exemplar_size: int | None
     preset: str
@@ -40,7 +40,7 @@ class TrainOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingOptions:
+class TrainOptions:
     """The options of a training.
 
     Attributes:

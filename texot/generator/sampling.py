@@ -6,9 +6,9 @@ import os
 import reprlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,17 +21,20 @@ from texot.files.stream import STREAMED, write_rows
 from texot.files.write import check_format, write_image
 from texot.generator.model_file import Model, load_model, save_model
 from texot.generator.network import PlaneNetwork
+from texot.generator.sample_options import SampleKeywords, SampleOptions
 from texot.generator.weight_map import Area, WeightMap
-from texot.solver.barycentric_weights import Weights, map_name, tiled_axes, whole_weights
+from texot.solver.barycentric_weights import map_name, whole_weights
 from texot.solver.memory_checks import check_memory
-from texot.solver.options import TILES, check_choice, resolve_device, whole
+from texot.solver.options import resolve_device, whole
 from texot.solver.state import Synthesis
 from texot.solver.torch_modes import own_modes
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 TILE = 384
 """Default side of tiles, in pixels. The memory of a sample is that of its tiles."""
 _AHEAD = 8  # tiles per worker that are computed ahead
-_MAX_PLACE = 2**40
 P = TypeVar("P")
 T = TypeVar("T")
 
@@ -115,30 +118,13 @@ class Generator:
 
     @own_modes()
     def sample(
-        self,
-        size: str | int | tuple[int, int] | None = None,
-        *,
-        seed: int = 0,
-        at: tuple[int, int] = (0, 0),
-        tile: str | None = None,
-        weights: Weights | None = None,
-        weight_map: Any = None,
-        map_area: tuple[int, int, int, int] | None = None,
+        self, size: str | int | tuple[int, int] | None = None, **options: Unpack[SampleKeywords]
     ) -> Synthesis:
         """A sample of the texture.
 
         Args:
             size: (width, height), "WxH", a factor "2x" of the exemplar's, or None for its size.
-            seed: 0 <= seed < 2**63; every seed gives another plane of the texture.
-            at: (x, y) of the sample's first pixel on the plane.
-            tile: axes along which the plane repeats after the sample's size, so that opposite edges fit:
-                "both", "x", "y" or "none". None: "both", without the axes along which a map varies.
-            weights: one for each exemplar of the model, not negative; normalised to sum 1. None: equal.
-            weight_map: weights that vary: "horizontal", "vertical" or "radial", from the first exemplar at
-                the left, the top or the centre to the last, or an image whose black is the first and white
-                the last. Not with `weights`.
-            map_area: (x, y, width, height) of the plane that the map covers; it is constant beyond its edges.
-                None: the sample. Windows of one plane need the same area.
+            **options: see `texot.generator.sample_options.SampleOptions`.
 
         Returns:
             The image, with no losses. Overlapping windows of one seed agree where `tile` is "none".
@@ -148,17 +134,15 @@ class Generator:
         """
         begun = time.perf_counter()
         width, height = self.sample_size(size)
-        tile = tiled_axes(weight_map) if tile is None else tile
         image = torch.empty(self.network.architecture.colours, height, width, dtype=torch.float32)
-        mix: dict[str, Any] = {"weights": weights, "weight_map": weight_map, "map_area": map_area}
-        for top, left, part in self.tiles((width, height), seed=seed, at=at, tile=tile, **mix):
-            image[:, top : top + part.shape[1], left : left + part.shape[2]] = part
-        settings = self.settings((width, height), seed=seed, at=at, tile=tile, **mix)
+        for top, left, tile in self.tiles((width, height), **options):
+            image[:, top : top + tile.shape[1], left : left + tile.shape[2]] = tile
+        settings = self.settings((width, height), **options)
         timings = {"total": time.perf_counter() - begun}
         return Synthesis(image, [], [], timings, settings, self.mode, self.icc_profile)
 
     def sample_size(self, size: str | int | tuple[int, int] | None = None) -> tuple[int, int]:
-        """Width and height in pixels of a sample that is held in memory, see `sample`.
+        """(width, height) in pixels of a sample that is held in memory, see `sample`.
 
         Raises:
             InputError: not a size, or more than the memory of this machine holds.
@@ -172,72 +156,95 @@ class Generator:
         self,
         size: str | int | tuple[int, int] | None = None,
         *,
-        seed: int = 0,
-        at: tuple[int, int] = (0, 0),
-        tile: str | None = None,
-        weights: Weights | None = None,
-        weight_map: Any = None,
-        map_area: tuple[int, int, int, int] | None = None,
         side: int = TILE,
         workers: int = 1,
+        **options: Unpack[SampleKeywords],
     ) -> Iterator[tuple[int, int, Tensor]]:
         """A sample in tiles, row by row, in the memory of a few tiles.
 
-        Arguments as in `sample`, checked at once.
-
         Args:
+            size: see `sample`.
             side: of the square tiles, in pixels.
             workers: threads that compute tiles in parallel. Several, of one torch thread each
                 (`torch.set_num_threads(1)`), are faster than torch's own threads on one tile.
+            **options: see `texot.generator.sample_options.SampleOptions`; checked at once.
 
         Yields:
             (top, left, tile), its position in the sample and its pixels (C, h, w) in [0, 1] on the CPU.
+
+        Raises:
+            InputError: an option that cannot be used.
         """
         width, height = parse_size(size, self.exemplar_size)
-        tile = tiled_axes(weight_map) if tile is None else tile
-        check_choice("tile", tile, tuple(TILES))
-        seed = whole("seed", seed, 0, 2**63 - 1)
-        x, y = check_place(at)
+        own = SampleOptions(**options).checked()
         side, workers = whole("side", side, 1), whole("workers", workers, 1, 4096)
-        wraps = TILES[tile]
-        periods = height if wraps[0] else None, width if wraps[1] else None
-        area = (y, x, height, width) if map_area is None else _area(map_area)
-        mixture = self._mixture(weights, weight_map, area, periods)
-        places = ((top, left) for top in range(0, height, side) for left in range(0, width, side))
+        periods, (x, y) = own.periods((width, height)), own.at
+        mixture = self._mixture(own, own.area((width, height)), periods)
+        corners = ((top, left) for top in range(0, height, side) for left in range(0, width, side))
 
-        def make(place: tuple[int, int]) -> tuple[int, int, Tensor]:
-            top, left = place
-            part = min(side, height - top), min(side, width - left)
+        def make(corner: tuple[int, int]) -> tuple[int, int, Tensor]:
+            top, left = corner
+            extent = min(side, height - top), min(side, width - left)
+            at = y + top, x + left
             with own_modes(), torch.no_grad():
-                image = self.network.sample(seed, (y + top, x + left), part, periods=periods, mixture=mixture)
+                image = self.network.sample(own.seed, at, extent, periods=periods, mixture=mixture)
                 return top, left, image.clamp_(0, 1).cpu()
 
-        return map(make, places) if workers == 1 else _in_order(make, places, workers)
+        return map(make, corners) if workers == 1 else _in_order(make, corners, workers)
+
+    def rows(
+        self,
+        size: str | int | tuple[int, int] | None = None,
+        *,
+        side: int = TILE,
+        workers: int = 1,
+        on_tile: Callable[[int, int, Tensor], object] | None = None,
+        **options: Unpack[SampleKeywords],
+    ) -> Iterator[Tensor]:
+        """A sample from top to bottom, in the memory of a row of tiles.
+
+        Args:
+            size, side, workers, **options: see `tiles`.
+            on_tile: called with (top, left, tile) for each tile, in order. An exception ends the work.
+
+        Yields:
+            A row of tiles as one image (C, h, width).
+
+        Raises:
+            InputError: an option that cannot be used.
+        """
+        width, height = parse_size(size, self.exemplar_size)
+        tiles = self.tiles((width, height), side=side, workers=workers, **options)
+
+        def joined() -> Iterator[Tensor]:
+            row: list[Tensor] = []
+            for top, left, tile in tiles:
+                if on_tile is not None:
+                    on_tile(top, left, tile)
+                row.append(tile)
+                if left + tile.shape[2] == width:
+                    yield torch.cat(row, 2)
+                    row = []
+
+        return joined()
 
     def write(
         self,
         path: str | os.PathLike[str],
         size: str | int | tuple[int, int] | None = None,
         *,
-        seed: int = 0,
-        at: tuple[int, int] = (0, 0),
-        tile: str | None = None,
-        weights: Weights | None = None,
-        weight_map: Any = None,
-        map_area: tuple[int, int, int, int] | None = None,
         side: int = TILE,
         workers: int = 1,
         on_tile: Callable[[int, int, Tensor], object] | None = None,
+        **options: Unpack[SampleKeywords],
     ) -> dict[str, Any]:
         """Write a sample to a file, one row of tiles at a time, with the bytes that `texot sample` writes.
 
         A PNG or TIFF of any size takes the memory of one row of tiles. Other formats take that of the image.
 
-        Arguments as in `tiles`.
-
         Args:
             path: of the image; replaced when the sample is complete, else unchanged.
-            on_tile: called with (top, left, tile) for each tile, in order. An exception ends the work.
+            size, side, workers, on_tile, **options: see `rows`.
 
         Returns:
             The settings of the sample, which a PNG also holds.
@@ -252,33 +259,14 @@ class Generator:
             7
         """
         width, height = parse_size(size, self.exemplar_size)
-        window: dict[str, Any] = {
-            "seed": seed,
-            "at": at,
-            "tile": tile,
-            "weights": weights,
-            "weight_map": weight_map,
-            "map_area": map_area,
-        }
         check_format(path, (width, height), self.mode)
-        tiles = self.tiles((width, height), **window, side=side, workers=workers)
-        settings = self.settings((width, height), **window)
-
-        def rows() -> Iterator[Tensor]:
-            row: list[Tensor] = []
-            for top, left, part in tiles:
-                if on_tile is not None:
-                    on_tile(top, left, part)
-                row.append(part)
-                if left + part.shape[2] == width:
-                    yield torch.cat(row, 2)
-                    row = []
-
+        rows = self.rows((width, height), side=side, workers=workers, on_tile=on_tile, **options)
+        settings = self.settings((width, height), **options)
         kind: dict[str, Any] = {"mode": self.mode, "icc_profile": self.icc_profile}
         if os.fsdecode(path).lower().endswith(STREAMED):
-            write_rows(rows(), path, size=(width, height), text=png_text(settings), **kind)
+            write_rows(rows, path, size=(width, height), text=png_text(settings), **kind)
         else:
-            write_image(torch.cat(list(rows()), 1), path, **kind)
+            write_image(torch.cat(list(rows), 1), path, **kind)
         return settings
 
     @property
@@ -301,37 +289,28 @@ class Generator:
         if weights is not None:
             whole_weights(weights, self.n_exemplars)
 
-    def settings(
-        self,
-        size: tuple[int, int],
-        *,
-        seed: int,
-        at: Sequence[int],
-        tile: str | None,
-        weights: Any = None,
-        weight_map: Any = None,
-        map_area: Any = None,
-    ) -> dict[str, Any]:
+    def settings(self, size: tuple[int, int], **options: Unpack[SampleKeywords]) -> dict[str, Any]:
         """The settings that reproduce a sample of these arguments, see `sample`: plain JSON values."""
+        own = SampleOptions(**options)
         found = {
             "job": "sample",
             "texot": __version__,
             "algorithm": ALGORITHM,
             "size": list(size),
-            "at": list(at),
-            "tile": tile or tiled_axes(weight_map),
-            "seed": seed,
+            "at": list(own.at),
+            "tile": own.axes,
+            "seed": own.seed,
             "exemplar_sha256": self.facts.get("exemplar_sha256"),
         }
-        if self.n_exemplars > 1 and weight_map is None:
-            found["weights"] = whole_weights(weights, self.n_exemplars)
+        if self.n_exemplars > 1 and own.weight_map is None:
+            found["weights"] = whole_weights(own.weights, self.n_exemplars)
         elif self.n_exemplars > 1:
-            found["map"] = map_name(weight_map)
-            found["map_area"] = None if map_area is None else list(map_area)
+            found["map"] = map_name(own.weight_map)
+            found["map_area"] = None if own.map_area is None else list(own.map_area)
         return found
 
     def _mixture(
-        self, weights: Any, weight_map: Any, area: Area, periods: tuple[int | None, int | None]
+        self, options: SampleOptions, area: Area, periods: tuple[int | None, int | None]
     ) -> Tensor | WeightMap | None:
         """The mixture for `PlaneNetwork.sample`.
 
@@ -339,27 +318,12 @@ class Generator:
             InputError: see `sample`.
         """
         count = self.n_exemplars
-        self.check_mix(weights, weight_map)
+        self.check_mix(options.weights, options.weight_map)
         if count == 1:
             return None
-        if weight_map is None:
-            return torch.tensor(whole_weights(weights, count), dtype=torch.float32)
-        return WeightMap(weight_map, count, area, self.network.architecture.n_scales, periods)
-
-
-def _area(given: Sequence[int]) -> Area:
-    """The area of a map as (y, x, height, width).
-
-    Raises:
-        InputError: not four integers, or an empty area.
-    """
-    try:
-        x, y, width, height = given
-    except (TypeError, ValueError) as error:
-        raise InputError(f"map_area must be (x, y, width, height), not {given!r}") from error
-    x, y = check_place((x, y))
-    most = _MAX_PLACE
-    return y, x, whole("map_area's height", height, 1, most), whole("map_area's width", width, 1, most)
+        if options.weight_map is None:
+            return torch.tensor(whole_weights(options.weights, count), dtype=torch.float32)
+        return WeightMap(options.weight_map, count, area, self.network.architecture.n_scales, periods)
 
 
 def _in_order(make: Callable[[P], T], places: Iterable[P], workers: int) -> Iterator[T]:
@@ -376,16 +340,3 @@ def _in_order(make: Callable[[P], T], places: Iterable[P], workers: int) -> Iter
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def check_place(at: Sequence[int]) -> tuple[int, int]:
-    """The position of a window on the plane, as plain int (x, y).
-
-    Raises:
-        InputError: not two integers of at most 2**40.
-    """
-    try:
-        x, y = at
-    except (TypeError, ValueError) as error:
-        raise InputError(f"at must be (x, y), two whole numbers, not {at!r}") from error
-    return whole("at's x", x, -_MAX_PLACE, _MAX_PLACE), whole("at's y", y, -_MAX_PLACE, _MAX_PLACE)

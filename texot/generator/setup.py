@@ -11,7 +11,7 @@ import torch
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar
 from texot.generator.blend import read_textures
-from texot.generator.options import TrainingOptions
+from texot.generator.options import TrainOptions
 from texot.generator.plan import Training, plan_paper, plan_textures, plan_training
 from texot.generator.terms import suitable_transport, training_network
 from texot.networks.network import Network
@@ -36,7 +36,7 @@ class Setup:
         facts: the options as models and checkpoints store them, plain JSON values.
     """
 
-    options: TrainingOptions
+    options: TrainOptions
     textures: list[Exemplar]
     order: list[int]
     training: Training
@@ -71,7 +71,7 @@ class Setup:
         return " ".join(source.sha256 for source in self.textures)
 
 
-def set_up(exemplar: Any, given: TrainingOptions) -> Setup:
+def set_up(exemplar: Any, given: TrainOptions) -> Setup:
     """Check the options with the exemplars, and plan the training.
 
     Args:

@@ -21,7 +21,7 @@ from texot.generator.checkpoint import Checkpoint
 from texot.generator.duality_gap import largest_gap
 from texot.generator.model_file import build_network
 from texot.generator.network import PlaneNetwork
-from texot.generator.options import TrainingOptions, TrainOptions
+from texot.generator.options import TrainKeywords, TrainOptions
 from texot.generator.processes import Processes
 from texot.generator.result import in_order, match_moments, training_facts
 from texot.generator.sampling import Generator
@@ -54,7 +54,7 @@ class Trainer:
         exemplar: path, PIL image, NumPy array or tensor, see `texot.synthesize`; or a list of two or more,
             of any sizes, for one network of them and of all textures between. Only the weights of samples
             depend on their order.
-        **options: see `texot.generator.options.TrainingOptions`.
+        **options: see `texot.generator.options.TrainOptions`.
 
     Attributes:
         setup: what the exemplars and the options determine.
@@ -71,9 +71,9 @@ class Trainer:
     """
 
     @own_modes()
-    def __init__(self, exemplar: Any, **options: Unpack[TrainOptions]) -> None:
+    def __init__(self, exemplar: Any, **options: Unpack[TrainKeywords]) -> None:
         self._begun = time.perf_counter()
-        self.setup = setup = set_up(exemplar, TrainingOptions(**options))
+        self.setup = setup = set_up(exemplar, TrainOptions(**options))
         given = setup.options
         self.training, self.options, self.source = setup.training, setup.facts, setup.target
         self._objective, self._limit = given.objective, given.time_limit

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from texot.generator.options import TrainOptions
+from texot.generator.options import TrainKeywords
 from texot.generator.sampling import Generator
 from texot.generator.trainer import Trainer
 from texot.solver.state import State
@@ -23,14 +23,14 @@ def train(
     exemplar: Any,
     *,
     callback: Callable[[State], object] | None = None,
-    **options: Unpack[TrainOptions],
+    **options: Unpack[TrainKeywords],
 ) -> Generator:
     """Train a generator of a texture, which samples images of any size.
 
     Args:
         exemplar: see `texot.synthesize`; a list of two or more for a generator that interpolates them.
         callback: called with a `State` after every step.
-        **options: see `texot.generator.options.TrainingOptions`.
+        **options: see `texot.generator.options.TrainOptions`.
 
     Returns:
         The generator: `sample` it, `save` it. The same seed, device, versions and options give the same
