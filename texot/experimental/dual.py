@@ -1,15 +1,15 @@
-"""The dual variable psi of semi-discrete transport, learned from fresh samples: as a vector, or as a network.
+"""The dual variable psi of semi-discrete transport, learned from samples: as a vector, or as a network.
 
     max over psi of  E_x psi^{c,lam}(x) + sum_j nu_j psi_j            by averaged stochastic ascent
-    vector:   psi_j <- psi_j + rate (nu_j - mass_j),                  mass: of a fresh sample's cells
+    vector:   psi_j <- psi_j + rate (nu_j - mass_j),                  mass: of a new sample's cells
     network:  psi_j = h_w(y_j) - sum_k nu_k h_w(y_k),  and w moves along  sum_j (nu_j - mass_j) dh_w(y_j)/dw
 
-psi counts up to a constant: its mean under nu is 0 here. Gradients have no part along it, as nu - mass sums
-to 0. Both keep a moving average of what they pass through, which lies nearer to the maximum.
+psi is unique up to a constant; here its mean under nu is 0. Gradients are orthogonal to constants, as nu -
+mass sums to 0. Both kinds keep a moving average of their iterates, which is closer to the maximum.
 
-A vector has one unknown a target, which learns only from samples that fall into its cell or fail to. A
-network has as many weights for a million targets as for a thousand, learns for all of them from every sample,
-and has a value for targets that it never saw; but its maximum is no higher than its shape allows.
+A vector has one unknown per target, which changes by the mass of its own cell only. The size of a network
+does not depend on the number of targets; every sample changes it at all targets, and it has a value at unseen
+targets. Its maximum is limited by its architecture.
 
 Sources: Genevay, Cuturi, Peyre, Bach 2016, "Stochastic optimization for large-scale optimal transport"
 (averaged ascent on the semi-dual); Seguy, Damodaran, Flamary, Courty, Rolet, Blondel 2018, "Large-scale
@@ -35,7 +35,7 @@ _CHUNK = 8192  # targets whose activations are held at a time
 
 
 class Dual(Protocol):
-    """What learns psi.
+    """A psi that is learned.
 
     Attributes:
         measure: the target, to which psi belongs.
@@ -50,17 +50,17 @@ class Dual(Protocol):
     def ascend(
         self, x: Tensor, *, factor: float = 1.0, entropy: float = 0.0, backend: str = "auto"
     ) -> Assignment:
-        """One pass over a fresh sample and the targets, and one step up.
+        """One pass over a new sample and the targets, and one ascent step.
 
         Args:
-            x: (n, d), drawn independently of earlier ones; its gradient is not followed.
-            factor: of the step, for rates that fall.
+            x: (n, d), drawn independently of earlier samples; no gradient flows to it.
+            factor: of the step size, for decaying rates.
             entropy: lam >= 0, in units of squared distance.
             backend: see `texot.transport.semi_dual.assign`.
 
         Returns:
-            Where the sample goes under the psi before the step. It gives a generator of x its
-            gradient too: 2 (x - target) / n.
+            The assignment of the sample under the psi before the step. The gradient for a generator of x is
+            2 (x - target) / n.
 
         Raises:
             InputError: x does not fit the targets.
@@ -72,11 +72,11 @@ class DualVector:
 
     Args:
         measure: the target.
-        rate: how far a hit lowers a target's potential, as a share of the targets' spread.
+        rate: how far a hit lowers a target's potential, as a fraction of the targets' spread.
         memory: of the moving average, in [0, 1): it covers about the last 1 / (1 - memory) steps.
 
     Raises:
-        InputError: a number that cannot be used.
+        InputError: a number is out of its range.
     """
 
     def __init__(self, measure: PatchMeasure, *, rate: float = 0.1, memory: float = 0.99) -> None:
@@ -108,13 +108,13 @@ class DualVector:
 class PotentialNetwork(nn.Module):
     """h(y) = s (<a, u> + b (|u|^2 / d - 1) + <c, hidden(u)>),  u = (y - centre) sqrt(d / s).
 
-    s is the targets' spread, so values are squared distances whatever the data's units. The first two terms
-    alone are the potentials of translations and scalings. At first a, b, c = 0, and psi = 0.
+    s is the targets' spread, so values are squared distances in the data's units. The first two terms alone
+    are the potentials of translations and scalings. Initially a, b, c = 0, and psi = 0.
 
     Args:
-        measure: the target, from which centre and spread are taken.
+        measure: the target; it has the centre and the spread.
         width: of the two hidden layers.
-        generator: CPU generator of the first weights; None: torch's own.
+        generator: CPU generator of the initial weights; None: torch's global one.
     """
 
     centre: Tensor
@@ -126,7 +126,7 @@ class PotentialNetwork(nn.Module):
         y = measure.y
         d = y.shape[1]
         self.register_buffer("centre", measure.centre.detach().clone())
-        self.unit = measure.spread or 1.0  # 0 where all targets are one
+        self.unit = measure.spread or 1.0  # the spread of equal targets is 0
         self.gain = math.sqrt(d / self.unit)
         self.hidden = nn.ModuleList([nn.Linear(d, width), nn.Linear(width, width)]).to(y)
         self.out = nn.Linear(d + 1 + width, 1, bias=False).to(y)
@@ -150,17 +150,17 @@ class PotentialNetwork(nn.Module):
 
 
 class DualNetwork:
-    """psi as a network of the targets, moved by Adam.
+    """psi as a network of the targets, trained by Adam.
 
     Args:
         measure: the target.
         network: h, from points (k, d) to values (k,) in squared distance; None: a `PotentialNetwork`. It is
-            moved in place.
-        rate: step of Adam.
-        memory: see `DualVector`; here weights are averaged.
+            trained in place.
+        rate: step size of Adam.
+        memory: see `DualVector`; the average is of weights.
 
     Raises:
-        InputError: a number that cannot be used.
+        InputError: a number is out of its range.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class DualNetwork:
         self.measure, self.rate, self.memory = measure, rate, memory
         self.network = PotentialNetwork(measure) if network is None else network
         self._averaged = copy.deepcopy(self.network).requires_grad_(False)
-        # texot's own Adam moves one tensor and lives a floor above
+        # texot.solver.adam.optimizer has one tensor only
         self._adam = torch.optim.Adam(self.network.parameters(), lr=rate, maximize=True)
         self._n_steps = 0
 
@@ -186,7 +186,7 @@ class DualNetwork:
 
     @torch.no_grad()
     def at(self, y: Tensor) -> Tensor:
-        """The averaged potential (k,) at any points (k, d), with the constant of `psi`."""
+        """The averaged potential (k,) at any points (k, d), normalised as `psi`."""
         own = self._raw(self._averaged, self.measure.y)
         return self._raw(self._averaged, y) - self.measure.nu @ own
 
@@ -198,10 +198,10 @@ class DualNetwork:
         measure = self.measure
         a = assign(x.detach(), measure, self._values(self.network), entropy=entropy, backend=backend)
         self._adam.zero_grad()
-        slope = measure.nu - a.mass  # of F in psi; psi's constant takes no part in it
+        slope = measure.nu - a.mass  # gradient of F in psi, orthogonal to constants
         with torch.enable_grad():
-            for y, part in zip(_chunks(measure.y), _chunks(slope), strict=True):
-                self.network(y).backward(part)
+            for y, chunk in zip(_chunks(measure.y), _chunks(slope), strict=True):
+                self.network(y).backward(chunk)
         for group in self._adam.param_groups:
             group["lr"] = factor * self.rate
         self._adam.step()
@@ -219,11 +219,11 @@ class DualNetwork:
 
     @staticmethod
     def _raw(network: nn.Module, y: Tensor) -> Tensor:
-        return torch.cat([network(part) for part in _chunks(y)])
+        return torch.cat([network(chunk) for chunk in _chunks(y)])
 
 
 def _newest(n_steps: int, memory: float) -> float:
-    """Weight of the last iterate: of the plain mean first, of the moving one once that is shorter."""
+    """Weight of the last iterate: in the plain mean at first, in the moving average later."""
     return max(1 / n_steps, 1 - memory)
 
 

@@ -1,13 +1,14 @@
-"""Discriminator optimal transport along the noise: a sample's latent moves, and the network makes it anew.
+"""Discriminator optimal transport in latent space: the noise of a sample moves along the critics.
 
     min over w of  mean_l mean_p |z_l(p) - w_l(p)|  -  sum_k mean_p f_k(P_k G(w)) / K_k
 
 z_l are the noise planes of the scales, f_k the critics. K_k is measured: the largest
-|f_k(P_k G(z)) - f_k(P_k G(z'))| at a place, over the mean distance of z from another sample's noise z'. Steps
-stay where noise is: every plane keeps its mean square, or as published its range.
+|f_k(P_k G(z)) - f_k(P_k G(z'))| at a position, over the mean distance of z from the noise z' of another
+sample. Steps are projected back to the support of the noise: every plane keeps its mean square, or for the
+published network its range.
 
-Tanaka 2019, "Discriminator optimal transport" (arXiv 1910.06832), section 3 (latent space) and Algorithm 1. A
-network has no other images than its own: what it cannot make, this does not reach, and `refine` may.
+Tanaka 2019, "Discriminator optimal transport" (arXiv 1910.06832), section 3 (latent space) and Algorithm 1.
+The result is in the range of the network; that of `texot.experimental.refinement.refine` need not be.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ Critics = dict[tuple[int, int], Critic]
 
 @dataclass(frozen=True)
 class Latent:
-    """The noise of a window: every value once, where a torus shows some again at the other edge.
+    """The noise of a window, every value once: on a torus, a window can contain a value several times.
 
     Attributes:
         planes: (channels, rows, columns) of every scale, finest first.
-        places: of the window's rows and columns in them.
+        places: indices in the planes of the window's rows and columns.
     """
 
     planes: list[Tensor]
@@ -43,7 +44,7 @@ class Latent:
 
     @classmethod
     def of(cls, network: PlaneNetwork, seed: int, window: Window) -> Latent:
-        """That of a seed."""
+        """The noise of a seed."""
         architecture, planes, places = network.architecture, [], []
         for scale, (rows, columns) in enumerate(zip(*window, strict=True)):
             (y, at_y), (x, at_x) = (
@@ -55,11 +56,11 @@ class Latent:
         return cls(planes, places)
 
     def noise(self, planes: list[Tensor]) -> list[Tensor]:
-        """What `PlaneNetwork.forward` takes, of planes in the place of these."""
+        """The noise for `PlaneNetwork.forward`, from planes that replace these."""
         return [plane[:, y][:, :, x][None] for plane, (y, x) in zip(planes, self.places, strict=True)]
 
     def distance(self, planes: list[Tensor]) -> Tensor:
-        """Mean distance of a pixel's noise, over pixels and scales."""
+        """Mean distance of the noise of a pixel from that of other planes, over pixels and scales, ()."""
         each = [
             ((a - b).square().sum(0) + DELTA**2).sqrt().mean()
             for a, b in zip(self.planes, planes, strict=True)
@@ -79,24 +80,24 @@ def refine_latent(
     lr: float = 0.001,
     lipschitz: float | None = None,
 ) -> Tensor:
-    """A sample whose noise was moved along the critics.
+    """A sample of noise that is moved along the critics.
 
     Args:
-        network: of one texture, with critics: of objective "wgan-gp".
+        network: of one texture, with critics (objective "wgan-gp").
         seed: of the sample.
         size: (height, width).
         at: (y, x) of its first pixel on the plane.
-        periodic: axes (y, x) after whose size the plane repeats.
-        n_iter: steps.
-        lr: of a step, in deviations of the noise. All places move together and critics soon know nothing: ten
-            times as much leaves the texture.
-        lipschitz: K of all critics; None: measured, for each its own.
+        periodic: axes (y, x) along which the plane repeats after `size`.
+        n_iter: number of steps.
+        lr: step size, in standard deviations of the noise. Critics are valid near the samples of training
+            only: a step ten times as large leaves the texture.
+        lipschitz: K of all critics; None: measured for each.
 
     Returns:
         (C, height, width) in [0, 1], on the CPU.
 
     Raises:
-        InputError: a network without critics.
+        InputError: the network has no critics.
     """
     critics = needed_critics(network)
     periods = size[0] if periodic[0] else None, size[1] if periodic[1] else None
@@ -117,16 +118,16 @@ def refine_latent(
         grads = torch.autograd.grad(total, moved)
         for adam, plane, start, grad in zip(movers, moved, latent.planes, grads, strict=True):
             adam.step(plane, grad, lr)
-            _put_back(plane, start, uniform=network.architecture.published)
+            _project(plane, start, uniform=network.architecture.published)
     with torch.no_grad():
-        made: Tensor = network(latent.noise(moved), window)[0]
-    return made.clamp(0, 1).cpu()
+        found: Tensor = network(latent.noise(moved), window)[0]
+    return found.clamp(0, 1).cpu()
 
 
 def _values(
     critics: Critics, image: Tensor, periodic: Periodic, generator: torch.Generator | None
 ) -> list[Tensor]:
-    """Every critic at the patches of a grid of an image; the grid is moved at random if a generator is."""
+    """Every critic at the patches of a grid of an image; with a generator, the grid has a random offset."""
     levels = gaussian_pyramid(image, 1 + max(scale for scale, _ in critics), periodic=periodic)
     found = []
     for (scale, size), critic in critics.items():
@@ -144,7 +145,7 @@ def _values(
 def _bounds(
     network: PlaneNetwork, critics: Critics, one: Latent, other: Latent, window: Window, periodic: Periodic
 ) -> list[float | None]:
-    """K of every critic, between two samples at all places."""
+    """K of every critic, from two samples, over all positions."""
     here, there = (
         _values(critics, network(latent.noise(latent.planes), window)[0], periodic, None)
         for latent in (one, other)
@@ -154,8 +155,8 @@ def _bounds(
 
 
 @torch.no_grad()
-def _put_back(plane: Tensor, start: Tensor, *, uniform: bool) -> None:
-    """On the sphere that normal noise of many values is on, or in the range of uniform noise."""
+def _project(plane: Tensor, start: Tensor, *, uniform: bool) -> None:
+    """Project noise to its initial norm, or to [0, 1] if it is uniform."""
     if uniform:
         plane.clamp_(0, 1)
     else:

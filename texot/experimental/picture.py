@@ -1,6 +1,6 @@
-"""Networks that map a picture: they see its pixels at every scale, in the place of some of the noise.
+"""Networks that map a picture: at every scale its pixels replace some channels of the noise.
 
-    T(x, z): where a network of a texture has noise alone, here are the pixels of x at that scale and noise z.
+    T(x, z): the pixels of the picture x at that scale, and noise z
 
 The picture x is continued beyond its borders by reflection, over the whole plane.
 """
@@ -45,7 +45,7 @@ class Picture:
         return level[:, rows % level.shape[1]][:, :, columns % level.shape[2]]
 
     def __call__(self, scale: int, rows: Tensor, columns: Tensor) -> Tensor:
-        """What the network sees there: the pixels, with about the mean and variance of noise."""
+        """The values for the network: the pixels, scaled to about the mean and variance of noise."""
         return _CONTRAST * (self.pixels(scale, rows, columns) - 0.5)
 
 

@@ -1,15 +1,15 @@
-"""Discriminator optimal transport: a sample moves along the critics it was trained with.
+"""Discriminator optimal transport: a sample moves along the critics of its generator.
 
     T(x) = argmin over y of  |x - y| - f(y) / K
 
 is the map of Wasserstein-1 transport if f is the exact critic and K its Lipschitz constant. Here x are the
-patches of an image u, f a critic at each scale, and all patches move together, as the image does:
+patches of an image u and f a critic at each scale; the patches overlap, so the image v is optimised:
 
     min over v of  sum_l mean_p  |p(S_l u) - p(S_l v)| - f_l(p(S_l v)) / K_l
 
-K_l is measured: the largest |f(p) - f(q)| / |p - q| among patches of the sample. A critic that the penalty
-has left far from its bound, or a K that is too small, moves samples too far, and 100 steps of 0.01 make
-them far worse; too large, not at all.
+K_l is measured: the largest |f(p) - f(q)| / |p - q| among patches of the sample. If K is too small, or a
+critic is not close to 1-Lipschitz, samples move too far; 100 steps of 0.01 make them much worse. If K is too
+large, they do not move.
 
 `texot.experimental.latent` moves the noise instead.
 
@@ -32,7 +32,7 @@ from texot.solver.adam.optimizer import Adam
 from texot.solver.torch_modes import own_modes
 
 DELTA = 1e-3
-_STRIDES = (2, 2, 1)  # of patch grids by scale, moved at random every step
+_STRIDES = (2, 2, 1)  # of patch grids by scale, which have a random offset every step
 BETAS = (0.0, 0.9)
 _PAIRS = 4096
 
@@ -51,16 +51,16 @@ def refine(
     """A sample moved along the critics.
 
     Args:
-        network: with critics, of objective "wgan-gp".
+        network: with critics (objective "wgan-gp").
         image: (C, H, W) in [0, 1], a sample of it.
         periodic: axes (y, x) along which it wraps around.
-        n_iter: steps.
-        lr: of a step, in pixel values. n_iter * lr bounds the way: further off, critics know nothing.
-        lipschitz: K of all critics; None: measured, for each its own.
+        n_iter: number of steps.
+        lr: step size, in pixel values. n_iter * lr bounds the distance; critics are valid near samples only.
+        lipschitz: K of all critics; None: measured for each.
         seed: of the patch grids.
 
     Raises:
-        InputError: a network without critics.
+        InputError: the network has no critics.
     """
     critics = needed_critics(network)
     generator = torch.Generator().manual_seed(seed)
@@ -107,5 +107,5 @@ def lipschitz_constant(critic: Callable[[Tensor], Tensor], x: Tensor, generator:
 
 
 def stride_of(scale: int) -> int:
-    """Of the patch grid of a scale."""
+    """The stride of the patch grid of a scale."""
     return _STRIDES[min(scale, len(_STRIDES) - 1)]

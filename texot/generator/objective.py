@@ -1,6 +1,6 @@
-"""What the trainer asks of an objective that replaces the transport of patches.
+"""The interface of training objectives that replace the transport of patches.
 
-The trainer knows no objective by name. `texot.experimental.objectives` implements this interface.
+`texot.experimental.objectives` implements it. The trainer depends on the interface only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Objective(Protocol):
 
     @property
     def name(self) -> str:
-        """As models and checkpoints store it."""
+        """The name in models and checkpoints."""
 
     @property
     def maps(self) -> bool:
@@ -32,7 +32,7 @@ class Objective(Protocol):
 
     @property
     def variables(self) -> type[Weights]:
-        """What a stage optimises."""
+        """The class of the variables of a stage."""
 
     def check(
         self, sources: Sequence[Exemplar], *, preset: str, features: str, entropy: float | None
@@ -63,4 +63,4 @@ class Objective(Protocol):
         """The terms of a training; arguments as of `TrainingTerms`."""
 
     def keep(self, network: PlaneNetwork, terms: TrainingTerms) -> None:
-        """Store what belongs to a trained network besides its weights in `PlaneNetwork.auxiliary`."""
+        """Store other results of the training in `PlaneNetwork.auxiliary`."""

@@ -90,7 +90,7 @@ class PatchObjective:
 
     @property
     def variables(self) -> type[Weights]:
-        """What a stage optimises."""
+        """The class of the variables of a stage."""
         return MapWeights if self.maps else Weights
 
     def prepare(self, network: PlaneNetwork, first: Exemplar) -> None:

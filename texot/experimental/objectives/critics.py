@@ -48,14 +48,14 @@ def critics_of(network: PlaneNetwork) -> dict[tuple[int, int], Critic]:
     Raises:
         InputError: its auxiliary tensors are not critics of this network.
     """
-    parts: dict[tuple[int, int], dict[str, Tensor]] = {}
+    tensors: dict[tuple[int, int], dict[str, Tensor]] = {}
     for name, tensor in network.auxiliary.items():
         match = _NAME.fullmatch(name)
         if not match:
-            raise InputError(f"the model's critics are damaged: {name} is not part of one")
-        parts.setdefault((int(match[1]), int(match[2])), {})[match[3]] = tensor.to(network.device)
+            raise InputError(f"the model's critics are damaged: {name} does not belong to one")
+        tensors.setdefault((int(match[1]), int(match[2])), {})[match[3]] = tensor.to(network.device)
     found = {}
-    for (scale, size), own in sorted(parts.items()):
+    for (scale, size), own in sorted(tensors.items()):
         d = network.architecture.colours * size**2
         shapes = {"weights": (n_weights(CriticTerm.widths(d)),), "centre": (d,), "spread": ()}
         if (

@@ -3,15 +3,15 @@
     max over f, min over T of  E C(x, T(x, .)) - E f(T(x, z)) + E f(y)
     C(x, T(x, .)) = E |x - T(x, z)|^2 / 2 - gamma/2 Var T(x, z)  =  |x - E T(x, z)|^2 / 2   for gamma = 1
 
-x is a window of the first exemplar A, z noise, T(x, z) an image of the same size. Potentials f act on
-patches, one at every scale: they ask that T's patches are distributed as those of the second exemplar B, as
-all objectives here do, and not that whole windows are. Two draws of z give the weak cost without bias:
-C = E <x - T(x, z), x - T(x, z')> / 2.
+x is a window of the first exemplar A, z noise, T(x, z) an image of the same size. There is one potential f
+per scale, a function of patches: as for all objectives here, the distribution of T's patches should be that
+of the second exemplar B, not that of whole windows. Two draws of z give an unbiased estimate of the weak
+cost: C = E <x - T(x, z), x - T(x, z')> / 2.
 
-Korotin, Selikhanovych & Burnaev 2023, "Neural optimal transport" (arXiv 2201.12220), Algorithm 1. T learns
-several steps for one of the potentials. Known limits: for gamma = 1 the potentials of the saddle points have
-others for T than the plan (Korotin et al. 2023, "Kernel neural optimal transport", arXiv 2205.15269), and
-nothing but the minimisation keeps T stochastic.
+Korotin, Selikhanovych & Burnaev 2023, "Neural optimal transport" (arXiv 2201.12220), Algorithm 1. T is
+trained for several steps per step of the potentials. Known limits: for gamma = 1 there are saddle points
+whose T is not the optimal plan (Korotin et al. 2023, "Kernel neural optimal transport", arXiv 2205.15269),
+and nothing but the minimisation keeps T stochastic.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class PotentialTerm(OpposedTerm):
     betas = (0.5, 0.99)
 
     def patches(self, image: Tensor, periodic: Periodic, generator: torch.Generator) -> Tensor:
-        """Those of both maps of the picture."""
+        """Patches of both maps of the picture."""
         maps = image.chunk(3)[:2]
-        return torch.cat([super(PotentialTerm, self).patches(part, periodic, generator) for part in maps])
+        return torch.cat([super(PotentialTerm, self).patches(image, periodic, generator) for image in maps])
 
     def value(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """See `ObjectiveTerm`."""
         y = self.targets(len(x), generator)
-        if self.opponent.visit() % N_MAP == 0:
+        if self.opponent.count_step() % N_MAP == 0:
             a, b = draw(x.detach(), BATCH, generator), y[:BATCH]
             self.opponent.learn(
                 lambda weights: self.opponent(a, weights).mean() - self.opponent(b, weights).mean(), _LR
@@ -89,7 +89,7 @@ def weak_cost(x: Tensor, one: Tensor, other: Tensor) -> Tensor:
 
 
 class MapWeights(Weights):
-    """The weights of a map, seen through a random window of the picture: two maps of it, and itself."""
+    """The weights of a map. A step has a random window of the picture, and two maps of it."""
 
     def image(self) -> Tensor:
         """(3C, H, W): T(x, z), T(x, z'), x."""
@@ -97,8 +97,8 @@ class MapWeights(Weights):
         assert isinstance(picture, Picture)
         seeds = [int(torch.randint(0, 2**62, (), generator=self.generator)) for _ in range(2)]
         top, left = (
-            int(torch.randint(0, max(1, whole - part + 1), (), generator=self.generator))
-            for whole, part in zip(picture.size(self.scale), self.size, strict=True)
+            int(torch.randint(0, max(1, whole - side + 1), (), generator=self.generator))
+            for whole, side in zip(picture.size(self.scale), self.size, strict=True)
         )
         maps = [network.sample(seed, (top, left), self.size, scale=self.scale) for seed in seeds]
         self._last = maps[0].detach()

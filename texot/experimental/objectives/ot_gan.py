@@ -3,9 +3,9 @@
     D^2 = 2 E W(X, Y) - E W(X, X') - E W(Y, Y')
 
 X, X' are independent minibatches of the generator's patches, Y, Y' of the exemplar's; W is entropic transport
-with the cosine cost c(x, y) = 1 - v(x).v(y) / (|v(x)| |v(y)|) of features v, which are trained to make D^2
-large while the generator makes it small. Unlike W itself, D^2 is 0 in expectation where both are the same.
-Features are trained once for three steps of the generator: where they are ahead of it, training diverges.
+with the cosine cost c(x, y) = 1 - v(x).v(y) / (|v(x)| |v(y)|) of features v, which are trained to maximise
+D^2 while the generator minimises it. Unlike W, D^2 is 0 in expectation for equal measures. Features are
+trained once in three steps of the generator: more often, and training diverges.
 
 Salimans, Zhang, Radford & Metaxas 2018, "Improving GANs using optimal transport" (arXiv 1803.05573),
 equations 7 and 9, Algorithm 1, and betas (0.5, 0.999).
@@ -46,19 +46,19 @@ class EnergyTerm(OpposedTerm):
         count = 2 * min(BATCH, len(x) // 2)
         a, b = with_length(draw(x, count, generator)).chunk(2)
         c, d = with_length(self.targets(count, generator)).chunk(2)
-        if self.opponent.visit() % N_GENERATOR == 0:
-            still = a.detach(), b.detach(), c, d
+        if self.opponent.count_step() % N_GENERATOR == 0:
+            batches = a.detach(), b.detach(), c, d
             self.opponent.learn(
-                lambda weights: -energy_distance(*(self.opponent(part, weights) for part in still)), _LR
+                lambda weights: -energy_distance(*(self.opponent(batch, weights) for batch in batches)), _LR
             )
-        return energy_distance(*(self.opponent(part) for part in (a, b, c, d)))
+        return energy_distance(*(self.opponent(batch) for batch in (a, b, c, d)))
 
 
 def with_length(x: Tensor) -> Tensor:
-    """(x, sqrt(d)) for points x (n, d): what makes their length visible to a cosine.
+    """(x, sqrt(d)) for points x (n, d): the angle of the result depends on the length of x.
 
-    A perceptron whose biases are near 0 maps a x to a times what it maps x to, a > 0: angles alone would
-    leave the contrast of the generator's patches free, and it grew without end.
+    A perceptron with biases near 0 is positively homogeneous, so the cosine cost of its features would not
+    depend on the contrast of patches, which then grows without bound.
     """
     return F.pad(x, (0, 1), value=math.sqrt(x.shape[1]))
 
@@ -73,7 +73,7 @@ def energy_distance(
         y, other_y: (n, d), of the exemplar.
         entropy: of the transport, in units of the cosine cost.
     """
-    x, other_x, y, other_y = (F.normalize(part, dim=1) for part in (x, other_x, y, other_y))
+    x, other_x, y, other_y = (F.normalize(batch, dim=1) for batch in (x, other_x, y, other_y))
     rows = torch.stack([x, x, other_x, other_x, x, y])
     columns = torch.stack([y, other_y, y, other_y, other_x, other_y])
     w = matching_cost(1 - rows @ columns.mT, entropy=entropy)
@@ -86,7 +86,7 @@ def matching_cost(costs: Tensor, *, entropy: float, n_iter: int = N_ITER) -> Ten
     Args:
         costs: (k, n, m), C, differentiable.
         entropy: > 0.
-        n_iter: of Sinkhorn's iterations, in logarithms, on all problems at once.
+        n_iter: number of Sinkhorn iterations, in the log domain, on all problems at once.
     """
     with torch.no_grad():
         kernel = -costs / entropy

@@ -1,7 +1,6 @@
-"""A small network that plays against the generator: a critic, a feature map, a potential.
+"""A perceptron that is trained against the generator: a critic, a feature map or a potential.
 
-Its weights, their Adam averages and its counts are one tensor, as a potential psi is: what keeps, resumes and
-shares psi keeps, resumes and shares it.
+Its weights, their Adam averages and its counters are one tensor, the state of its term.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from torch import Tensor
 from texot.solver.adam.optimizer import Adam
 
 SLOPE = 0.2
-_COUNTS = 2  # numbers at the end of the state: steps of Adam, visits
+_COUNTS = 2  # numbers at the end of the state: steps of Adam, and steps of the generator
 
 
 def n_weights(widths: tuple[int, ...]) -> int:
-    """Number of weights of a perceptron, biases among them."""
+    """Number of weights of a perceptron, including biases."""
     return sum((a + 1) * b for a, b in pairwise(widths))
 
 
@@ -45,13 +44,14 @@ class Perceptron:
 
     Args:
         widths: of x, of every hidden layer, and of the result.
-        generator: CPU generator of the first weights.
-        like: tells dtype and device.
+        generator: CPU generator of the initial weights.
+        like: a tensor of the dtype and device to use.
         betas: of Adam.
 
     Attributes:
-        state: flat: weights, Adam's two averages, its steps and the visits. It may be filled, not replaced.
-        weights: (n,) view of it.
+        state: flat: weights, Adam's two averages, its steps and those of the generator. Its values may be
+            overwritten, but not the tensor replaced.
+        weights: (n,) view of the state.
     """
 
     def __init__(
@@ -75,21 +75,21 @@ class Perceptron:
                 part.copy_(first * gain / math.sqrt(part.shape[1]))
 
     def __call__(self, x: Tensor, weights: Tensor | None = None) -> Tensor:
-        """The result (n, width) at x (n, d); differentiable in x and weights; None: its own, fixed."""
+        """The result (n, width) at x (n, d), differentiable in x and weights; None: its own, fixed."""
         return perceptron(x, self.weights.detach() if weights is None else weights, self.widths)
 
     @property
     def n_steps(self) -> int:
-        """Steps of Adam so far."""
+        """Number of steps of Adam."""
         return int(self.state[-_COUNTS])
 
-    def visit(self) -> int:
-        """Count a step of the generator; its number, from 1."""
+    def count_step(self) -> int:
+        """Count a step of the generator, and return its number, from 1."""
         self.state[-1] += 1
         return int(self.state[-1])
 
     def learn(self, loss: Callable[[Tensor], Tensor], lr: float) -> float:
-        """One step of Adam down a loss of the flat weights; its value before the step."""
+        """One step of Adam on a loss of the flat weights; returns the loss before the step."""
         weights = self.weights.detach().clone().requires_grad_(True)
         value = loss(weights)
         (grad,) = torch.autograd.grad(value, weights)

@@ -1,4 +1,4 @@
-"""What the objectives have in common: minibatches of patches, in units of the exemplar's own spread."""
+"""Base classes of the objectives: minibatches of patches, in units of the exemplar's spread."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ class OpposedTerm(ObjectiveTerm):
     """An objective with a network that is trained against the generator.
 
     Attributes:
-        opponent: the network: a critic, a feature map, a potential.
-        betas: of its Adam.
+        opponent: the network: a critic, a feature map or a potential.
+        betas: of Adam for its weights.
     """
 
     opponent: Perceptron = field(init=False)
@@ -102,7 +102,7 @@ class OpposedTerm(ObjectiveTerm):
 
     @staticmethod
     def widths(d: int) -> tuple[int, ...]:
-        """Those of the network's layers, for patches of d values; a function of them where not overridden."""
+        """The widths of the layers for patches of d values; by default of a scalar function."""
         return (d, *HIDDEN, 1)
 
     def start(self, generator: torch.Generator) -> None:

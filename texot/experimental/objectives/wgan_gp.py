@@ -1,12 +1,12 @@
 """WGAN-GP: the Wasserstein-1 distance by a critic f that is kept nearly 1-Lipschitz by a penalty.
 
-    max over f of  E f(y) - E f(x) - 10 E (|grad f(x^)| - 1)^2,   x^ = e x + (1 - e) y,  e even in [0, 1]
+    max over f of  E f(y) - E f(x) - 10 E (|grad f(x^)| - 1)^2,   x^ = e x + (1 - e) y,  e uniform in [0, 1]
 
 Gulrajani, Ahmed, Arjovsky, Dumoulin & Courville 2017, "Improved training of Wasserstein GANs" (arXiv
-1704.00028), Algorithm 1, with its five critic steps for one of the generator and Adam's betas (0, 0.9). The
-critic sees one patch: a perceptron per scale and patch size, without normalisation of the batch. The five
-minibatches are other patches of the one image that a step makes, which holds far more than five minibatches;
-its rates are 10 times as large, for a training of hundreds of steps instead of 100,000.
+1704.00028), Algorithm 1, with its five critic steps for one of the generator and Adam's betas (0, 0.9). There
+is one critic per scale and patch size, a perceptron of one patch, without batch normalisation. The five
+minibatches are different patches of the image of a step, which has many more. The learning rates are 10 times
+as large, for trainings of hundreds of steps instead of 100,000.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def gradient_penalty(
         x, y: (n, d).
         generator: CPU generator of the points.
     """
-    share = torch.rand(len(x), 1, generator=generator, dtype=torch.float32).to(x)
-    between = (share * x + (1 - share) * y).detach().requires_grad_(True)
+    e = torch.rand(len(x), 1, generator=generator, dtype=torch.float32).to(x)
+    between = (e * x + (1 - e) * y).detach().requires_grad_(True)
     (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     excess: Tensor = slope.norm(dim=1) - 1
     return excess.square().mean()

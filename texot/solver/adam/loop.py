@@ -157,7 +157,7 @@ def _full(job: Job, scale: int, image: Tensor) -> Tensor:
 
 
 def _last_step(job: Job, stage: Stage, image: Tensor) -> Tensor:
-    """What a job does to the image after all steps, of an image (C, H, W) in the midst of them."""
+    """The result for an image (C, H, W) of an intermediate step: corrected and finished."""
     return _full(job, stage.scale, image if job.correct is None else job.correct(stage, image))
 
 

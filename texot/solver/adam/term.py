@@ -2,7 +2,7 @@
 
     L(u) = sum_t w_t T_t(S_l(t) u)
 
-A term T compares one scale of an image with a target. The loop knows terms by the protocol `Term` alone;
+A term T compares one scale of an image with a target. The loop depends on the protocol `Term` only.
 `Weighted` gives a term its weight, which may change during a stage or from step to step.
 """
 
