@@ -8,8 +8,10 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
+from texot.desktop.models import Model, Models
+from texot.desktop.settings import SamplingSettings
 from texot.desktop.views.tabs.generator import GeneratorTab
 from texot.desktop.window import Window
 
@@ -120,3 +122,20 @@ def test_a_large_sample_tells_how_far_it_is_and_stops(
     tab.size_line.setText("32x24")
     click(window.view.generate)
     until(lambda: window.session.selected is not None)
+
+
+def test_a_sample_that_is_selected_is_not_replaced_by_a_preview(application: QApplication) -> None:
+    """A preview follows the slider of the weights where the user moves it, not where a result sets it."""
+    form, models, wanted = GeneratorTab(), Models(), []
+    form.ask_preview.connect(lambda: wanted.append("preview"))
+    models.use(Model("between.safetensors", n_exemplars=2))
+    form.show_models(models)
+    form.t.slider.setValue(40)
+    assert wanted == ["preview"]
+    request = SamplingSettings("between.safetensors", 2, t=0.75).requests()[0]
+    form.show_request(request)
+    assert form.t.value == 0.75
+    assert wanted == ["preview"]
+    assert form.settings().requests() == [request]
+    form.t.slider.setValue(10)
+    assert len(wanted) == 2

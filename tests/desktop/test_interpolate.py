@@ -36,6 +36,7 @@ def tab(
     monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(other)], ""))
     QTest.mouseClick(found.list.add_button, LEFT)
     until(lambda: found.list.count() == 2)
+    assert not any(found.list.item(i).icon().isNull() for i in range(2)), "each has a small picture"
     return found
 
 

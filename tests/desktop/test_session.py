@@ -54,9 +54,9 @@ class Table:
         self.previews: list[object] = []
         self.restored: list[JobRequest] = []
         self.idle = 0
-        self.session.preview_shown.subscribe(self.previews.append)
-        self.session.request_restored.subscribe(self.restored.append)
-        self.session.became_idle.subscribe(self._count)
+        self.session.events.preview_shown.subscribe(self.previews.append)
+        self.session.events.request_restored.subscribe(self.restored.append)
+        self.session.events.became_idle.subscribe(self._count)
 
     def _count(self) -> None:
         self.idle += 1
@@ -363,7 +363,37 @@ def test_a_stopped_result_is_repeated_from_its_png(table: Table) -> None:
     assert result.command_line({}) == "texot replay /out.png /a.png -o /out-replay.png"
 
 
-@given(st.lists(st.sampled_from(["run", "state", "done", "stop", "open", "select", "error", "crash"])))
+def test_removing_the_selected_result_selects_its_neighbour(table: Table) -> None:
+    session = table.session
+    session.generate(drafts(3))
+    for _ in range(3):
+        table.done()
+    first, second, third = session.results
+    session.select(second)
+    session.remove(second)
+    assert session.selected is third, "the next one"
+    session.remove(third)
+    assert session.selected is first, "the last one, where there is no next"
+    assert table.restored[-1] == first.request
+    session.remove(first)
+    assert session.selected is None
+    assert session.unsaved() == []
+
+
+def test_removing_another_result_keeps_the_selection(table: Table) -> None:
+    session = table.session
+    session.generate(drafts(2))
+    table.done()
+    table.done()
+    first, second = session.results
+    session.remove(first)
+    assert session.selected is second
+    assert session.results == [second]
+
+
+@given(
+    st.lists(st.sampled_from(["run", "state", "done", "stop", "open", "select", "remove", "error", "crash"]))
+)
 @settings(max_examples=300, deadline=None)
 def test_whatever_happens(acts: list[str]) -> None:
     """One job runs; busy means that an answer is due; what is selected is a result of the image shown."""
@@ -389,6 +419,8 @@ def test_whatever_happens(acts: list[str]) -> None:
             table.open(f"/{len(table.worker.requests)}.png")
         elif act == "select" and session.results:
             session.select(session.results[len(acts) % len(session.results)])
+        elif act == "remove" and session.results:
+            session.remove(session.results[len(acts) % len(session.results)])
         elif act == "crash":
             due.clear()
             session.worker_ended("crashed")

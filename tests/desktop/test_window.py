@@ -145,6 +145,40 @@ def test_variations_history_and_final(window: Window, image: Path, until: Until)
 
 
 @pytest.mark.slow
+def test_a_result_is_removed_with_a_question(window: Window, image: Path, until: Until) -> None:
+    opened(window, image, until)
+    window.forms[0].variations.setValue(2)  # type: ignore[attr-defined]
+    click(window.view.draft)
+    until(done(window, 2))
+    first, second = window.session.results
+    history = window.view.history
+    asked: list[str] = []
+
+    def answer(button: QMessageBox.StandardButton) -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        asked.append(box.text())
+        QTest.mouseClick(box.button(button), LEFT)
+
+    QTimer.singleShot(100, lambda: answer(QMessageBox.StandardButton.Cancel))
+    QTest.keyClick(history, Qt.Key.Key_Delete)
+    assert asked == ["Remove the result without saving it?"]
+    assert window.session.results == [first, second]
+    QTimer.singleShot(100, lambda: answer(QMessageBox.StandardButton.Discard))
+    QTest.keyClick(history, Qt.Key.Key_Delete)
+    assert window.session.results == [first]
+    assert history.count() == 1
+    assert window.session.selected is first
+    assert history.currentRow() == 0
+    assert window.view.canvas.result == first.picture
+    first.saved = "a file"
+    QTest.keyClick(history, Qt.Key.Key_Delete)
+    assert len(asked) == 2, "what is saved is removed at once"
+    assert window.view.canvas.result.isNull()
+    assert not window.view.save.isEnabled()
+
+
+@pytest.mark.slow
 def test_drop_paste_and_recent(window: Window, image: Path, until: Until) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(image))])

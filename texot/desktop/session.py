@@ -1,7 +1,7 @@
 """What the window is about: the open image, jobs, results, models, and what is not saved. No Qt here.
 
-A session sends requests to a worker and receives its events. Views subscribe to the observers of the session;
-they read its attributes and call its methods, and change nothing else.
+A session sends requests to a worker and receives its events. Controllers read its attributes and call its
+methods; the window connects its `events` to the views. Nothing else changes it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from texot.desktop.events import SessionEvents
 from texot.desktop.job_queue import JobQueue, OpenImage, Progress, QueuedJob
 from texot.desktop.models import Model, Models
-from texot.desktop.observers import Observers
 from texot.desktop.requests import JobRequest
 from texot.desktop.results import Result
 from texot.desktop.session_files import SessionFiles
@@ -46,6 +46,7 @@ class Session:
         worker: answers requests; its events are passed to `receive`, its end to `worker_ended`.
 
     Attributes:
+        events: the observers of all changes.
         files: in the folder.
         image: the open image; its path is empty where none is open.
         jobs: the job that runs and those that wait.
@@ -55,22 +56,11 @@ class Session:
         models: the model that samples are made from, and the training that can be resumed.
         message: what happened last, in one line.
         failed: whether the message is about a failure.
-
-    Observers (called after the change):
-        image_changed: another image is open.
-        result_added: (result, whether it is shown).
-        request_restored: (request): forms show the settings of a result that was selected.
-        selection_changed: another result is shown, or none.
-        preview_shown: (picture): it is shown and is not a result.
-        progress_changed: `progress` is another one.
-        training_progressed: (loss, steps in all).
-        model_changed: another model is used, or it was saved.
-        message_changed: `message` is another one.
-        became_idle: the worker has nothing to do.
     """
 
     def __init__(self, folder: str, worker: WorkerPort) -> None:
         self.files, self._worker = SessionFiles(folder), worker
+        self.events = SessionEvents()
         self.image = OpenImage("", None)
         self.jobs = JobQueue(self._start, worker.stop)
         self.progress: Progress | None = None
@@ -80,16 +70,6 @@ class Session:
         self.message, self.failed = "", False
         self._answers: dict[int, OnAnswer] = {}  # by id of a request that is no job
         self._notes: list[str] = []  # messages of the library about what runs
-        self.image_changed: Observers[[]] = Observers()
-        self.result_added: Observers[[Result, bool]] = Observers()
-        self.request_restored: Observers[[JobRequest]] = Observers()
-        self.selection_changed: Observers[[]] = Observers()
-        self.preview_shown: Observers[[Any]] = Observers()
-        self.progress_changed: Observers[[]] = Observers()
-        self.training_progressed: Observers[[float, int]] = Observers()
-        self.model_changed: Observers[[]] = Observers()
-        self.message_changed: Observers[[]] = Observers()
-        self.became_idle: Observers[[]] = Observers()
 
     # messages and files
 
@@ -101,7 +81,7 @@ class Session:
     def say(self, text: str, *, failed: bool = False) -> None:
         """Show a message."""
         self.message, self.failed = text, failed
-        self.message_changed.notify()
+        self.events.message_changed.notify()
 
     def fail(self, text: str) -> None:
         """Show a message about a failure."""
@@ -132,7 +112,7 @@ class Session:
         self.jobs.hide()
         if image is not self.image:
             self.image = image
-            self.image_changed.notify()
+            self.events.image_changed.notify()
 
     def read_image(self, path: str, then: OnAnswer) -> None:
         """Read an image without opening it."""
@@ -207,9 +187,9 @@ class Session:
             self.say("preparing ...")
         if self.running is None:
             self.progress = None
-        self.progress_changed.notify()
+        self.events.progress_changed.notify()
         if not self.busy:
-            self.became_idle.notify()
+            self.events.became_idle.notify()
 
     def _ask(self, do: str, then: OnAnswer, **facts: Any) -> None:
         """Send a request that is no job; `then` gets the answer, unless it is a failure."""
@@ -263,9 +243,9 @@ class Session:
             self.show_preview(picture)
         task = job.request.task
         if task == "train" and header["loss"] is not None:
-            self.training_progressed.notify(header["loss"], header["steps"])
+            self.events.training_progressed.notify(header["loss"], header["steps"])
         self.progress = Progress.from_event(task, header, len(self.jobs.waiting))
-        self.progress_changed.notify()
+        self.events.progress_changed.notify()
         self.say(self.progress.text)
 
     def _done(self, job: QueuedJob, header: dict[str, Any], picture: Any) -> None:
@@ -273,7 +253,7 @@ class Session:
             return
         result = Result.from_event(job, header, picture)
         self.results.append(result)
-        self.result_added.notify(result, job.shown)
+        self.events.result_added.notify(result, job.shown)
         ended = f"stopped at step {header['step']} of {header['steps']}" if header["stopped"] else "done"
         place = "" if job.shown else ", in the strip"
         width, height = result.size
@@ -291,7 +271,7 @@ class Session:
 
     def show_preview(self, picture: Any) -> None:
         """Show a picture that is not a result."""
-        self.preview_shown.notify(picture)
+        self.events.preview_shown.notify(picture)
         self.deselect()
 
     def deselect(self) -> None:
@@ -304,13 +284,23 @@ class Session:
         self._set_image(result.source)
         if result.request.task == "sample":
             self.use_model(result.request.files["model"])
-        self.request_restored.notify(result.request)
+        self.events.request_restored.notify(result.request)
         self._select(result)
         self.say(result.summary)
 
+    def remove(self, result: Result) -> None:
+        """Remove a result. If it is selected, the next one is selected instead, or the last, or none."""
+        place = self.results.index(result)
+        del self.results[place]
+        self.events.result_removed.notify(result)
+        if result is self.selected and self.results:
+            self.select(self.results[min(place, len(self.results) - 1)])
+        elif result is self.selected:
+            self._select(None)
+
     def _select(self, result: Result | None) -> None:
         self.selected = result
-        self.selection_changed.notify()
+        self.events.selection_changed.notify()
 
     def save_selected(self, path: str, then: Callable[[], object] = lambda: None) -> None:
         """Write the selected result to the user's path."""
@@ -350,7 +340,7 @@ class Session:
     def _trained(self, job: QueuedJob, header: dict[str, Any], picture: Any) -> None:
         resumable = header["resumable"]
         self.models.trained(job.request, header["file"], header["threads"], resumable=resumable)
-        self.model_changed.notify()
+        self.events.model_changed.notify()
         if job.shown:
             self.show_preview(picture)
         self.say(
@@ -364,7 +354,7 @@ class Session:
         def loaded(header: dict[str, Any], picture: Any) -> None:
             count = header["n_exemplars"]
             self.models.use(Model(path, path, count))
-            self.model_changed.notify()
+            self.events.model_changed.notify()
             then()
             width, height = header["exemplar_size"]
             learned = f"{count} exemplars, of at most" if count > 1 else "an exemplar of"
@@ -375,7 +365,7 @@ class Session:
     def use_model(self, file: str) -> None:
         """Use a model that was used before."""
         if self.models.use_file(file):
-            self.model_changed.notify()
+            self.events.model_changed.notify()
 
     def save_model(self, path: str, then: Callable[[], object] = lambda: None) -> None:
         """Write the model to the user's path."""
@@ -386,7 +376,7 @@ class Session:
         def saved(header: dict[str, Any], picture: Any) -> None:
             self.files.set_name(model.file, path)
             model.saved = path
-            self.model_changed.notify()
+            self.events.model_changed.notify()
             then()
             self.say(f"wrote {path}")
 

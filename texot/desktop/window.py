@@ -111,19 +111,23 @@ class Window(QMainWindow):
         generator.explore.toggled.connect(lambda _: self._show_form())
         tabs.currentChanged.connect(self._form_changed)
         history.chosen.connect(session.select)
+        history.ask_remove.connect(self._remove)
 
     def _observe_session(self) -> None:
         session, view = self.session, self.view
         self.client.received.connect(self._receive)
         self.client.ended.connect(session.worker_ended)
-        session.image_changed.subscribe(self._show_image)
-        session.result_added.subscribe(self._add_result)
-        session.request_restored.subscribe(self._show_request)
-        session.selection_changed.subscribe(self._show_selection)
-        session.preview_shown.subscribe(view.canvas.show_result)
-        session.progress_changed.subscribe(self._show_progress)
-        session.message_changed.subscribe(lambda: view.show_message(session.message, failed=session.failed))
-        session.became_idle.subscribe(self.idle.emit)
+        session.events.image_changed.subscribe(self._show_image)
+        session.events.result_added.subscribe(self._add_result)
+        session.events.result_removed.subscribe(view.history.remove)
+        session.events.request_restored.subscribe(self._show_request)
+        session.events.selection_changed.subscribe(self._show_selection)
+        session.events.preview_shown.subscribe(view.canvas.show_result)
+        session.events.progress_changed.subscribe(self._show_progress)
+        session.events.message_changed.subscribe(
+            lambda: view.show_message(session.message, failed=session.failed)
+        )
+        session.events.became_idle.subscribe(self.idle.emit)
 
     def _receive(self, header: dict[str, Any], image: QImage) -> None:
         self.session.receive(header, None if image.isNull() else image)
@@ -151,12 +155,20 @@ class Window(QMainWindow):
         path, picture = self.session.image.path, self.session.image.picture or QImage()
         for form in self.forms:
             form.show_image(path, picture)
+        self.exemplars.show_icon(path, picture)  # the forms have it in their lists now
         self.view.canvas.show_exemplar(picture)
         self.setWindowTitle(f"{self.session.image.name} - texot")
         self._show_form()
 
     def _add_result(self, result: Result, shown: bool) -> None:
         self.view.history.add(result, marked=shown)
+
+    def _remove(self, result: Result) -> None:
+        if result.saved or self._may_lose("Remove the result without saving it?"):
+            was_shown = result is self.session.selected
+            self.session.remove(result)
+            if was_shown and self.session.selected is None:
+                self.view.canvas.show_result(QImage())
 
     def _show_request(self, request: JobRequest) -> None:
         for form in self.forms:
@@ -168,6 +180,7 @@ class Window(QMainWindow):
         result = self.session.selected
         if result is not None:
             self.view.canvas.show_result(result.picture)
+            self.view.history.mark(result)
         view, menus = self.view, self.menus
         for control in (view.save, view.command, menus.save, menus.command):
             control.setEnabled(result is not None)
@@ -216,7 +229,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved work, end the worker, remember the geometry."""
         lost = self.session.unsaved()
-        if lost and self._asks_at_close and not self._may_lose(lost):
+        if lost and self._asks_at_close and not self._may_lose(f"Close without saving {' and '.join(lost)}?"):
             event.ignore()
             return
         self.settings.setValue("geometry", self.saveGeometry())
@@ -230,13 +243,13 @@ class Window(QMainWindow):
         self._asks_at_close = False
         self.close()
 
-    def _may_lose(self, lost: list[str]) -> bool:
-        """Ask whether to close without saving these."""
+    def _may_lose(self, question: str) -> bool:
+        """Ask whether to lose something that is not saved."""
         buttons = QMessageBox.StandardButton
         answer = QMessageBox.question(
             self,
             "texot",
-            f"Close without saving {' and '.join(lost)}?",
+            question,
             buttons.Discard | buttons.Cancel,
             buttons.Cancel,
         )

@@ -43,9 +43,6 @@ class ExemplarActions:
         for form in (interpolate, generator):
             form.list.ask_add.connect(self.ask_add)
             form.weight_map.ask_file.connect(partial(self.ask_weight_map, form.weight_map))
-        session.image_changed.subscribe(
-            lambda: self._set_icon(session.image.path, session.image.picture or QImage())
-        )
 
     def ask_add(self) -> None:
         """Ask for exemplars and add them."""
@@ -66,12 +63,13 @@ class ExemplarActions:
 
         def read(header: dict[str, Any], picture: QImage) -> None:
             form.list.add(path)
-            self._set_icon(path, picture)
+            self.show_icon(path, picture)
             self._session.say(f"added {path}: {picture.width()}x{picture.height()} px")
 
         self._session.read_image(path, read)
 
-    def _set_icon(self, path: str, picture: QImage) -> None:
+    def show_icon(self, path: str, picture: QImage) -> None:
+        """Show a small picture next to an exemplar in all lists that have it."""
         if picture.isNull():
             return
         icon = QIcon(thumbnail(picture, _SIDE, self._tabs.devicePixelRatioF()))

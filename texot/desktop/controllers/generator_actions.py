@@ -49,9 +49,9 @@ class GeneratorActions:
         form.ask_command.connect(self.copy_command)
         form.ask_preview.connect(self.preview)
         canvas.dragged.connect(self._dragged)
-        session.model_changed.subscribe(lambda: form.show_models(session.models))
-        session.training_progressed.subscribe(form.curve.add)
-        session.became_idle.subscribe(self._continue)
+        session.events.model_changed.subscribe(lambda: form.show_models(session.models))
+        session.events.training_progressed.subscribe(form.curve.add)
+        session.events.became_idle.subscribe(self._continue)
 
     def train(self) -> None:
         """Train a model with the settings of the form."""

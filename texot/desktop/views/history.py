@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QIcon, QPaintEvent
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem, QWidget
 
 from texot.desktop.results import Result
@@ -17,9 +17,11 @@ class History(QListWidget):
 
     Attributes:
         chosen: a result is to be selected.
+        ask_remove: a result is to be removed.
     """
 
     chosen = Signal(object)
+    ask_remove = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,7 +34,7 @@ class History(QListWidget):
         self.setSpacing(2)
         self.setFixedHeight(_SIDE + 44)
         self.setAccessibleName("Results of this session")
-        self.setToolTip("Results of this session: double-click shows one again")
+        self.setToolTip("Results of this session: double-click shows one again, Del removes it")
         self.itemActivated.connect(self._choose)
         self.itemDoubleClicked.connect(self._choose)
 
@@ -55,6 +57,23 @@ class History(QListWidget):
         if marked:
             self.setCurrentItem(item)
         self.scrollToItem(item)
+
+    def remove(self, result: Result) -> None:
+        """Remove a result from the strip."""
+        place = self._results.index(result)
+        del self._results[place]
+        self.takeItem(place)
+
+    def mark(self, result: Result) -> None:
+        """Make a result the current item."""
+        self.setCurrentRow(self._results.index(result))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Ask to remove the current result on Del."""
+        if event.key() == Qt.Key.Key_Delete and self.currentItem() is not None:
+            self.ask_remove.emit(self._results[self.currentRow()])
+        else:
+            super().keyPressEvent(event)
 
     def _choose(self, item: QListWidgetItem) -> None:
         self.chosen.emit(self._results[self.row(item)])

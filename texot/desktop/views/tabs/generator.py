@@ -43,6 +43,7 @@ class GeneratorTab(Tab):
         super().__init__()
         self._model: Model | None = None
         self._stopped: JobRequest | None = None
+        self._previews = True  # whether another t asks for a preview
         self.at = (0, 0)
         self._build_training()
         self._build_sampling()
@@ -95,7 +96,7 @@ class GeneratorTab(Tab):
         self.form.addRow(self.explore)
         self.explore.toggled.connect(lambda on: self.tile.setCurrentText("none") if on else None)
         self.tile.currentTextChanged.connect(self._tile_changed)
-        self.t.slider.valueChanged.connect(lambda _: self.ask_preview.emit() if self._model else None)
+        self.t.slider.valueChanged.connect(lambda _: self._want_preview())
         self.weight_map.changed.connect(lambda: self.t.setEnabled(self.weight_map.value is None))
         self._show_weights()
 
@@ -141,6 +142,7 @@ class GeneratorTab(Tab):
     def show_request(self, request: JobRequest) -> None:
         """Show the settings of a sample."""
         settings = SamplingSettings.from_request(request)
+        self._previews = False  # what is shown is the result of this request
         self.at = settings.at or (0, 0)
         self.explore.setChecked(settings.at is not None)
         self.size_line.setText(settings.size or "")
@@ -149,6 +151,7 @@ class GeneratorTab(Tab):
         self.weight_map.show_value(settings.weight_map)
         if settings.t is not None:
             self.t.show_value(settings.t)
+        self._previews = True
 
     def training_settings(self) -> TrainingSettings:
         """The settings of a training."""
@@ -167,6 +170,10 @@ class GeneratorTab(Tab):
             seed=self.seed.value(),
             at=self.at if self.explore.isChecked() else None,
         )
+
+    def _want_preview(self) -> None:
+        if self._model is not None and self._previews:
+            self.ask_preview.emit()
 
     def _tile_changed(self, tile: str) -> None:
         if tile != "none":
