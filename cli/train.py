@@ -189,11 +189,13 @@ def train(
         fit = at_most(exemplar_side(options["exemplar_size"], MAX_SIDE))
         sources = [read_exemplar(exemplar, fit=fit) for exemplar in exemplars]
         weights = Path(options["features"])  # or the name of a network
-        aside = _check_names([*exemplars, weights], output, overwrite, log_dir)
+        checkpoint = _check_names([*exemplars, weights], output, overwrite, log_dir)
         use_threads(threads, free, report)
-        before = load_checkpoint(aside) if resume else None
-        if aside.exists() and not resume:
-            report.say(f"training from the start: {aside} will be replaced (use --resume to continue it)")
+        before = load_checkpoint(checkpoint) if resume else None
+        if checkpoint.exists() and not resume:
+            report.say(
+                f"training from the start: {checkpoint} will be replaced (use --resume to continue it)"
+            )
         processes = Processes.from_environment(options["device"])
         if experimental_objective:
             from texot.experimental.objectives import find_objective
@@ -210,10 +212,10 @@ def train(
                 report.step(state)
                 journal.step(trainer, state)
                 if processes.any(ctrl_c.pressed):
-                    kept = not first or _put_aside(trainer, aside)
-                    raise _interrupted(trainer, aside, kept, ctrl_c.signum)
+                    kept = not first or _write_checkpoint(trainer, checkpoint)
+                    raise _interrupted(trainer, checkpoint, kept, ctrl_c.signum)
                 if first and state.total_step % checkpoint_every == 0:
-                    _put_aside(trainer, aside)
+                    _write_checkpoint(trainer, checkpoint)
             ctrl_c.ignore()
             journal.end()
             processes.leave()
@@ -222,10 +224,10 @@ def train(
             generator = trainer.generator()
             generator.license = license_
             generator.save(output)
-            aside.unlink(missing_ok=True)
+            checkpoint.unlink(missing_ok=True)
         gap = generator.facts.get("dual_gap")
         if gap is not None:
-            report.say(f"dual gap {gap:.0%} on a fresh sample")
+            report.say(f"dual gap {gap:.0%} on a new sample")
         report.done(output=output, loss=trainer.losses[-1], seconds=trainer.seconds, interrupted=False)
 
 
@@ -239,32 +241,32 @@ def _check_names(inputs: list[Path], output: Path, overwrite: bool, log_dir: Pat
     check_writable(output)
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists and --no-overwrite protects it: choose another name")
-    aside = output.with_name(output.name + ".checkpoint")
-    check_apart(inputs, [output, aside], [(log_dir, LOG_FILES)] if log_dir else [])
-    check_writable(aside)
-    return aside
+    checkpoint = output.with_name(output.name + ".checkpoint")
+    check_apart(inputs, [output, checkpoint], [(log_dir, LOG_FILES)] if log_dir else [])
+    check_writable(checkpoint)
+    return checkpoint
 
 
-def _put_aside(trainer: "Trainer", aside: Path) -> bool:
+def _write_checkpoint(trainer: "Trainer", checkpoint: Path) -> bool:
     """Write a checkpoint; return whether it could be written. If not, training still continues."""
     from texot.errors import OutputError
     from texot.generator.checkpoint import save_checkpoint
 
     try:
-        save_checkpoint(trainer.checkpoint(), aside)
+        save_checkpoint(trainer.checkpoint(), checkpoint)
     except OutputError as error:
         log.warning("no checkpoint after step %d: %s", len(trainer.losses), error)
         return False
     return True
 
 
-def _interrupted(trainer: "Trainer", aside: Path, kept: bool, signum: int) -> Interrupted:
+def _interrupted(trainer: "Trainer", checkpoint: Path, kept: bool, signum: int) -> Interrupted:
     state = trainer.state
     assert state is not None
     if kept:
-        done = f"{aside} holds the training after step {state.total_step} of {state.total_steps}"
-    elif aside.exists():
-        done = f"{aside} holds the training after an earlier step: the last one could not be written"
+        done = f"{checkpoint} holds the training after step {state.total_step} of {state.total_steps}"
+    elif checkpoint.exists():
+        done = f"{checkpoint} holds the training after an earlier step: the last one could not be written"
     else:
         return Interrupted("interrupted: the checkpoint could not be written, nothing is saved", signum)
     return Interrupted(f"interrupted: {done}; run the same command with --resume to continue", signum)

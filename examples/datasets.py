@@ -1,6 +1,6 @@
 """Sets of small grey pictures: the digits that scikit-learn ships, or an MNIST file.
 
-Files are read as bytes of a stated shape and checked; nothing is ever unpickled.
+Files are read as bytes of a given shape and checked; nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Digits:
     """Two disjoint halves of a set.
 
     Attributes:
-        train: (m, d), d = side x side, values in [0, 1]: what is fitted.
-        held_out: (m, d): what no fit ever sees.
+        train: (m, d), d = side x side, values in [0, 1]: the data to fit.
+        held_out: (m, d): data that no fit uses.
         side: of a picture, in pixels.
-        name: of the set, with how many there are.
+        name: of the set, with its size.
     """
 
     train: Tensor

@@ -3,9 +3,9 @@
     python -m examples.digits
     python -m examples.digits --entropy 0 --psi network --mnist train-images-idx3-ubyte.gz
 
-Half of the digits are fitted, as many are held out. psi, the dual variable, is a vector or a network.
-Samples are shown above the nearest digits that were fitted, since semi-discrete transport ends
-in the data: its best generator makes each of them as often as the others, and nothing else.
+Half of the digits are fitted, the other half is held out. psi, the dual variable, is a vector or a network.
+Samples are shown above their nearest fitted digits: the optimal generator of semi-discrete transport samples
+the fitted digits uniformly, and nothing else.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ _HEADINGS = [
 ]
 _MEANING = """\
 OT (without entropy, nearly exact) and nearest are mean squared differences per pixel x 1000, of as many
-fresh samples as there are fitted digits. Entropy: lambda, in the unit of the mean squared difference per
-pixel. Dual gap: of psi on a larger fresh sample, (OT - F(psi)) / OT with the fit's entropy; held out: the
-network's psi at digits that it never saw. Memorised: share of samples nearer to a fitted digit than to any
-held out (50 without memorisation, 100 for copies). Missed: share of held-out digits nearest to no sample.
-Variance: of samples about their mean, relative to that of the digits held out: blur and missing kinds lower
-it. The two last rows are no generators: fitted digits in place of samples are what perfect copying reaches,
-and held-out digits what unseen digits look like to the figures of the fitted.
-One seed. Steps and rates were chosen by looking at these figures, held-out ones among them: no blind test.
+new samples as there are fitted digits. Entropy: lambda, in units of the mean squared difference per pixel.
+Dual gap: (OT - F(psi)) / OT on a larger new sample, with the fit's entropy; held out: of the network's psi at
+unseen digits. Memorised: percentage of samples nearer to a fitted digit than to any held-out one (50 without
+memorisation, 100 for copies). Missed: percentage of held-out digits nearest to no sample. Variance: of
+samples about their mean, relative to that of held-out digits; blur and missing modes lower it. The two last
+rows are not generators: fitted digits as samples are the result of perfect copying, held-out digits that of a
+perfect generator.
+One seed. Steps and rates were chosen with these figures in view, including those of held-out digits.
 At entropy 0.1, more than the digits' variance per pixel, all samples are the mean digit: memorised, missed
-and dual gap say nothing there."""
+and dual gap are meaningless there."""
 
 
 @click.command(
@@ -158,8 +158,8 @@ def _table(fits: Sequence[Fit], digits: Digits) -> list[str]:
 
 def _cells(found: Figures, own: str, unseen: str) -> list[str]:
     thousandths = [f"{1000 * value:.1f}" for value in (found.to_held_out, found.to_train)]
-    shares = [f"{100 * value:.0f}" for value in (found.memorised, found.missed, found.variance)]
-    return [*thousandths, own, unseen, f"{1000 * found.nearest:.1f}", *shares]
+    percentages = [f"{100 * value:.0f}" for value in (found.memorised, found.missed, found.variance)]
+    return [*thousandths, own, unseen, f"{1000 * found.nearest:.1f}", *percentages]
 
 
 def _page(table: Iterable[str], digits: Digits, picture: str) -> str:

@@ -1,10 +1,11 @@
-"""Semi-discrete fitting of a generator network to a data set, and figures of what it makes.
+"""Semi-discrete fitting of a generator network to a data set, and figures of its samples.
 
     min over theta, max over psi of  E_z psi^{c,lam}(g_theta(z)) + sum_j nu_j psi_j
 
-Noise on one side, the data on the other, and a fresh sample every step: one pass over it gives psi its
-ascent step and theta its gradient 2 (x - y_sigma(x)) / n, which Adam takes (the alternate algorithm of
-Houdard, Leclaire, Papadakis, Rabin, TMLR 2023, hal-03740368, with one step of psi to one of theta).
+The source is a network of noise, the target the data. Every step draws a new sample; one pass over it gives
+the ascent step of psi and the gradient 2 (x - y_sigma(x)) / n for an Adam step of theta (the alternate
+algorithm of Houdard, Leclaire, Papadakis, Rabin, TMLR 2023, hal-03740368, with one step of psi per step of
+theta).
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ from texot.transport.solvers import sinkhorn, solve
 Psi = Literal["vector", "network"]
 
 _LATENT, _WIDTH = 16, 256
-_RATE, _PSI_RATE = 1e-3, 1e-2  # of theta and of psi as a network, which must be the faster
-_SAMPLE_SEED = 2**62  # of the samples that figures are of
+_RATE, _PSI_RATE = 1e-3, 1e-2  # of theta and of psi as a network, which must be faster
+_SAMPLE_SEED = 2**62  # of the samples for figures
 
 
 class Network(nn.Module):
-    """g_theta: normal noise to a picture, three layers.
+    """g_theta: a perceptron of three layers from normal noise to a picture.
 
     Args:
-        mean: (d,), of the data, in [0, 1]: where it starts.
-        generator: CPU generator of the first weights.
+        mean: (d,), of the data, in [0, 1]: the initial output.
+        generator: CPU generator of the initial weights.
     """
 
     def __init__(self, mean: Tensor, generator: torch.Generator) -> None:
@@ -56,7 +57,7 @@ class Network(nn.Module):
         return torch.sigmoid(self.last(a))
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """Pictures (count, d) of fresh noise."""
+        """Pictures (count, d) from new noise."""
         z = torch.randn(count, _LATENT, generator=generator, dtype=torch.float32)
         pictures: Tensor = self(z)
         return pictures
@@ -68,10 +69,10 @@ class Fit:
 
     Attributes:
         network: g_theta.
-        psi: how the dual variable is held.
-        dual: with the potential.
-        entropy: lam, of the mean squared difference per pixel.
-        seconds: that fitting took.
+        psi: kind of the dual variable.
+        dual: the dual variable.
+        entropy: lam, in units of the mean squared difference per pixel.
+        seconds: duration of the fit.
     """
 
     network: Network
@@ -94,10 +95,10 @@ def fit(
 
     Args:
         data: (m, d) in [0, 1].
-        psi: how the dual variable is held.
+        psi: kind of the dual variable.
         entropy: lam >= 0, in units of the mean squared difference per pixel, |x - y|^2 / d.
-        steps: of theta and of psi; both grow smaller over the second half.
-        batch: fresh pictures a step.
+        steps: of theta and of psi; the step sizes decrease in the second half.
+        batch: new pictures per step.
         seed: of weights and noise.
     """
     begun = time.perf_counter()
@@ -123,16 +124,16 @@ def fit(
 
 @dataclass(frozen=True)
 class Figures:
-    """What is measured of as many samples as there are data; squared differences are means per pixel.
+    """Figures of as many samples as there are data; squared differences are means per pixel.
 
     Attributes:
-        to_held_out, to_train: transport, without entropy, to data that were not fitted and to those fitted.
+        to_held_out, to_train: transport, without entropy, to held-out and to fitted data.
         nearest: mean squared difference to the nearest of the fitted data.
-        memorised: share of samples nearer to one of the fitted data than to any of the others. 0.5 without
-            memorisation, as there are as many of both; 1 for copies.
-        missed: share of the data held out that are nearest to no sample.
-        variance: of the samples about their mean, as a share of that of the data held out: below 1, blur
-            or missing kinds.
+        memorised: fraction of samples nearer to a fitted datum than to any held-out one. 0.5 without
+            memorisation, as both sets have the same size; 1 for copies.
+        missed: fraction of the held-out data that are nearest to no sample.
+        variance: of the samples about their mean, relative to that of the held-out data: below 1 for blur or
+            missing modes.
     """
 
     to_held_out: float
@@ -145,7 +146,7 @@ class Figures:
 
 @torch.no_grad()
 def measure_samples(x: Tensor, train: Tensor, held_out: Tensor) -> Figures:
-    """Figures of samples (n, d) beside fitted data and data held out, (m, d) each."""
+    """Figures of samples (n, d), compared with fitted and held-out data, (m, d) each."""
     near, _ = distance_to(x, train)
     far, other = distance_to(x, held_out)
     return Figures(
@@ -159,7 +160,7 @@ def measure_samples(x: Tensor, train: Tensor, held_out: Tensor) -> Figures:
 
 
 def distance_to(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean squared difference per pixel of each x to its nearest y, (n,), and which that is, (n,) int64."""
+    """Mean squared difference per pixel of each x to its nearest y, (n,), and its index, (n,) int64."""
     found = laguerre_cells(x, y, x.new_zeros(len(y)))
     return ((x - y[found]) ** 2).mean(1), found
 
@@ -170,14 +171,15 @@ def _transport(x: Tensor, y: Tensor) -> float:
 
 @torch.no_grad()
 def dual_gap(x: Tensor, measure: PatchMeasure, psi: Tensor, entropy: float) -> float:
-    """(OT - F(psi)) / OT of a fresh sample, with the entropy of the fit, OT nearly exact.
+    """The relative duality gap (OT - F(psi)) / OT of a new sample, OT nearly exact.
 
-    OT's own potential suits the very sample, which psi has not seen: part of the gap is the sample's noise,
-    and falls with its size.
+    OT is the maximum over potentials for this sample, on which psi was not trained. So the gap contains
+    sampling noise, which decreases with the size of the sample.
 
     Args:
-        x: (n, d), fresh.
-        measure: the target; psi: (m,).
+        x: (n, d), a new sample.
+        measure: the target.
+        psi: (m,).
         entropy: lam >= 0, in units of |x - y|^2.
     """
     value = float(semi_dual(x, measure, psi, entropy=entropy))
@@ -189,12 +191,12 @@ def dual_gap(x: Tensor, measure: PatchMeasure, psi: Tensor, entropy: float) -> f
 
 
 def gaps(made: Fit, held_out: Tensor, count: int) -> tuple[float, float | None]:
-    """The dual gap of a fit to its data, and, where psi is a network, of psi to data that it never saw.
+    """The duality gap of a fit on its data, and, if psi is a network, on unseen data.
 
     Args:
         made: the fit.
         held_out: (m, d).
-        count: size of the fresh sample.
+        count: size of the new sample.
     """
     x, entropy = fresh(made, count, 1), made.entropy * held_out.shape[1]
     dual = made.dual
@@ -206,7 +208,7 @@ def gaps(made: Fit, held_out: Tensor, count: int) -> tuple[float, float | None]:
 
 @torch.no_grad()
 def fresh(made: Fit, count: int, number: int = 0) -> Tensor:
-    """Samples (count, d) of noise that no fit has seen; another number, other noise."""
+    """Samples (count, d) from noise that no fit has seen; `number` chooses the noise."""
     return made.network.sample(count, torch.Generator().manual_seed(_SAMPLE_SEED + number))
 
 

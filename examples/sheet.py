@@ -1,4 +1,4 @@
-"""The example's picture: for each entropy, samples above the nearest pictures that were fitted."""
+"""The picture of the example: for each entropy, samples above their nearest fitted pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Block:
     """Two rows of pictures under a line of text.
 
     Attributes:
-        text: what they are.
+        text: caption.
         above, below: (count, d) in [0, 1].
     """
 
@@ -28,12 +28,12 @@ class Block:
 
 
 def draw(columns: Sequence[Sequence[Block]], side: int, *, tile: int = 32) -> bytes:
-    """A PNG of blocks, those of a column below each other.
+    """A PNG of blocks in columns.
 
     Args:
-        columns: each of as many blocks.
+        columns: blocks of each column, from top to bottom.
         side: of a picture, in pixels.
-        tile: about as large it is drawn, by whole pixels.
+        tile: approximate side of a drawn picture, in pixels: an integer multiple of `side`.
     """
     factor = max(1, round(tile / side))
     tile = side * factor

@@ -78,7 +78,7 @@ def generator() -> texot.Generator:
 
 @pytest.mark.slow
 def test_refined_samples_are_nearer() -> None:
-    """Critics go on against one sample, as Tanaka 2019 asks for good ones: 0.93 of its distance were left."""
+    """Critics trained on against one sample, as in Tanaka 2019: 0.93 of its distance remained."""
     exemplar = clouds(3, 48, 48)
     trainer = Trainer(exemplar, steps=60, **TINY)  # few: there is something left to refine
     for _ in trainer:

@@ -1,4 +1,4 @@
-"""Generators under modes and defaults of their caller: the same bytes, and nothing global moves."""
+"""Generators under modes and defaults of their caller: the same bytes, and no global state changes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -48,7 +48,7 @@ MODES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
 
 
 def job(kind: str, folder: Path, mode: Callable[[], AbstractContextManager[Any]]) -> tuple[bytes, Any]:
-    """Train half, put aside, go on, save, load, sample: the model's bytes and the sample."""
+    """Train half, write a checkpoint, resume, save, load, sample: the model's bytes and the sample."""
     count, options = KINDS[kind]
     textures = [clouds(3, 32, 32), clouds(3, 34, 32, seed=5)][:count]
     options = {**TINY, **options}

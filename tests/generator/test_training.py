@@ -1,4 +1,4 @@
-"""Training: the same loop, resumed or shared; what a sample owes to its exemplar."""
+"""Training: the loop, resumed or in several processes; samples compared with their exemplar."""
 
 import logging
 import math
@@ -51,7 +51,7 @@ def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 
 def resumed_everywhere(exemplar: Any, folder: Path, **options: Any) -> None:
-    """Training put aside after any step, the last included, writes the file that it would have written."""
+    """A training resumed after any step, including the last, writes the same file."""
     whole, n_steps = Trainer(exemplar, **options), 0
     for n_steps, _ in enumerate(whole, 1):
         save_checkpoint(whole.checkpoint(), folder / f"{n_steps}")
@@ -73,7 +73,7 @@ def test_resumed_after_any_step_writes_the_same_file(tmp_path: Path) -> None:
 def test_resumed_after_any_step_stops_where_it_would_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A training that has settled is not trained further by being put aside."""
+    """Resuming a training that has settled does not train it further."""
     monkeypatch.setattr("texot.generator.trainer._SETTLED_STEPS", 2)
     monkeypatch.setattr("texot.generator.targets.TrainingTerms.sliced_value", lambda terms: 1.0)
     resumed_everywhere(clouds(1, 32, 32), tmp_path, steps=12, **TINY)

@@ -49,7 +49,7 @@ class Checkpoint:
             InputError: the exemplar or an option differs.
         """
         if exemplar_sha256 != self.exemplar_sha256:
-            raise InputError("the checkpoint is of another exemplar: give that one, or train anew")
+            raise InputError("the checkpoint is of another exemplar: give that one, or start a new training")
         for name, value in {"objective": "transport", **options}.items():
             before = self.options.get(name, "transport" if name == "objective" else None)
             if name not in _CHANGEABLE and before != value:
@@ -108,7 +108,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             raise ValueError("its step is none of its plan's")
         done = sum(steps[: progress.stage]) + progress.step
         if not len(progress.losses) == len(progress.marginal_errors) == len(about["sliced"]) == done:
-            raise ValueError("it does not tell the losses of its steps")
+            raise ValueError("the losses of some steps are missing")
         return Checkpoint(
             progress,
             dict(about["options"]),

@@ -40,7 +40,7 @@ _MAX_SCALES = 12
 
 @dataclass(frozen=True)
 class Model:
-    """What a model file holds.
+    """The contents of a model file.
 
     Attributes:
         network: without gradients, on the CPU.

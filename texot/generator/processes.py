@@ -1,7 +1,7 @@
 """Several processes that train one network: `torchrun --nproc-per-node N -m texot train ...`.
 
 Every process draws its own noise. Gradients and the state of terms are averaged over all processes
-(torch.distributed: gloo on CPUs, nccl on GPUs). At every step they agree on whether to go on.
+(torch.distributed: gloo on CPUs, nccl on GPUs). At every step they agree on whether to continue.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Processes:
                 torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
             dist.init_process_group("nccl" if cuda else "gloo")
         except (KeyError, RuntimeError, ValueError) as error:
-            raise DeviceError(f"the processes do not find each other: {one_line(error)}") from error
+            raise DeviceError(f"the processes cannot connect: {one_line(error)}") from error
         return cls(dist.get_rank(), dist.get_world_size())
 
     @torch.no_grad()

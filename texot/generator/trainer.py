@@ -40,20 +40,20 @@ if TYPE_CHECKING:
 log = logging.getLogger("texot")
 
 _MARGIN = 0.9  # fraction of a time limit that is planned for
-_SETTLED_STEPS = 100
-_SETTLED = 0.998
+_SETTLED_STEPS = 100  # whose mean is compared with that of as many steps before
+_SETTLED = 0.998  # ratio of these means from which the loss has settled
 _SETTLED_FROM = 0.75  # of the finest stage: before, the step size is too large
 
 
 class Trainer:
-    """One training: an iterator of states. It gives a generator after any step.
+    """A training: an iterator of states, from which `generator` can be called after any step.
 
     Arguments are checked when it is created, not at the first step.
 
     Args:
         exemplar: path, PIL image, NumPy array or tensor, see `texot.synthesize`; or a list of two or more,
-            of any sizes, for one network of them and of all textures between. Only the weights of samples
-            depend on their order.
+            of any sizes, for one network that interpolates their textures. Only the order of the weights of
+            samples depends on their order.
         **options: see `texot.generator.options.TrainOptions`.
 
     Attributes:
@@ -66,8 +66,8 @@ class Trainer:
 
     Raises:
         InputError: an exemplar or option that cannot be used.
-        DeviceError: a device or back end that was asked for is not there.
-        TexotError: a file of deep weights that is none.
+        DeviceError: a requested device or back end is not available.
+        TexotError: a file that has no deep weights.
     """
 
     @own_modes()
@@ -158,8 +158,8 @@ class Trainer:
         Transport costs are no criterion: they rise while the potentials are learned.
         """
         stage, step = self._place()
-        least = max(2 * _SETTLED_STEPS, _SETTLED_FROM * stage.n_iter)
-        if stage.scale or step < least or len(self._sliced) < 2 * _SETTLED_STEPS:
+        min_step = max(2 * _SETTLED_STEPS, _SETTLED_FROM * stage.n_iter)
+        if stage.scale or step < min_step or len(self._sliced) < 2 * _SETTLED_STEPS:
             return False
         late, before = self._sliced[-_SETTLED_STEPS:], self._sliced[-2 * _SETTLED_STEPS : -_SETTLED_STEPS]
         return sum(late) > _SETTLED * sum(before)

@@ -38,8 +38,8 @@ def train(
 
     Raises:
         InputError: an exemplar or option that cannot be used.
-        DeviceError: a device or back end that was asked for is not there.
-        TexotError: a file of deep weights that is none.
+        DeviceError: a requested device or back end is not available.
+        TexotError: a file that has no deep weights.
 
     Example:
         >>> import torch

@@ -5,6 +5,6 @@
 >>> generator = texot.train("pebbles.png", objective=find_objective("wgan-gp"))  # doctest: +SKIP
 """
 
-from texot.experimental.objectives.choice import OBJECTIVES, PatchObjective, find_objective
+from texot.experimental.objectives.choice import OBJECTIVES, find_objective
 
-__all__ = ["OBJECTIVES", "PatchObjective", "find_objective"]
+__all__ = ["OBJECTIVES", "find_objective"]

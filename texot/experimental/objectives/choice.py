@@ -16,6 +16,7 @@ from texot.experimental.objectives.wgan_gp import CriticTerm
 from texot.experimental.picture import show
 from texot.files.exemplar import Exemplar
 from texot.generator.network import PlaneNetwork
+from texot.generator.objective import Objective
 from texot.generator.plan import Training
 from texot.generator.targets import TrainingTerms
 from texot.generator.weights import Weights
@@ -150,7 +151,7 @@ _ALL = (
 )
 
 
-def find_objective(name: str) -> PatchObjective:
+def find_objective(name: str) -> Objective:
     """The objective of a name, for `texot.train(objective=...)`.
 
     Args:

@@ -73,7 +73,7 @@ class RunState:
         tensors = self._tensors()
         shapes = [(tensor.shape, tensor.dtype) for tensor in tensors]
         if shapes != [(tensor.shape, tensor.dtype) for tensor in progress.tensors]:
-            raise InputError("the checkpoint does not fit these options: train anew")
+            raise InputError("the checkpoint does not fit these options: start a new training")
         for tensor, value in zip(tensors, progress.tensors, strict=True):
             tensor.copy_(value)
         for adam in self.movers:
