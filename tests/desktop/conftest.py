@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def application() -> "QApplication":
-    """One for all tests: Qt allows no second."""
+    """The application of all tests: Qt allows one in a process."""
     from PySide6.QtWidgets import QApplication
 
     found = QApplication.instance() or QApplication([])
@@ -39,7 +39,7 @@ def image(tmp_path: Path) -> Path:
 def window(
     application: "QApplication", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> "Iterator[Window]":
-    """A window as a user meets it the first time; 1024x700."""
+    """A window with no remembered settings, 1024x700."""
     from PySide6.QtCore import QSettings
     from PySide6.QtTest import QTest
 
@@ -50,7 +50,7 @@ def window(
     made.resize(1024, 700)
     made.show()
     assert QTest.qWaitForWindowExposed(made)
-    wrong: list[BaseException] = []  # what is raised below Qt comes to nobody else
+    wrong: list[BaseException] = []  # Qt swallows exceptions of Python code that it calls
     monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: wrong.append(error))
     yield made
     if wrong:
@@ -60,13 +60,13 @@ def window(
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], object]], None]:
-    """Let the window work until something is so."""
+    """Run the event loop until a condition is true."""
     from PySide6.QtTest import QTest
 
     def wait(condition: Callable[[], object], seconds: float = 30) -> None:
         late = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < late, "waited in vain"
+            assert time.monotonic() < late, "the condition did not become true"
             QTest.qWait(10)
 
     return wait

@@ -1,4 +1,4 @@
-"""Imported first by tests of the window: skips them where Qt does not load."""
+"""Imported first by tests of the window: it skips them where Qt does not load."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Inpaint and Tile: a mask is painted with the mouse, taken back, kept in files, filled."""
+"""Inpaint and Tile: a mask is painted with the mouse, undone, kept in files, filled."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +28,7 @@ def click(widget: QWidget) -> None:
 
 @pytest.fixture
 def tab(window: Window, image: Path, until: Until) -> FillTab:
-    """The tab in front, a photo of 40x36 open."""
+    """The form in front, with a photograph of 40x36 open."""
     found = window.forms[1]
     assert isinstance(found, FillTab)
     window.view.tabs.setCurrentIndex(1)
@@ -48,7 +48,7 @@ def paint(window: Window, *pixels: tuple[int, int]) -> None:
 
 
 def painted(window: Window) -> np.ndarray:
-    """Where the mask is white."""
+    """Boolean array, true where the mask is white."""
     assert window.view.canvas.painting is not None
     mask: QImage = window.view.canvas.painting.image
     rows = np.frombuffer(bytes(mask.constBits()), np.uint8).reshape(mask.height(), mask.bytesPerLine())
@@ -113,7 +113,7 @@ def test_fill_what_is_painted(
 
 
 @pytest.mark.slow
-def test_a_result_comes_back_with_its_mask(window: Window, tab: FillTab, until: Until) -> None:
+def test_selecting_a_result_restores_its_mask(window: Window, tab: FillTab, until: Until) -> None:
     tab.brush.setValue(9)
     paint(window, (16, 16), (22, 18))
     first = painted(window)
@@ -167,7 +167,7 @@ def test_make_the_photo_tile(window: Window, tab: FillTab, until: Until) -> None
 
 
 @pytest.mark.slow
-def test_a_press_beside_the_photo_paints_nothing(window: Window, tab: FillTab) -> None:
+def test_a_press_outside_the_photo_paints_nothing(window: Window, tab: FillTab) -> None:
     QTest.mouseClick(window.view.canvas, LEFT, pos=QPoint(1, 1))
     assert not painted(window).any()
 

@@ -1,4 +1,4 @@
-"""Generator: train some steps, stop, go on, save, load, sample, drag over the plane."""
+"""Generator: train some steps, stop, resume, save, load, sample, drag over the plane."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +27,7 @@ def click(widget: QWidget) -> None:
 
 @pytest.fixture
 def tab(window: Window, image: Path, until: Until) -> GeneratorTab:
-    """The tab in front, an exemplar of 40x36 open."""
+    """The form in front, with an exemplar of 40x36 open."""
     found = window.forms[3]
     assert isinstance(found, GeneratorTab)
     window.view.tabs.setCurrentIndex(3)
@@ -82,7 +82,7 @@ def test_train_sample_save_load_and_drag(
 
 
 @pytest.mark.slow
-def test_stop_a_training_and_go_on(window: Window, tab: GeneratorTab, until: Until) -> None:
+def test_stop_a_training_and_resume(window: Window, tab: GeneratorTab, until: Until) -> None:
     tab.steps.setValue(30)
     click(tab.train)
     until(lambda: len(tab.curve.losses) > 2)
@@ -105,9 +105,7 @@ def test_a_file_that_is_no_model(window: Window, tab: GeneratorTab, until: Until
 
 
 @pytest.mark.slow
-def test_a_large_sample_tells_how_far_it_is_and_stops(
-    window: Window, tab: GeneratorTab, until: Until
-) -> None:
+def test_a_large_sample_shows_progress_and_stops(window: Window, tab: GeneratorTab, until: Until) -> None:
     tab.steps.setValue(2)
     click(tab.train)
     until(lambda: window.session.models.current and not window.session.busy)

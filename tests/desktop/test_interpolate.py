@@ -1,4 +1,4 @@
-"""Interpolate: exemplars are added, t and map choose how much of each."""
+"""Interpolate: exemplars are added; t or a map sets their weights."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ LEFT = Qt.MouseButton.LeftButton
 def tab(
     window: Window, image: Path, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> InterpolateTab:
-    """The tab in front, two exemplars there."""
+    """The form in front, with two exemplars."""
     found = window.forms[2]
     assert isinstance(found, InterpolateTab)
     window.view.tabs.setCurrentIndex(2)
@@ -51,7 +51,7 @@ def test_slider_with_a_live_draft(window: Window, tab: InterpolateTab, until: Un
     until(
         lambda: window.session.selected and window.session.selected.request.arguments["weights"] == [0.4, 0.6]
     )
-    assert len(window.session.results) <= 2, "of a draft that another replaced, nothing is kept"
+    assert len(window.session.results) <= 2, "a draft that another replaces is not kept"
     assert window.session.selected.settings["job"] == "interpolate"
     QTest.mouseClick(window.view.command, LEFT)
     assert " --weights 0.4,0.6 " in QGuiApplication.clipboard().text()

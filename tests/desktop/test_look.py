@@ -1,4 +1,4 @@
-"""What the window looks like, and that hands on a keyboard find everything."""
+"""The look of the window, and its use by keyboard alone."""
 
 import re
 from collections.abc import Callable
@@ -32,13 +32,13 @@ CONTROLS = (QAbstractButton, QComboBox, QSpinBox, QLineEdit, QSlider, QListWidge
 
 
 def controls(window: Window) -> list[QWidget]:
-    """Those a user sees, without the parts Qt makes them of."""
+    """The visible controls, without their parts, which Qt makes."""
     found = [w for w in window.findChildren(QWidget) if isinstance(w, CONTROLS) and w.isVisible()]
     return [w for w in found if not w.objectName().startswith("qt_") and "Clear" not in type(w).__name__]
 
 
 @pytest.mark.parametrize("tab", range(4))
-def test_every_control_tells_what_it_does_and_takes_keys(window: Window, tab: int) -> None:
+def test_every_control_has_a_tooltip_and_takes_keys(window: Window, tab: int) -> None:
     window.view.tabs.setCurrentIndex(tab)
     QTest.qWait(10)
     found = controls(window)
@@ -50,7 +50,7 @@ def test_every_control_tells_what_it_does_and_takes_keys(window: Window, tab: in
 
 @pytest.mark.parametrize("tab", range(4))
 def test_no_key_is_taken_twice(window: Window, tab: int) -> None:
-    """Alt and a letter: of the menus, the labels and the boxes that are in front."""
+    """Alt and a letter: of the menus, and of the labels and boxes of the form in front."""
     window.view.tabs.setCurrentIndex(tab)
     front = window.forms[tab]
     for what in [0, 1] if tab == 1 else [0]:
@@ -96,14 +96,14 @@ def test_thumbnails_are_sharp_on_any_display(ratio: float) -> None:
     assert small.deviceIndependentSize().toSize() == QSize(64, 32)
 
 
-def test_an_error_goes_with_its_tab(window: Window) -> None:
+def test_a_failure_is_cleared_with_its_tab(window: Window) -> None:
     QTest.mouseClick(window.view.generate, Qt.MouseButton.LeftButton)
     assert window.view.failure
     window.view.tabs.setCurrentIndex(2)
     assert not window.view.message.text()
 
 
-def test_the_veil_has_a_soft_edge() -> None:
+def test_the_overlay_has_a_soft_edge() -> None:
     mask = Mask(QSize(60, 60))
     mask.stroke(QPointF(30, 30), QPointF(30, 30), 24, erase=False)
     alpha = [mask.overlay().pixelColor(x, 30).alpha() for x in range(60)]
@@ -135,7 +135,7 @@ def test_several_files_are_dropped_on_interpolate(
 
 @pytest.mark.parametrize("tab", range(4))
 def test_a_key_of_a_label_goes_to_what_it_names(window: Window, tab: int) -> None:
-    """Alt and the letter that is underlined; sliders with a number beside them too."""
+    """Alt and the underlined letter; also for a slider that shows its number."""
     window.view.tabs.setCurrentIndex(tab)
     front = window.forms[tab]
     labels = [w for w in front.findChildren(QLabel) if w.isVisible() and "&" in w.text()]
@@ -152,7 +152,7 @@ def test_a_key_of_a_label_goes_to_what_it_names(window: Window, tab: int) -> Non
 
 
 @pytest.mark.slow
-def test_a_picture_is_pasted_though_one_types(window: Window, image: Path, until: Until) -> None:
+def test_a_picture_is_pasted_while_a_field_has_the_focus(window: Window, image: Path, until: Until) -> None:
     common = window.forms[0].common  # type: ignore[attr-defined]
     for box in (common.size, common.seed):
         window.session.image = OpenImage("", None)
@@ -167,8 +167,8 @@ def test_a_picture_is_pasted_though_one_types(window: Window, image: Path, until
     assert common.size.text() == "64x48"
 
 
-def test_a_stroke_renews_the_veil_where_it_goes() -> None:
-    """The part that is drawn anew is as if all were."""
+def test_a_stroke_redraws_its_part_of_the_overlay() -> None:
+    """Drawing the changed part gives the same overlay as drawing all of it."""
     part, whole = Mask(QSize(200, 120)), Mask(QSize(200, 120))
     part.overlay()
     for x in range(20, 180, 8):
@@ -179,8 +179,8 @@ def test_a_stroke_renews_the_veil_where_it_goes() -> None:
     assert part.overlay() == whole.overlay()
 
 
-def test_tooltips_speak_as_the_help_does(window: Window) -> None:
-    """The words of each option, but for the names of its arguments."""
+def test_tooltips_have_the_words_of_the_help(window: Window) -> None:
+    """The words of each option, except the names of arguments."""
     from texot.cli.app import texot
 
     synthesise, fill, interpolate, generator = window.forms
@@ -212,10 +212,10 @@ def test_tooltips_speak_as_the_help_does(window: Window) -> None:
             )
 
 
-def test_the_edit_menu_is_grey_where_it_would_do_nothing(window: Window) -> None:
+def test_the_edit_menu_disables_what_would_do_nothing(window: Window) -> None:
     edit = window.menuBar().actions()[1].menu()
     edit.popup(window.mapToGlobal(QPoint(50, 20)))
     QTest.qWait(10)
     assert not any(a.isEnabled() for a in (window.menus.undo, window.menus.redo, window.menus.copy))
     edit.close()
-    assert window.menus.undo.isEnabled(), "its keys ask by themselves"
+    assert window.menus.undo.isEnabled(), "a disabled action would have no key"

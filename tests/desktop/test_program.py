@@ -1,4 +1,4 @@
-"""The program as a user starts it: on a real X display where there is one to be had, and quickly."""
+"""The program as a user starts it: on a real X display where Xvfb is installed, and quickly."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ app.exec()
 
 @pytest.fixture
 def display() -> Iterator[str]:
-    """A display of Xvfb's."""
+    """A display of Xvfb."""
     if shutil.which("Xvfb") is None:
         pytest.skip("NO TEST ON A REAL DISPLAY without Xvfb: apt-get install xvfb libxcb-cursor0")
     read, write = os.pipe()
@@ -68,7 +68,7 @@ def test_on_a_real_display(display: str, image: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_window_shows_within_two_seconds(tmp_path: Path) -> None:
     best = 9.0
-    for _ in range(3):  # beside other work on the machine
+    for _ in range(3):  # other programs may be running
         begun = time.monotonic()
         command = [sys.executable, "-c", _SHOWN, str(tmp_path / "settings.ini")]
         subprocess.run(command, env=environment(QT_QPA_PLATFORM="offscreen"), check=True)

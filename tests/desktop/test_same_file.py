@@ -1,4 +1,4 @@
-"""What is copied as a command makes the same file, of every job, and settings are in it."""
+"""For each task, the copied command writes the same file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ def other(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def copied(window: Window, until: Until, tmp_path: Path) -> Callable[[], str]:
-    """The command of the result as shown, run in an empty folder with -o again.png or whatever it is."""
+    """Copy the command of the selected result, run it with the output again.SUFFIX, and return it."""
 
     def run() -> str:
         QGuiApplication.clipboard().clear()
@@ -43,7 +43,7 @@ def copied(window: Window, until: Until, tmp_path: Path) -> Callable[[], str]:
 
 
 def again(line: str, folder: Path) -> str:
-    """Run a line that was copied, its output under another name."""
+    """Run a copied command with another name for its output."""
     import shlex
 
     words = shlex.split(line)
@@ -94,7 +94,7 @@ def test_hole(
     copied: Callable[[], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The mask was only painted: it is asked for a file of it."""
+    """The mask is only painted: the window asks for a file for it."""
     window.view.tabs.setCurrentIndex(1)
     opened(window, image, until)
     canvas = window.view.canvas
@@ -185,7 +185,7 @@ def test_training_on_two_and_samples(
     tab.size_line.setText("48x40")
     QTest.keyClick(tab.t.slider, Qt.Key.Key_PageUp)
     until(lambda: "Generate keeps it" in window.view.message.text() and not window.session.busy)
-    assert window.session.selected is None, "a look is nothing to save"
+    assert window.session.selected is None, "it is a preview"
     assert window.view.canvas.result.width() == 48
     made(window, until)
     wanted = saved(window, tmp_path / "out.png", until)
@@ -229,7 +229,7 @@ def test_pasted_image(
 def test_stopped(
     window: Window, image: Path, until: Until, tmp_path: Path, copied: Callable[[], str]
 ) -> None:
-    """What was stopped is made again by replay, from the PNG."""
+    """The command of a stopped job is a replay of its PNG."""
     opened(window, image, until)
     window.forms[0].common.size.setText("128x128")  # type: ignore[attr-defined]
     window.forms[0].common.quality.setCurrentText("high")  # type: ignore[attr-defined]
@@ -248,7 +248,7 @@ def test_stopped(
 def test_stopped_between(
     window: Window, image: Path, other: Path, until: Until, tmp_path: Path, copied: Callable[[], str]
 ) -> None:
-    """All images that it was made from are in the line, that of the map too."""
+    """The command names all input images, also that of the map."""
     window.view.tabs.setCurrentIndex(2)
     opened(window, image, until)
     tab = window.forms[2]

@@ -1,4 +1,4 @@
-"""Nothing stays in the temporary folder, however a window ends."""
+"""The temporary folder is empty after a window ends in any way."""
 
 import functools
 import os
@@ -58,7 +58,7 @@ def test_signals_close_the_window(tmp_path: Path, number: signal.Signals) -> Non
 
 
 @pytest.mark.slow
-def test_the_next_window_removes_what_a_killed_one_left_and_no_other(tmp_path: Path) -> None:
+def test_the_next_window_removes_the_folder_of_a_killed_one_only(tmp_path: Path) -> None:
     with opened(tmp_path) as killed:
         left = folder_of(killed)
         killed.kill()
@@ -75,8 +75,8 @@ def test_the_next_window_removes_what_a_killed_one_left_and_no_other(tmp_path: P
     assert os.listdir(tmp_path / "tmp") == ["texot-session-notes"]
 
 
-def test_signals_of_the_terminal_end_no_worker() -> None:
-    """The window decides: it may ask first, and its worker may hold what is not saved."""
+def test_signals_of_the_terminal_do_not_end_the_worker() -> None:
+    """The window ends its worker: it may ask first, and the worker may hold a training."""
     command = [sys.executable, "-m", "texot.desktop.worker"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=environment(), stdin=pipe, stdout=pipe, stderr=pipe) as worker:

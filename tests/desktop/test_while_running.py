@@ -1,4 +1,4 @@
-"""While something runs, the window goes on: files open and are saved, other results are looked at."""
+"""While a job runs, the user opens and saves files and selects other results."""
 
 import os
 from collections.abc import Callable
@@ -20,7 +20,7 @@ LEFT, CONTROL = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier
 
 @pytest.fixture
 def running(window: Window, image: Path, until: Until) -> Window:
-    """A draft is there, and something slow runs."""
+    """A window with a draft, and a slow job that runs."""
     window.opening.open(str(image))
     until(lambda: window.session.image.path == str(image))
     QTest.mouseClick(window.view.draft, LEFT)
@@ -29,13 +29,13 @@ def running(window: Window, image: Path, until: Until) -> Window:
     window.forms[0].common.quality.setCurrentText("high")  # type: ignore[attr-defined]
     QTest.mouseClick(window.view.generate, LEFT)
     until(lambda: window.view.progress.value() > 0)
-    assert window.session.selected is None, "what is shown is on its way"
+    assert window.session.selected is None, "an intermediate state is shown"
     assert not window.view.save.isEnabled()
     return window
 
 
 @pytest.mark.slow
-def test_another_image_opens_at_once_and_the_result_goes_to_the_strip(
+def test_another_image_opens_at_once_and_the_result_is_added_to_the_strip(
     running: Window, image: Path, until: Until, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.png"
@@ -45,7 +45,7 @@ def test_another_image_opens_at_once_and_the_result_goes_to_the_strip(
     assert running.session.running is not None
     step = running.view.progress.value()
     until(lambda: running.view.progress.value() > step + 3)
-    assert running.view.canvas.result.isNull(), "no picture of another exemplar's"
+    assert running.view.canvas.result.isNull(), "a result of another exemplar is not shown"
     QTest.mouseClick(running.view.stop, LEFT)
     until(lambda: not running.session.busy)
     assert len(running.session.results) == 2
@@ -55,7 +55,9 @@ def test_another_image_opens_at_once_and_the_result_goes_to_the_strip(
 
 
 @pytest.mark.slow
-def test_a_result_comes_back_and_is_saved_meanwhile(running: Window, until: Until, tmp_path: Path) -> None:
+def test_a_result_is_selected_and_saved_while_a_job_runs(
+    running: Window, until: Until, tmp_path: Path
+) -> None:
     strip = running.view.history
     place = strip.visualItemRect(strip.item(0)).center()
     QTest.mouseClick(strip.viewport(), LEFT, pos=place)
@@ -91,7 +93,7 @@ def test_closing_asks_about_what_runs(window: Window, image: Path, until: Until)
 
 
 @pytest.mark.slow
-def test_again_takes_the_next_seed(window: Window, image: Path, until: Until) -> None:
+def test_new_seed_takes_the_next_seed(window: Window, image: Path, until: Until) -> None:
     window.opening.open(str(image))
     until(lambda: window.session.image.path == str(image))
     QTest.keyClick(window, Qt.Key.Key_F5)
@@ -152,8 +154,8 @@ def test_pictures_several_files_and_models_are_dropped(
 
 
 @pytest.mark.slow
-def test_the_picture_goes_with_the_hand(window: Window, image: Path, until: Until) -> None:
-    """Dragged over the plane, it moves before the next sample is there."""
+def test_a_dragged_result_moves_at_once(window: Window, image: Path, until: Until) -> None:
+    """A dragged result moves at once, before the next sample is made."""
     window.opening.open(str(image))
     until(lambda: window.session.image.path == str(image))
     window.view.tabs.setCurrentIndex(3)
@@ -174,7 +176,7 @@ def test_the_picture_goes_with_the_hand(window: Window, image: Path, until: Unti
     x, y = place.x() - around, place.y() - around
     assert moved.copy(x, y, 12, 12) == before.copy(x + shift, y, 12, 12)
     until(lambda: tab.at == (8, 0) and not window.session.busy)
-    assert window.session.selected is None, "nobody asked to keep it"
+    assert window.session.selected is None, "it is a preview"
     QTest.mouseRelease(canvas, LEFT, pos=place - QPoint(shift, 0))
     after = canvas.grab().toImage()
     assert after.copy(x, y, 12, 12) == moved.copy(x, y, 12, 12)

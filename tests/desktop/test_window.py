@@ -46,7 +46,7 @@ def draft(window: Window, until: Until) -> None:
 
 
 def slow(window: Window) -> None:
-    """Settings that take long."""
+    """Choose settings of a slow job."""
     window.forms[0].common.size.setText("256x256")  # type: ignore[attr-defined]
     window.forms[0].common.quality.setCurrentText("high")  # type: ignore[attr-defined]
 
@@ -94,7 +94,9 @@ def test_save_dialog_and_other_formats(
     until(lambda: "no such folder" in window.view.failure)
 
 
-def test_errors_in_the_library_s_words(window: Window, image: Path, until: Until, tmp_path: Path) -> None:
+def test_errors_have_the_words_of_the_library(
+    window: Window, image: Path, until: Until, tmp_path: Path
+) -> None:
     click(window.view.generate)
     assert window.view.failure == "open an image first"
     (tmp_path / "bad.png").write_bytes(image.read_bytes()[:50])
@@ -320,7 +322,7 @@ def test_size_and_folder_are_remembered(window: Window, image: Path, until: Unti
 
 
 @pytest.mark.slow
-def test_a_result_of_another_image_comes_back_with_its_settings(
+def test_selecting_a_result_of_another_image_restores_it(
     window: Window, image: Path, until: Until, tmp_path: Path
 ) -> None:
     opened(window, image, until)

@@ -1,4 +1,4 @@
-"""What a worker meets: a stderr that nobody reads, large pictures."""
+"""The worker with a stderr that has no reader, and with large pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker that answers is this installation's, or the window says so."""
+"""The worker must be of this installation; else the window says that it is not."""
 
 import shutil
 import sys
@@ -16,7 +16,7 @@ Until = Callable[[Callable[[], object]], None]
 
 
 def another_installation(folder: Path, spoil: Callable[[Path], None]) -> Path:
-    """A copy of texot, spoilt."""
+    """A changed copy of texot."""
     shutil.copytree(
         Path(texot.__file__).parent, folder / "texot", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -29,7 +29,7 @@ def newer(package: Path) -> None:
 
 
 def silent(package: Path) -> None:
-    """Talks, but of other things: its first words are no hello."""
+    """Its output does not begin with a frame."""
     (package / "desktop" / "worker.py").write_text(
         'import sys\nsys.stdout.write("Welcome, " * 99)\nsys.stdout.flush()\nsys.stdin.read()\n'
         "def main():\n    pass\n"
@@ -40,7 +40,7 @@ def silent(package: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"), [(newer, "the worker is texot 99.0"), (silent, "no worker of this texot")]
 )
-def test_a_worker_of_another_installation_is_told(
+def test_a_worker_of_another_installation_is_refused(
     window: Window,
     image: Path,
     until: Until,
@@ -49,7 +49,7 @@ def test_a_worker_of_another_installation_is_told(
     spoil: Callable[[Path], None],
     message: str,
 ) -> None:
-    """As after an update below an open window."""
+    """As after an update while a window is open."""
     until(lambda: window.client.greeted)
     window.client._process.kill()  # type: ignore[union-attr]
     until(lambda: "crashed" in window.view.failure)
@@ -64,10 +64,10 @@ def test_a_worker_of_another_installation_is_told(
 
 
 @pytest.mark.slow
-def test_the_folder_that_one_stands_in_is_not_run(
+def test_the_current_folder_is_not_imported(
     window: Window, image: Path, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another checkout there does not take the worker's place."""
+    """Another checkout in the current folder is not imported by the worker."""
     until(lambda: window.client.greeted)
     window.client._process.kill()  # type: ignore[union-attr]
     until(lambda: "crashed" in window.view.failure)

@@ -86,7 +86,7 @@ class Progress:
 
 
 class JobQueue:
-    """Runs one job at a time, in the order in which they came.
+    """Runs one job at a time, in the order in which they were added.
 
     Args:
         start: starts a job; returns the id of the worker's request.

@@ -71,7 +71,7 @@ class Worker:
     def serve(self) -> None:
         """Answer requests until the process ends."""
         self.send_event("hello", 0, version=__version__)
-        window = os.getppid()  # its start costs processor time now, and is no other program
+        window = os.getppid()  # it starts at the same time; its load is not that of another program
         before = read_clocks(companion=window)
         import torch
 

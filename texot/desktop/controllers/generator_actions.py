@@ -67,9 +67,9 @@ class GeneratorActions:
             return
         request, threads = model.training, model.threads
         output = model.saved or self._session.model_file_name
-        names = self._session.files
+        files = self._session.files
         self._saving.save_inputs(
-            request, lambda: self._saving.copy_line(request.command_line(output, names.names, threads))
+            request, lambda: self._saving.copy_line(request.command_line(output, files.names, threads))
         )
 
     def ask_load(self) -> None:

@@ -59,8 +59,8 @@ class Saving:
         except InputError as error:
             self._session.fail(str(error))
             return
-        names = self._session.files
-        self.save_inputs(result.request, lambda: self.copy_line(result.command_line(names.names)))
+        files = self._session.files
+        self.save_inputs(result.request, lambda: self.copy_line(result.command_line(files.names)))
 
     def save_inputs(self, request: JobRequest, then: Callable[[], object]) -> None:
         """Ask for a file for each input that only the session's folder holds, then continue."""

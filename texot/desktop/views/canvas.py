@@ -45,10 +45,7 @@ class Canvas(QWidget):
         self.setAccessibleName("Exemplar and result")
         self.exemplar, self.result = QImage(), QImage()
         self.split, self.repeated = False, False
-        self.zoom, self.centre = (
-            1.0,
-            QPointF(0, 0),
-        )  # centre: from the middle of a picture to that of its pane
+        self.zoom, self.centre = 1.0, QPointF(0, 0)  # centre: from a picture's middle to its pane's
         self.painting: Mask | None = None
         self.brush, self.erasing = 24, False
         self.explores = False  # dragging the result asks for other places of the plane, and does not pan
@@ -253,6 +250,10 @@ class Canvas(QWidget):
         shown = self.split and not self.result.isNull()
         return shown and abs(place.x() - self._divider * self.width()) <= _GRIP
 
+    def _explores_at(self, place: QPointF) -> bool:
+        on_result = not self.result.isNull() and QRectF(self._panes()[-1]).contains(place)
+        return self.explores and on_result
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to move the split, paint, explore the plane, or pan."""
         place = self._last = event.position()
@@ -265,9 +266,7 @@ class Canvas(QWidget):
             pixel = self.to_picture(place)
             self.painting.begin()
             self.painting.stroke(pixel, pixel, self.brush, self.erasing)
-        elif (
-            left and self.explores and not self.result.isNull() and QRectF(self._panes()[-1]).contains(place)
-        ):
+        elif left and self._explores_at(place):
             self._held = "explore"
         else:
             self._held = "pan"
