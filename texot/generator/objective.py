@@ -12,10 +12,11 @@ import torch
 
 from texot.files.exemplar import Exemplar
 from texot.generator.network import PlaneNetwork
+from texot.generator.options import TrainOptions
 from texot.generator.plan import Training
+from texot.generator.setup import Setup
 from texot.generator.targets import TrainingTerms
 from texot.generator.weights import Weights
-from texot.networks.network import Network
 from texot.solver.adam.plan import Plan
 
 
@@ -34,10 +35,8 @@ class Objective(Protocol):
     def variables(self) -> type[Weights]:
         """The class of the variables of a stage."""
 
-    def check(
-        self, sources: Sequence[Exemplar], *, preset: str, features: str, entropy: float | None
-    ) -> None:
-        """Check the exemplars and the options of the trainer.
+    def check(self, options: TrainOptions, sources: Sequence[Exemplar]) -> None:
+        """Check the options and the exemplars of a training.
 
         Raises:
             InputError: the objective cannot use them.
@@ -50,15 +49,7 @@ class Objective(Protocol):
         """Set up a new network of the training; `first` is the first exemplar."""
 
     def terms(
-        self,
-        plan: Plan,
-        sources: list[Exemplar],
-        network: PlaneNetwork,
-        deep_network: Network | None,
-        transports: list[str],
-        generator: torch.Generator,
-        backend: str,
-        device: torch.device,
+        self, setup: Setup, plan: Plan, network: PlaneNetwork, generator: torch.Generator
     ) -> TrainingTerms:
         """The terms of a training; arguments as of `TrainingTerms`."""
 

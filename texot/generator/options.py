@@ -9,13 +9,14 @@ import torch
 
 from texot.errors import InputError
 from texot.generator.checkpoint import Checkpoint
-from texot.generator.objective import Objective
 from texot.generator.processes import Processes
 from texot.generator.terms import TRANSPORTS
 from texot.solver.options import check_choice, real, whole
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from texot.generator.objective import Objective
 
 
 class TrainKeywords(TypedDict, total=False):

@@ -88,7 +88,7 @@ def set_up(exemplar: Any, given: TrainOptions) -> Setup:
     order, textures = read_textures(exemplar, options.exemplar_size)
     sources = [textures[index] for index in order]
     if objective is not None:
-        objective.check(sources, preset=given.preset, features=given.features, entropy=given.entropy)
+        objective.check(options, sources)
     maps = objective is not None and objective.maps
     if maps:  # from the first to the second
         order, textures = [0, 1], sources

@@ -11,6 +11,7 @@ from texot.files.exemplar import Exemplar
 from texot.generator.blend import KNOTS, Blend, BlendedFeatures, BlendFactor
 from texot.generator.network import PlaneNetwork, TextureNetwork
 from texot.generator.plan import PATCH
+from texot.generator.setup import Setup
 from texot.generator.terms import DeepTerm, WhitenedTerm, semi_dual_term
 from texot.images.masks import filled
 from texot.images.pyramid import downsample_known, upsample
@@ -30,13 +31,10 @@ class TrainingTerms:
     """All terms of a training, created at once, so that a resumed training draws the same targets.
 
     Args:
+        setup: of the training.
         plan: stages and numbers.
-        sources: the exemplars.
         network: its means and contrasts are set to the exemplars'.
-        deep_network: computes deep features, or None for none.
-        transports: how the deep features of each exemplar are compared, one of `TRANSPORTS`.
         generator: CPU generator of the draws of target patches.
-        backend, device: see `texot.synthesize`.
 
     Attributes:
         patches: the terms of the patches' transport, by their plan.
@@ -45,27 +43,17 @@ class TrainingTerms:
         blend: the mixture weights of a step, which `Weights.image` draws; None for one exemplar.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        sources: list[Exemplar],
-        network: PlaneNetwork,
-        deep_network: Network | None,
-        transports: list[str],
-        generator: torch.Generator,
-        backend: str,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, setup: Setup, plan: Plan, network: PlaneNetwork, generator: torch.Generator) -> None:
         self.generator = generator
-        self.blend = Blend(len(sources)) if len(sources) > 1 else None
+        self.blend = Blend(len(setup.textures)) if len(setup.textures) > 1 else None
+        backend, deep_network = setup.options.backend, setup.deep_network
         self.patches: dict[TermPlan, list[Weighted]] = {}
         self.sliced: list[Weighted] = []
-        self.deep: list[Weighted] = []
         compared: list[DeepTerm | None] = []
         transported: list[FeatureTerm | None] = []
         units: list[float] = []
-        for number, source in enumerate(sources):
-            scales = _scales(source, plan.n_scales, device)
+        for number, source in enumerate(setup.textures):
+            scales = _scales(source, plan.n_scales, setup.device)
             if isinstance(network, TextureNetwork):
                 _set_contrast(*network.statistics()[number], scales)
             made = Terms(plan, scales, generator, backend)
@@ -79,24 +67,14 @@ class TrainingTerms:
                 continue
             first = sliced[0].term
             assert isinstance(first, WhitenedTerm)
-            unit, transport = first.variance, transports[number]
+            unit, transport = first.variance, setup.transports[number]
             units.append(unit)
             # the draws of an exemplar must not depend on the others
             draws = generator if self.blend is None else torch.Generator().manual_seed(0)
             transported.append(_transported(scales[0], deep_network, transport, unit, draws, backend))
             sliced_too = transport != "semi-dual"
             compared.append(_compared(scales[0], deep_network, unit) if sliced_too else None)
-        if self.blend is None:
-            self.deep += [Weighted(term, _DEEP) for term in transported if term is not None]
-            self.deep += [Weighted(term) for term in compared if term is not None]
-            return
-        for number, feature_term in enumerate(transported):
-            if feature_term is not None:
-                for knot in range(len(KNOTS)):
-                    factor = BlendFactor(self.blend, number, knot, tuple(units))
-                    self.deep.append(Weighted(feature_term.with_new_potentials(), _DEEP, factor))
-        blended = BlendedFeatures.of(compared, self.blend)
-        self.deep += [] if blended is None else [Weighted(blended)]
+        self.deep = self._weighted_deep(transported, compared, tuple(units))
 
     def _weighted_patches(self, wanted: TermPlan, term: PatchTerm, number: int) -> list[Weighted]:
         """The transport term of an exemplar; of several exemplars, one with its own potential per knot."""
@@ -106,6 +84,22 @@ class TrainingTerms:
             Weighted(replace(term), wanted.weight, BlendFactor(self.blend, number, knot), stop=wanted.until)
             for knot in range(len(KNOTS))
         ]
+
+    def _weighted_deep(
+        self, transported: list[FeatureTerm | None], compared: list[DeepTerm | None], units: tuple[float, ...]
+    ) -> list[Weighted]:
+        """The terms of deep features; of several exemplars, semi-dual ones have potentials per knot."""
+        if self.blend is None:
+            found = [Weighted(term, _DEEP) for term in transported if term is not None]
+            return [*found, *(Weighted(term) for term in compared if term is not None)]
+        found = [
+            Weighted(term.with_new_potentials(), _DEEP, BlendFactor(self.blend, number, knot, units))
+            for number, term in enumerate(transported)
+            if term is not None
+            for knot in range(len(KNOTS))
+        ]
+        blended = BlendedFeatures.of(compared, self.blend)
+        return found if blended is None else [*found, Weighted(blended)]
 
     @property
     def transport(self) -> list[Weighted]:

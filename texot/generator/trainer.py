@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -165,17 +165,8 @@ class Trainer:
         return sum(late) > _SETTLED * sum(before)
 
     def _prepare(self, generator: torch.Generator) -> Job:
-        make: Callable[..., TrainingTerms] = self._objective.terms if self._objective else TrainingTerms
-        self.terms = make(
-            self.training.plan,
-            self.setup.textures,
-            self.network,
-            self.setup.deep_network,
-            self.setup.transports,
-            generator,
-            self.setup.options.backend,
-            self.setup.device,
-        )
+        make = TrainingTerms if self._objective is None else self._objective.terms
+        self.terms = make(self.setup, self.training.plan, self.network, generator)
         job = self._job(generator)
         if self._limit is not None and self._resume is None:
             self._fit_time_limit(job, generator)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+
+import torch
 
 from texot.errors import InputError
 from texot.experimental.objectives.critics import keep_critics
@@ -17,7 +18,9 @@ from texot.experimental.picture import show
 from texot.files.exemplar import Exemplar
 from texot.generator.network import PlaneNetwork
 from texot.generator.objective import Objective
+from texot.generator.options import TrainOptions
 from texot.generator.plan import Training
+from texot.generator.setup import Setup
 from texot.generator.targets import TrainingTerms
 from texot.generator.weights import Weights
 from texot.solver.adam.patch_term import PatchTerm
@@ -44,20 +47,20 @@ class PatchObjective:
     betas: tuple[float, float] | None = None
     maps: bool = False
 
-    def check(
-        self, sources: Sequence[Exemplar], *, preset: str, features: str, entropy: float | None
-    ) -> None:
-        """Check the exemplars and the options of the trainer.
+    def check(self, options: TrainOptions, sources: Sequence[Exemplar]) -> None:
+        """Check the options and the exemplars of a training.
 
         Raises:
             InputError: the objective cannot use them.
         """
         name = self.name
-        if preset != "default":
-            raise InputError(f"preset {preset} trains by transport: leave out the preset or objective {name}")
-        if features not in ("auto", "none"):
+        if options.preset != "default":
+            raise InputError(
+                f"preset {options.preset} trains by transport: leave out the preset or objective {name}"
+            )
+        if options.features not in ("auto", "none"):
             raise InputError(f"deep features belong to transport: leave them out with objective {name}")
-        if entropy and name != "sinkhorn":
+        if options.entropy and name != "sinkhorn":
             raise InputError(f"objective {name} has no entropy to choose: leave it out")
         if self.maps and len(sources) != 2:
             raise InputError(
@@ -99,9 +102,13 @@ class PatchObjective:
         if self.maps:
             show(network, first.pixels)
 
-    def terms(self, plan: Plan, sources: list[Exemplar], *given: Any) -> ObjectiveTerms:
-        """All terms of a training; arguments as of `TrainingTerms`."""
-        return ObjectiveTerms(self, plan, sources[-1:] if self.maps else sources, *given)
+    def terms(
+        self, setup: Setup, plan: Plan, network: PlaneNetwork, generator: torch.Generator
+    ) -> ObjectiveTerms:
+        """The terms of a training; arguments as of `TrainingTerms`."""
+        if self.maps:  # the patches are compared with those of the second exemplar
+            setup = replace(setup, textures=setup.textures[-1:])
+        return ObjectiveTerms(self, setup, plan, network, generator)
 
     def keep(self, network: PlaneNetwork, terms: TrainingTerms) -> None:
         """Store trained critics in `PlaneNetwork.auxiliary`."""
@@ -115,12 +122,19 @@ class ObjectiveTerms(TrainingTerms):
     """The terms of an objective: one for every term of transport, and no sliced ones but a map's cost.
 
     Args:
-        objective: which.
-        *given: see `TrainingTerms`.
+        objective: the objective.
+        setup, plan, network, generator: see `TrainingTerms`.
     """
 
-    def __init__(self, objective: PatchObjective, *given: Any) -> None:
-        super().__init__(*given)
+    def __init__(
+        self,
+        objective: PatchObjective,
+        setup: Setup,
+        plan: Plan,
+        network: PlaneNetwork,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(setup, plan, network, generator)
         for terms in self.patches.values():
             for weighted in terms:
                 assert isinstance(weighted.term, PatchTerm)
