@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from texot.generator.sampling import Generator
     from texot.generator.trainer import Trainer
     from texot.generator.training import train
+    from texot.jobs.apply_field import apply_field
     from texot.jobs.inpainting import inpaint, iter_inpaint
     from texot.jobs.interpolation import interpolate, iter_interpolation
-    from texot.jobs.materials import apply_field
     from texot.jobs.synthesis import iter_synthesis, synthesize
     from texot.jobs.tiling import iter_tileable, iter_variation, make_tileable, make_variation
     from texot.solver.state import LossRecord, State, Synthesis
@@ -56,7 +56,7 @@ _LAZY = {
     "State": "texot.solver.state",
     "Synthesis": "texot.solver.state",
     "Trainer": "texot.generator.trainer",
-    "apply_field": "texot.jobs.materials",
+    "apply_field": "texot.jobs.apply_field",
     "inpaint": "texot.jobs.inpainting",
     "iter_inpaint": "texot.jobs.inpainting",
     "interpolate": "texot.jobs.interpolation",

@@ -17,8 +17,8 @@ import texot
 from texot import InputError, apply_field
 from texot.files.field import FieldFile, read_field, write_field
 from texot.files.sizes import at_most
-from texot.jobs import materials
-from texot.jobs.materials import has_few_values, is_same_shape, rebuild
+from texot.jobs import apply_field as module
+from texot.jobs.apply_field import has_few_values, is_same_shape, rebuild
 
 TYPES = ["u1", "u2", ">u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", ">f4", "f8", "?"]
 TORCH = [torch.uint8, torch.uint16, torch.int16, torch.int64, torch.float16, torch.bfloat16, torch.float32]
@@ -155,7 +155,7 @@ def test_blocks_join(monkeypatch: pytest.MonkeyPatch) -> None:
     image = picture((20, 30, 3), "f4")
     field = torch.rand(41, 17, 2, generator=torch.Generator().manual_seed(0)) * 19
     whole = apply_field(field, image)
-    monkeypatch.setattr(materials, "_AT_ONCE", 40)
+    monkeypatch.setattr(module, "_AT_ONCE", 40)
     same(apply_field(field, image), whole)
 
 
@@ -198,7 +198,7 @@ def test_few_values_of_large_images(monkeypatch: pytest.MonkeyPatch) -> None:
     assert has_few_values(image)
     image.ravel()[1::200] = np.arange(450)
     assert not has_few_values(image)
-    monkeypatch.setattr(materials, "_AT_ONCE", 1000)
+    monkeypatch.setattr(module, "_AT_ONCE", 1000)
     assert not has_few_values(image)
     image.ravel()[1::200] //= 10
     assert has_few_values(image)
@@ -357,5 +357,5 @@ def test_nothing_of_the_callers_changes() -> None:
 
 
 def test_the_example_of_the_docstring() -> None:
-    assert doctest.testmod(materials).failed == 0
-    assert texot.apply_field is materials.apply_field
+    assert doctest.testmod(module).failed == 0
+    assert texot.apply_field is module.apply_field

@@ -1,0 +1,369 @@
+"""Materials: maps of one surface that belong together, such as base colour, normals and roughness.
+
+The role of a file is found by its name, in the spellings of engines and libraries: `basecolor`, `albedo`,
+`diff`, `NormalGL`, `rough`, `Displacement`, `ARM` and so on, after the name of the material and before its
+resolution (ambientCG: `Bricks001_1K-JPG_NormalGL.jpg`, Poly Haven: `brick_wall_001_nor_gl_1k.exr`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from texot.errors import InputError, OutputError, quoted
+from texot.files.layer import Layer, Values, read_layer
+
+log = logging.getLogger("texot")
+
+ROLES: dict[str, tuple[str, ...]] = {
+    "basecolor": (
+        "basecolor",
+        "basecolour",
+        "albedo",
+        "diffuse",
+        "diff",
+        "color",
+        "colour",
+        "col",
+        "basemap",
+    ),
+    "normal": ("normal", "normals", "normalmap", "nrm", "norm", "nor", "nm"),
+    "roughness": ("roughness", "rough", "rgh"),
+    "gloss": ("gloss", "glossiness", "smoothness", "smooth"),
+    "specular": ("specular", "spec"),
+    "metallic": ("metallic", "metalness", "metal", "met"),
+    "occlusion": ("ao", "occlusion", "ambientocclusion", "occ"),
+    "height": ("height", "heightmap", "displacement", "disp", "bump"),
+    "opacity": ("opacity", "alpha", "transparency", "mask"),
+    "emissive": ("emissive", "emission", "emit"),
+    "orm": ("orm", "arm", "occlusionroughnessmetallic"),
+}
+"""Roles, and the spellings of each, in lower case without separators. `orm` (or ARM) packs occlusion, roughness
+and metallic in one image."""
+
+NAMINGS: dict[str, dict[str, str]] = {
+    "unreal": {
+        "basecolor": "T_{name}_BC",
+        "normal": "T_{name}_N",
+        "roughness": "T_{name}_R",
+        "metallic": "T_{name}_M",
+        "occlusion": "T_{name}_AO",
+        "height": "T_{name}_H",
+        "opacity": "T_{name}_O",
+        "emissive": "T_{name}_E",
+        "specular": "T_{name}_S",
+        "orm": "T_{name}_ORM",
+    },
+    "unity": {
+        "basecolor": "{name}_Albedo",
+        "normal": "{name}_Normal",
+        "roughness": "{name}_Roughness",
+        "gloss": "{name}_Smoothness",
+        "metallic": "{name}_Metallic",
+        "occlusion": "{name}_Occlusion",
+        "height": "{name}_Height",
+        "emissive": "{name}_Emission",
+    },
+    "godot": {"occlusion": "{name}_ao", "basecolor": "{name}_albedo", "emissive": "{name}_emission"},
+    "ambientcg": {
+        "basecolor": "{name}_Color",
+        "normal": "{name}_NormalGL",
+        "roughness": "{name}_Roughness",
+        "metallic": "{name}_Metalness",
+        "occlusion": "{name}_AmbientOcclusion",
+        "height": "{name}_Displacement",
+        "opacity": "{name}_Opacity",
+        "emissive": "{name}_Emission",
+    },
+}
+"""Names of files by naming scheme and role; roles without an entry are `{name}_{role}`."""
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".webp", ".bmp", ".tga")
+"""Files of a folder that may be maps."""
+
+_SPELLINGS = {spelling: role for role, spellings in ROLES.items() for spelling in spellings}
+_CONVENTIONS = {"gl": "opengl", "opengl": "opengl", "dx": "directx", "directx": "directx"}
+_RESOLUTION = re.compile(r"\d+k?|\d+px|jpg|jpeg|png|exr|tif|tiff")
+_MAX_WORDS = 3  # words of a spelling
+_MAX_SIDE = 2**15  # pixels of a map: wider headers are refused before the pixels are read
+_OF_UNIT = 0.1  # mean deviation of a normal's length from 1 that is reported
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Maps of one surface.
+
+    Attributes:
+        layers: the maps by role, all of the same size.
+        files: names of their files by role.
+        name: name of the material.
+        convention: direction of y in the normal map, "opengl" or "directx".
+    """
+
+    layers: dict[str, Layer]
+    files: dict[str, str]
+    name: str
+    convention: str = "opengl"
+
+    def __repr__(self) -> str:
+        width, height = self.size
+        return f"{type(self).__name__}({self.name!r}, {width}x{height}, {', '.join(self.layers)})"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return next(iter(self.layers.values())).size
+
+    def with_values(self, values: Mapping[str, Values]) -> Material:
+        """The same maps with other values (H, W, C), by role."""
+        layers = {role: self.layers[role].with_values(values[role]) for role in self.layers}
+        return replace(self, layers=layers)
+
+    def flipped(self) -> Material:
+        """The material with the other convention of the normal map: y is negated."""
+        if "normal" not in self.layers:
+            raise InputError("this material has no normal map whose y could be flipped")
+        layer = self.layers["normal"]
+        values = layer.values.copy()
+        top = 0 if is_signed(values) else np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
+        values[..., 1] = top - values[..., 1]
+        other = "directx" if self.convention == "opengl" else "opengl"
+        return replace(self, layers={**self.layers, "normal": layer.with_values(values)}, convention=other)
+
+    def names(self, naming: str = "as-input", name: str | None = None) -> dict[str, str]:
+        """File names by role.
+
+        Args:
+            naming: "as-input" or one of `NAMINGS`.
+            name: name of the material in them; None: its own.
+
+        Raises:
+            InputError: an unknown naming.
+        """
+        if naming == "as-input":
+            return dict(self.files)
+        if naming not in NAMINGS:
+            raise InputError(f"naming must be as-input, {', '.join(NAMINGS)}, not {quoted(naming)}")
+        found = {}
+        for role, file in self.files.items():
+            pattern = NAMINGS[naming].get(role, "{name}_{role}")
+            if naming == "ambientcg" and role == "normal" and self.convention == "directx":
+                pattern = "{name}_NormalDX"
+            stem = pattern.format(name=name or self.name, role=role)
+            found[role] = stem + os.path.splitext(file)[1].lower()
+        return found
+
+    def check_output(
+        self, folder: str | os.PathLike[str], size: tuple[int, int], naming: str = "as-input"
+    ) -> list[str]:
+        """Refuse a folder that `write` could not write, before any work is done; return the files' paths.
+
+        Args:
+            folder: an existing folder, or a new one in an existing folder.
+            size: (width, height) of the maps to write.
+            naming: see `names`.
+
+        Raises:
+            OutputError: a file cannot be written.
+        """
+        folder = os.fspath(folder)
+        parent = folder if os.path.isdir(folder) else os.path.dirname(os.path.abspath(folder))
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            raise OutputError(f"cannot write {folder!r}: it is a file; name a folder for the maps")
+        if not os.path.isdir(parent):
+            raise OutputError(f"cannot write {folder!r}: no such folder; make {parent!r} first")
+        names = self.names(naming, name_of(folder))
+        for role, name in names.items():
+            self.layers[role].check_output(os.path.join(parent, name), size)
+        return [os.path.join(folder, name) for name in names.values()]
+
+    def write(self, folder: str | os.PathLike[str], naming: str = "as-input") -> list[str]:
+        """Write all maps to a folder, each file whole or not at all; return their paths.
+
+        Args:
+            folder: created if missing.
+            naming: see `names`.
+
+        Raises:
+            OutputError: the folder or a file cannot be written.
+        """
+        folder = os.fspath(folder)
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {folder!r}: {error.strerror}") from error
+        paths = []
+        for role, name in self.names(naming, name_of(folder)).items():
+            paths.append(os.path.join(folder, name))
+            self.layers[role].write(paths[-1])
+        return paths
+
+
+def role_of(file: str) -> tuple[str, str | None] | None:
+    """The role that a file's name gives it, and the convention of normals in it or None; None without a role.
+
+    >>> role_of("Bricks001_1K-JPG_NormalDX.jpg"), role_of("brick_wall_001_diff_1k.png"), role_of("readme.png")
+    (('normal', 'directx'), ('basecolor', None), None)
+    """
+    stem = os.path.splitext(os.path.basename(file))[0]
+    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+[a-zA-Z]?", stem)]
+    convention = None
+    while words and (_RESOLUTION.fullmatch(words[-1]) or (words[-1] in _CONVENTIONS and len(words) > 1)):
+        convention = _CONVENTIONS.get(words[-1], convention)
+        words.pop()
+    for count in range(min(_MAX_WORDS, len(words)), 0, -1):
+        role = _SPELLINGS.get("".join(words[-count:]))
+        if role is not None:
+            return role, convention if role == "normal" else None
+    return None
+
+
+def read_material(
+    source: str | os.PathLike[str] | Mapping[str, Any], maps: Mapping[str, Any] | None = None
+) -> Material:
+    """Read the maps of a material.
+
+    Args:
+        source: a folder, whose files' names give the roles; or files by role.
+        maps: more files by role, which take precedence.
+
+    Raises:
+        InputError: no map, two files of one role, an unknown role, sizes that do not divide, or a map that is
+            not one of its role, such as a normal map of one channel.
+        TexotError: a map needs a package that is not installed.
+    """
+    given = dict(source) if isinstance(source, Mapping) else {}
+    given |= dict(maps or {})
+    for role in given:
+        if role not in ROLES:
+            raise InputError(f"unknown role {quoted(role)}: expected one of {', '.join(ROLES)}")
+    name, found, convention = "material", dict(given), "opengl"
+    if not isinstance(source, Mapping):
+        folder = os.fsdecode(source)
+        name = name_of(folder)
+        of_folder, convention = _files_of(folder, given)
+        found = {**of_folder, **found}
+    found = {role: found[role] for role in ROLES if role in found}
+    if not found:
+        raise InputError("no map of a material: name files by their roles, such as NAME_basecolor.png")
+    layers = {role: read_layer(file) for role, file in found.items()}
+    layers = _of_one_size(layers)
+    for role, layer in layers.items():
+        _check(role, layer)
+    files = {
+        role: os.path.basename(os.fsdecode(file)) if isinstance(file, (str, os.PathLike)) else f"{role}.png"
+        for role, file in found.items()
+    }
+    return Material(layers, files, name, convention)
+
+
+def is_signed(values: Values) -> bool:
+    """Whether the vectors (..., 3) of a normal map are from -1 to 1, not encoded as colours from 0 to 1."""
+    return values.dtype.kind == "f" and float(values[..., :2].min()) < -0.01
+
+
+def name_of(folder: str) -> str:
+    """The name of a material in a folder."""
+    return os.path.basename(os.path.abspath(folder)) or "material"
+
+
+def _files_of(folder: str, given: Mapping[str, Any]) -> tuple[dict[str, str], str]:
+    """The files of a folder by role, without the roles that are given, and the convention of normals."""
+    try:
+        entries = sorted(os.listdir(folder))
+    except OSError as error:
+        raise InputError(f"cannot read the folder {folder!r}: {error.strerror or error}") from error
+    entries = [entry for entry in entries if entry.lower().endswith(SUFFIXES)]
+    found: dict[str, str] = {}
+    convention, rest = "opengl", []
+    for entry in entries:
+        role = role_of(entry)
+        if role is None:
+            rest.append(entry)
+            continue
+        if role[0] in given:
+            continue
+        if role[0] in found:
+            both = {role[1], role_of(found[role[0]])[1]}  # type: ignore[index]
+            if both != {"opengl", "directx"}:
+                raise InputError(
+                    f"{folder!r} has two maps of role {role[0]}, {found[role[0]]!r} and {entry!r}: remove "
+                    f"one, or name one by --map {role[0]}=FILE"
+                )
+            log.info("%s: both conventions of normals are there, the OpenGL one is used", folder)
+            if role[1] == "directx":
+                continue
+        found[role[0]] = entry
+        if role[0] == "normal":
+            convention = role[1] or "opengl"
+    if "basecolor" not in found and "basecolor" not in given and len(rest) == 1:
+        found["basecolor"] = rest.pop()
+    if rest:
+        log.info("%s: no role in the names of %s: not used", folder, ", ".join(map(repr, rest[:5])))
+    return {role: os.path.join(folder, entry) for role, entry in found.items()}, convention
+
+
+def _of_one_size(layers: dict[str, Layer]) -> dict[str, Layer]:
+    """The layers at the size of the largest one; smaller sizes must be integer fractions of it."""
+    width, height = max((layer.size for layer in layers.values()), key=lambda size: size[0] * size[1])
+    if max(width, height) > _MAX_SIDE:
+        raise InputError(f"a map of {width}x{height} px is larger than {_MAX_SIDE} px a side: reduce it")
+    found = {}
+    for role, layer in layers.items():
+        w, h = layer.size
+        if (w, h) == (width, height):
+            found[role] = layer
+            continue
+        if width % w or height % h or width // w != height // h:
+            raise InputError(
+                f"the {role} map is {w}x{h} px and the largest map {width}x{height} px: give maps of one "
+                "size, or of sizes that divide it"
+            )
+        log.info("the %s map is enlarged from %dx%d to %dx%d px", role, w, h, width, height)
+        found[role] = layer.with_values(_enlarged(layer.values, width // w))
+    return found
+
+
+def _enlarged(values: Values, factor: int) -> Values:
+    """Values (h, w, C) interpolated to `factor` times the size, in their own type."""
+    planes = torch.from_numpy(values.astype(np.float64)).permute(2, 0, 1)
+    size = [n * factor for n in planes.shape[1:]]
+    made = F.interpolate(planes[None], size, mode="bilinear", align_corners=False)[0].permute(1, 2, 0).numpy()
+    return (np.rint(made) if values.dtype.kind in "iu" else made).astype(values.dtype)
+
+
+def _check(role: str, layer: Layer) -> None:
+    """Refuse a map that cannot be one of its role.
+
+    Raises:
+        InputError: why.
+    """
+    values = layer.values
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise InputError(f"the {role} map has NaN or infinite values: replace them")
+    channels = values.shape[2] - layer.has_alpha
+    if role in ("normal", "orm") and channels != 3:
+        raise InputError(f"the {role} map has {channels} channel(s), expected 3: give RGB, or another role")
+    if role == "normal":
+        length = np.linalg.norm(vectors(values), axis=-1)
+        if abs(float(length.mean()) - 1) > _OF_UNIT:
+            log.warning(
+                "the normal map's vectors have a mean length of %.2f, not 1: is it one?", float(length.mean())
+            )
+
+
+def vectors(values: Values) -> Values:
+    """The vectors (H, W, 3) float64 of a normal map (H, W, 3 or 4) of any type."""
+    found: Values = values[..., :3].astype(np.float64)
+    if is_signed(values):
+        return found
+    top = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1.0
+    return 2 * found / top - 1
