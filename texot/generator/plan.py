@@ -114,9 +114,9 @@ def plan_training(
     side = min(128, max(32, 32 * round(min(exemplar) / 32)))
     unit = max(16, 2 ** (n_scales - 1))
     stages, fields = [], []
-    shares = [_STEP_WEIGHTS[min(3, scale)] for scale in range(n_scales)]
+    weights = [_STEP_WEIGHTS[min(3, scale)] for scale in range(n_scales)]
     wanted = default_steps(exemplar) if steps is None else steps
-    counts = [max(1, math.floor(wanted * share / sum(shares))) for share in shares]
+    counts = [max(1, math.floor(wanted * weight / sum(weights))) for weight in weights]
     counts[0] = max(1, counts[0] + wanted - sum(counts))
 
     def terms_at(scale: int) -> list[TermPlan]:
