@@ -13,6 +13,7 @@ from texot.cli.info import info
 from texot.cli.inpaint import inpaint
 from texot.cli.interpolate import interpolate
 from texot.cli.options import example
+from texot.cli.preview import preview
 from texot.cli.replay import replay
 from texot.cli.sample import sample
 from texot.cli.synthesize import synthesize
@@ -35,6 +36,7 @@ texot.add_command(inpaint)
 texot.add_command(tile)
 texot.add_command(interpolate)
 texot.add_command(apply)
+texot.add_command(preview)
 texot.add_command(train)
 texot.add_command(sample)
 texot.add_command(info)

@@ -76,6 +76,29 @@ def weights(value: str) -> list[float]:
     return [real(zero=True)(part.strip()) for part in str(value).split(",")]
 
 
+def role_file(value: str) -> tuple[str, Path]:
+    """Parser of ROLE=FILE; the library checks the role."""
+    role, separator, file = str(value).partition("=")
+    if not role or not separator or not file:
+        raise click.BadParameter(f"{value!r} is not ROLE=FILE, such as normal=wall_nor.png.")
+    path = FILE.convert(file, None, None)
+    assert isinstance(path, Path)
+    return role, path
+
+
+def angles(value: str) -> tuple[float, float]:
+    """Parser of AZIMUTH,ELEVATION in degrees."""
+    try:
+        azimuth, elevation = (float(part) for part in str(value).split(","))
+    except ValueError:
+        azimuth = elevation = math.nan
+    if not (-360 <= azimuth <= 360 and 0 <= elevation <= 90):
+        raise click.BadParameter(
+            f"{value!r} is not AZIMUTH,ELEVATION in degrees, -360 to 360 and 0 to 90, such as 45,30."
+        )
+    return azimuth, elevation
+
+
 def example(*commands: str) -> str:
     """An epilog with commands that run as shown; every help text has one."""
     return "\n".join(["\b", "Example:", *(f"  {command}" for command in commands)])

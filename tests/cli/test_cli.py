@@ -471,6 +471,9 @@ def test_help_ends_in_an_example_that_runs(folder: Path, path: list[str]) -> Non
     Path("samples").mkdir()
     for name in ("samples/pebbles.jpg", "samples/gravel.jpg", "photo.png"):
         Image.open("exemplar.png").save(name)
+    Path("samples/materials/cliff").mkdir(parents=True)
+    for name in ("basecolor", "normal"):
+        Image.open("exemplar.png").save(f"samples/materials/cliff/{name}.png")
     mask = Image.new("L", (24, 20))
     mask.paste(255, (8, 8, 14, 14))
     mask.save("mask.png")
