@@ -57,6 +57,7 @@ class Exemplar:
         reduced: whether it was reduced from a larger image.
         window: the part of a larger image that this is; None: the whole image.
         whole: (width, height) of that image.
+        main: number of leading channels that decide the layout; None: all.
     """
 
     pixels: Tensor
@@ -68,6 +69,7 @@ class Exemplar:
     reduced: bool = False
     window: Window | None = None
     whole: tuple[int, int] = (0, 0)
+    main: int | None = None
 
     def __post_init__(self) -> None:
         if not self.sha256:

@@ -46,8 +46,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     "emissive": ("emissive", "emission", "emit"),
     "orm": ("orm", "arm", "occlusionroughnessmetallic"),
 }
-"""Roles, and the spellings of each, in lower case without separators. `orm` (or ARM) packs occlusion, roughness
-and metallic in one image."""
+"""Roles, and their spellings in lower case without separators. `orm` (or ARM) packs occlusion, roughness and
+metallic in one image."""
 
 NAMINGS: dict[str, dict[str, str]] = {
     "unreal": {

@@ -118,7 +118,7 @@ class Filling:
             self.periodic,
             start,
             Output(settings, original.mode, original.icc_profile, original.dpi, original.exif, finish),
-            self._with_contrast,
+            None if original.mode == "multi" else self._with_contrast,  # maps must stay registered
             [Hole(i, m, self._trust(m)) for i, m in zip(self.fixed, self.holes, strict=True)],
             backend=self.fill.options.backend,
         )

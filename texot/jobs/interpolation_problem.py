@@ -215,7 +215,7 @@ class Interpolation:
             periodic,
             start,
             output,
-            finalise,
+            None if self.exemplars[0].main is not None else finalise,
             guides=guides,
             densities=target.densities([morph.mass for morph in self.morphs], plan.patch_size),
             backend=self.options.backend,

@@ -259,7 +259,8 @@ def _tasks(
     device = options.torch_device
     known = None if exemplar.mask is None else exemplar.mask.to(device)
     scales = exemplar_pyramid(exemplar.pixels.to(device), known, plan.n_scales)
-    plan = for_texture(plan, scales, given=start is not None)
+    seen = scales if exemplar.main is None else [(image[: exemplar.main], there) for image, there in scales]
+    plan = for_texture(plan, seen, given=start is not None)
     scales = scales[: plan.n_scales]
     size = plan.sizes[-1]
     if start is not None:
@@ -272,8 +273,8 @@ def _tasks(
     def finalise(image: Tensor) -> Tensor:
         return statistics.clip(statistics.calibrate(image, periodic=periodic))
 
-    # a palette replaces the correction, which would change the colours
-    correct = None if output.finish is not None else finalise
+    # a palette replaces the correction, which would change the colours; maps must stay registered
+    correct = None if output.finish is not None or exemplar.main is not None else finalise
     problem = Problem(plan, scales, periodic, start, output, correct, backend=options.backend)
     return [Task(plan, (exemplar.size[1], exemplar.size[0]), lambda: problem)]
 

@@ -1,0 +1,339 @@
+"""Materials in one joint solve: all maps of a surface are taken from the same places.
+
+The maps become the channels of one image. Role r with C_r channels is scaled by its spread and its weight w_r:
+
+    z_r = sqrt(3 w_r / C_r) (m_r - mean m_r) / spread m_r
+
+so that squared distances of patches of z are weighted sums over the maps. Jobs work on z as on other images.
+Their votes are linear: the maps of the result are means of the same patches with the same weights, so what is
+registered in the input is registered in the output. Afterwards normals are scaled to unit length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from texot.errors import InputError, quoted
+from texot.files.exemplar import Exemplar, read_exemplar
+from texot.files.layer import Values
+from texot.files.material import ROLES, Material, is_signed
+from texot.files.original import Original
+from texot.files.sizes import at_most, exemplar_side
+from texot.images.lighting import level
+from texot.jobs.apply_field import apply_field
+from texot.jobs.inpainting import inpaint
+from texot.jobs.interpolation import interpolate
+from texot.jobs.synthesis import synthesize
+from texot.jobs.tiling import make_tileable, make_variation
+from texot.solver.options import real
+from texot.solver.state import State, Synthesis
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from texot.jobs.keywords import (
+        InpaintOptions,
+        InterpolationOptions,
+        SynthesisOptions,
+        TileOptions,
+        VariationOptions,
+    )
+
+WEIGHTS = {
+    "basecolor": 1.0,
+    **dict.fromkeys(("normal", "height", "opacity"), 0.5),
+    **dict.fromkeys(("roughness", "gloss", "specular", "metallic", "occlusion", "emissive", "orm"), 0.25),
+}
+"""Default weights of the roles in the distance of patches."""
+
+_MIN_WEIGHT = 1e-4  # of maps that shall only follow: below, 16-bit values would lose bits
+_CONSTANT = 1e-6  # spread over range of maps that count as constant
+
+Callback = Callable[[State], object] | None
+
+
+@dataclass(frozen=True)
+class _Scaling:
+    """The channels [first, last) of a role: z = (value - mean) * scale + .5."""
+
+    role: str
+    first: int
+    last: int
+    mean: Values  # (C,)
+    scale: float
+
+
+class MaterialStack:
+    """Materials as images of the same channels, and back.
+
+    Args:
+        materials: one, or several with the same roles and channels.
+        weights: weights of roles in the distance, where they differ from `WEIGHTS`. 0: the map only follows.
+
+    Raises:
+        InputError: an unknown role, a negative weight, or materials with different maps.
+    """
+
+    def __init__(self, materials: Sequence[Material], weights: Mapping[str, float] | None = None) -> None:
+        self.materials = list(materials)
+        wanted = _weights(weights, self.materials[0])
+        self._scalings: list[_Scaling] = []
+        first = 0
+        for role in self.materials[0].layers:
+            values = [_values_of(material, role, self.materials[0]) for material in self.materials]
+            pixels = np.concatenate([one.reshape(-1, one.shape[2]) for one in values]).astype(np.float64)
+            mean, spread = pixels.mean(0), float(np.sqrt(pixels.var(0).mean()))
+            channels = pixels.shape[1]
+            flat = spread <= _CONSTANT * max(1e-30, float(np.abs(pixels).max()))
+            scale = 1.0 if flat else (3 * wanted[role] / channels) ** 0.5 / spread
+            self._scalings.append(_Scaling(role, first, first + channels, mean, 0.0 if flat else scale))
+            first += channels
+        largest = max(
+            float(np.abs((layer.values.astype(np.float64) - one.mean) * one.scale).max())
+            for one in self._scalings
+            for layer in (material.layers[one.role] for material in self.materials)
+        )
+        if largest > 0:  # into [0, 1], the range of pixels
+            self._scalings = [
+                _Scaling(one.role, one.first, one.last, one.mean, one.scale / (2 * largest))
+                for one in self._scalings
+            ]
+
+    def pixels(self, number: int = 0) -> Tensor:
+        """The stack (C, H, W) in [0, 1] of a material."""
+        layers = self.materials[number].layers
+        planes = [
+            (layers[one.role].values.astype(np.float64) - one.mean) * one.scale + 0.5
+            for one in self._scalings
+        ]
+        return torch.from_numpy(np.concatenate(planes, 2).astype(np.float32)).permute(2, 0, 1).contiguous()
+
+    def exemplar(self, number: int = 0) -> Exemplar:
+        """A material as an exemplar, whose base colour decides the layout."""
+        main = next((one.last for one in self._scalings if one.role == "basecolor"), None)
+        return Exemplar(self.pixels(number), None, "multi", name=self.materials[number].name, main=main)
+
+    def original(self, number: int = 0) -> Original:
+        """A material as a photograph to be changed in parts."""
+        return Original.of(self.pixels(number), "multi", None, None)
+
+    def material(self, image: Tensor, *, unchanged: int | None = None) -> Material:
+        """The maps of a result.
+
+        Args:
+            image: (C, H, W) in [0, 1], a stack.
+            unchanged: number of the material whose pixels the result has where the stacks are equal: these
+                values are exactly those of the input.
+        """
+        source = self.materials[0 if unchanged is None else unchanged]
+        kept = None if unchanged is None else (image == self.pixels(unchanged)).all(0).numpy()
+        found = {}
+        for one in self._scalings:
+            like = source.layers[one.role].values
+            z = image[one.first : one.last].permute(1, 2, 0).double().numpy()
+            values = (
+                np.broadcast_to(one.mean, z.shape) if one.scale == 0 else (z - 0.5) / one.scale + one.mean
+            )
+            if one.role == "normal":
+                values = _unit(values, like)
+            values = _cast(values, like)
+            found[one.role] = values if kept is None else np.where(kept[..., None], like, values)
+        return source.with_values(found)
+
+
+@dataclass(frozen=True, eq=False)
+class MaterialResult:
+    """A synthesised material.
+
+    Attributes:
+        material: its maps, with the types and metadata of the input's files.
+        synthesis: the result of the solver: the stack of maps, losses, timings, settings, field.
+    """
+
+    material: Material
+    synthesis: Synthesis
+
+
+def synthesize_material(
+    material: Material,
+    size: str | int | tuple[int, int] | None = None,
+    *,
+    map_weights: Mapping[str, float] | None = None,
+    copy: bool = False,
+    callback: Callback = None,
+    **options: Unpack[SynthesisOptions],
+) -> MaterialResult:
+    """Synthesise a material from a material, all maps together.
+
+    Args:
+        material: see `texot.files.material.read_material`.
+        size: see `texot.synthesize`.
+        map_weights: weights of roles in the distance of patches, see `WEIGHTS`.
+        copy: take every pixel from one place, so that all values are values of the input; otherwise means of
+            overlapping patches, which are smoother where patches join.
+        callback: called with a `State` after every step; its image is the stack of maps.
+        **options: see `texot.iter_synthesis`; without `alpha`, `features` and `palette`.
+
+    Raises:
+        InputError: see `texot.synthesize` and `MaterialStack`.
+    """
+    options.setdefault("palette", "none")
+    stack = MaterialStack([material], map_weights)
+    exemplar = read_exemplar(stack.exemplar(), fit=at_most(exemplar_side(options.get("exemplar_size"))))
+    result = synthesize(exemplar, size, callback=callback, **options)
+    return MaterialResult(finish_synthesis(stack, result, exemplar.size, copy=copy), result)
+
+
+def finish_synthesis(
+    stack: MaterialStack, result: Synthesis, exemplar_size: tuple[int, int], *, copy: bool = False
+) -> Material:
+    """The material of a result of `texot.synthesize` on a stack, see `synthesize_material`.
+
+    Args:
+        stack: the stack.
+        result: the result.
+        exemplar_size: (width, height) of the exemplar, which may have been reduced.
+        copy: see `synthesize_material`.
+    """
+    if not copy:
+        return stack.material(result.image)
+    source = stack.materials[0]
+    if result.field is None:
+        raise InputError("copy needs the correspondence field: leave out the preset or the features")
+    return source.with_values(
+        {
+            role: apply_field(result.field, layer.values, exemplar_size=exemplar_size, filter="nearest")
+            for role, layer in source.layers.items()
+        }
+    )
+
+
+def tile_material(
+    material: Material,
+    *,
+    map_weights: Mapping[str, float] | None = None,
+    callback: Callback = None,
+    **options: Unpack[TileOptions],
+) -> MaterialResult:
+    """Make a material tile; see `texot.make_tileable`. Pixels outside the bands keep their values exactly.
+
+    `flatten` changes the base colour only.
+    """
+    if options.pop("flatten", False):
+        material = flattened(material)
+    stack = MaterialStack([material], map_weights)
+    options.setdefault("palette", "none")
+    result = make_tileable(stack.original(), callback=callback, **options)
+    return MaterialResult(stack.material(result.image, unchanged=0), result)
+
+
+def vary_material(
+    material: Material,
+    *,
+    map_weights: Mapping[str, float] | None = None,
+    callback: Callback = None,
+    **options: Unpack[VariationOptions],
+) -> MaterialResult:
+    """Another tile with the same borders, see `texot.make_variation`."""
+    stack = MaterialStack([material], map_weights)
+    options.setdefault("palette", "none")
+    result = make_variation(stack.original(), callback=callback, **options)
+    return MaterialResult(stack.material(result.image, unchanged=0), result)
+
+
+def inpaint_material(
+    material: Material,
+    mask: Any,
+    *,
+    map_weights: Mapping[str, float] | None = None,
+    callback: Callback = None,
+    **options: Unpack[InpaintOptions],
+) -> MaterialResult:
+    """Fill the white pixels of a mask in all maps, see `texot.inpaint`. Other pixels stay unchanged."""
+    stack = MaterialStack([material], map_weights)
+    options.setdefault("palette", "none")
+    result = inpaint(stack.original(), mask, callback=callback, **options)
+    return MaterialResult(stack.material(result.image, unchanged=0), result)
+
+
+def interpolate_materials(
+    materials: Sequence[Material],
+    weights: Sequence[float] | None = None,
+    *,
+    map_weights: Mapping[str, float] | None = None,
+    callback: Callback = None,
+    **options: Unpack[InterpolationOptions],
+) -> MaterialResult:
+    """Synthesise a material between several ones with the same maps, see `texot.interpolate`."""
+    stack = MaterialStack(materials, map_weights)
+    exemplars = [stack.exemplar(number) for number in range(len(materials))]
+    result = interpolate(exemplars, weights, callback=callback, **options)
+    return MaterialResult(stack.material(result.image), result)
+
+
+def flattened(material: Material) -> Material:
+    """A material without slow variations of its base colour, see `texot.images.lighting.level`."""
+    if "basecolor" not in material.layers:
+        raise InputError("flatten changes the base colour, and this material has none")
+    values = {role: layer.values for role, layer in material.layers.items()}
+    colour = values["basecolor"]
+    top = float(np.iinfo(colour.dtype).max) if colour.dtype.kind in "iu" else max(1.0, float(colour.max()))
+    planes = torch.from_numpy((colour / top).astype(np.float32)).permute(2, 0, 1)
+    planes = torch.cat([level(planes[:3]), planes[3:]])
+    even = planes.permute(1, 2, 0).double().numpy() * top
+    return material.with_values({**values, "basecolor": _cast(even, colour)})
+
+
+def _weights(given: Mapping[str, float] | None, material: Material) -> dict[str, float]:
+    """The weight of every role of a material."""
+    found = dict(WEIGHTS)
+    for role, weight in (given or {}).items():
+        if role not in ROLES:
+            raise InputError(f"unknown role {quoted(role)}: expected one of {', '.join(ROLES)}")
+        if role not in material.layers:
+            raise InputError(f"weight of {role}: its maps are {', '.join(material.layers)}")
+        found[role] = real(f"the weight of {role}", weight, "0 or a positive number", 0)
+    return {role: max(_MIN_WEIGHT, weight) for role, weight in found.items()}
+
+
+def _values_of(material: Material, role: str, first: Material) -> Values:
+    """The values of a material's map, which the first material has too."""
+    if set(material.layers) != set(first.layers):
+        raise InputError(
+            f"materials need the same maps: {first.name!r} has {', '.join(first.layers)}, {material.name!r} "
+            f"has {', '.join(material.layers)}"
+        )
+    values, other = material.layers[role].values, first.layers[role].values
+    if values.shape[2] != other.shape[2] or values.dtype != other.dtype:
+        raise InputError(
+            f"the {role} maps of {first.name!r} and {material.name!r} differ in channels or "
+            "bit depth: convert one"
+        )
+    if role == "normal" and material.convention != first.convention:
+        raise InputError("the normal maps have different conventions, OpenGL and DirectX: flip one")
+    return values
+
+
+def _unit(values: Values, like: Values) -> Values:
+    """Values of a normal map with vectors of unit length; a fourth channel stays."""
+    signed = is_signed(like)
+    top = float(np.iinfo(like.dtype).max) if like.dtype.kind in "iu" else 1.0
+    normals = values[..., :3] if signed else 2 * values[..., :3] / top - 1
+    length = np.linalg.norm(normals, axis=-1, keepdims=True)
+    normals = np.where(length > 1e-6, normals / np.maximum(length, 1e-6), np.array([0.0, 0.0, 1.0]))
+    found = normals if signed else (normals + 1) * (top / 2)
+    return np.concatenate([found, values[..., 3:]], -1)
+
+
+def _cast(values: Values, like: Values) -> Values:
+    """Values in the type of others: integers are rounded and clipped, colours of 8-bit files clipped."""
+    if like.dtype.kind in "iu":
+        limits = np.iinfo(like.dtype)
+        return np.clip(np.rint(values), limits.min, limits.max).astype(like.dtype)
+    return values.astype(like.dtype)
