@@ -248,7 +248,7 @@ def measure_between(first: str, last: str, side: int, seed: int, threads: int | 
             return read_exemplar(folder / name).pixels
 
         way = [sample(f"{t}.png", "--size", "2x", "--weights", f"{1 - t},{t}") for t in WAY]
-        strip = sample("map.png", "--size", f"{7 * side + 48}x{2 * side}", "--map", "horizontal")
+        strip = sample("map.png", "--size", f"{7 * side + 48}x{2 * side}", "--weight-map", "horizontal")
     table = Table(RESULTS / "generator.csv", COLUMNS)
     shown = [figure for figure in FIGURES if figure[0] not in ("seconds", "peak")]
     for name, image, (exemplar, reference) in zip((first, last), (way[0], way[-1]), pairs, strict=True):

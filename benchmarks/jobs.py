@@ -307,7 +307,9 @@ def interpolation(results: Path) -> None:
                 blend = images["pixel blend"]
         pictures += [*strip, exemplars[1], blend]
     write_image(contact_sheet(pictures, columns=6), results / "interpolate.jpg")
-    gradient = texot.interpolate([reduced(name, 192) for name in PAIRS[2]], map="horizontal", size="768x192")
+    gradient = texot.interpolate(
+        [reduced(name, 192) for name in PAIRS[2]], weight_map="horizontal", size="768x192"
+    )
     write_image(gradient.image, results / "interpolate_map.jpg")
     lines = [
         "192x192 px of samples reduced to 256 px. Weighted patch distance to both exemplars, summed over",

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     epilog=example(
         "texot interpolate samples/pebbles.jpg photo.png -o mix.png --weights 0.5,0.5",
         "texot interpolate samples/pebbles.jpg photo.png -o frames/{i:03}.png --frames 9",
-        "texot interpolate samples/pebbles.jpg photo.png -o gradient.png --map horizontal --size 1024x256",
+        "texot interpolate samples/pebbles.jpg photo.png -o g.png --weight-map horizontal --size 1024x256",
     ),
 )
 @click.argument("exemplars", type=FILE, nargs=-1, required=True, metavar="IMAGE IMAGE...")
@@ -70,7 +70,7 @@ def interpolate(
     output: Path,
     overwrite: bool,
     weights: list[float] | None,
-    map_: str | None,
+    weight_map: str | None,
     frames: int | None,
     sheet: Path | None,
     size: str | None,
@@ -82,9 +82,11 @@ def interpolate(
     """Synthesise a texture between two or more images: features change shape, size and colour together."""
     if len(exemplars) < 2:
         raise click.UsageError("give two or more images.")
-    of_map = check_mix(weights, map_)
-    if frames and (weights or map_):
-        raise click.UsageError("--frames goes from the first image to the last: leave out --weights, --map.")
+    of_map = check_mix(weights, weight_map)
+    if frames and (weights or weight_map):
+        raise click.UsageError(
+            "--frames goes from the first image to the last: leave out --weights, --weight-map."
+        )
     if sheet and not frames:
         raise click.UsageError("--sheet shows frames: give --frames N as well.")
     numbered = bool(frames) and is_numbered(output)
@@ -116,7 +118,7 @@ def interpolate(
             check_formats(sheets, sheet_size(frames or 1, options["size"]), mode)
         use_threads(threads, free, report)
         if not frames:
-            options.update(weights=weights, map=map_)
+            options.update(weights=weights, weight_map=weight_map)
             run(sources, options, plan[0], report, iterate=iter_interpolation)
             return
         with CtrlC() as ctrl_c:  # around all frames, the animation and the sheet

@@ -200,7 +200,7 @@ def expert_options(*, adam: bool = False) -> Callable[[Command], Command]:
 
 
 def mix_options() -> Callable[[Command], Command]:
-    """Weights of several exemplars: `weights` and `map_`, see `check_mix`."""
+    """Weights of several exemplars: `weights` and `weight_map`, see `check_mix`."""
     return _together(
         click.option(
             "--weights",
@@ -209,8 +209,7 @@ def mix_options() -> Callable[[Command], Command]:
             help="Weight of each exemplar; default: equal weights.",
         ),
         click.option(
-            "--map",
-            "map_",
+            "--weight-map",
             metavar="horizontal|vertical|radial|IMAGE",
             help="Weights that vary: from the first exemplar on one side to the last, or black to white of "
             "an IMAGE.",
@@ -218,15 +217,15 @@ def mix_options() -> Callable[[Command], Command]:
     )
 
 
-def check_mix(weights: list[float] | None, map_: str | None) -> list[Path]:
+def check_mix(weights: list[float] | None, weight_map: str | None) -> list[Path]:
     """The image file of a weight map, if it is one.
 
     Raises:
         click.UsageError: both weights and a map are given.
     """
-    if weights and map_:
-        raise click.UsageError("--weights and --map both say how much of each: give one of the two.")
-    return [Path(map_)] if map_ and map_ not in MAPS else []
+    if weights and weight_map:
+        raise click.UsageError("--weights and --weight-map exclude each other: give one of the two.")
+    return [Path(weight_map)] if weight_map and weight_map not in MAPS else []
 
 
 def exemplar_options(

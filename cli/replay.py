@@ -26,12 +26,13 @@ _IMAGES = {
     "hole_sha256": ("mask", "second IMAGE"),
     "source_sha256": ("source mask", "--source"),
     "exemplar_sha256": ("exemplar", "IMAGE"),
-    "map_sha256": ("map", "--map"),
+    "weight_map_sha256": ("weight map", "--weight-map"),
     "init_sha256": ("start image", "--init"),
     "features_sha256": ("file of weights", "--features"),
 }
 """Recorded hash of an input -> what it is, and how it is given."""
 
+_RENAMED = {"map": "weight_map", "map_sha256": "weight_map_sha256"}  # settings of earlier versions
 _FIRST_ALGORITHM = 2  # of files that do not record it
 _MAX_THREADS = 64  # accepted on any machine
 _USUAL = {"n_iter": 500, "psi_steps": 20, "size": 4096**2}  # above: announced before the work begins
@@ -51,7 +52,7 @@ _MAX = {"n_iter": 10_000, "psi_steps": 1000}  # above: only with --force
 @click.option("--init", metavar="IMAGE", type=FILE, help="The start image of FILE, if it had one.")
 @click.option("--source", metavar="MASK2", type=FILE, help="The --source of inpaint, if it had one.")
 @click.option("--exemplar", metavar="IMAGE", type=FILE, help="The --exemplar of inpaint, if it had one.")
-@click.option("--map", metavar="IMAGE", type=FILE, help="The --map of interpolate, if it was an image.")
+@click.option("--weight-map", metavar="IMAGE", type=FILE, help="The weight map of FILE, if it was an image.")
 @click.option(
     "--features", metavar="FILE", type=FILE, help="The weights file of synthesize --features, if it had one."
 )
@@ -78,6 +79,9 @@ def replay(
         from texot.files.original import Original
 
         settings, _ = read_record(file)
+        for old, name in _RENAMED.items():
+            if old in settings:
+                settings[name] = settings.pop(old)
         name = settings.get("job", "synthesize")
         if "texot" not in settings:
             raise InputError(f"{file} does not record how it was made")
@@ -154,7 +158,9 @@ def _check_arguments(file: Path, spec: ReplaySpec, images: tuple[Path, ...], giv
     """Refuse options and images that FILE's command does not have."""
     for name in given:
         if name not in spec.extra:
-            raise click.UsageError(f"{file} was made by 'texot {spec.command.name}', which has no --{name}.")
+            raise click.UsageError(
+                f"{file} was made by 'texot {spec.command.name}', which has no --{name.replace('_', '-')}."
+            )
     if len(images) > spec.max_images:
         raise click.UsageError(
             f"{file} was made by 'texot {spec.command.name}': {spec.max_images} image(s), not {len(images)}."

@@ -135,8 +135,8 @@ def _interpolation(given: ReplayInputs) -> tuple["list[Exemplar]", Iterate]:
 
     sources = _read(given, given.images)
     given.options["size"], given.options["init"] = pixel_size(given.options["size"], sources[0]), _init(given)
-    map_ = given.settings.get("map")
-    given.options["map"] = given.extra.get("map", map_ if map_ in MAPS else None)
+    name = given.settings.get("weight_map")
+    given.options["weight_map"] = given.extra.get("weight_map", name if name in MAPS else None)
     return sources, iter_interpolation
 
 
@@ -205,6 +205,6 @@ REPLAY_SPECS = {
         ("size", "weights", "novelty", "exemplar_size"),
         min_images=2,
         max_images=100,
-        extra=("init", "map"),
+        extra=("init", "weight_map"),
     ),
 }

@@ -49,7 +49,7 @@ def area(value: str) -> tuple[int, int, int, int]:
         "texot sample pebbles.safetensors -o big.png --size 2048x1024 --seed 7",
         "texot sample pebbles.safetensors -o part.png --tile none --at 4096,0 --size 512x512",
         "texot sample between.safetensors -o mix.png --weights 0.3,0.7",
-        "texot sample between.safetensors -o gradient.png --map horizontal --size 1024x256",
+        "texot sample between.safetensors -o gradient.png --weight-map horizontal --size 1024x256",
     ),
 )
 @click.argument("model", type=FILE)
@@ -87,7 +87,7 @@ def area(value: str) -> tuple[int, int, int, int]:
 )
 @mix_options()
 @click.option(
-    "--map-area",
+    "--weight-map-area",
     metavar="X,Y,WxH",
     type=area,
     help="Part of the plane that the map covers, in pixels; default: the image.",
@@ -129,8 +129,8 @@ def sample(
     progress: str,
     quiet: bool,
     weights: list[float] | None,
-    map_: str | None,
-    map_area: tuple[int, int, int, int] | None,
+    weight_map: str | None,
+    weight_map_area: tuple[int, int, int, int] | None,
     experimental_refine: str | None,
     experimental_map_from: Path | None,
     **window: Any,
@@ -139,10 +139,10 @@ def sample(
 
     MODEL is a file written by 'texot train'. Large images are written tile by tile, in bounded memory.
     """
-    of_map = check_mix(weights, map_)
-    if map_area and not map_:
-        raise click.UsageError("--map-area is the area of --map: give --map too.")
-    window.update(weights=weights, weight_map=map_, map_area=map_area)
+    of_map = check_mix(weights, weight_map)
+    if weight_map_area and not weight_map:
+        raise click.UsageError("--weight-map-area is the area of --weight-map: give --weight-map too.")
+    window.update(weights=weights, weight_map=weight_map, weight_map_area=weight_map_area)
     names = _names(output, seed, count)
     with reporter(progress, quiet) as report:
         free = start()
@@ -159,7 +159,7 @@ def sample(
                 check_format(name, window["size"], generator.mode)
             pictures = [experimental_map_from] if experimental_map_from else []
             _check(name, [model, *of_map, *pictures], overwrite)
-        generator.check_mix(weights, map_)
+        generator.check_mix(weights, weight_map)
         use_threads(threads, free, report)
         check_critics(generator, experimental_refine)
         window["workers"] = share_cores(generator)

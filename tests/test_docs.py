@@ -72,7 +72,7 @@ def shortened(words: list[str]) -> list[str]:
         del rest[at : at + 2]
     if "--size" in rest and name != "sample":
         at = rest.index("--size") + 1
-        rest[at] = "112x64" if "--map" in rest else "64x64"
+        rest[at] = "112x64" if "--weight-map" in rest else "64x64"
     return [name, *rest, *BRIEF.get(name, [])]
 
 

@@ -39,7 +39,16 @@ def test_main_job_in_a_real_process(folder: Path) -> None:
 
 def test_a_map(folder: Path) -> None:
     done = call(
-        "interpolate", "a.png", "b.png", "-o", "out.png", "--map", "horizontal", "--size", "64x32", *QUICK
+        "interpolate",
+        "a.png",
+        "b.png",
+        "-o",
+        "out.png",
+        "--weight-map",
+        "horizontal",
+        "--size",
+        "64x32",
+        *QUICK,
     )
     assert done.exit_code == 0, done.stderr
     values = np.asarray(Image.open("out.png").convert("L"))
@@ -72,8 +81,11 @@ def test_a_moving_picture(folder: Path, suffix: str) -> None:
         (["a.png", "b.png", "-o", "out.png", "--weights", "1,x"], "not a number from 0"),
         (["a.png", "b.png", "-o", "out.png", "--weights", "1,2,3"], "3 weights for 2 exemplars"),
         (["a.png", "b.png", "-o", "out.png", "--weights", "0,0"], "all weights are 0"),
-        (["a.png", "b.png", "-o", "out.png", "--weights", "1,1", "--map", "radial"], "give one of the two"),
-        (["a.png", "b.png", "-o", "out.png", "--map", "diagonal"], "diagonal"),
+        (
+            ["a.png", "b.png", "-o", "out.png", "--weights", "1,1", "--weight-map", "radial"],
+            "give one of the two",
+        ),
+        (["a.png", "b.png", "-o", "out.png", "--weight-map", "diagonal"], "diagonal"),
         (["a.png", "b.png", "-o", "out.jpg", "--frames", "3"], "an animation ends in"),
         (["a.png", "b.png", "-o", "out.gif"], "expected an output file ending in"),
         (["a.png", "b.png", "-o", "out.png", "--sheet", "s.png"], "give --frames N as well"),

@@ -33,8 +33,11 @@ MADE = {
     "exemplar": ("inpaint a.png mask.png -o out.png --exemplar b.png", "a.png mask.png --exemplar b.png"),
     "tile": ("tile a.png -o out.png --band 12 --flatten", "a.png"),
     "mix": ("interpolate a.png b.png -o out.png --weights 3,7 --size 40x36", "a.png b.png"),
-    "map": ("interpolate a.png b.png -o out.png --map horizontal", "a.png b.png"),
-    "map image": ("interpolate a.png b.png -o out.png --map map.png", "a.png b.png --map map.png"),
+    "map": ("interpolate a.png b.png -o out.png --weight-map horizontal", "a.png b.png"),
+    "map image": (
+        "interpolate a.png b.png -o out.png --weight-map map.png",
+        "a.png b.png --weight-map map.png",
+    ),
 }
 
 
@@ -77,10 +80,10 @@ def test_files_made_from_other_results(folder: Path) -> None:
         ("inpaint a.png mask.png --source source.png", "a.png mask.png", 1, "--source"),
         ("inpaint a.png mask.png", "a.png mask.png a.png", 2, "texot inpaint"),
         ("tile a.png --band 16", "b.png", 1, "another photograph"),
-        ("tile a.png", "a.png --map map.png", 2, "no --map"),
+        ("tile a.png", "a.png --weight-map map.png", 2, "no --weight-map"),
         ("interpolate a.png b.png", "b.png a.png", 1, "another exemplar"),
         ("interpolate a.png b.png", "a.png", 1, "exemplar"),
-        ("interpolate a.png b.png --map map.png", "a.png b.png", 1, "--map"),
+        ("interpolate a.png b.png --weight-map map.png", "a.png b.png", 1, "--weight-map"),
     ],
 )
 def test_other_images(folder: Path, command: str, arguments: str, code: int, words: str) -> None:

@@ -49,17 +49,19 @@ def test_weights_and_maps(folder: Path) -> None:
     for name, options in (
         ("first.png", ["--weights", "1,0"]),
         ("last.png", ["--weights", "0,2"]),
-        ("map.png", ["--map", "horizontal", "--map-area", "100,0,50x50"]),
-        ("file.png", ["--map", "1.png", "--tile", "x"]),
+        ("map.png", ["--weight-map", "horizontal", "--weight-map-area", "100,0,50x50"]),
+        ("file.png", ["--weight-map", "1.png", "--tile", "x"]),
     ):
         done = call("sample", "m.safetensors", "-o", name, "--size", "60x50", "--tile", "none", *options)
         assert done.exit_code == 0, done.stderr
     assert np.abs(pixels_of("map.png") - pixels_of("first.png")).max() <= 1  # the map begins beyond
     assert np.abs(pixels_of("last.png") - pixels_of("first.png")).mean() > 5
     about = json.loads(text(Path("file.png"))["texot"])
-    assert (about["map"], about["tile"]) == ("image", "x")
+    assert (about["weight_map"], about["tile"]) == ("image", "x")
     assert json.loads(text(Path("last.png"))["texot"])["weights"] == [0, 1]
-    done = call("sample", "m.safetensors", "-o", "default.png", "--map", "horizontal", "--size", "60x50")
+    done = call(
+        "sample", "m.safetensors", "-o", "default.png", "--weight-map", "horizontal", "--size", "60x50"
+    )
     assert done.exit_code == 0, done.stderr
     assert json.loads(text(Path("default.png"))["texot"])["tile"] == "y"
     part = [
@@ -69,13 +71,13 @@ def test_weights_and_maps(folder: Path) -> None:
         "33,21",
         "--tile",
         "none",
-        "--map",
+        "--weight-map",
         "radial",
-        "--map-area",
+        "--weight-map-area",
         "0,0,60x50",
     ]
     assert call("sample", "m.safetensors", "-o", "part.png", *part).exit_code == 0
-    whole = ["--size", "60x50", "--tile", "none", "--map", "radial"]
+    whole = ["--size", "60x50", "--tile", "none", "--weight-map", "radial"]
     assert call("sample", "m.safetensors", "-o", "whole.png", *whole).exit_code == 0
     assert np.abs(pixels_of("whole.png")[21:36, 33:53] - pixels_of("part.png")).max() <= 1
 
@@ -95,13 +97,13 @@ def test_info(folder: Path) -> None:
         ("m", ["--weights", "1,2,3"], 1, "3 weights for 2"),
         ("m", ["--weights", "0,0"], 1, "all weights are 0"),
         ("m", ["--weights", "1,x"], 2, "--weights"),
-        ("m", ["--weights", "1,0", "--map", "radial"], 2, "one of the two"),
-        ("m", ["--map", "missing.png"], 1, "no such file"),
-        ("m", ["--map-area", "0,0,5x5"], 2, "--map"),
-        ("m", ["--map", "radial", "--map-area", "5x5"], 2, "X,Y,WxH"),
+        ("m", ["--weights", "1,0", "--weight-map", "radial"], 2, "one of the two"),
+        ("m", ["--weight-map", "missing.png"], 1, "no such file"),
+        ("m", ["--weight-map-area", "0,0,5x5"], 2, "--weight-map"),
+        ("m", ["--weight-map", "radial", "--weight-map-area", "5x5"], 2, "X,Y,WxH"),
         ("one", ["--weights", "1,0"], 1, "has one exemplar"),
-        ("one", ["--map", "radial"], 1, "has one exemplar"),
-        ("m", ["--map", "out.png"], 2, "used twice"),
+        ("one", ["--weight-map", "radial"], 1, "has one exemplar"),
+        ("m", ["--weight-map", "out.png"], 2, "used twice"),
     ],
 )
 def test_errors(folder: Path, model: str, options: list[str], code: int, word: str) -> None:

@@ -53,16 +53,18 @@ def test_command_line_names_files_as_the_user_saved_them() -> None:
     line = request.command_line("out.png", {"/tmp/s/mask-0.png": "mask.png"}, threads=2)
     assert line == "texot inpaint 'my photo.png' mask.png -o out.png --tile none --threads 2"
     sample = JobRequest("sample", {"model": "m.safetensors"}, {"weight_map": "radial", "at": [8, -1]})
-    assert sample.command_line("o.png") == "texot sample m.safetensors -o o.png --map radial --at 8,-1"
+    assert sample.command_line("o.png") == "texot sample m.safetensors -o o.png --weight-map radial --at 8,-1"
 
 
 def test_replay_line_names_the_image_of_a_map_only() -> None:
     files = {"images": ["a.png", "b.png"]}
-    by_file = JobRequest("interpolate", files, {"map": "map.png"})
+    by_file = JobRequest("interpolate", files, {"weight_map": "map.png"})
     assert by_file.replay_line("out.png", "o2.png") == (
-        "texot replay out.png a.png b.png -o o2.png --map map.png"
+        "texot replay out.png a.png b.png -o o2.png --weight-map map.png"
     )
-    assert "--map" not in JobRequest("interpolate", files, {"map": "radial"}).replay_line("o.png", "o2.png")
+    assert "--weight-map" not in JobRequest("interpolate", files, {"weight_map": "radial"}).replay_line(
+        "o.png", "o2.png"
+    )
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_tile(window: Window, image: Path, until: Until, tmp_path: Path, copied:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("map_", ["none", "radial", "image"])
+@pytest.mark.parametrize("weight_map", ["none", "radial", "image"])
 def test_between(
     window: Window,
     image: Path,
@@ -135,7 +135,7 @@ def test_between(
     until: Until,
     tmp_path: Path,
     copied: Callable[[], str],
-    map_: str,
+    weight_map: str,
 ) -> None:
     window.view.tabs.setCurrentIndex(2)
     opened(window, image, until)
@@ -143,11 +143,11 @@ def test_between(
     window.exemplars.add(str(other))
     until(lambda: tab.list.count() == 2)  # type: ignore[attr-defined]
     tab.t.show_value(0.3)  # type: ignore[attr-defined]
-    if map_ == "image":
+    if weight_map == "image":
         Image.linear_gradient("L").resize((40, 36)).save(tmp_path / "map.png")
         tab.weight_map.use_image(str(tmp_path / "map.png"))  # type: ignore[attr-defined]
     else:
-        tab.weight_map.setCurrentText(map_)  # type: ignore[attr-defined]
+        tab.weight_map.setCurrentText(weight_map)  # type: ignore[attr-defined]
     made(window, until)
     wanted = saved(window, tmp_path / "out.png", until)
     copied()
@@ -199,9 +199,9 @@ def test_training_on_two_and_samples(
     copied()
     assert (tmp_path / "again.tif").read_bytes() == (tmp_path / "out.tif").read_bytes()
     wanted = saved(window, tmp_path / "out.png", until)
-    assert " --at -5,3 --map horizontal" in copied()
+    assert " --at -5,3 --weight-map horizontal" in copied()
     assert (tmp_path / "again.png").read_bytes() == wanted
-    assert '"map": "horizontal"' in text(tmp_path / "out.png")["texot"]
+    assert '"weight_map": "horizontal"' in text(tmp_path / "out.png")["texot"]
 
 
 @pytest.mark.slow
@@ -262,5 +262,5 @@ def test_stopped_between(
     QTest.mouseClick(window.view.stop, LEFT)
     until(lambda: window.session.selected is not None)
     wanted = saved(window, tmp_path / "out.png", until)
-    assert copied().endswith(f" --map {tmp_path / 'map.png'}")
+    assert copied().endswith(f" --weight-map {tmp_path / 'map.png'}")
     assert (tmp_path / "again.png").read_bytes() == wanted

@@ -127,7 +127,7 @@ def test_windows_agree_with_the_whole(name: str, tile: str | None) -> None:
     torch.testing.assert_close(made, whole, atol=1 / 255, rtol=0)
     if tile == "none":
         area = (5, -9, 101, 77)
-        part = generator.sample((30, 20), **{**options, "at": (45, 11)}, map_area=area).image
+        part = generator.sample((30, 20), **{**options, "at": (45, 11)}, weight_map_area=area).image
         torch.testing.assert_close(part, whole[:, 20:40, 40:70], atol=1 / 255, rtol=0)
 
 
@@ -136,12 +136,12 @@ def test_a_map_goes_from_the_first_to_the_last() -> None:
     generator = generator_of(3)
     area = (0, 0, 64, 32)
     mapped = generator.sample(
-        (40, 32), at=(-80, 0), tile="none", weight_map="horizontal", map_area=area
+        (40, 32), at=(-80, 0), tile="none", weight_map="horizontal", weight_map_area=area
     ).image
     end = generator.sample((40, 32), at=(-80, 0), tile="none", weights=[1, 0, 0]).image
     torch.testing.assert_close(mapped, end, atol=1 / 255, rtol=0)
     mapped = generator.sample(
-        (40, 32), at=(100, 0), tile="none", weight_map="horizontal", map_area=area
+        (40, 32), at=(100, 0), tile="none", weight_map="horizontal", weight_map_area=area
     ).image
     end = generator.sample((40, 32), at=(100, 0), tile="none", weights=[0, 0, 1]).image
     torch.testing.assert_close(mapped, end, atol=1 / 255, rtol=0)
@@ -168,7 +168,7 @@ def test_a_map_on_a_torus_follows_it_round() -> None:
     """A radial map tiles: its torus is the same wherever the window is cut."""
     generator = generator_of()
     for size in ((48, 32), (37, 21)):
-        options: dict[str, Any] = {"weight_map": "radial", "tile": "both", "map_area": (0, 0, *size)}
+        options: dict[str, Any] = {"weight_map": "radial", "tile": "both", "weight_map_area": (0, 0, *size)}
         one = generator.sample(size, **options).image
         moved = generator.sample(size, at=(9, 4), **options).image
         torch.testing.assert_close(one.roll((-4, -9), (1, 2)), moved, atol=1 / 255, rtol=0)
@@ -338,8 +338,8 @@ def test_wrong_exemplars() -> None:
         ({"weights": [1.0, -1.0]}, "weight"),
         ({"weights": [0.5, 0.5], "weight_map": "radial"}, "one of the two"),
         ({"weight_map": "diagonal"}, "no such file"),
-        ({"weight_map": "radial", "map_area": (0, 0, 5)}, "map_area"),
-        ({"weight_map": "radial", "map_area": (0, 0, 0, 5)}, "width"),
+        ({"weight_map": "radial", "weight_map_area": (0, 0, 5)}, "weight_map_area"),
+        ({"weight_map": "radial", "weight_map_area": (0, 0, 0, 5)}, "width"),
     ],
 )
 def test_wrong_weights(options: dict[str, Any], word: str) -> None:

@@ -87,7 +87,7 @@ def test_moments(channels: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [{"weights": [0.5, 0.5]}, {"map": "horizontal"}])
+@pytest.mark.parametrize("how", [{"weights": [0.5, 0.5]}, {"weight_map": "horizontal"}])
 def test_interpolation(how: dict[str, Any]) -> None:
     two = [clouds(3, 80, 80, sigma=3), clouds(3, 80, 80, seed=1, sigma=1)]
     assert alike(lambda: texot.interpolate(two, size="120x80", quality="draft", **how).image, (1, 2))

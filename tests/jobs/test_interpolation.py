@@ -119,7 +119,7 @@ def test_enlargement_is_by_the_ratio_of_features() -> None:
 def test_a_map_of_one_weight_has_its_statistics(two: list[Tensor]) -> None:
     mixed = texot.interpolate(two, [0.75, 0.25], size="64x64", tile="none", quality="draft").image
     mapped = texot.interpolate(
-        two, map=torch.full((1, 4, 4), 0.25), size="64x64", tile="none", quality="draft"
+        two, weight_map=torch.full((1, 4, 4), 0.25), size="64x64", tile="none", quality="draft"
     ).image
     assert torch.allclose(mapped.mean((1, 2)), mixed.mean((1, 2)), atol=0.02)
     assert torch.allclose(mapped.std((1, 2)), mixed.std((1, 2)), rtol=0.15)
@@ -138,7 +138,9 @@ def test_masked_pixels_play_no_part(two: list[Tensor]) -> None:
 
 @pytest.mark.parametrize("name", ["horizontal", "vertical"])
 def test_a_map_goes_from_one_to_the_other(two: list[Tensor], name: str) -> None:
-    result = texot.interpolate(two, map=name, size="96x64" if name == "horizontal" else "64x96", **QUICK)
+    result = texot.interpolate(
+        two, weight_map=name, size="96x64" if name == "horizontal" else "64x96", **QUICK
+    )
     image = result.image if name == "horizontal" else result.image.transpose(1, 2)
     brightness = image.mean((0, 1))
     left, middle, right = brightness[:12].mean(), brightness[36:60].mean(), brightness[-12:].mean()
@@ -153,10 +155,10 @@ def test_a_map_goes_from_one_to_the_other(two: list[Tensor], name: str) -> None:
 def test_an_image_as_map(two: list[Tensor]) -> None:
     plan = torch.zeros(1, 10, 10)
     plan[:, :, 5:] = 1
-    image = texot.interpolate(two, map=plan, size="64x48", **QUICK).image
+    image = texot.interpolate(two, weight_map=plan, size="64x48", **QUICK).image
     assert abs(float(image[:, :, :20].mean()) - float(two[0].mean())) < 0.1
     assert abs(float(image[:, :, 44:].mean()) - float(two[1].mean())) < 0.1
-    whole = texot.interpolate(two, map=torch.ones(1, 4, 4), size="32x32", tile="both", **QUICK).image
+    whole = texot.interpolate(two, weight_map=torch.ones(1, 4, 4), size="32x32", tile="both", **QUICK).image
     assert torch.equal(whole, texot.synthesize(two[1], "32x32", **QUICK).image)
 
 
@@ -190,8 +192,8 @@ def test_path() -> None:
         (2, {"weights": [1]}, "1 weights for 2 exemplars"),
         (2, {"weights": [0, 0]}, "all weights are 0"),
         (2, {"weights": [1, -1]}, "a weight must be a number from 0"),
-        (2, {"weights": [1, 1], "map": "radial"}, "give one of the two"),
-        (2, {"map": "nowhere.png"}, "nowhere.png"),
+        (2, {"weights": [1, 1], "weight_map": "radial"}, "give one of the two"),
+        (2, {"weight_map": "nowhere.png"}, "nowhere.png"),
         (2, {"patch_size": 90}, "patch_size 90 exceeds"),
         (2, {"novelty": 2}, "novelty must be a number from 0"),
         (2, {"init": clouds(1, 8, 8), "novelty": 0.5}, "give one of the two"),

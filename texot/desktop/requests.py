@@ -11,7 +11,6 @@ TASKS = ("synthesize", "inpaint", "tile", "interpolate", "train", "sample")
 """The tasks, named as their commands are."""
 
 _NAMED_MAPS = ("horizontal", "vertical", "radial")
-_FLAGS = {"weight_map": "map"}  # keywords of the library whose options are spelled differently
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class JobRequest:
         """
         words = ["texot", self.task, *self._named(names), "-o", output]
         for name, value in {**self.arguments, "threads": threads}.items():
-            flag = "--" + _FLAGS.get(name, name).replace("_", "-")
+            flag = "--" + name.replace("_", "-")
             if value is True:
                 words.append(flag)
             elif isinstance(value, list):
@@ -96,9 +95,9 @@ class JobRequest:
             names: see `command_line`.
         """
         words = ["texot", "replay", file, *self._named(names), "-o", output]
-        weight_map = self.arguments.get("map")
+        weight_map = self.arguments.get("weight_map")
         if weight_map and weight_map not in _NAMED_MAPS:
-            words += ["--map", weight_map]
+            words += ["--weight-map", weight_map]
         return shlex.join(words)
 
     def _named(self, names: Mapping[str, str] | None) -> list[str]:

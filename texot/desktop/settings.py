@@ -163,7 +163,7 @@ class InterpolationSettings:
         weights = weights_at(self.t, len(self.exemplars)) if self.t is not None else None
         arguments = {
             "weights": weights if self.weight_map is None else None,
-            "map": self.weight_map,
+            "weight_map": self.weight_map,
             "size": self.size,
             "tile": self.tile,
             "quality": self.quality,
@@ -176,7 +176,7 @@ class InterpolationSettings:
     def from_request(cls, request: JobRequest) -> InterpolationSettings:
         """The settings that give this request."""
         arguments = dict(request.arguments)
-        weights, weight_map = arguments.pop("weights"), arguments.pop("map")
+        weights, weight_map = arguments.pop("weights"), arguments.pop("weight_map")
         t = None if weights is None else position_of(weights)
         return cls(tuple(request.files["images"]), t, weight_map, **arguments)
 

@@ -144,7 +144,7 @@ KNOWN: dict[str, Check] = {
     "exemplar_size": _none_or(_either(_SIZE, _whole(1, 2**31 - 1))),  # of a model, or of an option
     "exemplar_part": _none_or(_whole(1, 2**31 - 1)),
     "at": _list(_whole(-(2**40), 2**40), 2, 2),
-    "map_area": _none_or(_list(_whole(-(2**40), 2**40), 4, 4)),
+    "weight_map_area": _none_or(_list(_whole(-(2**40), 2**40), 4, 4)),
     "weights": _none_or(_list(_real, 1, 100)),
     "stopped_at": _none_or(_whole(1, _STEPS)),
     "loss": _none_or(_real),
@@ -166,7 +166,14 @@ KNOWN: dict[str, Check] = {
     "exemplar_sha256": _none_or(_either(_HASH, _list(_HASH, 1, 100))),
     **{
         name: _none_or(_HASH)
-        for name in ("image_sha256", "hole_sha256", "source_sha256", "map_sha256", "init_sha256")
+        for name in (
+            "image_sha256",
+            "hole_sha256",
+            "source_sha256",
+            "map_sha256",
+            "weight_map_sha256",
+            "init_sha256",
+        )
     },
 }
 """Predicates for the facts of models and the settings of PNGs, by name."""

@@ -25,7 +25,7 @@ class SampleKeywords(TypedDict, total=False):
     tile: str | None
     weights: Weights | None
     weight_map: Any
-    map_area: tuple[int, int, int, int] | None
+    weight_map_area: tuple[int, int, int, int] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class SampleOptions:
         weight_map: weights that vary: "horizontal", "vertical" or "radial", from the first exemplar at the
             left, the top or the centre to the last, or an image whose black is the first and white the last.
             Not with `weights`.
-        map_area: (x, y, width, height) of the plane that the map covers; it is constant beyond its edges.
+        weight_map_area: (x, y, width, height) that the map covers in the plane; it is constant beyond.
             None: the sample. Windows of one plane need the same area.
     """
 
@@ -50,7 +50,7 @@ class SampleOptions:
     tile: str | None = None
     weights: Weights | None = None
     weight_map: Any = None
-    map_area: tuple[int, int, int, int] | None = None
+    weight_map_area: tuple[int, int, int, int] | None = None
 
     @property
     def axes(self) -> str:
@@ -78,17 +78,19 @@ class SampleOptions:
         """(y, x, height, width) of the map, for a sample of (width, height).
 
         Raises:
-            InputError: `map_area` is not four integers, or empty.
+            InputError: `weight_map_area` is not four integers, or empty.
         """
-        if self.map_area is None:
+        if self.weight_map_area is None:
             return self.at[1], self.at[0], size[1], size[0]
         try:
-            x, y, width, height = self.map_area
+            x, y, width, height = self.weight_map_area
         except (TypeError, ValueError) as error:
-            raise InputError(f"map_area must be (x, y, width, height), not {self.map_area!r}") from error
+            raise InputError(
+                f"weight_map_area must be (x, y, width, height), not {self.weight_map_area!r}"
+            ) from error
         x, y = check_position((x, y))
         width, height = (
-            whole(f"map_area's {name}", length, 1, _MAX_POSITION)
+            whole(f"weight_map_area's {name}", length, 1, _MAX_POSITION)
             for name, length in (("width", width), ("height", height))
         )
         return y, x, height, width

@@ -305,8 +305,8 @@ class Generator:
         if self.n_exemplars > 1 and own.weight_map is None:
             found["weights"] = whole_weights(own.weights, self.n_exemplars)
         elif self.n_exemplars > 1:
-            found["map"] = map_name(own.weight_map)
-            found["map_area"] = None if own.map_area is None else list(own.map_area)
+            found["weight_map"] = map_name(own.weight_map)
+            found["weight_map_area"] = None if own.weight_map_area is None else list(own.weight_map_area)
         return found
 
     def _mixture(

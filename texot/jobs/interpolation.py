@@ -86,7 +86,7 @@ def iter_interpolation(
     exemplars: Sequence[Any],
     weights: Weights | None = None,
     *,
-    map: Any = None,  # the name of the command line's option
+    weight_map: Any = None,
     size: str | int | tuple[int, int] | None = None,
     init: Any = "noise",
     tile: str | None = None,
@@ -101,13 +101,13 @@ def iter_interpolation(
 
     Args:
         exemplars, weights: see `interpolate`.
-        map: weights that vary over the image: "horizontal", "vertical" or "radial", from the first exemplar
-            at the left, the top or the centre to the last, or an image whose black is the first and white
-            the last; it is stretched to the result's size. Not with `weights`.
+        weight_map: weights that vary over the image: "horizontal", "vertical" or "radial", from the first
+            exemplar at the left, the top or the centre to the last, or an image whose black is the first and
+            white the last; it is stretched to the result's size. Not with `weights`.
         size: (width, height), "WxH", a factor of the largest exemplar's size, or None for that size.
         init: "noise", or an image to start from, such as the previous one of a sequence.
         tile: axes along which the result tiles; None: "both", except axes along which the
-            map varies.
+            weights vary.
         novelty, exemplar_size: as in `texot.iter_synthesis`.
         alpha: as in `texot.iter_synthesis`. An exemplar without alpha counts as opaque if another one
             has an alpha channel.
@@ -126,14 +126,14 @@ def iter_interpolation(
         tell_normals(source.pixels, source.name)
     if any(source.reduced for source in sources):
         exemplar_size = side
-    if map is not None and weights is not None:
-        raise InputError("weights and map both say how much of each exemplar: give one of the two")
-    wanted = None if map is not None else whole_weights(weights, len(sources))
+    if weight_map is not None and weights is not None:
+        raise InputError("weights and weight_map both say how much of each exemplar: give one of the two")
+    wanted = None if weight_map is not None else whole_weights(weights, len(sources))
     width, height = parse_size(size, max((e.size for e in sources), key=lambda s: (s[0] * s[1], s)))
     if tile is None:
-        tile = tiled_axes(map)
+        tile = tiled_axes(weight_map)
     check_choice("tile", tile, tuple(TILES))
-    maps = None if map is None else weight_planes(map, (height, width), len(sources))
+    maps = None if weight_map is None else weight_planes(weight_map, (height, width), len(sources))
     levels = [Level(tuple(wanted or ()))] if maps is None else _levels(maps)
     parts, levels = _merged(sources, levels)
     if len(parts) == 1:  # one exemplar has all the weight
@@ -164,10 +164,10 @@ def iter_interpolation(
         "tile": tile,
         "novelty": novelty,
         "weights": wanted,
-        "map": map_name(map),
+        "weight_map": map_name(weight_map),
         "alpha": alpha,
         "exemplar_size": exemplar_size,
-        "map_sha256": None if maps is None else Exemplar(maps).sha256,
+        "weight_map_sha256": None if maps is None else Exemplar(maps).sha256,
         "exemplar_sha256": [e.sha256 for e in sources],
         "init_sha256": None if start is None else Exemplar(start).sha256,
         **part_fact(*sources),

@@ -45,7 +45,7 @@ class InterpolationOptions(EngineKeywords, total=False):
     """Options of `texot.iter_interpolation`."""
 
     alpha: str
-    map: Any
+    weight_map: Any
     size: str | int | tuple[int, int] | None
     init: Any
     tile: str | None

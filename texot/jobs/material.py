@@ -1,6 +1,6 @@
 """Materials in one joint solve: all maps of a surface are taken from the same places.
 
-The maps become the channels of one image. Role r with C_r channels is scaled by its spread and its weight w_r:
+The maps become the channels of one image. Role r with C_r channels is scaled by its spread and a weight w_r:
 
     z_r = sqrt(3 w_r / C_r) (m_r - mean m_r) / spread m_r
 

@@ -81,34 +81,36 @@ def whole_weights(weights: Weights | None, count: int) -> list[float]:
     )  # recorded weights are used bit for bit
 
 
-def map_name(map: Any) -> str | None:
+def map_name(weight_map: Any) -> str | None:
     """The recorded name of a weight map: one of `MAPS`, "image", or None."""
-    return map if map is None or (isinstance(map, str) and map in MAPS) else "image"
+    return (
+        weight_map if weight_map is None or (isinstance(weight_map, str) and weight_map in MAPS) else "image"
+    )
 
 
-def tiled_axes(map: Any) -> str:
+def tiled_axes(weight_map: Any) -> str:
     """Default axes along which an image with a weight map tiles: those of constant weights."""
-    return {None: "both", "horizontal": "y", "vertical": "x"}.get(map_name(map), "none")
+    return {None: "both", "horizontal": "y", "vertical": "x"}.get(map_name(weight_map), "none")
 
 
-def map_places(map: str, y: Tensor, x: Tensor, size: tuple[int, int]) -> Tensor:
+def map_places(name: str, y: Tensor, x: Tensor, size: tuple[int, int]) -> Tensor:
     """Values (h, w) in [0, 1] of one of `MAPS` at positions in an area.
 
     Args:
-        map: its name.
+        name: name of the map.
         y, x: (h,) and (w,), as fractions of the area's sides; values outside are those of the edge.
         size: (height, width) of the area.
     """
     height, width = size
-    if map == "radial":
+    if name == "radial":
         square = min(height, width)
         radius = torch.hypot((y[:, None] - 0.5) * height / square, (x - 0.5) * width / square) * 2
         return radius.clamp(0, 1)
-    place = x.expand(len(y), len(x)) if map == "horizontal" else y[:, None].expand(len(y), len(x))
+    place = x.expand(len(y), len(x)) if name == "horizontal" else y[:, None].expand(len(y), len(x))
     return place.clamp(0, 1)
 
 
-def weight_planes(map: Any, size: tuple[int, int], count: int) -> Tensor:
+def weight_planes(weight_map: Any, size: tuple[int, int], count: int) -> Tensor:
     """Weights (K, H, W) of the exemplars at every pixel, of sum 1.
 
     Raises:
@@ -116,10 +118,10 @@ def weight_planes(map: Any, size: tuple[int, int], count: int) -> Tensor:
     """
     height, width = size
     y, x = ((torch.arange(n, dtype=torch.float32) + 0.5) / n for n in (height, width))
-    name = map_name(map)
+    name = map_name(weight_map)
     if name in MAPS:
         place = map_places(name, y, x, size)
     else:
-        grey = read_exemplar(map).pixels.mean(0)
+        grey = read_exemplar(weight_map).pixels.mean(0)
         place = F.interpolate(grey[None, None], size, mode="bilinear", antialias=True)[0, 0].clamp(0, 1)
     return between(place * (count - 1), count)
