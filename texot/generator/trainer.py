@@ -29,7 +29,7 @@ from texot.generator.setup import set_up
 from texot.generator.targets import TrainingTerms
 from texot.generator.time_budget import steps_within
 from texot.generator.weights import Weights
-from texot.solver.adam.loop import Job, optimise
+from texot.solver.adam.loop import Problem, optimise
 from texot.solver.adam.plan import Stage
 from texot.solver.state import State
 from texot.solver.torch_modes import own_modes, stepwise
@@ -164,25 +164,25 @@ class Trainer:
         late, before = self._sliced[-_SETTLED_STEPS:], self._sliced[-2 * _SETTLED_STEPS : -_SETTLED_STEPS]
         return sum(late) > _SETTLED * sum(before)
 
-    def _prepare(self, generator: torch.Generator) -> Job:
+    def _prepare(self, generator: torch.Generator) -> Problem:
         make = TrainingTerms if self._objective is None else self._objective.terms
         self.terms = make(self.setup, self.training.plan, self.network, generator)
-        job = self._job(generator)
+        problem = self._problem(generator)
         if self._limit is not None and self._resume is None:
-            self._fit_time_limit(job, generator)
-            job = self._job(generator)
+            self._fit_time_limit(problem, generator)
+            problem = self._problem(generator)
         own = self._processes.generator(self.options["seed"])
         if own is not None:
             generator.set_state(own.get_state())
         if self._resume is not None and self._early_stop and self._processes.any(self._settled()):
-            stages = job.plan.stages  # it had ended before the checkpoint: nothing is left to do
+            stages = problem.plan.stages  # it had ended before the checkpoint: nothing is left to do
             ended = replace(stages[-1], n_iter=self._resume.step)
-            job = replace(job, plan=replace(job.plan, stages=(*stages[:-1], ended)))
-        return job
+            problem = replace(problem, plan=replace(problem.plan, stages=(*stages[:-1], ended)))
+        return problem
 
-    def _job(self, generator: torch.Generator) -> Job:
+    def _problem(self, generator: torch.Generator) -> Problem:
         plan = self.training.plan
-        return Job(
+        return Problem(
             plan=plan,
             periodic=(self.training.wraps, self.training.wraps),
             start=lambda stage: self._variables(stage, generator).current(),
@@ -217,7 +217,7 @@ class Trainer:
         deep = 3.0 if stage.scale == 0 and self.terms.deep else 1.0
         return 2e4 + height * width * deep
 
-    def _fit_time_limit(self, job: Job, generator: torch.Generator) -> None:
+    def _fit_time_limit(self, problem: Problem, generator: torch.Generator) -> None:
         """Reduce the steps to fit the time limit."""
 
         def left() -> float:
@@ -225,7 +225,7 @@ class Trainer:
             return max(0.0, _MARGIN * (self._limit - (time.perf_counter() - self._begun)))
 
         fraction, wanted = steps_within(
-            left, job, self.terms, lambda stage: self._variables(stage, generator), generator
+            left, problem, self.terms, lambda stage: self._variables(stage, generator), generator
         )
         self._set_steps(self._processes.minimum(wanted))
         if fraction < 1:

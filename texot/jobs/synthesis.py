@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,28 +24,18 @@ from texot.files.exemplar import Exemplar, part_fact, read_exemplar, tell_normal
 from texot.files.part import part_side
 from texot.files.sizes import at_most, exemplar_side, parse_size
 from texot.images.palette import choose_palette, in_palette
-from texot.images.pyramid import Periodic, downsample_known
+from texot.images.pyramid import Periodic
 from texot.images.statistics import Statistics
+from texot.jobs.adam_synthesis import adam_plan, adam_problem, find_features
 from texot.jobs.starts import JUDGE_BYTES, choice_of_starts
 from texot.layout.start import first_layout
-from texot.networks.network import Network
-from texot.networks.registry import find_network
-from texot.solver.adam.feature_term import BYTES_A_PIXEL, FeatureTerm
-from texot.solver.adam.loop import Job, optimise
-from texot.solver.adam.plan import (
-    Plan,
-    Stage,
-    default_plan,
-    known_rooms,
-    paper_plan,
-)
-from texot.solver.adam.term import Weighted
-from texot.solver.adam.terms import Terms
-from texot.solver.adam.variables import Pixels
+from texot.solver.adam.feature_term import BYTES_A_PIXEL
+from texot.solver.adam.loop import optimise
+from texot.solver.adam.plan import Plan
 from texot.solver.field_solver import Problem, Task, iterate
 from texot.solver.memory_checks import ADAM_PLANES, check_memory
 from texot.solver.options import TILES, EngineOptions, check_choice, provenance, real, step_size, whole
-from texot.solver.plan import FieldPlan, Scale, exemplar_pyramid, field_plan, for_texture
+from texot.solver.plan import FieldPlan, exemplar_pyramid, field_plan, for_texture
 from texot.solver.state import Output, State, Synthesis
 from texot.solver.torch_modes import own_modes, stepwise
 
@@ -59,8 +47,6 @@ if TYPE_CHECKING:
 __all__ = ["iter_synthesis", "synthesize"]
 
 log = logging.getLogger("texot")
-
-_CONTEXT = 32  # pixels of context around an image; activations hardly depend on pixels further away
 
 
 def synthesize(
@@ -174,7 +160,7 @@ def iter_synthesis(
     lr = step_size(lr)
     if novelty is not None:
         novelty = real("novelty", novelty, "a number from 0", 0, 1)
-    network = _find_features(features, preset, source)
+    network = find_features(features, preset, source)
     deep = 0 if network is None else BYTES_A_PIXEL
     first = None if isinstance(init, str) and init == "noise" else read_exemplar(init, alpha=alpha)
     choice = None
@@ -192,17 +178,14 @@ def iter_synthesis(
     colours = choose_palette(source.pixels, source.mask, palette)
     if start is not None and novelty is not None:
         raise InputError("novelty chooses a first layout, and init is one: give one of the two")
-    sides = (source.size[1], source.size[0]), (height, width)
-    rooms = None if source.mask is None else known_rooms(source.mask)
     if lr is not None and preset != "paper" and network is None:
         raise InputError("lr is the step of Adam, which only preset paper and deep features take")
     adam: Plan | None = None
-    if preset == "paper":
-        adam = paper_plan(*sides, rooms=rooms, lr=lr, novelty=novelty, **_numbers(options))
-    else:
-        field = field_plan(*sides, source.mask, options, novelty=novelty)
-        if network is not None:
-            adam = default_plan(*sides, rooms=rooms, quality=options.quality, lr=lr, **_numbers(options))
+    if preset == "paper" or network is not None:
+        adam = adam_plan(source, (height, width), options, preset=preset, lr=lr, novelty=novelty)
+    if preset == "default":
+        exemplar_sides = source.size[1], source.size[0]
+        field = field_plan(exemplar_sides, (height, width), source.mask, options, novelty=novelty)
     plan = adam or field
     if options.n_scales is None and plan.n_scales < (4 if preset == "paper" else 2):
         log.info("%d scale(s) fit images of this size", plan.n_scales)
@@ -234,15 +217,7 @@ def iter_synthesis(
         assert tasks is not None
         return stepwise(iterate(tasks, generator, choice))
 
-    def prepare(generator: torch.Generator) -> Job:
-        scales = _scales(source, adam.n_scales, options.torch_device)
-        if tasks is None:
-            first = _noise(scales[0][0], (height, width), start, generator)
-        else:
-            last = deque(iterate(tasks, generator), maxlen=1).pop()  # earlier states are released
-            first = last.image.to(options.torch_device)
-        return _adam_job(scales, adam, TILES[tile], first, generator, backend, network, output)
-
+    prepare = partial(adam_problem, source, adam, options, TILES[tile], start, tasks, network, output)
     return stepwise(optimise(prepare, generator))
 
 
@@ -277,98 +252,6 @@ def _tasks(
     correct = None if output.finish is not None or exemplar.main is not None else finalise
     problem = Problem(plan, scales, periodic, start, output, correct, backend=options.backend)
     return [Task(plan, (exemplar.size[1], exemplar.size[0]), lambda: problem)]
-
-
-def _numbers(options: EngineOptions) -> dict[str, Any]:
-    """The options that the plans of Adam take."""
-    names = ("n_scales", "patch_size", "n_iter", "psi_steps", "entropy")
-    return {name: getattr(options, name) for name in names}
-
-
-def _scales(exemplar: Exemplar, count: int, device: torch.device) -> list[Scale]:
-    """The exemplar and its known pixels at every scale of Adam's plan, finest first."""
-    image = exemplar.pixels.to(device)
-    scales: list[Scale] = [(image, None if exemplar.mask is None else exemplar.mask.to(device))]
-    for _ in range(1, count):
-        scales.append(downsample_known(*scales[-1]))
-    return scales
-
-
-def _noise(
-    exemplar: Tensor, size: tuple[int, int], start: Tensor | None, generator: torch.Generator
-) -> Tensor:
-    """The start of the published algorithm: uniform noise in [0, 1], or the given image."""
-    if start is not None:
-        return F.interpolate(start[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1).to(exemplar)
-    return torch.rand((len(exemplar), *size), generator=generator, dtype=torch.float32).to(exemplar)
-
-
-def _adam_job(
-    scales: list[Scale],
-    plan: Plan,
-    periodic: Periodic,
-    first: Tensor,
-    generator: torch.Generator,
-    backend: str,
-    network: Network | None,
-    output: Output,
-) -> Job:
-    """The optimisation by Adam at full size: the published algorithm, or a final fit of deep features."""
-    terms = Terms(plan, scales, generator, backend)
-    statistics = Statistics.of(*scales[0])
-    most = plan.max_patches
-
-    def of_stage(stage: Stage) -> list[Weighted]:
-        found = [*terms.patches(stage), *terms.sliced(stage)]
-        if network is None:
-            return found
-        term = FeatureTerm.of(
-            *scales[0],
-            network,
-            network.synthesis_layers,
-            unit=terms.finest_measure(0).spread,  # the unit of patch distances at that scale
-            generator=generator,
-            psi_steps=plan.psi_steps,
-            robustness=plan.robustness,
-            backend=backend,
-        )
-        return found if term is None else [*found, Weighted(term)]
-
-    def correct(_: Stage, image: Tensor) -> Tensor:
-        return statistics.clip(statistics.calibrate(image, periodic=periodic))
-
-    return Job(
-        plan=plan,
-        periodic=periodic,
-        start=lambda _: first,
-        variables=lambda _, image: Pixels(image),
-        terms=of_stage,
-        correct=None if plan.published or output.finish is not None else correct,
-        n_targets={k: min(most, image[0].numel()) for k, (image, _) in enumerate(scales)},
-        settings=output.settings,
-        mode=output.mode,
-        icc_profile=output.icc_profile,
-        finish=output.finish,
-    )
-
-
-def _find_features(features: str | os.PathLike[str], preset: str, exemplar: Exemplar) -> Network | None:
-    """The network of deep features, or None for none.
-
-    Raises:
-        InputError: an unknown network, or one that does not suit the preset or the exemplar.
-        TexotError: its weights are not installed.
-    """
-    if features == "none":
-        return None
-    if preset != "default":
-        raise InputError(f"preset {preset} has no deep features: leave out the preset or the features")
-    if exemplar.pixels.shape[0] not in (1, 3):
-        raise InputError(
-            f"features need an exemplar in grey or RGB, not one of {exemplar.pixels.shape[0]} channels"
-        )
-    found = find_network(features)
-    return None if found is None else replace(found, context=_CONTEXT)
 
 
 def _start_image(init: Exemplar, exemplar: Exemplar) -> Tensor:

@@ -1,6 +1,6 @@
 """The loop of Adam steps on the objective: stages from coarse to fine, a state after each step.
 
-A `Job` describes what is optimised, its terms, its start and its corrections. The loop needs nothing else.
+A `Problem` describes what is optimised: its terms, start and corrections. The loop needs nothing else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from texot.solver.state import Log, LossRecord, Output, State
 
 
 @dataclass(frozen=True)
-class Job:
+class Problem:
     """A description of an optimisation.
 
     Attributes:
@@ -62,22 +62,22 @@ class Job:
 
 
 def optimise(
-    prepare: Callable[[torch.Generator], Job],
+    prepare: Callable[[torch.Generator], Problem],
     generator: torch.Generator,
     resume: Progress | None = None,
 ) -> Generator[State, None, None]:
-    """Run a job, step by step.
+    """Run a problem, step by step.
 
     Args:
-        prepare: makes the job, which may be slow; called at the first step.
+        prepare: makes the problem, which may be slow; called at the first step.
         generator: CPU generator of all randomness.
-        resume: state of an earlier run of the same job. `prepare` makes all its terms.
+        resume: state of an earlier run of the same problem. `prepare` makes all its terms.
     """
     begun = time.perf_counter() - (resume.seconds if resume else 0.0)
-    job = prepare(generator)
-    plan, record = job.plan, Log()
-    output = Output(job.settings, job.mode, job.icc_profile, finish=job.finish)
-    work_left = sum(_work(job, stage) * stage.n_iter for stage in plan.stages)
+    problem = prepare(generator)
+    plan, record = problem.plan, Log()
+    output = Output(problem.settings, problem.mode, problem.icc_profile, finish=problem.finish)
+    work_left = sum(_work(problem, stage) * stage.n_iter for stage in plan.stages)
     work_done, total_step = 0.0, 0
     if resume:
         record.losses, record.marginal_errors = list(resume.losses), list(resume.marginal_errors)
@@ -85,18 +85,20 @@ def optimise(
     for number, stage in enumerate(plan.stages):
         if resume and number < resume.stage:
             total_step += stage.n_iter
-            work_done += _work(job, stage) * stage.n_iter
-            work_left -= _work(job, stage) * stage.n_iter
+            work_done += _work(problem, stage) * stage.n_iter
+            work_left -= _work(problem, stage) * stage.n_iter
             continue
-        step_cost, stage_begun = _work(job, stage), time.perf_counter()
-        image = job.start(stage) if image is None or job.refine is None else job.refine(stage, image)
+        step_cost, stage_begun = _work(problem, stage), time.perf_counter()
+        image = (
+            problem.start(stage) if image is None or problem.refine is None else problem.refine(stage, image)
+        )
         if total_step == 0:
             stage_begun = time.perf_counter()
             record.timings["prepare"] = stage_begun - begun
         timing = f"scale {stage.scale}"
         before = record.timings.get(timing, 0.0)
-        terms = job.terms(stage)
-        variables = job.variables(stage, image)
+        terms = problem.terms(stage)
+        variables = problem.variables(stage, image)
         movers = [Adam(tensor, betas=plan.betas) for tensor in variables.tensors]
         run = RunState(variables, movers, terms, generator)
         done = 0
@@ -108,19 +110,19 @@ def optimise(
             work_left -= done * step_cost
         for step in range(done + 1, stage.n_iter + 1):
             active = [term for term in terms if term.counts(step, stage.n_iter)]
-            loss, figures = evaluate(variables.image(), stage.scale, active, job.periodic, generator)
+            loss, figures = evaluate(variables.image(), stage.scale, active, problem.periodic, generator)
             grads = torch.autograd.grad(loss, variables.tensors)
-            if job.average is not None:
-                job.average([*grads, *(tensor for term in active for tensor in term.state)])
+            if problem.average is not None:
+                problem.average([*grads, *(tensor for term in active for tensor in term.state)])
             lr = plan.lr * (_decay(step, stage.n_iter) if plan.lr_decays else 1.0)
             for adam, tensor, grad, rate in zip(
                 movers, variables.tensors, grads, variables.rates, strict=True
             ):
                 adam.step(tensor, grad, rate * lr)
             variables.after_step()
-            if job.correct is not None and step in (stage.n_iter // 2, stage.n_iter):
+            if problem.correct is not None and step in (stage.n_iter // 2, stage.n_iter):
                 # halfway, so that patches adapt to the sharper image, and at the end
-                variables.correct(partial(job.correct, stage))
+                variables.correct(partial(problem.correct, stage))
             total_step += 1
             work_done += step_cost
             work_left -= step_cost
@@ -130,7 +132,7 @@ def optimise(
             seconds = time.perf_counter() - begun
             record.timings[timing] = before + time.perf_counter() - stage_begun
             image = variables.current()
-            full = partial(_full, job, stage.scale, image)
+            full = partial(_full, problem, stage.scale, image)
             as_it_is = stage is not plan.stages[-1] or step == stage.n_iter
             yield State(
                 scale=stage.scale,
@@ -146,23 +148,23 @@ def optimise(
                 _output=output,
                 _log=record,
                 _image=full,
-                _result=full if as_it_is else partial(_last_step, job, stage, image),
+                _result=full if as_it_is else partial(_last_step, problem, stage, image),
                 _progress=partial(run.progress, number, step, record, seconds),
             )
 
 
-def _full(job: Job, scale: int, image: Tensor) -> Tensor:
+def _full(problem: Problem, scale: int, image: Tensor) -> Tensor:
     """An image (C, H, W) of a scale at full size."""
-    return upsample_to(image, list(job.plan.sizes[:scale]), periodic=job.periodic)
+    return upsample_to(image, list(problem.plan.sizes[:scale]), periodic=problem.periodic)
 
 
-def _last_step(job: Job, stage: Stage, image: Tensor) -> Tensor:
+def _last_step(problem: Problem, stage: Stage, image: Tensor) -> Tensor:
     """The result for an image (C, H, W) of an intermediate step: corrected and finished."""
-    return _full(job, stage.scale, image if job.correct is None else job.correct(stage, image))
+    return _full(problem, stage.scale, image if problem.correct is None else problem.correct(stage, image))
 
 
-def _work(job: Job, stage: Stage) -> float:
-    return job.work(stage) if job.work else step_work(job.plan, stage, job.n_targets)
+def _work(problem: Problem, stage: Stage) -> float:
+    return problem.work(stage) if problem.work else step_work(problem.plan, stage, problem.n_targets)
 
 
 def _decay(step: int, n_iter: int) -> float:
