@@ -20,6 +20,7 @@ import texot.evaluation
 import texot.kernels
 import texot.networks
 from texot.cli.app import texot as command
+from texot.evaluation import Evaluator
 
 ROOT = Path(texot.__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -47,20 +48,29 @@ BRIEF = {
 }
 
 
-@pytest.fixture
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the samples' names, small images in them, and the files that README takes for granted."""
+    folder = tmp_path_factory.mktemp("samples")
     for path in (ROOT / "samples").rglob("*.[jp][pn]g"):
-        to = tmp_path / path.relative_to(ROOT)
+        to = folder / path.relative_to(ROOT)
         to.parent.mkdir(parents=True, exist_ok=True)
         side = 512 if path.stem == "stonewall" else 96  # a page draws a mask on it
         Image.fromarray((clouds(3, side, side) * 255).byte().permute(1, 2, 0).numpy()).save(to)
     for name in ("exemplar", "result", "a", "b", "crop", "rest"):  # of docs/evaluate.md
-        shutil.copy(tmp_path / "samples" / "cork.png", tmp_path / f"{name}.png")
+        shutil.copy(folder / "samples" / "cork.png", folder / f"{name}.png")
     mask = Image.new("L", (512, 512))
     mask.paste(255, (30, 30, 44, 44))
-    mask.save(tmp_path / "mask.png")
+    mask.save(folder / "mask.png")
+    return folder
+
+
+@pytest.fixture
+def small(samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it as the current folder, where exact distances take few patches."""
+    shutil.copytree(samples, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(Evaluator.__init__.__kwdefaults__, "n_samples", 200)
     return tmp_path
 
 
@@ -70,18 +80,31 @@ def shortened(words: list[str]) -> list[str]:
     if "--time-limit" in rest:
         at = rest.index("--time-limit")
         del rest[at : at + 2]
-    if "--size" in rest and name != "sample":
+    if "--size" in rest:
         at = rest.index("--size") + 1
         rest[at] = "112x64" if "--weight-map" in rest else "64x64"
     return [name, *rest, *BRIEF.get(name, [])]
 
 
+def shortened_python(text: str) -> str:
+    """A block with small windows of the samples, and few steps in each job."""
+    for place, smaller in (("256", "48"), ("512", "96")):  # of the samples' pixels
+        text = re.sub(rf"\b{place}\b", smaller, text)
+    job = r"(texot\.(?:iter_)?(?:synthe\w+|inpaint|make_\w+|interpolate)\([^()\n]*)\)"
+    few = {"quality": '"draft"', "n_iter": "2"}
+    return re.sub(
+        job,
+        lambda call: (
+            ", ".join([call[1], *(f"{k}={v}" for k, v in few.items() if f"{k}=" not in call[1])]) + ")"
+        ),
+        text,
+    )
+
+
 def run_block(language: str, text: str, folder: Path) -> None:
-    """Run what a fenced block shows."""
+    """Run what a fenced block shows; names of other blocks are unknown to one of Python."""
     if language == "python":
-        for place, smaller in (("256", "48"), ("512", "96")):  # of the samples' pixels
-            text = re.sub(rf"\b{place}\b", smaller, text)
-        subprocess.run([sys.executable, "-W", "error", "-c", text], cwd=folder, env=environment(), check=True)
+        exec(compile(shortened_python(text), "<page>", "exec"), {"__name__": "__main__"})
         return
     for words in pictures.commands(text):
         if words[0] == "texot" and words[1] == "desktop":
@@ -94,6 +117,9 @@ def run_block(language: str, text: str, folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings(
+    "ignore:unclosed file:ResourceWarning"
+)  # pages leave it to the end of the program
 @pytest.mark.parametrize("page", ["README", *(page for page in SITE if pictures.blocks(page))])
 def test_commands_and_python_run(page: str, small: Path) -> None:
     """From top to bottom, in one folder, on small images."""
@@ -150,36 +176,31 @@ def test_pictures_are_small_and_all_are_shown() -> None:
         assert f"pictures/{path.name}" in shown
 
 
-def as_text(page: str, folder: Path) -> str:
-    """A page of the site, built alone as plain text; a warning fails."""
+@pytest.fixture(scope="module")
+def references(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The generated pages of the site, built without the others as plain text; a warning fails."""
     pytest.importorskip("sphinx_click", reason="needs the extra docs")
-    source, built = folder / "source", folder / "built"
+    folder = tmp_path_factory.mktemp("site")
+    source, built, pages = folder / "source", folder / "built", ("commands", "api")
     source.mkdir()
-    shutil.copy(DOCS / f"{page}.md", source)
-    line = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-q",
-        "-W",
-        "-b",
-        "text",
-        "-c",
-        str(DOCS),
-        "-D",
-        f"root_doc={page}",
-    ]
+    for page in pages:
+        shutil.copy(DOCS / f"{page}.md", source)
+    contents = "\n".join(pages)
+    (source / "both.md").write_text(f"# Both\n\n```{{toctree}}\n{contents}\n```\n", encoding="utf-8")
+    line = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "text", "-c", str(DOCS)]
+    # links to pages that are left out here; .ci/run builds the whole site
+    line += ["-D", "root_doc=both", "-D", "suppress_warnings=myst.xref_missing"]
     done = subprocess.run(
         [*line, str(source), str(built)], env=environment(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return (built / f"{page}.txt").read_text(encoding="utf-8")
+    return {page: (built / f"{page}.txt").read_text(encoding="utf-8") for page in pages}
 
 
 @pytest.mark.slow
-def test_the_command_reference_is_complete(tmp_path: Path) -> None:
+def test_the_command_reference_is_complete(references: dict[str, str]) -> None:
     """Every command, option and argument is on the page that is generated from them."""
-    text = as_text("commands", tmp_path)
+    text = references["commands"]
     context = click.Context(command, info_name="texot")
     for name in command.list_commands(context):
         _, found, after = text.partition(f"\n   texot {name} [OPTIONS]")
@@ -196,8 +217,8 @@ def test_the_command_reference_is_complete(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_api_reference_is_complete(tmp_path: Path) -> None:
-    text = as_text("api", tmp_path)
+def test_the_api_reference_is_complete(references: dict[str, str]) -> None:
+    text = references["api"]
     for package in (texot, texot.evaluation, texot.kernels, texot.networks):
         for name in package.__all__:
             if name != "__version__":
