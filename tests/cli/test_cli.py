@@ -179,27 +179,20 @@ def test_overwrites_unless_told_not_to(folder: Path) -> None:
     assert pixels(Path("out.png"))[1] == (24, 20)
 
 
-@pytest.mark.slow
-def test_threads_are_set_in_the_process_and_recorded(folder: Path) -> None:
-    done = process("synthesize", "exemplar.png", "-o", "out.png", "--threads", 2, *QUICK, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    assert settings("out.png")["threads"] == 2
-
-
 # -------------------------------------------------------------------------------------------------- progress
 
 
 @pytest.mark.slow
-def test_quiet_is_quiet(folder: Path) -> None:
-    done = process("synthesize", "exemplar.png", "-o", "out.png", "--quiet", *QUICK, cwd=folder)
+def test_quiet_is_quiet_and_threads_are_recorded(folder: Path) -> None:
+    """In one real process."""
+    options = ["--quiet", "--threads", 2, *QUICK]
+    done = process("synthesize", "exemplar.png", "-o", "out.png", *options, cwd=folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert Path("out.png").exists()
+    assert settings("out.png")["threads"] == 2
 
 
-@pytest.mark.slow
 def test_json_progress_is_one_object_a_line(folder: Path) -> None:
-    done = process("synthesize", "exemplar.png", "-o", "out.png", "--progress", "json", *QUICK, cwd=folder)
-    events = [json.loads(line) for line in done.stderr.splitlines()]
+    events = [json.loads(line) for line in synthesize("--progress", "json").splitlines()]
     kinds = [event["event"] for event in events]
     assert kinds[0] == "start"
     assert kinds[-1] == "done"
