@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from texot.cli.files import Outputs, check_outputs
+from texot.cli.material import MaterialOptions, check_folders, material_options, run_material
 from texot.cli.options import (
     FILE,
     compute_options,
@@ -18,7 +19,7 @@ from texot.cli.options import (
     result_options,
 )
 from texot.cli.pictures import check_formats, readable
-from texot.cli.progress import reporter
+from texot.cli.progress import Quiet, reporter
 from texot.cli.run import run, start, use_threads
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     help="Distance in pixels from which a hole takes texture; default: its width, at least 64.",
 )
 @result_options(tile="none", tile_help="Axes along which PHOTO tiles.")
+@material_options()
 @exemplar_options()
 @expert_options()
 @compute_options()
@@ -63,9 +65,18 @@ def inpaint(
 ) -> None:
     """Fill the white pixels of MASK with the texture around them in PHOTO, and write OUT.
 
+    A folder of maps as PHOTO is a material: all its maps are filled together, in the folder OUT.
+
     MASK has the size of PHOTO; without MASK, the transparent pixels of PHOTO are filled. All other pixels
     stay unchanged. With --show-mask and no -o, only the preview is written.
     """
+    of_material = MaterialOptions.taken_from(options)
+    if of_material.is_material(photo):
+        if output is None or mask is None or show_mask or options["exemplar"]:
+            raise click.UsageError("a material needs MASK and -o FOLDER, without --show-mask and --exemplar.")
+        with reporter(progress, quiet) as report:
+            _fill_material(photo, mask, output, of_material, report, threads, overwrite, options)
+        return
     if output is None and show_mask is None:
         raise click.UsageError("Missing option '-o' / '--output'.", click.get_current_context())
     inputs = [path for path in (photo, mask, options["source"], options["exemplar"]) if path]
@@ -101,3 +112,37 @@ def _write_preview(original: "Original", hole: "Tensor", path: Path) -> None:
     planes = original.pixels[: 1 if original.mode in ("L", "LA", "I;16") else 3].expand(3, -1, -1)
     red = planes.new_tensor([1.0, 0.0, 0.0])[:, None, None]
     write_image(torch.where(hole, 0.3 * planes + 0.7 * red, planes), path)
+
+
+def _fill_material(
+    photo: Path,
+    mask: Path,
+    folder: Path,
+    of_material: MaterialOptions,
+    report: Quiet,
+    threads: int | None,
+    overwrite: bool,
+    options: dict[str, Any],
+) -> None:
+    """Fill the white pixels of a mask in all maps of a material."""
+    free = start()
+    from texot.jobs.inpainting import find_hole, iter_inpaint
+
+    material = of_material.read(photo)
+    stack = of_material.stack(material)
+    original = stack.original()
+    hole = find_hole(original, readable(mask), invert=options["invert_mask"])
+    inputs = [path for path in (photo, mask, options["source"], *of_material.maps.values()) if path]
+    check_folders(material, [folder], material.size, of_material, inputs, overwrite=overwrite)
+    use_threads(threads, free, report)
+    options.update(mask=~hole if options["invert_mask"] else hole, palette="none")
+    options["source"] = options["source"] and readable(options["source"])
+    run_material(
+        original,
+        options,
+        folder,
+        report,
+        lambda result: stack.material(result.image, unchanged=0),
+        of_material,
+        iterate=iter_inpaint,
+    )

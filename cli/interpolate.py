@@ -8,6 +8,7 @@ import click
 from texot.cli.errors import Interrupted
 from texot.cli.files import Outputs, check_outputs, is_numbered, make_folder, plan_outputs
 from texot.cli.interrupt import CtrlC, Stopped
+from texot.cli.material import MaterialOptions, check_folders, material_options, run_material
 from texot.cli.options import (
     FILE,
     check_mix,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     type=real(zero=True, high=1),
     help="How far the layout departs from the exemplar's, 0 to 1; 0 only makes it tile; default: 0.5.",
 )
+@material_options()
 @exemplar_options(palette=False)
 @expert_options()
 @compute_options()
@@ -79,10 +81,25 @@ def interpolate(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Synthesise a texture between two or more images: features change shape, size and colour together."""
+    """Synthesise a texture between two or more images: features change shape, size and colour together.
+
+    Folders of maps are materials: their maps are interpolated together, and written to the folder OUT.
+    """
     if len(exemplars) < 2:
         raise click.UsageError("give two or more images.")
     of_map = check_mix(weights, weight_map)
+    of_material = MaterialOptions.taken_from(options)
+    if of_material.maps:
+        raise click.UsageError("--map is for one material: give folders of maps.")
+    if any(of_material.is_material(path) for path in exemplars):
+        if frames or not all(path.is_dir() for path in exemplars):
+            raise click.UsageError("materials are interpolated with materials, and without --frames.")
+        with reporter(progress, quiet) as report:
+            options.update(weights=weights, weight_map=weight_map)
+            _interpolate_materials(
+                exemplars, of_map, output, of_material, report, size, threads, overwrite, options
+            )
+        return
     if frames and (weights or weight_map):
         raise click.UsageError(
             "--frames goes from the first image to the last: leave out --weights, --weight-map."
@@ -182,3 +199,36 @@ def _draw_sheet(made: "list[Synthesis]", sheet: Path, report: Quiet) -> None:
     if made:
         write_image(contact_sheet([result.image for result in made]), sheet, mode=made[0].mode)
         report.say(f"wrote {sheet}")
+
+
+def _interpolate_materials(
+    folders: tuple[Path, ...],
+    of_map: list[Path],
+    output: Path,
+    of_material: MaterialOptions,
+    report: Quiet,
+    size: str | None,
+    threads: int | None,
+    overwrite: bool,
+    options: dict[str, Any],
+) -> None:
+    """Interpolate the maps of materials together."""
+    free = start()
+    from texot.jobs.interpolation import iter_interpolation
+
+    materials = [of_material.read(folder) for folder in folders]
+    stack = of_material.stack(*materials)
+    sources = [stack.exemplar(number) for number in range(len(materials))]
+    options["size"] = pixel_size(size, max(sources, key=lambda e: (e.size[0] * e.size[1], e.size)))
+    inputs = [*folders, *of_map]
+    check_folders(materials[0], [output], options["size"], of_material, inputs, overwrite=overwrite)
+    use_threads(threads, free, report)
+    run_material(
+        sources,
+        options,
+        output,
+        report,
+        lambda result: stack.material(result.image),
+        of_material,
+        iterate=iter_interpolation,
+    )

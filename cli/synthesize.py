@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from texot.cli.files import DASH, check_outputs, make_folder, plan_outputs
+from texot.cli.material import MaterialOptions, check_folders, material_options, run_material
 from texot.cli.options import (
     FILE,
     compute_options,
@@ -19,7 +20,7 @@ from texot.cli.options import (
     whole,
 )
 from texot.cli.pictures import check_formats, read_inputs
-from texot.cli.progress import reporter
+from texot.cli.progress import Quiet, reporter
 from texot.cli.run import again, pixel_size, run, start, use_threads
 
 _FIRST_ONLY = (
@@ -38,7 +39,7 @@ _FIRST_ONLY = (
     short_help="Synthesise a texture from one image.",
     epilog=example("texot synthesize samples/pebbles.jpg -o pebbles.png --size 2x"),
 )
-@click.argument("exemplar", type=FILE)
+@click.argument("exemplar", type=FILE, required=False)
 @output_options(required=True)
 @click.option(
     "--size",
@@ -83,6 +84,7 @@ _FIRST_ONLY = (
     show_default=True,
     help="texot's defaults, or Algorithm 1 as published (arXiv 2007.03408).",
 )
+@material_options(copy=True)
 @exemplar_options()
 @expert_options(adam=True)
 @compute_options()
@@ -99,7 +101,7 @@ _FIRST_ONLY = (
 )
 @report_options()
 def synthesize(
-    exemplar: Path,
+    exemplar: Path | None,
     output: Path,
     overwrite: bool,
     size: str | None,
@@ -118,8 +120,26 @@ def synthesize(
 ) -> None:
     """Synthesise a texture from the image EXEMPLAR and write it to OUT.
 
-    Press Ctrl-C to stop early; the current image is saved. 'texot replay' reproduces a PNG.
+    A folder of maps (NAME_basecolor.png, NAME_normal.png, ...) as EXEMPLAR, or --map, is a material: all maps
+    are synthesised together and written to the folder OUT, with field.npz for 'texot apply'. Press Ctrl-C to
+    stop early; the current image is saved. 'texot replay' reproduces a PNG.
     """
+    of_material = MaterialOptions.taken_from(options)
+    if of_material.is_material(exemplar):
+        if share_border or save_field or loss_plot or save_every or init != "noise":
+            raise click.UsageError(
+                "--share-border, --save-field, --loss-plot, --save-every and --init are not for materials."
+            )
+        if options["preset"] == "paper" or options["features"] != "none":
+            raise click.UsageError("--preset paper and --features are not for materials.")
+        folders = [outputs.image for outputs in plan_outputs(output, None, None, None, variations)]
+        with reporter(progress, quiet) as report:
+            _synthesize_material(
+                exemplar, folders, of_material, report, size, threads, seed, overwrite, options
+            )
+        return
+    if exemplar is None:
+        raise click.UsageError("Missing argument 'EXEMPLAR'.", click.get_current_context())
     if share_border and options["tile"] == "none":
         raise click.UsageError("--share-border needs results that tile: leave out --tile none.")
     if share_border and options["preset"] == "paper":
@@ -150,3 +170,39 @@ def synthesize(
             else:
                 made = run(source, {**options, "seed": seed + number}, outputs, report)
                 first = first or made
+
+
+def _synthesize_material(
+    exemplar: Path | None,
+    folders: list[Path],
+    of_material: MaterialOptions,
+    report: Quiet,
+    size: str | None,
+    threads: int | None,
+    seed: int,
+    overwrite: bool,
+    options: dict[str, Any],
+) -> None:
+    """Synthesise the maps of a material together, once for each folder."""
+    free = start()
+    from texot.files.exemplar import read_exemplar
+    from texot.files.sizes import at_most, exemplar_side
+    from texot.jobs.material import finish_synthesis
+
+    material = of_material.read(exemplar)
+    stack = of_material.stack(material)
+    source = read_exemplar(stack.exemplar(), fit=at_most(exemplar_side(options["exemplar_size"])))
+    options["size"], options["palette"] = pixel_size(size, source), "none"
+    make_folder(folders[0], len(folders))
+    inputs = [path for path in (exemplar, *of_material.maps.values()) if path is not None]
+    check_folders(material, folders, options["size"], of_material, inputs, overwrite=overwrite)
+    use_threads(threads, free, report)
+    for number, folder in enumerate(folders):
+        run_material(
+            source,
+            {**options, "seed": seed + number},
+            folder,
+            report,
+            lambda result: finish_synthesis(stack, result, source.size, copy=of_material.copy),
+            of_material,
+        )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from texot.cli.files import Outputs, check_outputs, make_folder, plan_outputs
+from texot.cli.material import MaterialOptions, check_folders, material_options, run_material
 from texot.cli.options import (
     FILE,
     compute_options,
@@ -23,6 +24,7 @@ from texot.cli.run import again, pixel_size, run, start, use_threads
 
 if TYPE_CHECKING:
     from texot import Synthesis
+    from texot.files.material import Material
     from texot.files.original import Original
 
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
         "texot tile photo.png -o set/{i}.png --set 4 --layout example.png",
     ),
 )
-@click.argument("photo", type=FILE)
+@click.argument("photo", type=FILE, required=False)
 @output_options(required=True)
 @click.option(
     "--band",
@@ -60,12 +62,13 @@ if TYPE_CHECKING:
 @click.option("--layout", metavar="FILE", type=FILE, help="Write a random arrangement of the tiles.")
 @click.option("--size", metavar="WxH", help="Size of that arrangement in pixels; default: 4 x 3 tiles.")
 @result_options(tile="both", tile_help="Axes along which the result tiles.")
+@material_options()
 @exemplar_options(alpha="channel", size=False)
 @expert_options()
 @compute_options()
 @report_options()
 def tile(
-    photo: Path,
+    photo: Path | None,
     output: Path,
     overwrite: bool,
     band: int | None,
@@ -83,8 +86,22 @@ def tile(
 ) -> None:
     """Make PHOTO seamless: only bands at its edges are synthesised, all other pixels stay unchanged.
 
+    A folder of maps as PHOTO, or --map, is a material: all its maps are changed together, in the folder OUT.
     With --set, the first tile is the photograph; the others share its borders and have new interiors.
     """
+    of_material = MaterialOptions.taken_from(options)
+    if of_material.is_material(photo):
+        if layout or size:
+            raise click.UsageError("the tiles of a material have no --layout.")
+        folders = [outputs.image for outputs in plan_outputs(output, None, None, None, count)]
+        with reporter(progress, quiet) as report:
+            options.update(tile=tile, palette="none")
+            _tile_material(
+                photo, folders, of_material, report, band, frame, flatten, threads, seed, overwrite, options
+            )
+        return
+    if photo is None:
+        raise click.UsageError("Missing argument 'PHOTO'.", click.get_current_context())
     if size and not layout:
         raise click.UsageError("--size is the size of --layout: give --layout FILE too.")
     plan = plan_outputs(output, None, None, None, count)
@@ -132,3 +149,44 @@ def _tell_seams(original: "Original", result: "Synthesis", tile: str, report: Qu
     images = original.pixels, result.image[: len(original.pixels)]
     before, after = (seam_score(image, periodic=TILES[tile]) for image in images)
     report.say(f"seam where copies meet: {before:.2f} before, {after:.2f} now (1: none)")
+
+
+def _tile_material(
+    photo: Path | None,
+    folders: list[Path],
+    of_material: MaterialOptions,
+    report: Quiet,
+    band: int | None,
+    frame: int | None,
+    flatten: bool,
+    threads: int | None,
+    seed: int,
+    overwrite: bool,
+    options: dict[str, Any],
+) -> None:
+    """Make the maps of a material tile together; further folders get variations with the same borders."""
+    free = start()
+    from texot.files.original import Original
+    from texot.jobs.material import flattened
+    from texot.jobs.tiling import iter_tileable, iter_variation
+
+    material = of_material.read(photo)
+    if flatten:
+        material = flattened(material)
+    make_folder(folders[0], len(folders))
+    inputs = [path for path in (photo, *of_material.maps.values()) if path is not None]
+    check_folders(material, folders, material.size, of_material, inputs, overwrite=overwrite)
+    use_threads(threads, free, report)
+    stack = of_material.stack(material)
+
+    def finish(result: "Synthesis") -> "Material":
+        return stack.material(result.image, unchanged=0)
+
+    given = {**options, "band": band, "seed": seed}
+    first = run_material(
+        stack.original(), given, folders[0], report, finish, of_material, iterate=iter_tileable
+    )
+    borders = Original.of(first.image, first.mode, None, None)
+    for number, folder in enumerate(folders[1:], start=1):
+        given = {**options, "frame": frame, "seed": seed + number}
+        run_material(borders, given, folder, report, finish, of_material, iterate=iter_variation)

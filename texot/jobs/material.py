@@ -76,12 +76,18 @@ class MaterialStack:
         materials: one, or several with the same roles and channels.
         weights: weights of roles in the distance, where they differ from `WEIGHTS`. 0: the map only follows.
 
+    Normals are converted to the convention (OpenGL or DirectX) of the first material.
+
     Raises:
         InputError: an unknown role, a negative weight, or materials with different maps.
     """
 
     def __init__(self, materials: Sequence[Material], weights: Mapping[str, float] | None = None) -> None:
-        self.materials = list(materials)
+        convention = materials[0].convention
+        self.materials = [
+            one if one.convention == convention or "normal" not in one.layers else one.flipped()
+            for one in materials
+        ]
         wanted = _weights(weights, self.materials[0])
         self._scalings: list[_Scaling] = []
         first = 0
@@ -315,8 +321,6 @@ def _values_of(material: Material, role: str, first: Material) -> Values:
             f"the {role} maps of {first.name!r} and {material.name!r} differ in channels or "
             "bit depth: convert one"
         )
-    if role == "normal" and material.convention != first.convention:
-        raise InputError("the normal maps have different conventions, OpenGL and DirectX: flip one")
     return values
 
 

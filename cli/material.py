@@ -1,0 +1,233 @@
+"""Materials on the command line: a folder of maps in the place of an image."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from texot import __version__
+from texot.cli.errors import Interrupted
+from texot.cli.files import Outputs
+from texot.cli.interrupt import CtrlC
+from texot.cli.options import Command, real, role_file
+from texot.cli.pictures import readable
+from texot.cli.progress import Quiet
+from texot.cli.run import steps
+from texot.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from texot import State, Synthesis
+    from texot.files.exemplar import Exemplar
+    from texot.files.material import Material
+    from texot.files.original import Original
+    from texot.jobs.material import MaterialStack
+
+RECORD, FIELD = "texot.json", "field.npz"
+"""Files beside the maps: the settings, and the correspondence field for `texot apply`."""
+
+
+@dataclass(frozen=True)
+class MaterialOptions:
+    """Options of commands for materials.
+
+    Attributes:
+        maps: files by role, in addition to those of the folder.
+        weights: weights of roles in the distance of patches.
+        naming: scheme of file names.
+        flip: whether the y of normals is negated in the output.
+        copy: whether every pixel is copied from one place.
+    """
+
+    maps: dict[str, Path]
+    weights: dict[str, float]
+    naming: str
+    flip: bool
+    copy: bool = False
+
+    @classmethod
+    def taken_from(cls, options: dict[str, Any]) -> "MaterialOptions":
+        """Take the options of `material_options` out of a command's options.
+
+        Raises:
+            click.UsageError: a role is given twice.
+        """
+        maps, weights = options.pop("map"), options.pop("map_weight")
+        if len(dict(maps)) < len(maps) or len(dict(weights)) < len(weights):
+            raise click.UsageError("a role is given twice: give one file, and one weight, for each.")
+        flip, copy = options.pop("flip_normal_y"), options.pop("copy", False)
+        return cls(dict(maps), dict(weights), options.pop("naming"), flip, copy)
+
+    @property
+    def any_given(self) -> bool:
+        """Whether an option was given that needs a material."""
+        return bool(self.maps or self.weights or self.flip or self.copy or self.naming != "as-input")
+
+    def is_material(self, source: Path | None) -> bool:
+        """Whether a command's first argument is a material.
+
+        Raises:
+            click.UsageError: an option for materials with one image.
+        """
+        if (source is not None and source.is_dir()) or self.maps:
+            return True
+        if self.any_given:
+            raise click.UsageError("--map-weight, --naming, --flip-normal-y and --copy are for materials.")
+        return False
+
+    def read(self, source: Path | None) -> "Material":
+        """The material in a folder, or of one image and --map.
+
+        Raises:
+            InputError, TexotError: see `texot.files.material.read_material`.
+        """
+        from texot.files.material import read_material
+
+        maps = {role: readable(path) for role, path in self.maps.items()}
+        if source is None:
+            return read_material({}, maps)
+        return read_material(source if source.is_dir() else {"basecolor": readable(source)}, maps)
+
+    def stack(self, *materials: "Material") -> "MaterialStack":
+        """Materials as images for the solver."""
+        from texot.jobs.material import MaterialStack
+
+        return MaterialStack(materials, self.weights)
+
+
+def material_options(*, copy: bool = False) -> Callable[[Command], Command]:
+    """The options of materials; `copy` only where there is a field."""
+
+    def role_weight(value: str) -> tuple[str, float]:
+        role, separator, weight = str(value).partition("=")
+        if not role or not separator:
+            raise click.BadParameter(f"{value!r} is not ROLE=X, such as normal=0.3.")
+        return role, real(zero=True)(weight)
+
+    decorators = [
+        click.option(
+            "--map",
+            metavar="ROLE=FILE",
+            type=role_file,
+            multiple=True,
+            help="A map of the material, in addition to the folder's, or in the place of one.",
+        ),
+        click.option(
+            "--map-weight",
+            metavar="ROLE=X",
+            type=role_weight,
+            multiple=True,
+            help="Weight of a map in the distance of patches; default: basecolor 1, normal and height 0.5, "
+            "others 0.25.",
+        ),
+        click.option(
+            "--naming",
+            type=click.Choice(["as-input", "unreal", "unity", "godot", "ambientcg"]),
+            default="as-input",
+            show_default=True,
+            help="Names of the maps of a material.",
+        ),
+        click.option(
+            "--flip-normal-y", is_flag=True, help="Negate y of the normal map (OpenGL and DirectX)."
+        ),
+    ]
+    if copy:
+        decorators.append(
+            click.option(
+                "--copy",
+                is_flag=True,
+                help="Copy every pixel of a material from one place, exactly, without blending.",
+            )
+        )
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+def check_folders(
+    material: "Material",
+    folders: list[Path],
+    size: tuple[int, int],
+    options: MaterialOptions,
+    sources: list[Path],
+    *,
+    overwrite: bool,
+) -> None:
+    """Refuse output folders that cannot be written, before the work.
+
+    Args:
+        material: a material with the maps of the output.
+        folders: output folders.
+        size: (width, height) of the maps.
+        options: options of materials.
+        sources: input files and folders, which must not be overwritten.
+        overwrite: whether files may be replaced.
+
+    Raises:
+        OutputError: a folder or file cannot be written, or exists and must not be replaced.
+        click.UsageError: an output folder is an input.
+    """
+    made = material.flipped() if options.flip else material
+    inputs = {path.resolve() for path in sources}
+    for folder in folders:
+        if str(folder) == "-":
+            raise click.UsageError("a material needs a folder: give -o FOLDER.")
+        paths = [Path(path) for path in made.check_output(folder, size, options.naming)]
+        if folder.resolve() in inputs or inputs & {path.resolve() for path in paths}:
+            raise click.UsageError(f"{folder} is an input: give another folder for the result.")
+        exist = [path for path in (*paths, folder / FIELD, folder / RECORD) if path.exists()]
+        if exist and not overwrite:
+            raise OutputError(f"{exist[0]} exists and --no-overwrite protects it: choose another folder")
+
+
+def run_material(
+    source: "Exemplar | Original | list[Exemplar]",
+    options: dict[str, Any],
+    folder: Path,
+    report: Quiet,
+    finish: "Callable[[Synthesis], Material]",
+    material_options: MaterialOptions,
+    *,
+    iterate: "Callable[..., Iterator[State]] | None" = None,
+) -> "Synthesis":
+    """Make one material, report progress, write its maps.
+
+    Args:
+        source: the stack of maps as the job's input.
+        options: arguments of `iterate`.
+        folder: output folder.
+        report: reporter of progress.
+        finish: makes the maps of the result.
+        material_options: options of materials.
+        iterate: the library's iterator of states; None: `texot.iter_synthesis`.
+
+    Raises:
+        Interrupted: Ctrl-C or another signal; the current maps are written.
+        TexotError: see `texot.synthesize` and `texot.files.material.Material.write`.
+    """
+    from texot.files.field import write_field
+    from texot.files.whole import write_whole
+
+    report.start(version=__version__, output=folder, seed=options["seed"])
+    with CtrlC() as ctrl_c:
+        state, _ = steps(source, options, Outputs(folder), report, ctrl_c, iterate=iterate)
+        result = state.result()
+        made = finish(result)
+        (made.flipped() if material_options.flip else made).write(folder, material_options.naming)
+        if result.field is not None and not isinstance(source, list):
+            write_field(result.field, getattr(source, "whole", source.size), folder / FIELD)
+        record = json.dumps(result.settings, sort_keys=True, indent=1)
+        write_whole(folder / RECORD, record.encode())
+    report.done(output=folder, loss=state.loss, seconds=state.seconds, interrupted=ctrl_c.pressed)
+    if ctrl_c.pressed:
+        progress = f"step {state.total_step} of {state.total_steps}"
+        raise Interrupted(f"interrupted: {folder} holds the material after {progress}", ctrl_c.signum)
+    return result
