@@ -14,12 +14,21 @@ from texot._version import __version__
 from texot.errors import DeviceError, InputError, OutputError, TexotError
 
 if TYPE_CHECKING:
+    from texot.files.material import Material, read_material
     from texot.generator.sampling import Generator
     from texot.generator.trainer import Trainer
     from texot.generator.training import train
     from texot.jobs.apply_field import apply_field
     from texot.jobs.inpainting import inpaint, iter_inpaint
     from texot.jobs.interpolation import interpolate, iter_interpolation
+    from texot.jobs.material import (
+        MaterialResult,
+        inpaint_material,
+        interpolate_materials,
+        synthesize_material,
+        tile_material,
+        vary_material,
+    )
     from texot.jobs.synthesis import iter_synthesis, synthesize
     from texot.jobs.tiling import iter_tileable, iter_variation, make_tileable, make_variation
     from texot.solver.state import LossRecord, State, Synthesis
@@ -29,6 +38,8 @@ __all__ = [
     "Generator",
     "InputError",
     "LossRecord",
+    "Material",
+    "MaterialResult",
     "OutputError",
     "State",
     "Synthesis",
@@ -37,7 +48,9 @@ __all__ = [
     "__version__",
     "apply_field",
     "inpaint",
+    "inpaint_material",
     "interpolate",
+    "interpolate_materials",
     "iter_inpaint",
     "iter_interpolation",
     "iter_synthesis",
@@ -45,19 +58,27 @@ __all__ = [
     "iter_variation",
     "make_tileable",
     "make_variation",
+    "read_material",
     "synthesize",
+    "synthesize_material",
+    "tile_material",
     "train",
+    "vary_material",
 ]
 
 # public name -> module that defines it, imported when the name is first asked for
 _LAZY = {
     "Generator": "texot.generator.sampling",
     "LossRecord": "texot.solver.state",
+    "Material": "texot.files.material",
+    "MaterialResult": "texot.jobs.material",
     "State": "texot.solver.state",
     "Synthesis": "texot.solver.state",
     "Trainer": "texot.generator.trainer",
     "apply_field": "texot.jobs.apply_field",
     "inpaint": "texot.jobs.inpainting",
+    "inpaint_material": "texot.jobs.material",
+    "interpolate_materials": "texot.jobs.material",
     "iter_inpaint": "texot.jobs.inpainting",
     "interpolate": "texot.jobs.interpolation",
     "iter_interpolation": "texot.jobs.interpolation",
@@ -66,7 +87,11 @@ _LAZY = {
     "iter_variation": "texot.jobs.tiling",
     "make_tileable": "texot.jobs.tiling",
     "make_variation": "texot.jobs.tiling",
+    "read_material": "texot.files.material",
     "synthesize": "texot.jobs.synthesis",
+    "synthesize_material": "texot.jobs.material",
+    "tile_material": "texot.jobs.material",
+    "vary_material": "texot.jobs.material",
     "train": "texot.generator.training",
 }
 

@@ -136,7 +136,9 @@ class Material:
         top = 0 if is_signed(values) else np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
         values[..., 1] = top - values[..., 1]
         other = "directx" if self.convention == "opengl" else "opengl"
-        return replace(self, layers={**self.layers, "normal": layer.with_values(values)}, convention=other)
+        files = {**self.files, "normal": _renamed(self.files["normal"], other)}
+        layers = {**self.layers, "normal": layer.with_values(values)}
+        return replace(self, layers=layers, files=files, convention=other)
 
     def names(self, naming: str = "as-input", name: str | None = None) -> dict[str, str]:
         """File names by role.
@@ -273,6 +275,17 @@ def is_signed(values: Values) -> bool:
 def name_of(folder: str) -> str:
     """The name of a material in a folder."""
     return os.path.basename(os.path.abspath(folder)) or "material"
+
+
+def _renamed(file: str, convention: str) -> str:
+    """A file name with the other convention of normals in it, if it names one."""
+    stem, suffix = os.path.splitext(file)
+    pairs = (("OpenGL", "DirectX"), ("opengl", "directx"), ("GL", "DX"), ("gl", "dx"))
+    for gl, dx in pairs:
+        old, new = (gl, dx) if convention == "directx" else (dx, gl)
+        if re.search(rf"{old}(?![a-z])", stem):
+            return re.sub(rf"{old}(?![a-z])", new, stem) + suffix
+    return file
 
 
 def _files_of(folder: str, given: Mapping[str, Any]) -> tuple[dict[str, str], str]:

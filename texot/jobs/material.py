@@ -12,7 +12,7 @@ registered in the input is registered in the output. Afterwards normals are scal
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +55,8 @@ WEIGHTS = {
 _MIN_WEIGHT = 1e-4  # of maps that shall only follow: below, 16-bit values would lose bits
 _CONSTANT = 1e-6  # spread over range of maps that count as constant
 
+_ROWS = 256  # of a result that are converted at once
+
 Callback = Callable[[State], object] | None
 
 
@@ -90,35 +92,32 @@ class MaterialStack:
         ]
         wanted = _weights(weights, self.materials[0])
         self._scalings: list[_Scaling] = []
-        first = 0
+        first, largest = 0, 0.0
         for role in self.materials[0].layers:
             values = [_values_of(material, role, self.materials[0]) for material in self.materials]
-            pixels = np.concatenate([one.reshape(-1, one.shape[2]) for one in values]).astype(np.float64)
-            mean, spread = pixels.mean(0), float(np.sqrt(pixels.var(0).mean()))
-            channels = pixels.shape[1]
-            flat = spread <= _CONSTANT * max(1e-30, float(np.abs(pixels).max()))
-            scale = 1.0 if flat else (3 * wanted[role] / channels) ** 0.5 / spread
-            self._scalings.append(_Scaling(role, first, first + channels, mean, 0.0 if flat else scale))
-            first += channels
-        largest = max(
-            float(np.abs((layer.values.astype(np.float64) - one.mean) * one.scale).max())
-            for one in self._scalings
-            for layer in (material.layers[one.role] for material in self.materials)
-        )
+            channels, count = values[0].shape[2], sum(one[..., 0].size for one in values)
+            mean = sum(one.sum((0, 1), dtype=np.float64) for one in values) / count
+            low, high = (np.stack([at(one, axis=(0, 1)) for one in values]) for at in (np.min, np.max))
+            reach = float(np.maximum(high.max(0) - mean, mean - low.min(0)).max())
+            square = sum(_variance_sum(one, mean) for one in values) / (count * channels)
+            flat = reach <= _CONSTANT * max(1e-30, float(np.abs(high).max()))
+            scale = 0.0 if flat else (3 * wanted[role] / channels / square) ** 0.5
+            self._scalings.append(_Scaling(role, first, first + channels, mean, scale))
+            first, largest = first + channels, max(largest, reach * scale)
         if largest > 0:  # into [0, 1], the range of pixels
-            self._scalings = [
-                _Scaling(one.role, one.first, one.last, one.mean, one.scale / (2 * largest))
-                for one in self._scalings
-            ]
+            self._scalings = [replace(one, scale=one.scale / (2 * largest)) for one in self._scalings]
 
     def pixels(self, number: int = 0) -> Tensor:
         """The stack (C, H, W) in [0, 1] of a material."""
-        layers = self.materials[number].layers
-        planes = [
-            (layers[one.role].values.astype(np.float64) - one.mean) * one.scale + 0.5
-            for one in self._scalings
-        ]
-        return torch.from_numpy(np.concatenate(planes, 2).astype(np.float32)).permute(2, 0, 1).contiguous()
+        material = self.materials[number]
+        width, height = material.size
+        found = torch.empty((self._scalings[-1].last, height, width), dtype=torch.float32)
+        for one in self._scalings:
+            values = material.layers[one.role].values
+            for k in range(one.last - one.first):  # channel by channel: maps may be large
+                plane = (values[..., k].astype(np.float64) - one.mean[k]) * one.scale + 0.5
+                found[one.first + k] = torch.from_numpy(plane)
+        return found
 
     def exemplar(self, number: int = 0) -> Exemplar:
         """A material as an exemplar, whose base colour decides the layout."""
@@ -322,6 +321,12 @@ def _values_of(material: Material, role: str, first: Material) -> Values:
             "bit depth: convert one"
         )
     return values
+
+
+def _variance_sum(values: Values, mean: Values) -> float:
+    """The sum of squared differences of values (H, W, C) from a mean (C,), in bands of rows."""
+    bands = np.array_split(values, -(-len(values) // _ROWS))
+    return float(sum(np.square(band.astype(np.float64) - mean).sum() for band in bands))
 
 
 def _unit(values: Values, like: Values) -> Values:

@@ -1,0 +1,160 @@
+"""Folders of maps in the place of images: every command, its files, and one line for what cannot be done."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import call, one_line
+from PIL import Image
+
+from texot.files.field import read_field
+
+QUICK = ["--quality", "draft", "--n-iter", "2", "--threads", "1"]
+
+
+def make(folder: Path, seed: int) -> None:
+    folder.mkdir()
+    random = np.random.default_rng(seed)
+    colour = random.integers(0, 256, (32, 40, 3), dtype=np.uint8)
+    Image.fromarray(colour).save(folder / "rock_basecolor.png")
+    v = np.dstack([random.normal(0, 0.2, (32, 40, 2)), np.ones((32, 40))])
+    v /= np.linalg.norm(v, axis=-1, keepdims=True)
+    Image.fromarray(np.rint((v + 1) * 127.5).astype(np.uint8)).save(folder / "rock_normal_gl.png")
+    Image.fromarray(colour[..., 0].astype(np.uint16) * 257).save(folder / "rock_height.png")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with the materials a and b, and a mask."""
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "a", 1)
+    make(tmp_path / "b", 2)
+    mask = np.zeros((32, 40), np.uint8)
+    mask[10:20, 12:24] = 255
+    Image.fromarray(mask).save("mask.png")
+    return tmp_path
+
+
+def values(path: str) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image).astype(int)
+
+
+def names(path: str) -> list[str]:
+    return sorted(p.name for p in Path(path).iterdir())
+
+
+def test_synthesize_copies_all_maps_from_the_same_places(folder: Path) -> None:
+    done = call("synthesize", "a", "-o", "out", "--size", "48x36", "--copy", *QUICK)
+    assert done.exit_code == 0, done.stderr
+    assert names("out") == [
+        "field.npz",
+        "rock_basecolor.png",
+        "rock_height.png",
+        "rock_normal_gl.png",
+        "texot.json",
+    ]
+    assert np.array_equal(values("out/rock_height.png"), values("out/rock_basecolor.png")[..., 0] * 257)
+    assert json.loads(Path("out/texot.json").read_text())["size"] == [48, 36]
+    assert read_field("out/field.npz").exemplar_size == (40, 32)
+    done = call("apply", "out/field.npz", "a/rock_height.png", "-o", "h.png", "--filter", "nearest")
+    assert done.exit_code == 0, done.stderr
+    assert np.array_equal(values("h.png"), values("out/rock_height.png"))
+
+
+def test_maps_by_role_names_and_flips(folder: Path) -> None:
+    maps = ["--map", "basecolor=a/rock_basecolor.png", "--map", "normal=a/rock_normal_gl.png"]
+    done = call("synthesize", *maps, "-o", "rock", "--naming", "unity", "--map-weight", "normal=0", *QUICK)
+    assert done.exit_code == 0, done.stderr
+    assert {"rock_Albedo.png", "rock_Normal.png"} < set(names("rock"))
+    flags = ["--naming", "ambientcg", "--flip-normal-y"]
+    done = call("synthesize", *maps, "-o", "flipped", "--map-weight", "normal=0", *flags, *QUICK)
+    assert done.exit_code == 0, done.stderr
+    upright, flipped = values("rock/rock_Normal.png"), values("flipped/flipped_NormalDX.png")
+    assert np.abs(upright[..., 1] + flipped[..., 1] - 255).max() <= 1
+    assert np.array_equal(upright[..., 0], flipped[..., 0])
+
+
+def test_variations_of_a_material(folder: Path) -> None:
+    assert call("synthesize", "a", "-o", "m/{i}", "--variations", 2, *QUICK).exit_code == 0
+    assert not np.array_equal(values("m/1/rock_height.png"), values("m/2/rock_height.png"))
+
+
+@pytest.mark.slow
+def test_tile_inpaint_and_interpolate(folder: Path) -> None:
+    assert call("tile", "a", "-o", "t/{i}", "--set", 2, "--band", 8, *QUICK).exit_code == 0
+    assert np.array_equal(values("t/1/rock_height.png")[6:-6, 6:-6], values("a/rock_height.png")[6:-6, 6:-6])
+    assert np.array_equal(values("t/2/rock_height.png")[0], values("t/1/rock_height.png")[0])
+    assert call("inpaint", "a", "mask.png", "-o", "i", *QUICK).exit_code == 0
+    outside = values("mask.png") == 0
+    for name in ("rock_basecolor.png", "rock_normal_gl.png", "rock_height.png"):
+        assert np.array_equal(values(f"i/{name}")[outside], values(f"a/{name}")[outside])
+    assert call("interpolate", "a", "b", "-o", "mix", "--weights", "1,3", *QUICK).exit_code == 0
+    assert "rock_height.png" in names("mix")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ("synthesize a -o a", 2, "is an input"),
+        ("synthesize a -o -", 2, "needs a folder"),
+        ("synthesize a -o mask.png", 1, "is a file"),
+        ("synthesize a -o no/such/out", 1, "no such folder"),
+        ("synthesize a -o out --preset paper", 2, "not for materials"),
+        ("synthesize a -o out --save-every 2", 2, "not for materials"),
+        ("synthesize a -o out --map shine=mask.png", 1, "unknown role"),
+        ("synthesize a -o out --map normal=mask.png", 1, "expected 3"),
+        ("synthesize a -o out --map height=missing.png", 1, "no such file"),
+        ("synthesize a -o out --map height", 2, "ROLE=FILE"),
+        ("synthesize a -o out --map-weight opacity=1", 1, "its maps are"),
+        ("synthesize a -o out --map-weight normal=x", 2, "not a number"),
+        ("synthesize mask.png -o out.png --copy", 2, "for materials"),
+        ("synthesize -o out.png", 2, "EXEMPLAR"),
+        ("tile -o out.png", 2, "PHOTO"),
+        ("tile a -o out --layout l.png", 2, "--layout"),
+        ("inpaint a -o out", 2, "MASK"),
+        ("interpolate a mask.png -o out", 2, "with materials"),
+        ("interpolate a b -o out{i} --frames 3", 2, "--frames"),
+        ("interpolate a b -o out --map height=mask.png", 2, "one material"),
+    ],
+)
+def test_errors_in_one_line(folder: Path, arguments: str, code: int, words: str) -> None:
+    before = sorted(str(path) for path in folder.rglob("*"))
+    done = call(*arguments.split())
+    assert done.exit_code == code, done.stderr
+    assert words in one_line(done)
+    assert sorted(str(path) for path in folder.rglob("*")) == before
+
+
+def test_existing_maps_may_be_protected(folder: Path) -> None:
+    assert call("synthesize", "a", "-o", "out", *QUICK).exit_code == 0
+    done = call("synthesize", "a", "-o", "out", "--no-overwrite", *QUICK)
+    assert done.exit_code == 1
+    assert "protects it" in one_line(done)
+
+
+@pytest.mark.parametrize("kind", ["nan", "wide", "alpha", "empty", "truncated"])
+def test_damaged_and_odd_maps(folder: Path, kind: str) -> None:
+    path = folder / "a" / "rock_height.png"
+    if kind == "nan":
+        path.unlink()
+        Image.fromarray(np.full((32, 40), np.nan, np.float32)).save(folder / "a" / "rock_height.tif")
+    elif kind == "wide":
+        header = Image.new("1", (65535, 1))
+        path.unlink()
+        header.save(folder / "a" / "rock_height.tif")
+    elif kind == "alpha":
+        Image.fromarray(np.full((32, 40, 4), 77, np.uint8)).save(path)
+    elif kind == "empty":
+        path.write_bytes(b"")
+    else:
+        path.write_bytes(path.read_bytes()[:90])
+    done = call("synthesize", "a", "-o", "out", *QUICK)
+    if kind == "alpha":  # one more channel, copied like the others
+        assert done.exit_code == 0, done.stderr
+        assert values("out/rock_height.png").shape[2] == 4
+        return
+    assert done.exit_code == 1, done.stderr
+    assert one_line(done)
+    assert not Path("out").exists()
