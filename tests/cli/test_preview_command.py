@@ -48,6 +48,11 @@ def test_the_convention_of_normals_is_respected(folder: Path) -> None:
     call("preview", "wall", "-o", "dx.png", "--light", "90,30")
     assert means("gl.png")[2] > means("gl.png")[3] + 20
     assert means("dx.png")[3] > means("dx.png")[2] + 20
+    call(
+        "preview", "wall/wall_basecolor.png", "--map", "normal=wall/wall_normal_dx.png", "-o", "given.png",
+        "--light", "90,30",
+    )  # fmt: skip
+    assert Path("given.png").read_bytes() == Path("dx.png").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -281,6 +281,61 @@ def test_materialx_flips_directx_normals_by_nodes(tmp_path: Path, mx: ModuleType
     np.testing.assert_allclose(encoded * scale + offset, encoded * [1, -1, 1] + [0, 1, 0])
 
 
+def deep_material(folder: Path) -> Material:
+    """Maps in OpenEXR: linear colours, normals from -1 to 1 of the DirectX convention."""
+    pytest.importorskip("OpenImageIO", reason="needs the extra deep")
+    from texot.files.deep import DeepImage, write_deep
+
+    folder.mkdir()
+    normal = np.array([0.6, -0.48, 0.64], np.float32)
+    for name, pixel in (("basecolor", (0.5, 0.25, 1.0)), ("normal_dx", normal), ("roughness", (0.25,))):
+        values = np.broadcast_to(np.float32(pixel), (4, 6, len(pixel))).copy()
+        write_deep(DeepImage(values, "OpenEXR", ("R", "G", "B")[: len(pixel)]), folder / f"a_{name}.exr")
+    return read_material(folder)
+
+
+def test_floats_become_pngs_for_gltf(tmp_path: Path) -> None:
+    folder = tmp_path / "wall"
+    material = deep_material(folder)
+    write_handover(material, folder, material.names(), ("gltf",))
+    check_references(folder)
+    (made,) = document(folder)["materials"]
+    colour = texel(texture(folder, made["pbrMetallicRoughness"]["baseColorTexture"]))
+    assert colour == (188, 137, 255)  # of linear 0.5, 0.25 and 1
+    assert texel(texture(folder, made["normalTexture"])) == (204, 189, 209)
+    assert texel(texture(folder, made["pbrMetallicRoughness"]["metallicRoughnessTexture"])) == (255, 64, 0)
+
+
+def test_floats_are_linear_and_signed_in_materialx(tmp_path: Path, mx: ModuleType) -> None:
+    folder = tmp_path / "wall"
+    material = deep_material(folder)
+    assert write_handover(material, folder, material.names(), ("mtlx",)) == [str(folder / "material.mtlx")]
+    found = opened(mx, folder)
+    graph = found.getNodeGraph("NG_wall")
+    assert graph.getNode("image_basecolor").getInput("file").getColorSpace() == "lin_rec709"
+    scale = graph.getNode("normal_scaled").getInputValue("in2").asTuple()
+    offset = graph.getNode("normal_encoded").getInputValue("in2").asTuple()
+    encoded = np.array([0.6, -0.48, 0.64]) * scale + offset
+    np.testing.assert_allclose(2 * encoded - 1, [0.6, 0.48, 0.64], atol=1e-6)
+
+
+@pytest.mark.parametrize(("mode", "pixel"), [("L", 90), ("LA", (90, 128)), ("RGBA", (90, 91, 92, 128))])
+def test_grey_and_transparent_colours(tmp_path: Path, mx: ModuleType, mode: str, pixel: Any) -> None:
+    folder = tmp_path / "wall"
+    folder.mkdir()
+    Image.new(mode, (6, 4), pixel).save(folder / "a_basecolor.png")
+    material = read_material(folder)
+    write_handover(material, folder, material.names())
+    check_references(folder)
+    alpha = mode.endswith("A")
+    assert document(folder)["materials"][0].get("alphaMode") == ("BLEND" if alpha else None)
+    found = opened(mx, folder)
+    graph = found.getNodeGraph("NG_wall")
+    colours = folder / graph.getNode("image_basecolor").getInputValue("file")
+    assert texel(colours)[:3] == ((90, 91, 92) if mode == "RGBA" else (90, 90, 90))
+    assert (graph.getOutput("out_opacity") is not None) == alpha
+
+
 # ----------------------------------------------------------------------------------------------------- errors
 
 

@@ -1,5 +1,6 @@
 """Quantities of reflection from maps of all roles and types."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from textures import clouds
 
 from texot.files.material import Material, read_material
 from texot.files.surface import DEFAULTS, surface_of
+from texot.images.shading import normals_of
 
 
 def png(values: object, mode: str | None = None) -> bytes:
@@ -100,3 +103,21 @@ def test_sixteen_bits_and_floats(tmp_path: Path) -> None:
     write_deep(linear, tmp_path / "a.exr")
     found = surface_of(read_material({"basecolor": tmp_path / "a.exr"}))
     assert float(found.basecolor.mean()) == 0.5
+
+
+@pytest.mark.parametrize("convention", ["opengl", "directx"])
+def test_the_wrong_convention_is_noticed(convention: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Normals of a height map have no curl, with the other sign of y they have."""
+    bumps = normals_of(clouds(1, 48, 48), depth=1)
+    values = ((bumps + 1) * 127.5).round().permute(1, 2, 0).numpy()
+    given = replace(material(normal=png(values)), convention=convention)
+    surface_of(given)
+    assert ("OpenGL" in caplog.text or "DirectX" in caplog.text) == (convention == "directx")
+    caplog.clear()
+    surface_of(given.flipped())  # values and convention: the same normals
+    assert ("taken for a normal map of the OpenGL" in caplog.text) == (convention == "directx")
+
+
+def test_normals_without_slopes_are_no_matter(caplog: pytest.LogCaptureFixture) -> None:
+    surface_of(material(normal=png(np.full((4, 6, 3), (128, 128, 255)))))
+    assert not caplog.text

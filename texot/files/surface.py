@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,12 +11,16 @@ from torch import Tensor
 from texot.files.deep import DeepImage
 from texot.files.layer import Layer, Values
 from texot.files.material import Material, vectors
-from texot.images.shading import Surface, linear_of, normals_of
+from texot.images.shading import Surface, curl_of, linear_of, normals_of
+
+log = logging.getLogger("texot")
 
 DEFAULTS = {"basecolor": 0.8, "roughness": 0.5, "metallic": 0.0, "occlusion": 1.0, "specular": 0.5}
 """Values of missing maps, as stored; a missing normal map is flat, or that of the height map."""
 
 _PACKED = ("occlusion", "roughness", "metallic")  # the channels of an `orm` map
+_CHECKED = 1024  # pixels on each axis whose slopes are checked
+_DOUBTED = 0.5  # of the curl that the other convention would have
 
 
 def surface_of(material: Material) -> Surface:
@@ -59,12 +65,25 @@ def planes_of(layer: Layer) -> Tensor:
 
 
 def normals(material: Material) -> Tensor:
-    """Unit normals (3, H, W) float32 with y up, of the normal map, the height map, or flat ones."""
+    """Unit normals (3, H, W) float32 with y up, of the normal map, the height map, or flat ones.
+
+    A warning is logged if the slopes would be those of a height map (without curl) rather in the other
+    convention.
+    """
     width, height = material.size
     if "normal" in material.layers:
         found = torch.from_numpy(vectors(material.layers["normal"].values)).float().permute(2, 0, 1)
+        flip = torch.tensor([1.0, -1.0, 1.0])[:, None, None]
         if material.convention == "directx":
-            found = found * torch.tensor([1.0, -1.0, 1.0])[:, None, None]
+            found = found * flip
+        part = found[:, :_CHECKED, :_CHECKED]
+        if min(part.shape[1:]) >= 3 and curl_of(part * flip) < _DOUBTED * curl_of(part):
+            log.warning(
+                "%s was taken for a normal map of the %s convention, but its slopes fit the other: name it "
+                "..._normal_gl or ..._normal_dx",
+                material.files.get("normal", "the normal map"),
+                {"opengl": "OpenGL", "directx": "DirectX"}[material.convention],
+            )
         return torch.nn.functional.normalize(found, dim=0, eps=1e-6)
     if "height" in material.layers:
         return normals_of(_grey(planes_of(material.layers["height"])))

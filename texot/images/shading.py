@@ -136,6 +136,18 @@ def normals_of(height: Tensor, depth: float = DEPTH) -> Tensor:
     return F.normalize(torch.stack([-right, down, torch.ones_like(right)]), dim=0)
 
 
+def curl_of(normal: Tensor) -> float:
+    """Mean absolute curl of the slopes of normals: 0 for those of a height map, if y has the right sign.
+
+    Args:
+        normal: (3, H, W), y up, of at least 3 x 3 pixels.
+    """
+    right, up = -normal[:2] / normal[2].clamp_min(0.1)
+    along_up = (right[:-2, 1:-1] - right[2:, 1:-1]) / 2
+    along_right = (up[1:-1, 2:] - up[1:-1, :-2]) / 2
+    return float((along_up - along_right).abs().mean())
+
+
 def radiance(surface: Surface, lighting: Lighting, facing: Tensor | None = None) -> Tensor:
     """Radiance towards the viewer.
 
