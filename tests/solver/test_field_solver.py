@@ -54,9 +54,10 @@ def states(one: Problem, seed: int = 0) -> Iterator[State]:
 def made(
     exemplar: Tensor, size: tuple[int, int], *, seed: int = 0, **options: Any
 ) -> tuple[Tensor, FieldStep]:
-    one = problem(exemplar, size, **options)
-    *_, last = states(one, seed)
-    *_, step = solve(one, torch.Generator().manual_seed(seed))
+    """The image, and the last step that it is made of."""
+    *_, last = states(problem(exemplar, size, **options), seed)
+    step = last._result.args[1]  # type: ignore[attr-defined]
+    assert isinstance(step, FieldStep)
     return last.result().image, step
 
 
