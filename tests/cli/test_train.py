@@ -38,7 +38,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_main_job_in_real_processes(folder: Path) -> None:
+def test_main_job_in_a_real_process(folder: Path) -> None:
     done = process("train", "photo.png", "-o", "m.safetensors", *TINY, "--log-dir", "log", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "wrote m.safetensors" in done.stderr
@@ -48,8 +48,8 @@ def test_main_job_in_real_processes(folder: Path) -> None:
     assert all(row["loss"] > 0 for row in rows)
     assert pixels(Path("log/preview-000008.png"))[1] == (256, 256)
     assert Path("log/loss.png").exists()
-    done = process("sample", "m.safetensors", "-o", "out.png", "--size", "70x50", "--seed", 7, cwd=folder)
-    assert done.returncode == 0, done.stderr
+    sampled = call("sample", "m.safetensors", "-o", "out.png", "--size", "70x50", "--seed", 7)
+    assert sampled.exit_code == 0, sampled.stderr
     assert pixels(Path("out.png"))[:2] == ("RGB", (70, 50))
     about = json.loads(text(Path("out.png"))["texot"])
     assert (about["job"], about["seed"], about["size"]) == ("sample", 7, [70, 50])
@@ -181,7 +181,7 @@ def test_signals_write_a_checkpoint(folder: Path, sent: signal.Signals, code: in
 def test_killed_between_checkpoints_and_resumed(folder: Path) -> None:
     """Bit-identical weights, though the process died without a word."""
     steps = ["--steps", 40, *LONG[2:], "--checkpoint-every", 8]
-    assert process("train", "photo.png", "-o", "whole.safetensors", *steps, cwd=folder).returncode == 0
+    assert call("train", "photo.png", "-o", "whole.safetensors", *steps).exit_code == 0
     aside, metrics = folder / "m.safetensors.checkpoint", folder / "log" / "metrics.jsonl"
     child = started(
         folder, *steps, "--log-dir", "log", until=lambda: aside.exists() and steps_in(metrics) > 18
@@ -191,10 +191,8 @@ def test_killed_between_checkpoints_and_resumed(folder: Path) -> None:
     assert child.returncode == -signal.SIGKILL
     assert not Path("m.safetensors").exists()
     lost = steps_in(metrics)
-    done = process(
-        "train", "photo.png", "-o", "m.safetensors", *steps, "--resume", "--log-dir", "log", cwd=folder
-    )
-    assert done.returncode == 0, done.stderr
+    done = call("train", "photo.png", "-o", "m.safetensors", *steps, "--resume", "--log-dir", "log")
+    assert done.exit_code == 0, done.stderr
     assert Path("m.safetensors").read_bytes() == Path("whole.safetensors").read_bytes()
     rows = [json.loads(line)["total_step"] for line in metrics.read_text().splitlines()]
     assert rows == list(range(1, 41))
