@@ -456,6 +456,7 @@ def examples(path: list[str]) -> list[str]:
     return [line.strip() for line in block.strip().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", commands(), ids=" ".join)
 def test_help_ends_in_an_example_that_runs(folder: Path, path: list[str]) -> None:
     """Run as it stands, on a small image of the sample's name, for a few steps and few pixels."""

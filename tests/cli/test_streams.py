@@ -99,6 +99,7 @@ def damaged_tiff(path: Path) -> None:
     path.write_bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
 def test_libraries_do_not_wait_for_a_reader_of_stderr(folder: Path, kind: str) -> None:
     """libtiff writes to descriptor 2 by itself, which waits for ever where nobody reads it."""
@@ -110,12 +111,24 @@ def test_libraries_do_not_wait_for_a_reader_of_stderr(folder: Path, kind: str) -
             theirs.send(bytes(1 << 16))
     theirs.setblocking(True)
     stream = unread_pipe() if kind == "pipe" else theirs.fileno()
-    line = [sys.executable, "-m", "texot", "synthesize", "damaged.tif", "-o", "out.png", *QUICK]
+    line = [
+        sys.executable,
+        "-m",
+        "texot",
+        "synthesize",
+        "damaged.tif",
+        "-o",
+        "out.png",
+        "--size",
+        "24x20",
+        *QUICK,
+    ]
     subprocess.run(list(map(str, line)), env=environment(), stderr=stream, check=False, timeout=60)
     ours.close()
     theirs.close()
 
 
+@pytest.mark.slow
 def test_what_libraries_say_is_not_among_our_messages(folder: Path) -> None:
     damaged_tiff(folder / "damaged.tif")
     line = [sys.executable, "-m", "texot", "synthesize", "damaged.tif", "-o", "out.png", "--size", "9z"]

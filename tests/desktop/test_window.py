@@ -94,6 +94,7 @@ def test_save_dialog_and_other_formats(
     until(lambda: "no such folder" in window.view.failure)
 
 
+@pytest.mark.slow
 def test_errors_have_the_words_of_the_library(
     window: Window, image: Path, until: Until, tmp_path: Path
 ) -> None:
@@ -198,6 +199,7 @@ def test_drop_paste_and_recent(window: Window, image: Path, until: Until) -> Non
     assert window.dialogs.recent() == [str(image)]
 
 
+@pytest.mark.slow
 def test_zoom_pan_split_and_repeat(window: Window, image: Path, until: Until) -> None:
     opened(window, image, until)
     draft(window, until)

@@ -19,6 +19,7 @@ from texot.desktop.protocol import Unpacker, pack
 from texot.files.write import to_pil
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="pipes that do not wait")
 def test_libraries_do_not_wait_for_a_reader_of_stderr(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 2, (256, 256)).astype(np.bool_)

@@ -73,6 +73,7 @@ def line() -> tuple[PatchMeasure, Tensor, float]:
     return PatchMeasure(y[:, None], nu), psi - nu @ psi, float(value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MAKERS)
 def test_reaches_the_closed_form_on_a_line(make: Maker) -> None:
     measure, psi, value = line()

@@ -56,6 +56,7 @@ def chosen_by(scores: list[float], monkeypatch: pytest.MonkeyPatch) -> list[Tens
     return judged
 
 
+@pytest.mark.slow
 def test_the_result_of_the_lowest_score_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     exemplar = photograph(40, 40)
     judged = chosen_by([3.0, 1.0, 2.0], monkeypatch)
@@ -72,6 +73,7 @@ def test_the_result_of_the_lowest_score_is_kept(monkeypatch: pytest.MonkeyPatch)
     assert "stopped_at" not in result.settings
 
 
+@pytest.mark.slow
 def test_a_stopped_run_has_the_best_result_that_is_finished(monkeypatch: pytest.MonkeyPatch) -> None:
     exemplar = photograph(40, 40)
     judged = chosen_by([2.0, 1.0], monkeypatch)
@@ -84,6 +86,7 @@ def test_a_stopped_run_has_the_best_result_that_is_finished(monkeypatch: pytest.
     assert torch.equal(states[-1].result().image, judged[1])
 
 
+@pytest.mark.slow
 def test_the_first_attempt_is_what_one_alone_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
     exemplar = photograph(40, 40)
     judged = chosen_by([1.0, 2.0], monkeypatch)
@@ -142,5 +145,5 @@ def test_quality_high_is_nearer_in_features() -> None:
     score = DeepScore(exemplar, TORUS, SQUEEZENET)
     one = texot.synthesize(exemplar, quality="high", novelty=0.5)
     assert one.settings["attempts"] == starts.ATTEMPTS
-    alone = [score(texot.synthesize(exemplar, seed=seed).image) for seed in range(3)]
-    assert score(one.image) < sum(alone) / 3
+    alone = [score(texot.synthesize(exemplar, seed=seed).image) for seed in range(2)]
+    assert score(one.image) < sum(alone) / len(alone)

@@ -41,6 +41,7 @@ def distance(image: Tensor, exemplar: Tensor, patch_size: int = 4) -> float:
 # ------------------------------------------------------------------------------ it converges
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pebbles", "grass_gray"])
 def test_result_has_the_patches_of_the_exemplar(name: str) -> None:
     exemplar = photograph(48, 48, name)
@@ -172,6 +173,7 @@ def published(
     return image.detach(), losses
 
 
+@pytest.mark.slow
 def test_paper_preset_is_the_published_algorithm() -> None:
     exemplar, start = photograph(20, 22), noise(3, 16, 20)
     shift = (1, 1)  # where the published code starts its coarse grid

@@ -25,6 +25,7 @@ def test_the_seam_goes_and_the_rest_stays(name: str) -> None:
         assert seam_score(found.roll((line, line), (1, 2))) < max(1.5, 0.5 * before)
 
 
+@pytest.mark.slow
 def test_an_image_that_tiles_comes_back() -> None:
     results = [
         texot.synthesize(photograph(128, 128, name), quality="draft", seed=seed).image

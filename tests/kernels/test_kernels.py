@@ -316,14 +316,14 @@ MEMORY = """
     from texot.kernels import reference
     torch.set_num_threads(1)
     g = torch.Generator().manual_seed(0)
-    x, y = torch.rand(100_000, 3, generator=g), torch.rand(50_000, 3, generator=g)
-    psi, log_nu = 0.01 * torch.rand(50_000, generator=g), torch.zeros(50_000)
+    x, y = torch.rand(50_000, 3, generator=g), torch.rand(25_000, 3, generator=g)
+    psi, log_nu = 0.01 * torch.rand(25_000, generator=g), torch.zeros(25_000)
     kernels.laguerre_cells(x[:300], y[:300], psi[:300])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     cells = kernels.laguerre_cells(x, y, psi, backend="tiled")
-    value = kernels.softmin(x[:20_000], y, psi, log_nu, 0.01, backend="tiled")
+    value = kernels.softmin(x[:10_000], y, psi, log_nu, 0.01, backend="tiled")
     print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
-    some = torch.arange(0, 20_000, 1000)
+    some = torch.arange(0, 10_000, 500)
     cost = reference.squared_distances(x[some].double(), y.double()) - psi.double()
     assert float((cost.gather(1, cells[some, None]).squeeze(1) - cost.min(1).values).max()) < 1e-5
     true = -0.01 * torch.logsumexp(-cost / 0.01, 1)
@@ -334,7 +334,7 @@ MEMORY = """
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no resource module")
 def test_memory_stays_a_tile() -> None:
-    """1e5 x 5e4: the matrix would take 20 GB, the reductions stay under 64 MB."""
+    """5e4 x 2.5e4: the matrix would take 5 GB, the reductions stay under 64 MB."""
     told = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(MEMORY)],
         capture_output=True,

@@ -250,7 +250,7 @@ def test_transport_is_lipschitz_in_the_points(p: float, entropy: float) -> None:
     """With the constant p D^(p - 1) of the cost on a domain of diameter D, whatever the entropy."""
     y = draw(15, 2, seed=1)
     bound = p * 2 ** (0.5 * (p - 1))
-    for seed in range(2, 8):
+    for seed in range(2, 5):
         x, other = draw(10, 2, seed=seed), draw(10, 2, seed=seed + 10)
         one, two = (float(entropic_transport(t, y, entropy=entropy, p=p)) for t in (x, other))
         assert abs(one - two) <= bound * float((x - other).norm(dim=1).mean()) + 1e-6
