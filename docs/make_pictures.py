@@ -35,6 +35,19 @@ PICTURES: dict[str, dict[str, tuple[list[list[str]], int]]] = {
             240,
         ),
     },
+    "tutorials/material": {
+        "material": (
+            [
+                [
+                    "samples/materials/cliff/basecolor.png",
+                    "new_cliff/basecolor.png",
+                    "new_cliff/normal.png",
+                    "lit.png",
+                ]
+            ],
+            260,
+        ),
+    },
     "tutorials/seamless-photograph": {
         "seamless": ([["2x2 samples/pebbles.jpg", "2x2 seamless.png"]], 440),
         "seamless_set": ([["example.png"]], 480),
