@@ -76,10 +76,18 @@ def test_a_stack_and_back_is_the_identity(material: Material) -> None:
         assert back.layers[role].values.dtype == layer.values.dtype
 
 
-def test_weights_scale_the_variance_of_roles(material: Material) -> None:
-    stack = MaterialStack([material], {"normal": 0.09, "basecolor": 1})
-    variance = stack.pixels().var((1, 2), unbiased=False)
-    assert float(variance[3:6].sum() / variance[:3].sum()) == pytest.approx(0.09, rel=1e-3)
+def test_distances_are_weighted_sums_over_the_maps(material: Material) -> None:
+    weights = {"basecolor": 1.0, "normal": 0.09, "height": 0.5, "metallic": 0.25}
+    z = MaterialStack([material], weights).pixels().flatten(1).double()
+    expected = torch.zeros(H * W - 1, dtype=torch.float64)
+    for role, layer in material.layers.items():
+        values = torch.from_numpy(layer.values.astype(np.float64)).flatten(0, 1)
+        variance = float(values.var(0, unbiased=False).mean())
+        if variance:
+            difference = (values[1:] - values[0]).square().mean(1)
+            expected += 3 * weights[role] * difference / variance
+    found = (z[:, 1:] - z[:, :1]).square().sum(0)
+    assert torch.allclose(found / found.mean(), expected / expected.mean(), rtol=1e-4, atol=1e-5)
 
 
 def test_maps_stay_registered_and_keep_their_laws(material: Material) -> None:

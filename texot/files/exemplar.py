@@ -57,7 +57,7 @@ class Exemplar:
         reduced: whether it was reduced from a larger image.
         window: the part of a larger image that this is; None: the whole image.
         whole: (width, height) of that image.
-        main: number of leading channels that decide the layout; None: all.
+        main: number of leading channels that are matched; the others follow by the last vote. None: all.
     """
 
     pixels: Tensor

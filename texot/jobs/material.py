@@ -4,15 +4,17 @@ The maps become the channels of one image. Role r with C_r channels is scaled by
 
     z_r = sqrt(3 w_r / C_r) (m_r - mean m_r) / spread m_r
 
-so that squared distances of patches of z are weighted sums over the maps. Jobs work on z as on other images.
-Their votes are linear: the maps of the result are means of the same patches with the same weights, so what is
-registered in the input is registered in the output. Afterwards normals are scaled to unit length.
+so that squared distances of patches of z are weighted sums over the maps. A rotation to principal axes leaves
+these distances; the few axes that hold nearly all variance are matched, the others follow. Jobs work on z as
+on any image. Their votes are linear: the maps of the result are means of the same patches with the same
+weights, so what is registered in the input is registered in the output. Afterwards normals are scaled to unit
+length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +57,7 @@ WEIGHTS = {
 _MIN_WEIGHT = 1e-4  # of maps that shall only follow: below, 16-bit values would lose bits
 _CONSTANT = 1e-6  # spread over range of maps that count as constant
 
+_MATCHED = 0.98  # fraction of the variance in the principal axes that are matched
 _ROWS = 256  # of a result that are converted at once
 
 Callback = Callable[[State], object] | None
@@ -62,7 +65,7 @@ Callback = Callable[[State], object] | None
 
 @dataclass(frozen=True)
 class _Scaling:
-    """The channels [first, last) of a role: z = (value - mean) * scale + .5."""
+    """The channels [first, last) of a role: z = (value - mean) * scale."""
 
     role: str
     first: int
@@ -92,7 +95,7 @@ class MaterialStack:
         ]
         wanted = _weights(weights, self.materials[0])
         self._scalings: list[_Scaling] = []
-        first, largest = 0, 0.0
+        first = 0
         for role in self.materials[0].layers:
             values = [_values_of(material, role, self.materials[0]) for material in self.materials]
             channels, count = values[0].shape[2], sum(one[..., 0].size for one in values)
@@ -103,26 +106,51 @@ class MaterialStack:
             flat = reach <= _CONSTANT * max(1e-30, float(np.abs(high).max()))
             scale = 0.0 if flat else (3 * wanted[role] / channels / square) ** 0.5
             self._scalings.append(_Scaling(role, first, first + channels, mean, scale))
-            first, largest = first + channels, max(largest, reach * scale)
-        if largest > 0:  # into [0, 1], the range of pixels
-            self._scalings = [replace(one, scale=one.scale / (2 * largest)) for one in self._scalings]
+            first += channels
+        self._axes, variance, reach = self._principal_axes(first)
+        self._main = 1 + int((np.cumsum(variance) < _MATCHED * variance.sum()).sum())
+        self._scale = 0.5 / reach if reach > 0 else 1.0  # into [0, 1], the range of pixels
+
+    def _principal_axes(self, channels: int) -> tuple[Values, Values, float]:
+        """Orthonormal axes (C, C) of the scaled channels, their variances in falling order, and the largest
+        absolute coordinate."""
+        moments = np.zeros((channels, channels))
+        for number in range(len(self.materials)):
+            for _, z in self._bands(number):
+                moments += z.T @ z
+        axes = np.linalg.eigh(moments)[1][:, ::-1].T
+        axes *= np.where(axes[np.arange(channels), np.abs(axes).argmax(1)] < 0, -1, 1)[:, None]
+        reach = 0.0
+        for number in range(len(self.materials)):
+            for _, z in self._bands(number):
+                reach = max(reach, float(np.abs(z @ axes.T).max()))
+        return axes, np.einsum("ij,jk,ik->i", axes, moments, axes), reach
+
+    def _bands(self, number: int) -> Iterator[tuple[slice, Values]]:
+        """Rows of a material with their scaled channels (n, C), centred, some at a time."""
+        material = self.materials[number]
+        for begin in range(0, material.size[1], _ROWS):
+            rows = slice(begin, min(begin + _ROWS, material.size[1]))
+            parts = [
+                (material.layers[one.role].values[rows].astype(np.float64) - one.mean) * one.scale
+                for one in self._scalings
+            ]
+            z = np.concatenate(parts, 2)
+            yield rows, z.reshape(-1, z.shape[2])
 
     def pixels(self, number: int = 0) -> Tensor:
         """The stack (C, H, W) in [0, 1] of a material."""
-        material = self.materials[number]
-        width, height = material.size
-        found = torch.empty((self._scalings[-1].last, height, width), dtype=torch.float32)
-        for one in self._scalings:
-            values = material.layers[one.role].values
-            for k in range(one.last - one.first):  # channel by channel: maps may be large
-                plane = (values[..., k].astype(np.float64) - one.mean[k]) * one.scale + 0.5
-                found[one.first + k] = torch.from_numpy(plane)
+        width, height = self.materials[number].size
+        found = torch.empty((len(self._axes), height, width), dtype=torch.float32)
+        for rows, z in self._bands(number):
+            planes = (z @ self._axes.T).T * self._scale + 0.5
+            found[:, rows] = torch.from_numpy(planes.reshape(len(planes), -1, width).astype(np.float32))
         return found
 
     def exemplar(self, number: int = 0) -> Exemplar:
-        """A material as an exemplar, whose base colour decides the layout."""
-        main = next((one.last for one in self._scalings if one.role == "basecolor"), None)
-        return Exemplar(self.pixels(number), None, "multi", name=self.materials[number].name, main=main)
+        """A material as an exemplar, whose main principal axes are matched."""
+        name = self.materials[number].name
+        return Exemplar(self.pixels(number), None, "multi", name=name, main=self._main)
 
     def original(self, number: int = 0) -> Original:
         """A material as a photograph to be changed in parts."""
@@ -138,17 +166,22 @@ class MaterialStack:
         """
         source = self.materials[0 if unchanged is None else unchanged]
         kept = None if unchanged is None else (image == self.pixels(unchanged)).all(0).numpy()
-        found = {}
-        for one in self._scalings:
-            like = source.layers[one.role].values
-            z = image[one.first : one.last].permute(1, 2, 0).double().numpy()
-            values = (
-                np.broadcast_to(one.mean, z.shape) if one.scale == 0 else (z - 0.5) / one.scale + one.mean
-            )
-            if one.role == "normal":
-                values = _unit(values, like)
-            values = _cast(values, like)
-            found[one.role] = values if kept is None else np.where(kept[..., None], like, values)
+        height, width = image.shape[1:]
+        like = {one.role: source.layers[one.role].values for one in self._scalings}
+        found = {
+            role: np.empty((height, width, values.shape[2]), values.dtype) for role, values in like.items()
+        }
+        for begin in range(0, height, _ROWS):
+            rows = slice(begin, begin + _ROWS)
+            planes = (image[:, rows].flatten(1).double().numpy() - 0.5) / self._scale
+            z = (self._axes.T @ planes).T.reshape(-1, width, len(planes))
+            for one in self._scalings:
+                part = z[..., one.first : one.last]
+                part = part / one.scale + one.mean if one.scale else np.broadcast_to(one.mean, part.shape)
+                part = _unit(part, like[one.role]) if one.role == "normal" else part
+                found[one.role][rows] = _cast(part, like[one.role])
+        if kept is not None:
+            found = {role: np.where(kept[..., None], like[role], values) for role, values in found.items()}
         return source.with_values(found)
 
 

@@ -233,9 +233,9 @@ def _tasks(
     """The tasks of the field solver: the exemplar at every scale, and the start image."""
     device = options.torch_device
     known = None if exemplar.mask is None else exemplar.mask.to(device)
-    scales = exemplar_pyramid(exemplar.pixels.to(device), known, plan.n_scales)
-    seen = scales if exemplar.main is None else [(image[: exemplar.main], there) for image, there in scales]
-    plan = for_texture(plan, seen, given=start is not None)
+    pixels = exemplar.pixels.to(device)
+    scales = exemplar_pyramid(pixels[: exemplar.main], known, plan.n_scales)
+    plan = for_texture(plan, scales, given=start is not None)
     scales = scales[: plan.n_scales]
     size = plan.sizes[-1]
     if start is not None:
@@ -250,7 +250,10 @@ def _tasks(
 
     # a palette replaces the correction, which would change the colours; maps must stay registered
     correct = None if output.finish is not None or exemplar.main is not None else finalise
-    problem = Problem(plan, scales, periodic, start, output, correct, backend=options.backend)
+    followers = None if exemplar.main in (None, len(pixels)) else pixels[exemplar.main :]
+    problem = Problem(
+        plan, scales, periodic, start, output, correct, backend=options.backend, followers=followers
+    )
     return [Task(plan, (exemplar.size[1], exemplar.size[0]), lambda: problem)]
 
 

@@ -64,6 +64,8 @@ class Problem:
         densities: (h, w) at each scale, finest first: unnormalised weight of the exemplar's patch centred at
             each pixel; None: equal weights.
         backend: of the search among all pairs, see `texot.kernels.laguerre_cells`.
+        followers: (F, h, w) at the finest scale, more channels of the exemplar that the result gets by the
+            last vote, without a part in the search; or None.
     """
 
     plan: FieldPlan
@@ -76,6 +78,7 @@ class Problem:
     guides: Sequence[Tensor] | None = None
     densities: Sequence[Tensor] | None = None
     backend: str = "auto"
+    followers: Tensor | None = None
 
     def pixels(self, exemplar: Tensor) -> Tensor:
         """The exemplar's channels without those of the guide."""
@@ -364,9 +367,13 @@ def _result(problem: Problem, step: FieldStep) -> Tensor:
     region = step.region
     if region.hole is None and step.scale == 0 and step.step == step.steps:
         image = step.image  # the vote used the last weights already
+        if problem.followers is not None:
+            image = torch.cat([image, step.correspondence().image(problem.followers)])
     else:
         field, region = _full(problem, step)
-        image = field.image(problem.pixels(problem.scales[0][0]))
+        pixels = problem.pixels(problem.scales[0][0])
+        followers = problem.followers
+        image = field.image(pixels if followers is None else torch.cat([pixels, followers]))
     if region.hole is not None:
         missing = tint(region.hole.image - image, region.hole.moves, periodic=problem.periodic)
         image = region.keep(image + missing)
