@@ -136,21 +136,22 @@ def main(folders: tuple[Path, ...], large: bool, threads: int) -> None:
     lines = [
         *markdown(columns, rows),
         "",
-        "*joint*: distance of stacked 4x4 patches over all maps to the input, over that of the input's halves; *one by "
-        "one*: the same with maps synthesised separately; *time*: that of all maps over that of the base colour alone; "
-        "*seams*: rougher across the edges than inside, each map, about 1 where nothing shows.",
+        "*joint*: distance of stacked 4x4 patches over all maps to the input, over the input's halves.",
+        "*one by one*: the same with maps made separately. *time*: all maps over the base colour alone.",
+        "*seams*: roughness across the edges over that inside, for each map; about 1 where nothing shows.",
         "",
-        f"Height in the synthetic material, root mean square error over its range: {100 * height_error(made):.1f}%, "
-        f"with `--copy` {100 * height_error(copied):.1f}%.",
+        "Height in the synthetic material, root mean square error over its range: "
+        f"{100 * height_error(made):.1f}%, with `--copy` {100 * height_error(copied):.1f}%.",
     ]
     if large:
         with tempfile.TemporaryDirectory() as name:
             texot.synthesize_material(texot.read_material(SHIPPED / "cliff"), 1024).material.write(name)
-            done = run_texot("synthesize", name, "-o", Path(name) / "large", "--size", "4096x4096", threads=2)
+            out = Path(name) / "large"
+            done = run_texot("synthesize", name, "-o", out, "--size", "4096x4096", threads=2)
         lines += [
             "",
-            f"4096x4096 px of base colour and normals from 1024x1024, a whole process on two threads: {done.seconds:.0f} s, "
-            f"{done.peak_mb:.0f} MB.",
+            "4096x4096 px of base colour and normals from 1024x1024, a whole process on two threads: "
+            f"{done.seconds:.0f} s, {done.peak_mb:.0f} MB.",
         ]
     write_page(RESULTS / "materials.md", "Materials", stamp(threads), lines)
 

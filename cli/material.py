@@ -41,6 +41,7 @@ class MaterialOptions:
         naming: scheme of file names.
         flip: whether the y of normals is negated in the output.
         copy: whether every pixel is copied from one place.
+        handover: documents for other programs beside the maps, of "mtlx" and "gltf".
     """
 
     maps: dict[str, Path]
@@ -48,6 +49,7 @@ class MaterialOptions:
     naming: str
     flip: bool
     copy: bool = False
+    handover: tuple[str, ...] = ()
 
     @classmethod
     def taken_from(cls, options: dict[str, Any]) -> "MaterialOptions":
@@ -60,12 +62,15 @@ class MaterialOptions:
         if len(dict(maps)) < len(maps) or len(dict(weights)) < len(weights):
             raise click.UsageError("a role is given twice: give one file, and one weight, for each.")
         flip, copy = options.pop("flip_normal_y"), options.pop("copy", False)
-        return cls(dict(maps), dict(weights), options.pop("naming"), flip, copy)
+        handover = options.pop("handover")
+        return cls(dict(maps), dict(weights), options.pop("naming"), flip, copy, handover)
 
     @property
     def any_given(self) -> bool:
         """Whether an option was given that needs a material."""
-        return bool(self.maps or self.weights or self.flip or self.copy or self.naming != "as-input")
+        return bool(
+            self.maps or self.weights or self.flip or self.copy or self.handover or self.naming != "as-input"
+        )
 
     def is_material(self, source: Path | None) -> bool:
         """Whether a command's first argument is a material.
@@ -76,7 +81,9 @@ class MaterialOptions:
         if (source is not None and source.is_dir()) or self.maps:
             return True
         if self.any_given:
-            raise click.UsageError("--map-weight, --naming, --flip-normal-y and --copy are for materials.")
+            raise click.UsageError(
+                "--map-weight, --naming, --flip-normal-y, --copy, --handover are for materials."
+            )
         return False
 
     def read(self, source: Path | None) -> "Material":
@@ -108,6 +115,12 @@ def material_options(*, copy: bool = False) -> Callable[[Command], Command]:
             raise click.BadParameter(f"{value!r} is not ROLE=X, such as normal=0.3.")
         return role, real(zero=True)(weight)
 
+    def documents(value: str) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(part for part in str(value).split(",") if part))
+        if not set(found) <= {"mtlx", "gltf"}:
+            raise click.BadParameter(f"{value!r} is not mtlx, gltf or both with a comma.")
+        return found
+
     decorators = [
         click.option(
             "--map",
@@ -130,6 +143,13 @@ def material_options(*, copy: bool = False) -> Callable[[Command], Command]:
             default="as-input",
             show_default=True,
             help="Names of the maps of a material.",
+        ),
+        click.option(
+            "--handover",
+            metavar="mtlx,gltf",
+            type=documents,
+            default="",
+            help="Also write material.mtlx (texot[materials]) or material.gltf for other programs.",
         ),
         click.option(
             "--flip-normal-y", is_flag=True, help="Negate y of the normal map (OpenGL and DirectX)."
@@ -175,6 +195,9 @@ def check_folders(
         OutputError: a folder or file cannot be written, or exists and must not be replaced.
         click.UsageError: an output folder is an input.
     """
+    from texot.files.handover import check_handover
+
+    check_handover(options.handover)
     made = material.flipped() if options.flip else material
     inputs = {path.resolve() for path in sources}
     for folder in folders:
@@ -214,6 +237,8 @@ def run_material(
         TexotError: see `texot.synthesize` and `texot.files.material.Material.write`.
     """
     from texot.files.field import write_field
+    from texot.files.handover import write_handover
+    from texot.files.material import name_of
     from texot.files.whole import write_whole
 
     report.start(version=__version__, output=folder, seed=options["seed"])
@@ -221,7 +246,11 @@ def run_material(
         state, _ = steps(source, options, Outputs(folder), report, ctrl_c, iterate=iterate)
         result = state.result()
         made = finish(result)
-        (made.flipped() if material_options.flip else made).write(folder, material_options.naming)
+        made = made.flipped() if material_options.flip else made
+        made.write(folder, material_options.naming)
+        if material_options.handover:
+            names = made.names(material_options.naming, name_of(str(folder)))
+            write_handover(made, folder, names, material_options.handover)
         if result.field is not None and not isinstance(source, list):
             write_field(result.field, getattr(source, "whole", source.size), folder / FIELD)
         record = json.dumps(result.settings, sort_keys=True, indent=1)

@@ -1,7 +1,6 @@
 """`texot preview`: a shaded image of a material."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -104,7 +103,7 @@ def preview(
         raise click.UsageError("only one map can be standard input.", context)
     with reporter(progress, quiet) as report:
         start()
-        from texot.files.material import read_material, role_of
+        from texot.files.material import read_material
         from texot.files.write import encode_image, write_image
         from texot.images.shading import Lighting
         from texot.jobs.preview import preview as shaded
@@ -117,9 +116,6 @@ def preview(
         else:
             found = read_material({"basecolor": readable(material)}, opened)
             inputs = [material]
-        if "normal" in given:
-            of_name = role_of(str(given["normal"]))
-            found = replace(found, convention=(of_name and of_name[1]) or "opengl")
         check_outputs([Outputs(output)], [*inputs, *given.values()], overwrite=overwrite)
         report.start(version=__version__, output=output, size=found.size)
         image = shaded(found, lighting=Lighting(*light), shape=shape, repeat=repeat, size=size)

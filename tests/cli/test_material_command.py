@@ -76,6 +76,13 @@ def test_maps_by_role_names_and_flips(folder: Path) -> None:
     assert np.array_equal(upright[..., 0], flipped[..., 0])
 
 
+def test_documents_for_other_programs(folder: Path) -> None:
+    done = call("synthesize", "a", "-o", "out", "--handover", "gltf", "--naming", "godot", *QUICK)
+    assert done.exit_code == 0, done.stderr
+    document = json.loads(Path("out/material.gltf").read_text())
+    assert "out_albedo.png" in {image["uri"] for image in document["images"]}
+
+
 def test_variations_of_a_material(folder: Path) -> None:
     assert call("synthesize", "a", "-o", "m/{i}", "--variations", 2, *QUICK).exit_code == 0
     assert not np.array_equal(values("m/1/rock_height.png"), values("m/2/rock_height.png"))
@@ -110,6 +117,7 @@ def test_tile_inpaint_and_interpolate(folder: Path) -> None:
         ("synthesize a -o out --map-weight opacity=1", 1, "its maps are"),
         ("synthesize a -o out --map-weight normal=x", 2, "not a number"),
         ("synthesize mask.png -o out.png --copy", 2, "for materials"),
+        ("synthesize a -o out --handover usd", 2, "mtlx, gltf"),
         ("synthesize -o out.png", 2, "EXEMPLAR"),
         ("tile -o out.png", 2, "PHOTO"),
         ("tile a -o out --layout l.png", 2, "--layout"),

@@ -57,7 +57,8 @@ class Exemplar:
         reduced: whether it was reduced from a larger image.
         window: the part of a larger image that this is; None: the whole image.
         whole: (width, height) of that image.
-        main: number of leading channels that are matched; the others follow by the last vote. None: all.
+        main: number of leading channels that are matched, of which the first decides the layout; the others
+            follow by the last vote. None: all.
     """
 
     pixels: Tensor

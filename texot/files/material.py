@@ -253,6 +253,8 @@ def read_material(
         name = name_of(folder)
         of_folder, convention = _files_of(folder, given)
         found = {**of_folder, **found}
+    if isinstance(given.get("normal"), (str, os.PathLike)):
+        convention = (role_of(os.fsdecode(given["normal"])) or ("", None))[1] or "opengl"
     found = {role: found[role] for role in ROLES if role in found}
     if not found:
         raise InputError("no map of a material: name files by their roles, such as NAME_basecolor.png")

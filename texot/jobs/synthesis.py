@@ -235,7 +235,8 @@ def _tasks(
     known = None if exemplar.mask is None else exemplar.mask.to(device)
     pixels = exemplar.pixels.to(device)
     scales = exemplar_pyramid(pixels[: exemplar.main], known, plan.n_scales)
-    plan = for_texture(plan, scales, given=start is not None)
+    seen = scales if exemplar.main is None else [(image[:1], there) for image, there in scales]
+    plan = for_texture(plan, seen, given=start is not None)
     scales = scales[: plan.n_scales]
     size = plan.sizes[-1]
     if start is not None:
