@@ -56,8 +56,8 @@ def _check_display(hidden: bool) -> None:
     Raises:
         click.ClickException: there is no display.
     """
-    told = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    if not sys.platform.startswith("linux") or any(os.environ.get(name) for name in told):
+    known = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if not sys.platform.startswith("linux") or any(os.environ.get(name) for name in known):
         return
     if not hidden:
         raise click.ClickException("no display: start it from a desktop session, or use --screenshot")

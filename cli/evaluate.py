@@ -155,10 +155,10 @@ def evaluate(
             measured.append(evaluator.measure(result.pixels, periodic=result.periodic, others=others))
         if compare:
             report.say("measuring copies of the exemplar, to compare with")
-        beside = evaluator.comparisons() if compare else {}
-    columns = {name: measurement for name, (_, measurement) in beside.items()}
+        compared = evaluator.comparisons() if compare else {}
+    columns = {name: measurement for name, (_, measurement) in compared.items()}
     if page:
-        _write_page(page, exemplar, evaluator, found, measured, beside)
+        _write_page(page, exemplar, evaluator, found, measured, compared)
     if as_json:
         for result, one in zip(found, measured, strict=True):
             click.echo(json_line(_as_json(exemplar, reference, result, one, columns, deep.name)))
@@ -246,7 +246,7 @@ def _write_page(
     evaluator: "Evaluator",
     found: list[_Result],
     measured: "list[Measurement]",
-    beside: "dict[str, tuple[Tensor, Measurement]]",
+    compared: "dict[str, tuple[Tensor, Measurement]]",
 ) -> None:
     from texot.evaluation.report import Entry, write_report
 
@@ -255,7 +255,7 @@ def _write_page(
         Entry(name, result.pixels, one, result.settings, result.losses)
         for name, result, one in zip(names, found, measured, strict=True)
     ]
-    write_report(page, evaluator, entries, beside, name=printable(exemplar.name))
+    write_report(page, evaluator, entries, compared, name=printable(exemplar.name))
 
 
 def _names(paths: list[Path]) -> list[str]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from texot.jobs.material import MaterialStack
 
 RECORD, FIELD = "texot.json", "field.npz"
-"""Files beside the maps: the settings, and the correspondence field for `texot apply`."""
+"""Files next to the maps: the settings, and the correspondence field for `texot apply`."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class MaterialOptions:
         naming: scheme of file names.
         flip: whether the y of normals is negated in the output.
         copy: whether every pixel is copied from one place.
-        handover: documents for other programs beside the maps, of "mtlx" and "gltf".
+        handover: documents for other programs next to the maps, of "mtlx" and "gltf".
     """
 
     maps: dict[str, Path]

@@ -96,7 +96,7 @@ def replay(
         spec, given = REPLAY_SPECS[name], {key: path for key, path in extra.items() if path}
         _check_arguments(file, spec, images, given)
         options = spec.parse(file, settings)
-        _tell_work(file, options, report, stop_at=settings.get("stopped_at"), force=force)
+        _report_work(file, options, report, stop_at=settings.get("stopped_at"), force=force)
         check_outputs([outputs], [file, *images, *given.values()], overwrite=overwrite)
         use_threads(_threads(options.pop("threads"), file, report), None, report)
         source, iterate = spec.read(ReplayInputs(images, given, options, settings))
@@ -127,7 +127,7 @@ def _threads(asked: int | None, file: Path, report: Quiet) -> int | None:
     return most
 
 
-def _tell_work(
+def _report_work(
     file: Path, options: dict[str, Any], report: Quiet, *, stop_at: int | None, force: bool
 ) -> None:
     """Announce long work before it begins: a file from others may ask for anything.

@@ -123,7 +123,7 @@ def tile(
         use_threads(threads, free, report)
         first = {**options, "band": band, "flatten": flatten, "tile": tile, "seed": seed}
         tiles = [run(original, first, plan[0], report, iterate=iter_tileable)]
-        _tell_seams(original, tiles[0], tile, report)
+        _report_seams(original, tiles[0], tile, report)
         for number, outputs in enumerate(plan[1:], start=1):
             more = {**options, "frame": frame, "tile": tile, "seed": seed + number}
             tiles.append(run(again(tiles[0]), more, outputs, report, iterate=iter_variation))
@@ -141,7 +141,7 @@ def draw_layout(tiles: "list[Synthesis]", path: Path, size: tuple[int, int], see
     write_image(image, path, mode=tiles[0].mode, icc_profile=tiles[0].icc_profile)
 
 
-def _tell_seams(original: "Original", result: "Synthesis", tile: str, report: Quiet) -> None:
+def _report_seams(original: "Original", result: "Synthesis", tile: str, report: Quiet) -> None:
     """Report how visible the seams are, before and after."""
     from texot.evaluation import seam_score
     from texot.solver.options import TILES

@@ -263,7 +263,7 @@ def _import() -> Any:
     global _cache
     with _lock:
         module = sys.modules.get("pykeops")
-        if module is not None:  # ours from before, or the user's own: then with the user's settings
+        if module is not None:  # imported here before, or by the user with other settings
             return module
         saved = {name: os.environ.get(name) for name in _VARIABLES}
         try:
@@ -351,8 +351,8 @@ def _is_gcc() -> bool:
     path = compiler()
     if path not in _gcc:
         try:
-            told = subprocess.run([path or "g++", "--version"], capture_output=True, text=True, timeout=20)
-            _gcc[path] = told.returncode == 0 and "clang" not in told.stdout.lower()
+            version = subprocess.run([path or "g++", "--version"], capture_output=True, text=True, timeout=20)
+            _gcc[path] = version.returncode == 0 and "clang" not in version.stdout.lower()
         except (OSError, subprocess.SubprocessError):
             _gcc[path] = False
     return _gcc[path]

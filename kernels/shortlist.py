@@ -4,7 +4,7 @@ Each centred coordinate is split in two bfloat16 parts, z = z_h + z_l + O(2^-16 
 of [x_h, x_l, x_h] with [y_h, y_h, y_l], summed in float32, gives <x, y> to about 2^-14 |x| |y|, two to four
 times as fast as in float32. It comes out rounded to 8 bits, so what is computed is the *gain* over an upper
 bound of each point's minimum, found among a sample of the targets: the best targets have the largest gains,
-and 8 bits of a small number tell nearly all others apart. Every block whose gain can be the best within the
+and 8 bits of a small number separate nearly all others. Every block whose gain can be the best within the
 rounding bounds is searched in float32; points with too many such blocks (many similar patches) fall back
 to the float32 search. So the result is as exact as that search, on any input.
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def memory_limit(root: Path = Path("/")) -> int | None:
-    """Bytes of memory of the machine, or of the control group's limit if that is lower; None if not told.
+    """Bytes of memory of the machine, or of the control group's limit if that is lower; None if unknown.
 
     Args:
         root: folder in which /proc and /sys are found.

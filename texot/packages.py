@@ -1,4 +1,4 @@
-"""Optional packages: one that is missing and one that is broken are told apart."""
+"""Optional packages: missing and broken ones give different messages."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def test_what_has_little_share_is_left_alone() -> None:
     image = torch.rand(1, 48, 48, generator=seeded(2))
     hole, share = square(48, 16, 32), torch.ones(48, 48)
     share[:, 24:] = 1e-6
-    found = shift_map(image, hole, image, ~hole, 8, share=share, generator=seeded())
+    found = shift_map(image, hole, image, ~hole, 8, density=share, generator=seeded())
     free = shift_map(image, hole, image, ~hole, 8, generator=seeded())
     assert found is not None
     assert free is not None

@@ -23,8 +23,8 @@ def oddness(
 
     The 95th percentile of `oddness_map`. Broken motifs, noise and strong blur raise it, not reliably: mild
     blur of a whole image may lower it. Copies have 0 inside where they lie a multiple of 8 pixels (the
-    network's cells) from their source, and 0.4 to 1 elsewhere and at their edges: it does not tell copies
-    from new texture. Read it with `copy_share` and `spectrum_error`.
+    network's cells) from their source, and 0.4 to 1 elsewhere and at their edges: it does not distinguish
+    copies from new texture. Read it with `copy_share` and `spectrum_error`.
 
     Args, errors and source as in `oddness_map`.
     """

@@ -25,7 +25,7 @@ _LOSSLESS, _LARGEST = 512, 1024  # pixels of the longer side
 _MAX_ODD = 2.0  # of the oddness map's colours
 _PALE = 0.25  # of a colour where pixels are no coherent copy
 _INK = {"light": "#1c1c1c", "dark": "#ececec"}
-# Okabe and Ito's colours, which those who see few colours can tell apart; brighter on dark
+# Okabe and Ito's colours, which colour-blind readers can distinguish; brighter on dark
 _LINES = {
     "light": ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#3f8fc4", "#a56a00"],
     "dark": ["#56b4e9", "#ff8c42", "#2fd6a5", "#f0a6cf", "#9ad0f5", "#f0c95c"],

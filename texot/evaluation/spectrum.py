@@ -110,13 +110,13 @@ def _lattice(image: Tensor, periods: tuple[int, ...]) -> list[float]:
 
     found = []
     for period in periods:
-        f, own, beside = 1 / period, torch.zeros_like(power), torch.zeros_like(power)
+        f, own, sides = 1 / period, torch.zeros_like(power), torch.zeros_like(power)
         for y, x in ((1.0, 0.0), (0.0, 1.0), (1.0, 1.0)):
             own += around(f * y, f * x)
             for g in (f - 1 / 16, f + 1 / 16):
-                beside += around(g * y, g * x)  # beyond 1/2 there is nothing
+                sides += around(g * y, g * x)  # beyond 1/2 there is nothing
         ratio = ((power * own).sum() / own.sum() + _ROUNDING_POWER) / (
-            (power * beside).sum() / beside.sum() + _ROUNDING_POWER
+            (power * sides).sum() / sides.sum() + _ROUNDING_POWER
         )
         found.append(10 * math.log10(float(ratio)))
     return found

@@ -202,7 +202,7 @@ def looks_like_normals(pixels: Tensor) -> bool:
     return max(abs(x - 0.5), abs(y - 0.5)) < _TILT and z > _UP and float(unit.double().mean()) > 0.9
 
 
-def tell_normals(pixels: Tensor, name: str | None = None) -> None:
+def log_normals(pixels: Tensor, name: str | None = None) -> None:
     """Log if an image (C, H, W) looks like a normal map."""
     if looks_like_normals(pixels):
         log.warning(
@@ -277,12 +277,12 @@ def _exemplar(
             f"{label} is transparent everywhere, so it holds no texture: remove its alpha channel, or "
             "use --alpha ignore or channel"
         )
-    tell_left_out(usable / known.size, label)
+    log_left_out(usable / known.size, label)
     mask = None if usable == known.size else torch.from_numpy(np.ascontiguousarray(known))
     return Exemplar(pixels, mask, mode, icc_profile, name)
 
 
-def tell_left_out(known: float, label: str) -> None:
+def log_left_out(known: float, label: str) -> None:
     """Log if less than nine tenths of an image is opaque; `known` is that fraction."""
     if known < 1 - _MUCH:
         log.info("%s: %.0f%% of it is transparent and left out (see --alpha)", label, 100 * (1 - known))

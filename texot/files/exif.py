@@ -104,8 +104,8 @@ def into_tiff(file: bytes, data: bytes) -> bytes:
     """
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-    told = Image.Exif()
-    told.load(data)
+    exif = Image.Exif()
+    exif.load(data)
     order, whole = "<" if file[:2] == b"II" else ">", bytearray(file)
     (first,) = struct.unpack_from(f"{order}I", file, 4)
     (count,) = struct.unpack_from(f"{order}H", file, first)
@@ -118,15 +118,15 @@ def into_tiff(file: bytes, data: bytes) -> bytes:
         return len(whole)
 
     for tag in _OF_A_TIFF:
-        if tag in told:
-            text = str(told[tag]).encode("latin-1", "replace") + b"\0"
+        if tag in exif:
+            text = str(exif[tag]).encode("latin-1", "replace") + b"\0"
             value = text.ljust(4, b"\0")
             if len(text) > 4:
                 value = struct.pack(f"{order}I", end())
                 whole += text
             entries[tag] = struct.pack(f"{order}HHI", tag, _ASCII, len(text)) + value
     for tag in _SUB_IFDS:
-        if below := told.get_ifd(tag):
+        if below := exif.get_ifd(tag):
             directory = ImageFileDirectory_v2(file[:4] + bytes(4), group=tag)
             for key, value in below.items():
                 if key != _INTEROPERABILITY:

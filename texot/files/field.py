@@ -315,7 +315,7 @@ def _read_png(stream: BinaryIO, label: str) -> FieldFile:
     text = image.text.get(_TEXT)
     if text is None:
         raise InputError(
-            f"{label} is a PNG without the text {_TEXT!r} that tells the exemplar's size: give the file as "
+            f"{label} is a PNG without the text {_TEXT!r} with the exemplar's size: give the file as "
             "texot wrote it (other programs leave texts out), or a .npz"
         )
     try:

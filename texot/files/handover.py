@@ -1,4 +1,4 @@
-"""A material for other programs: `material.mtlx` (MaterialX) and `material.gltf` (glTF 2.0) beside its maps.
+"""A material for other programs: `material.mtlx` (MaterialX) and `material.gltf` (glTF 2.0) next to its maps.
 
 Both name the maps' own files. Where a format cannot use a file as it is, a PNG is derived from it, in the
 folder `material_textures`, so that reading the material again does not find it.

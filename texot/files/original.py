@@ -147,13 +147,13 @@ def _original(decoded: Decoded, label: str, alpha: str) -> Original:
         opaque = None if bool(known.all()) else known
         mode = {"L": "LA", "RGB": "RGBA"}.get(mode, mode)
     sha256 = Exemplar(pixels, opaque).sha256
-    beside = (
+    separate = (
         plane if mode in ("LA", "RGBA") else None
     )  # 16-bit grey with a transparent colour has no alpha plane
     found = Original(
-        pixels, opaque, beside, mode, decoded.icc_profile, _dpi(decoded.dpi), sha256, decoded.exif
+        pixels, opaque, separate, mode, decoded.icc_profile, _dpi(decoded.dpi), sha256, decoded.exif
     )
-    if alpha == "ignore" and beside is None:
+    if alpha == "ignore" and separate is None:
         return replace(found, opaque=None, sha256=Exemplar(pixels).sha256)
     return found.taking(alpha)
 

@@ -6,14 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from texot._version import ALGORITHM, __version__
 from texot.errors import printable
 from texot.files.exemplar import Exemplar
 from texot.generator.network import PlaneNetwork
 from texot.images.statistics import channel_moments
+from texot.solver.options import provenance
 
 _SIDE = 1024  # pixels of the sample whose moments are matched, at most
 
@@ -65,10 +64,7 @@ def training_facts(
     """
     sizes: list[tuple[int, int]] = [own.size for own in exemplars]
     return {
-        "texot": __version__,
-        "algorithm": ALGORITHM,
-        "torch": str(torch.__version__),
-        "threads": torch.get_num_threads(),
+        **provenance(),
         **options,
         "features": printable(str(options["features"])),
         "plan_steps": list(plan_steps),

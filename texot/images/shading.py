@@ -230,7 +230,7 @@ def shade_sphere(surface: Surface, side: int, lighting: Lighting | None = None, 
 
 
 def _shaded_sphere(surface: Surface, x: Tensor, y: Tensor, lighting: Lighting, repeat: int) -> Tensor:
-    """Toned radiance (3, h, w) of points (x, y) of the unit sphere; points beside it move to its edge."""
+    """Toned radiance (3, h, w) of points (x, y) of the unit sphere; points outside move to its edge."""
     inside = torch.hypot(x, y).clamp_min(1).reciprocal() * 0.9999
     x, y = x * inside, y * inside
     z = (1 - x**2 - y**2).clamp_min(0).sqrt()

@@ -90,10 +90,10 @@ class Filling:
     def problem(self, settings: dict[str, Any]) -> Problem:
         """The problem: known pixels, first fill of the hole, target measure."""
         photograph, device, n_scales = self.photograph, self.photograph.device, self.plan.n_scales
-        image, known, share, periodic = self.fill.target()
+        image, known, density, periodic = self.fill.target()
         self.target_periodic = periodic
         self.target = masked_pyramid(image.to(device), known.to(device), n_scales, periodic=periodic)
-        self.shares = self._planes(share, periodic)
+        self.densities = self._planes(density, periodic)
         canvas, laid, hole = self.box.cut(self.canvas.image(self.done)), None, self.hole
         coarsest = n_scales - 1
         if photograph.lay is None:  # unknown pixels outside the hole need some value
@@ -107,8 +107,8 @@ class Filling:
         self.holes = [self.hole.to(device), *(~known for _, known in own[1:])]
         if laid is None:
             laid, origin = self._first_fill(coarsest)
-            if share is not None:
-                self.shares = self._planes(share * self._likely(origin, share.shape), periodic)
+            if density is not None:
+                self.densities = self._planes(density * self._likely(origin, density.shape), periodic)
         start = torch.where(self.holes[coarsest], laid, self.fixed[coarsest])
         original = photograph.original
         finish = partial(self.canvas.finished, self.done, self.box, self.hole)
@@ -123,11 +123,11 @@ class Filling:
             backend=self.fill.options.backend,
         )
 
-    def _planes(self, share: Tensor | None, periodic: Periodic) -> list[Tensor | None]:
+    def _planes(self, density: Tensor | None, periodic: Periodic) -> list[Tensor | None]:
         """Weights of the target pixels at every scale."""
-        if share is None:
+        if density is None:
             return [None] * self.plan.n_scales
-        planes = share[None].to(self.photograph.device)
+        planes = density[None].to(self.photograph.device)
         everywhere = torch.ones_like(planes[0], dtype=torch.bool)
         scales = masked_pyramid(planes, everywhere, self.plan.n_scales, periodic=periodic)
         return [plane[0] for plane, _ in scales]
@@ -175,7 +175,7 @@ class Filling:
                 texture,
                 usable,
                 large,
-                share=self.shares[scale],
+                density=self.densities[scale],
                 periodic=self.periodic,
                 source_periodic=self.target_periodic,
                 generator=self.generator,
@@ -212,7 +212,7 @@ class Filling:
             usable,
             piece,
             attempts=attempts,
-            share=self.shares[scale],
+            density=self.densities[scale],
             periodic=self.periodic,
             generator=self.generator,
         )
@@ -220,12 +220,12 @@ class Filling:
     def _with_contrast(self, image: Tensor) -> Tensor:
         """Restore the contrast of the hole's finest details, which averaging patches reduces."""
         hole, (texture, known) = self.holes[0], self.target[0]
-        share = self.shares[0]
+        density = self.densities[0]
         if int(hole.sum()) < MIN_COUNT or min(texture.shape[1:]) < 8:
             return image.clamp(0, 1)
         texture = fill_smoothly(texture, known)
         inner = shrunk(known, 2)
-        weight = inner.to(texture) if share is None else inner * share
+        weight = inner.to(texture) if density is None else inner * density
         wanted, have = details(texture, (False, False)), details(image, self.periodic)
         total = weight.sum()
         if not bool(total > 0):

@@ -86,9 +86,9 @@ def _scales(
     """
     count = 1
     most = 12 if n_scales is None else n_scales
-    theirs = masked_pyramid(known[None].float(), known, most, periodic=known_periodic)[1:]
-    ours = masked_pyramid(hole[None].float(), ~hole, most, periodic=periodic)[1:]
-    for (_, usable), (_, outside) in zip(theirs, ours, strict=True):
+    sources = masked_pyramid(known[None].float(), known, most, periodic=known_periodic)[1:]
+    holes = masked_pyramid(hole[None].float(), ~hole, most, periodic=periodic)[1:]
+    for (_, usable), (_, outside) in zip(sources, holes, strict=True):
         room = min(largest_square(usable, 2 * patch), *outside.shape)
         across = largest_square(~outside, MIN_HOLE)
         small = min(usable.shape) < MIN_TEXTURE or across < MIN_HOLE or room < 2 * patch

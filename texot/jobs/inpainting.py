@@ -18,10 +18,10 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.files.exemplar import (
     Exemplar,
+    log_left_out,
+    log_normals,
     part_fact,
     read_exemplar,
-    tell_left_out,
-    tell_normals,
     with_channels,
 )
 from texot.files.mask import read_mask
@@ -120,7 +120,7 @@ def iter_inpaint(
     original = read_original(image, alpha=alpha)
     hole = find_hole(original, mask, invert=invert_mask)
     if mask is not None and original.opaque is not None:  # otherwise the transparent pixels are the hole
-        tell_left_out(float(original.opaque.double().mean()), "the image")
+        log_left_out(float(original.opaque.double().mean()), "the image")
     if source is not None and exemplar is not None:
         raise InputError("source and exemplar both say where texture comes from: give one of the two")
     side = exemplar_side(exemplar_size)
@@ -135,7 +135,7 @@ def iter_inpaint(
     if reach is not None:
         reach = real("reach", reach, "a number of pixels from 1", 1, 1e6)
     options.check_backend(int(hole.sum()))
-    tell_normals(original.pixels)
+    log_normals(original.pixels)
     known = ~hole if original.opaque is None else ~hole & original.opaque
     colours = choose_palette(original.pixels, known, palette)
     photograph = Photograph(

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, part_fact, read_exemplar, tell_normals, with_channels
+from texot.files.exemplar import Exemplar, log_normals, part_fact, read_exemplar, with_channels
 from texot.files.part import part_side
 from texot.files.sizes import at_most, exemplar_side, parse_size
 from texot.jobs.interpolation_problem import Interpolation, Level
@@ -123,7 +123,7 @@ def iter_interpolation(
     part = part_side(size, exemplar_size)
     sources = read_exemplars(exemplars, alpha=alpha, fit=at_most(side), part=part)
     for source in sources:
-        tell_normals(source.pixels, source.name)
+        log_normals(source.pixels, source.name)
     if any(source.reduced for source in sources):
         exemplar_size = side
     if weight_map is not None and weights is not None:

@@ -34,7 +34,7 @@ Lay = Callable[[int, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
-    """The data that all holes of one image share.
+    """The data that all holes of one image density.
 
     Attributes:
         original: the image.
@@ -130,8 +130,8 @@ class HoleFill:
             where = Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
             return where.cut(pixels), where.cut(usable), None, (False, False)
         away = distance(self.hole, 2 * self.reach, periodic=self.periodic)
-        share = torch.exp(-((away / self.reach) ** 2))
-        return self.box.cut(pixels), self.box.cut(usable), share, self.periodic
+        density = torch.exp(-((away / self.reach) ** 2))
+        return self.box.cut(pixels), self.box.cut(usable), density, self.periodic
 
 
 class Canvas:

@@ -49,9 +49,9 @@ def read_clocks(stat: Path = Path("/proc/stat"), *, companion: int | None = None
         times = os.times()
         own = times.user + times.system
         if companion is not None:
-            told = Path(f"/proc/{companion}/stat").read_text(encoding="utf-8", errors="replace")
+            text = Path(f"/proc/{companion}/stat").read_text(encoding="utf-8", errors="replace")
             own += (
-                sum(map(int, told.rpartition(")")[2].split()[11:13])) / tick
+                sum(map(int, text.rpartition(")")[2].split()[11:13])) / tick
             )  # the process name may contain spaces
     except (AttributeError, OSError, ValueError):
         return None

@@ -26,8 +26,8 @@ ATTEMPTS = 4
 """Results of quality high, of which one is kept."""
 MAX_PIXELS = 1 << 20
 """Of a result that is chosen: in larger ones, parts differ more than starts do."""
-JUDGE_BYTES = 600
-"""Memory that a pixel of a result takes while it is judged: 540 at 1024 px, 2 attempts against 1."""
+SCORE_BYTES = 600
+"""Bytes per pixel of a result while it is scored: measured 540 at 1024 px, 2 attempts against 1."""
 _ODD = 4.0  # weight of odd places
 log = logging.getLogger("texot")
 
@@ -79,14 +79,14 @@ def choice_of_starts(
     """How to choose among results, or None for one result.
 
     Args:
-        attempts: results to choose among; None: `ATTEMPTS` where a network can judge them, else one.
+        attempts: results to choose among; None: `ATTEMPTS` if a network can score them, otherwise one.
         exemplar: (C, h, w).
         known: (h, w) bool, or None for all.
         size: (height, width) of results.
         periodic: axes (y, x) along which they wrap around.
 
     Raises:
-        InputError: attempts were asked for, and the exemplar is none that the network can judge.
+        InputError: attempts were requested, and the network cannot score such an exemplar.
         TexotError: the same, and its weights are not installed.
     """
     least = least_side(SQUEEZENET)

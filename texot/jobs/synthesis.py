@@ -20,14 +20,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, part_fact, read_exemplar, tell_normals, with_channels
+from texot.files.exemplar import Exemplar, log_normals, part_fact, read_exemplar, with_channels
 from texot.files.part import part_side
 from texot.files.sizes import at_most, exemplar_side, parse_size
 from texot.images.palette import choose_palette, in_palette
 from texot.images.pyramid import Periodic
 from texot.images.statistics import Statistics
 from texot.jobs.adam_synthesis import adam_plan, adam_problem, find_features
-from texot.jobs.starts import JUDGE_BYTES, choice_of_starts
+from texot.jobs.starts import SCORE_BYTES, choice_of_starts
 from texot.layout.start import first_layout
 from texot.solver.adam.feature_term import BYTES_A_PIXEL
 from texot.solver.adam.loop import optimise
@@ -153,7 +153,7 @@ def iter_synthesis(
     side = exemplar_side(exemplar_size)
     part = part_side(size, exemplar_size)
     source = read_exemplar(exemplar, alpha=alpha, fit=at_most(side), part=part)
-    tell_normals(source.pixels, source.name)
+    log_normals(source.pixels, source.name)
     width, height = parse_size(size, source.size)
     check_choice("preset", preset, ("default", "paper"))
     check_choice("tile", tile, tuple(TILES))
@@ -170,7 +170,7 @@ def iter_synthesis(
             raise InputError("attempts are compared by deep features: leave out the preset or the features")
     elif tries is not None or (options.quality == "high" and novelty != 0 and first is None):
         choice = choice_of_starts(tries, source.pixels, source.mask, (height, width), TILES[tile])
-        deep = 0 if choice is None else JUDGE_BYTES
+        deep = 0 if choice is None else SCORE_BYTES
     planes = None if network is None and preset == "default" else ADAM_PLANES
     channels, backend = len(source.pixels), options.backend
     check_memory(channels, source.size, (width, height), planes=planes, more=deep, backend=backend)

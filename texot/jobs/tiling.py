@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar, tell_left_out, tell_normals
+from texot.files.exemplar import Exemplar, log_left_out, log_normals
 from texot.files.original import Original, read_original
 from texot.images.autocorrelation import regularity
 from texot.images.lighting import level
@@ -111,7 +111,7 @@ def iter_tileable(
     options = EngineOptions(**engine)
     original = read_original(image, alpha=alpha)
     if original.opaque is not None:
-        tell_left_out(float(original.opaque.double().mean()), "the image")
+        log_left_out(float(original.opaque.double().mean()), "the image")
     periodic, sides = _axes(tile, original)
     n_pixels = original.pixels[0].numel()
     check_photograph(len(original.pixels), original.size, n_pixels // _EDGES_MEMORY)
@@ -324,7 +324,7 @@ def _fill(
     options.check_backend(int(hole.sum()))
     near = hole.numel() if bool(hole.any()) else 0
     check_photograph(len(original.pixels), original.size, near)  # before all pixels are read
-    tell_normals(original.pixels)
+    log_normals(original.pixels)
     colours = choose_palette(original.pixels, original.opaque, palette)
     texture = Exemplar(
         original.pixels, original.opaque

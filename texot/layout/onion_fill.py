@@ -33,7 +33,7 @@ def onion_fill(
     known: Tensor,
     piece: int,
     *,
-    share: Tensor | None = None,
+    density: Tensor | None = None,
     attempts: int = 4,
     periodic: Periodic = (False, False),
     generator: torch.Generator,
@@ -46,7 +46,7 @@ def onion_fill(
         source: (C, h, w), from which pieces are cut.
         known: (h, w) bool; pieces contain only known pixels. At least one piece must be known.
         piece: side of the pieces in pixels, at most H and W.
-        share: (h, w) weights in [0, 1], or None. Pieces of small weight cost more.
+        density: (h, w) weights in [0, 1], or None. Pieces of small weight cost more.
         attempts: number of fills; the one of least cost is kept.
         periodic: axes (y, x) of the image that wrap around.
         generator: CPU generator of random numbers.
@@ -55,7 +55,7 @@ def onion_fill(
         (C, H, W) with unchanged known pixels, and (h, w), the number of pixels of the hole that come from
         each pixel of the source; on the devices of image and source.
     """
-    shares = None if share is None else share.detach().cpu()
+    shares = None if density is None else density.detach().cpu()
     pieces = Pieces.of(source.detach().cpu(), known.cpu(), piece, shares, generator)
     start, open_ = image.detach().cpu(), hole.cpu()
     tried = [_lay(start, open_, pieces, periodic, generator) for _ in range(attempts)]
@@ -87,7 +87,7 @@ class Pieces:
 
     @classmethod
     def of(
-        cls, source: Tensor, known: Tensor, side: int, share: Tensor | None, generator: torch.Generator
+        cls, source: Tensor, known: Tensor, side: int, density: Tensor | None, generator: torch.Generator
     ) -> Pieces:
         """See `onion_fill`."""
         channels, height, width = source.shape
@@ -100,8 +100,8 @@ class Pieces:
         windows = source.unfold(1, side, 1).unfold(2, side, 1)[:, rows, columns].transpose(0, 1)
         windows = windows.reshape(len(index), channels, side * side)
         far = torch.zeros(len(index), dtype=torch.float32)
-        if share is not None:
-            near = F.avg_pool2d(share[None], side, stride=1)[0].flatten()[index]
+        if density is not None:
+            near = F.avg_pool2d(density[None], side, stride=1)[0].flatten()[index]
             far = -_FAR * (near / near.max().clamp_min(1e-12)).clamp_min(1e-6).log()
         variance = float(source[:, known].var(1, correction=0).sum().clamp_min(1e-8))
         squares = (windows**2).sum(1)
@@ -129,7 +129,7 @@ def _lay(
     origin = torch.zeros(pieces.size, dtype=torch.float32)
     use = torch.zeros([n - side + 1 for n in pieces.size], dtype=torch.float32)  # mean over a piece
     overlap = side - torch.arange(1 - side, side).abs().float()
-    shared = torch.outer(overlap, overlap) / side**2  # fraction of pixels that two pieces share
+    shared = torch.outer(overlap, overlap) / side**2  # fraction of pixels that two pieces density
     places = _Places(filled, left, side, periodic, generator)
     while bool(left.any()):
         y, x = places.best()

@@ -35,22 +35,22 @@ class LayoutScore:
 
     @classmethod
     def of(
-        cls, source: Tensor, known: Tensor, share: Tensor | None = None, *, generator: torch.Generator
+        cls, source: Tensor, known: Tensor, density: Tensor | None = None, *, generator: torch.Generator
     ) -> LayoutScore | None:
         """A score, or None if there is no known patch.
 
         Args:
             source: (C, h, w).
             known: (h, w) bool, the known pixels.
-            share: (h, w) weights in [0, 1] of patches, or None.
+            density: (h, w) weights in [0, 1] of patches, or None.
             generator: CPU generator of random numbers.
         """
         if largest_square(known, PATCH) < PATCH:
             return None
         patches = Pieces.of(source, known, PATCH, None, generator)
         weight = torch.ones(len(patches.rows), dtype=torch.float32)
-        if share is not None:
-            weight = share[patches.rows + PATCH // 2, patches.columns + PATCH // 2] + 1e-6
+        if density is not None:
+            weight = density[patches.rows + PATCH // 2, patches.columns + PATCH // 2] + 1e-6
         wanted = torch.multinomial(weight, _COMPARED, replacement=True, generator=generator)
         filters = torch.randn(patches.values.shape[1], _FILTERS, generator=generator, dtype=torch.float32)
         return cls(patches, wanted, F.normalize(filters, dim=0))

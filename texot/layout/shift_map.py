@@ -49,7 +49,7 @@ def shift_map(
     known: Tensor,
     piece: int,
     *,
-    share: Tensor | None = None,
+    density: Tensor | None = None,
     periodic: Periodic = (False, False),
     source_periodic: Periodic = (False, False),
     generator: torch.Generator,
@@ -62,7 +62,7 @@ def shift_map(
         source: (C, h, w), of a few hundred pixels a side: all of it is compared.
         known: (h, w) bool, the pixels of it that may be copied.
         piece: distance in pixels of prescribed offsets.
-        share: (h, w) weights in [0, 1], or None. Pixels of small weight cost more.
+        density: (h, w) weights in [0, 1], or None. Pixels of small weight cost more.
         periodic, source_periodic: axes (y, x) of the two that wrap around.
         generator: CPU generator of random numbers.
 
@@ -75,7 +75,7 @@ def shift_map(
     part = _Part.of(canvas, open_, periodic)
     most = min(_MAX_OFFSETS, int((_MAX_COSTS / part.hole.numel()) ** 0.5))
     usable = known.cpu()
-    values, shares = source.detach().cpu(), None if share is None else share.detach().cpu()
+    values, shares = source.detach().cpu(), None if density is None else density.detach().cpu()
     score = LayoutScore.of(values, usable, shares, generator=generator) if most >= _MIN_OFFSETS else None
     if score is None:
         return None
@@ -108,14 +108,14 @@ class _Texture:
     """The texture that is copied from.
 
     Attributes:
-        values, known, share: (C, h, w), (h, w) bool and (h, w) or None, see `shift_map`.
+        values, known, density: (C, h, w), (h, w) bool and (h, w) or None, see `shift_map`.
         periodic: axes (y, x) that wrap around.
         variance: variance of the known pixels.
     """
 
     values: Tensor
     known: Tensor
-    share: Tensor | None
+    density: Tensor | None
     periodic: Periodic
     variance: float
 
@@ -327,8 +327,8 @@ class _Costs:
             pairs[label] = torch.where(weight > 0, total / weight.clamp_min(1e-6), 1.0)
         own = torch.where(allowed & part.hole, 0.0, _FORBIDDEN)
         own[0] = torch.where(part.hole, _FORBIDDEN, 0.0)
-        if texture.share is not None:
-            near = (texture.share / texture.share.max().clamp_min(1e-12)).clamp_min(1e-6)
+        if texture.density is not None:
+            near = (texture.density / texture.density.max().clamp_min(1e-12)).clamp_min(1e-6)
             own[1:] -= _FAR * near.log()[y[1:], x[1:]]
         return cls(
             (y, x), own.permute(1, 2, 0).contiguous(), pairs.permute(2, 3, 0, 1).contiguous(), part.rings
@@ -368,8 +368,8 @@ class _Costs:
             for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
                 row, column = (y + dy) % h, (x + dx) % w
                 there = ((y + dy == row) | self.rings[0]) & ((x + dx == column) | self.rings[1])
-                beside = labels[row, column][..., None, None].expand(-1, -1, n, 1)
-                pair = self.pairs.gather(3, beside) + self.pairs[row, column].gather(3, beside)
+                neighbour = labels[row, column][..., None, None].expand(-1, -1, n, 1)
+                pair = self.pairs.gather(3, neighbour) + self.pairs[row, column].gather(3, neighbour)
                 cost += torch.where(there[..., None], pair[..., 0], 0.0)
             labels = torch.where((y + x) % 2 == turn % 2, cost.argmin(2), labels)
         return labels
