@@ -17,7 +17,8 @@ from PIL import Image
 from torch import Tensor
 
 from texot.cli.app import texot as command
-from texot.files.deep import DeepImage, read_deep, write_deep
+from texot.files.deep import read_deep, write_deep
+from texot.files.deep_image import DeepImage
 from texot.files.field import read_field, write_field
 
 EXEMPLAR = (24, 20)

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from texot.errors import InputError, OutputError, TexotError
-from texot.files import deep as module
-from texot.files.deep import DeepImage, check_deep_output, deep_kind, encode_deep, read_deep, write_deep
+from texot.files import deep_image, openimageio
+from texot.files.deep import check_deep_output, deep_kind, encode_deep, read_deep, write_deep
+from texot.files.deep_image import DeepImage
 from texot.files.exemplar import read_exemplar
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -114,7 +115,7 @@ def test_every_value_there_and_back(tmp_path: Path, suffix: str, dtype: str, cha
     values = picture(dtype, channels)
     if dtype[0] == "f":
         values[0, :3, 0] = np.nan, np.inf, -np.inf
-    image = deep(values, module.SUFFIXES[f".{suffix}"])
+    image = deep(values, deep_image.SUFFIXES[f".{suffix}"])
     write_deep(image, tmp_path / f"a.{suffix}")
     with (tmp_path / f"a.{suffix}").open("rb") as stream:
         assert deep_kind(stream) == image.kind or (channels, dtype) == (1, "u2")
@@ -353,9 +354,9 @@ def test_larger_than_memory_or_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     path = saved(tmp_path / f"a.{suffix}", picture("f4" if suffix == "exr" else "u2"))
-    monkeypatch.setattr(module, "memory_limit", lambda: 1000)
+    monkeypatch.setattr(deep_image, "memory_limit", lambda: 1000)
     assert "of memory" in one_line(path)
-    monkeypatch.setattr(module, "MAX_PIXELS_IN", 100)
+    monkeypatch.setattr(deep_image, "MAX_PIXELS_IN", 100)
     assert "over the limit" in one_line(path)
 
 
@@ -366,7 +367,7 @@ def test_headers_that_its_binding_cannot_bear(tmp_path: Path, monkeypatch: pytes
         raise RuntimeError("basic_string: construction from null is not valid")
 
     path = saved(tmp_path / "a.exr", picture("f4"))
-    monkeypatch.setattr(module, "_deep_image", throw)
+    monkeypatch.setattr(openimageio, "_deep_image", throw)
     assert "is damaged (basic_string" in one_line(path)
 
 
@@ -426,7 +427,7 @@ def test_mutated_files(seeds: dict[str, bytes], data: st.DataObject) -> None:
     end = data.draw(st.one_of(st.just(len(content)), st.integers(0, len(content))))
     message, found = "none", None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "MAX_PIXELS_IN", 1_000_000)
+        patch.setattr(deep_image, "MAX_PIXELS_IN", 1_000_000)
         try:
             found = read_deep(bytes(content[:end]))
         except InputError as error:

@@ -284,7 +284,8 @@ def test_materialx_flips_directx_normals_by_nodes(tmp_path: Path, mx: ModuleType
 def deep_material(folder: Path) -> Material:
     """Maps in OpenEXR: linear colours, normals from -1 to 1 of the DirectX convention."""
     pytest.importorskip("OpenImageIO", reason="needs the extra deep")
-    from texot.files.deep import DeepImage, write_deep
+    from texot.files.deep import write_deep
+    from texot.files.deep_image import DeepImage
 
     folder.mkdir()
     normal = np.array([0.6, -0.48, 0.64], np.float32)

@@ -93,7 +93,8 @@ def test_opacity_of_its_map_or_of_alpha() -> None:
 
 def test_sixteen_bits_and_floats(tmp_path: Path) -> None:
     """Integers are encoded colours; files of floats are linear."""
-    from texot.files.deep import DeepImage, encode_deep, write_deep
+    from texot.files.deep import encode_deep, write_deep
+    from texot.files.deep_image import DeepImage
 
     values = np.full((4, 6, 3), 32768, np.uint16)
     deep = encode_deep(DeepImage(values, "PNG", ("R", "G", "B")))

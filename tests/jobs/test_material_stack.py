@@ -8,7 +8,7 @@ import torch
 from textures import clouds
 
 from texot import InputError
-from texot.files.deep import DeepImage
+from texot.files.deep_image import DeepImage
 from texot.files.layer import Layer
 from texot.files.material import Material, vectors
 from texot.files.original import Original

@@ -15,7 +15,7 @@ from texot.errors import InputError, TexotError
 from texot.jobs import starts
 from texot.jobs.starts import DeepScore, choice_of_starts
 from texot.networks.squeezenet import SQUEEZENET
-from texot.solver.field_solver import Choice
+from texot.solver.run import Choice
 
 TORUS = (True, True)
 QUICK: dict[str, Any] = {"quality": "high", "n_iter": 2, "patch_size": 5}

@@ -16,9 +16,10 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.images.pyramid import Periodic
 from texot.images.statistics import Statistics
-from texot.solver.field_solver import FieldStep, Problem, Task, iterate, solve
+from texot.solver.field_solver import FieldStep, Problem, solve
 from texot.solver.options import EngineOptions
 from texot.solver.plan import exemplar_pyramid, field_plan
+from texot.solver.run import Task, iterate
 from texot.solver.state import Output, State
 
 
@@ -262,6 +263,6 @@ def test_results_of_many_patches_are_searched_by_compiled_loops(
 ) -> None:
     asked: list[int] = []
     monkeypatch.setattr("texot.field.compiled.prepare", lambda: asked.append(1))
-    monkeypatch.setattr("texot.solver.field_solver._COMPILED", n_patches)
+    monkeypatch.setattr("texot.solver.run._COMPILED", n_patches)
     next(states(problem(clouds(1, 32, 32), (64, 64))))
     assert len(asked) == (n_patches == 1024)

@@ -14,10 +14,11 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, ImageFile
+from PIL import Image, ImageFile
 
 from texot.errors import InputError, one_line
 from texot.files import exif, header, jpeg, png
+from texot.files.colour_management import METADATA_ERRORS, to_srgb
 from texot.files.part import Window, find_window, sample_steps
 from texot.files.source import opened
 from texot.memory import memory_limit
@@ -49,19 +50,6 @@ _EXIF_ORIENTATION = 0x0112
 _LIBRARIES = 230_000_000  # bytes of a process with torch without any image
 # Bytes per pixel of decoders in addition to Pillow's pixels: during decoding, and while the file is open.
 _DECODERS = {"WEBP": (12, 9), "JPEG2000": (16, 0), "AVIF": (6, 3), "JPEG": (3, 0)}
-_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # ICC colour space -> PIL mode
-# Raised by Pillow for damaged EXIF data or profiles; Warning, for callers that turn warnings into errors.
-_METADATA_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    OverflowError,
-    struct.error,
-    UserWarning,
-    ImageCms.PyCMSError,
-)
 
 
 def read_png_text(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -195,7 +183,7 @@ def decode_file(
         stream.seek(0)
         try:
             data = jpeg.with_end(stream.read())
-        except _METADATA_ERRORS:
+        except METADATA_ERRORS:
             data = None
         if data is None:
             raise
@@ -263,7 +251,7 @@ def decode(
             if target != colour.size:
                 colour, cover = _reduced(colour, cover, target)
             if not keeps:
-                colour, profile = _to_srgb(colour, profile, label), None
+                colour, profile = to_srgb(colour, profile, label), None
             planes, mode = _planes(colour), colour.mode
             alpha = None if cover is None else _planes(cover)[0]
     except Exception as error:
@@ -301,7 +289,7 @@ def _bytes_to_read(image: Image.Image, target: tuple[int, int]) -> int:
 def _exif(image: Image.Image, label: str) -> bytes | None:
     try:
         return exif.of_image(image)
-    except _METADATA_ERRORS as error:
+    except METADATA_ERRORS as error:
         log.warning("%s: left out its damaged EXIF data (%s)", label, one_line(error))
         return None
 
@@ -333,7 +321,7 @@ def orientation(image: Image.Image, label: str) -> int:
     try:
         found = image.getexif().get(_EXIF_ORIENTATION, 1)
         return int(found) if found in _TRANSPOSE else 1
-    except _METADATA_ERRORS as error:
+    except METADATA_ERRORS as error:
         log.warning("%s: ignored damaged EXIF data (%s)", label, one_line(error))
         return 1
 
@@ -387,51 +375,6 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     if image.mode in ("P", "PA", "RGBX"):
         return image.convert("RGB"), None
     return image, None
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None, label: str) -> Image.Image:
-    """L or RGB in sRGB: by the profile if it fits, otherwise by Pillow's formula."""
-    if profile and image.mode in ("L", "RGB", "CMYK"):
-        try:
-            image = _through_profile(image, profile)
-        except _METADATA_ERRORS as error:
-            log.warning("%s: ignored its unusable colour profile (%s)", label, one_line(error))
-    return image if image.mode in ("L", "RGB") else image.convert("RGB")
-
-
-def _through_profile(image: Image.Image, data: bytes) -> Image.Image:
-    profile = ImageCms.getOpenProfile(io.BytesIO(data))
-    space = profile.profile.xcolor_space.strip()
-    read_as = _PROFILE_MODES.get(space)
-    if read_as != image.mode and not (read_as == "RGB" and image.mode == "L"):
-        raise ValueError(f"it is for {space or 'unknown'} data and the image is {image.mode}")
-    transform = ImageCms.buildTransform(
-        profile,
-        ImageCms.createProfile("sRGB"),
-        read_as,
-        "RGB",
-        ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )
-    # Most profiles are sRGB under some name: leave those pixels unchanged.
-    if read_as != "CMYK" and _changes_little(transform, read_as):
-        return image
-    managed = ImageCms.applyTransform(image if image.mode == read_as else image.convert(read_as), transform)
-    if managed is None:
-        raise ValueError("its transform failed")
-    # Grey stays grey in every sane profile; if not, green is closest to luminance.
-    return managed.getchannel("G") if image.mode == "L" else managed
-
-
-def _changes_little(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether a transform to sRGB moves no value by more than one step of 255, on a lattice of colours."""
-    axes = [np.linspace(0, 255, 256 if mode == "L" else 18).astype(np.uint8)] * len(mode)
-    lattice = np.stack(np.meshgrid(*axes), -1).reshape(-1, len(mode))
-    probe = Image.fromarray(lattice if mode == "L" else lattice[None])
-    after = ImageCms.applyTransform(probe, transform)
-    if after is None:
-        raise ValueError("its transform failed")
-    return int(np.abs(np.asarray(after, np.int16) - np.asarray(probe.convert("RGB"), np.int16)).max()) <= 1
 
 
 def _planes(image: Image.Image) -> Float32Array:

@@ -11,15 +11,8 @@ import numpy.typing as npt
 import torch
 
 from texot.files.decode import open_image
-from texot.files.deep import (
-    DeepImage,
-    check_deep_output,
-    check_held,
-    deep_kind,
-    encode_deep,
-    read_deep,
-    write_deep,
-)
+from texot.files.deep import check_deep_output, check_held, deep_kind, encode_deep, read_deep, write_deep
+from texot.files.deep_image import DeepImage
 from texot.files.original import Original, read_original
 from texot.files.source import opened
 from texot.files.write import check_format, check_output, encode_image, write_image

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from texot.files.deep import DeepImage
+from texot.files.deep_image import DeepImage
 from texot.files.layer import Layer, Values
 from texot.files.material import Material, vectors
 from texot.images.shading import Surface, curl_of, linear_of, normals_of

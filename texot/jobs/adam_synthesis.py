@@ -24,9 +24,9 @@ from texot.solver.adam.plan import Plan, Stage, default_plan, known_rooms, paper
 from texot.solver.adam.term import Weighted
 from texot.solver.adam.terms import Terms
 from texot.solver.adam.variables import Pixels
-from texot.solver.field_solver import Task, iterate
 from texot.solver.options import EngineOptions
 from texot.solver.plan import Scale
+from texot.solver.run import Task, iterate
 from texot.solver.state import Output
 
 _CONTEXT = 32  # pixels of context around an image; activations hardly depend on pixels further away

@@ -12,9 +12,9 @@ from torch import Tensor
 from texot.images.masks import Box, groups, together
 from texot.jobs.hole import hole_task
 from texot.jobs.photograph import Canvas, HoleFill, Photograph
-from texot.solver.field_solver import Task, iterate
 from texot.solver.memory_checks import check_photograph
 from texot.solver.options import EngineOptions
+from texot.solver.run import Task, iterate
 from texot.solver.state import Log, LossRecord, Output, State
 from texot.solver.torch_modes import stepwise
 

@@ -29,8 +29,9 @@ from texot.jobs.hole_plan import MIN_HOLE
 from texot.jobs.photograph import Canvas, HoleFill
 from texot.layout.onion_fill import onion_fill
 from texot.layout.shift_map import shift_map
-from texot.solver.field_solver import Problem, Task
+from texot.solver.field_solver import Problem
 from texot.solver.region import Hole
+from texot.solver.run import Task
 from texot.solver.state import Output
 
 TRUST_DEPTH = 1.5  # pixels of each scale, from the edge of a hole, over which trust decays to 1/e

@@ -32,9 +32,9 @@ from texot.solver.barycentric_weights import (
     weight_planes,
     whole_weights,
 )
-from texot.solver.field_solver import iterate
 from texot.solver.memory_checks import check_memory
 from texot.solver.options import TILES, EngineOptions, check_choice, provenance, real
+from texot.solver.run import iterate
 from texot.solver.state import Output, State, Synthesis
 from texot.solver.torch_modes import own_modes, stepwise
 

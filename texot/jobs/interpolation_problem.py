@@ -34,9 +34,10 @@ from texot.images.statistics import Statistics
 from texot.jobs.morph import in_layout, with_moments
 from texot.jobs.side_by_side import SideBySide
 from texot.layout.start import first_layout, squares
-from texot.solver.field_solver import Problem, Task
+from texot.solver.field_solver import Problem
 from texot.solver.options import EngineOptions
 from texot.solver.plan import FieldPlan, Scale, Size, exemplar_pyramid, field_plan, for_texture
+from texot.solver.run import Task
 from texot.solver.state import Output
 
 _MAX_RATIO = 4.0  # maximal ratio of feature sizes that are scaled to one

@@ -20,7 +20,7 @@ from texot.images.pyramid import Periodic
 from texot.networks.comparison import QUANTILE, OddPlaces, gram_distance, gram_matrices, least_side
 from texot.networks.network import Network
 from texot.networks.squeezenet import SQUEEZENET
-from texot.solver.field_solver import Choice
+from texot.solver.run import Choice
 
 ATTEMPTS = 4
 """Results of quality high, of which one is kept."""

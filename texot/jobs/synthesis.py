@@ -32,10 +32,11 @@ from texot.layout.start import first_layout
 from texot.solver.adam.feature_term import BYTES_A_PIXEL
 from texot.solver.adam.loop import optimise
 from texot.solver.adam.plan import Plan
-from texot.solver.field_solver import Problem, Task, iterate
+from texot.solver.field_solver import Problem
 from texot.solver.memory_checks import ADAM_PLANES, check_memory
 from texot.solver.options import TILES, EngineOptions, check_choice, provenance, real, step_size, whole
 from texot.solver.plan import FieldPlan, exemplar_pyramid, field_plan, for_texture
+from texot.solver.run import Task, iterate
 from texot.solver.state import Output, State, Synthesis
 from texot.solver.torch_modes import own_modes, stepwise
 
