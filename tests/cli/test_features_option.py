@@ -83,6 +83,7 @@ def test_weights_of_a_file_are_known_by_their_hash(folder: Path) -> None:
     assert Path("out.png").read_bytes() == Path("out-replay.png").read_bytes()
 
 
+@pytest.mark.slow
 @needs_weights
 def test_features_of_a_generator_by_semi_dual_transport(folder: Path) -> None:
     tiny = ["--steps", 2, "--n-scales", 1, "--device", "cpu", "--features", "efficientnet-lite0"]

@@ -106,6 +106,7 @@ def test_reports_of_files_of_any_name(folder: Path, name: str) -> None:
     json.loads(done.stdout, parse_constant=pytest.fail)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "losses", ["[[0,1,1e999]]", f"[[0,1{'0' * 400},1.0]]", "[[0,1,NaN]]", "[[0,1,1e300]]"]
 )

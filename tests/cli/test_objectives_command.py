@@ -28,6 +28,7 @@ def facts(model: str) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_objectives_are_trained_and_shown(folder: Path) -> None:
     for objective in ("transport", "sinkhorn", "ot-gan"):
         chosen = [] if objective == "transport" else ["--experimental-objective", objective]

@@ -155,6 +155,7 @@ def test_what_a_format_cannot_hold_is_refused_before_the_work(
     assert "Maximum supported image dimension" not in capfd.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["jpg", "bmp"])
 def test_alpha_that_is_opaque_everywhere_is_dropped(folder: Path, suffix: str) -> None:
     sprite = np.array(Image.open("opaque.png"))

@@ -41,6 +41,7 @@ MADE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 def test_the_same_file_again(folder: Path, name: str) -> None:
     command, images = MADE[name]
@@ -71,6 +72,7 @@ def test_files_made_from_other_results(folder: Path) -> None:
     assert Path("f1.png").read_bytes() == Path("f1-replay.png").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "arguments", "code", "words"),
     [

@@ -72,6 +72,7 @@ def test_entropy_blurs(digits: Digits) -> None:
     assert float((mean - digits.train.mean(0)).abs().mean()) < 0.05
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_generator(digits: Digits) -> None:
     for psi in ("vector", "network"):
         one, two, other = (fit(digits.train, psi=psi, steps=5, batch=16, seed=s) for s in (0, 0, 1))

@@ -86,6 +86,7 @@ def test_reaches_the_closed_form_on_a_line(make: Maker) -> None:
     assert float((dual.psi - psi).abs().max()) < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("entropy", ENTROPIES)
 def test_reaches_the_optimum_of_pot(make: Maker, entropy: float) -> None:

@@ -449,6 +449,7 @@ def seeds() -> dict[str, bytes]:
 SEEDS = seeds()
 
 
+@pytest.mark.slow
 @settings(quick, max_examples=500)
 @given(data=st.data(), kind=st.sampled_from(sorted(SEEDS)))
 def test_mutated_files(data: st.DataObject, kind: str) -> None:

@@ -115,6 +115,7 @@ def test_random_bytes(tmp_path: Path, start: bytes, rest: bytes, suffix: str) ->
     read(tmp_path / f"a.{suffix}", start + rest)
 
 
+@pytest.mark.slow
 @settings(quick, max_examples=400)
 @given(data=st.data(), suffix=st.sampled_from(sorted(SEEDS)))
 def test_mutated_files(tmp_path: Path, data: st.DataObject, suffix: str) -> None:

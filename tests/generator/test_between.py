@@ -233,6 +233,7 @@ def test_an_end_has_the_objective_of_a_generator_of_one() -> None:
     assert sum(float((grad**2).sum()) for grad in grads) == pytest.approx(total, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_transport_of_deep_features_counts_by_its_share_in_the_mixture_of_units() -> None:
     exemplar, network, units = photograph(64, 64), training_network("efficientnet-lite0"), (0.5, 2.0)
     assert network is not None

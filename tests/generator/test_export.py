@@ -13,6 +13,7 @@ from texot.generator.sampling import Generator
 onnxruntime = pytest.importorskip("onnxruntime")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colours", [1, 3])
 def test_equals_torch(tmp_path: Path, colours: int) -> None:
     network = TextureNetwork(Architecture(colours), torch.Generator().manual_seed(1)).requires_grad_(False)

@@ -86,6 +86,7 @@ def test_modes_change_nothing(usual: Any, tmp_path: Path, mode: str) -> None:
     assert torch.equal(sample, image)
 
 
+@pytest.mark.slow
 def test_nothing_global_moves(usual: Any, tmp_path: Path) -> None:
     kind, _, _ = usual
     before = torch.get_rng_state()

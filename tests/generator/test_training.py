@@ -305,6 +305,7 @@ def test_wrong_options() -> None:
         Trainer(clouds(1, 7, 9))
 
 
+@pytest.mark.slow
 def test_the_published_network(tmp_path: Path) -> None:
     """Trained jointly on windows; resumed bit-identically; samples are windows of one plane all the same."""
     options: dict[str, Any] = {

@@ -343,6 +343,7 @@ def test_a_difference_of_tint_has_no_edge() -> None:
     assert float((edge - outside).abs()) < 0.06
 
 
+@pytest.mark.slow
 def test_what_is_left_out_or_marked_by_mistake_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="texot")
     alpha = torch.ones(1, 64, 64)

@@ -181,6 +181,7 @@ def test_a_large_exemplar_is_reduced_and_said(
         assert float((found.pixels - want).abs().mean()) < 0.03
 
 
+@pytest.mark.slow
 def test_jobs_reduce_and_record_it(monkeypatch: pytest.MonkeyPatch) -> None:
     image = clouds(3, 64, 64)
     result = texot.synthesize(image, exemplar_size=32, **QUICK)
@@ -236,6 +237,7 @@ def normals() -> Tensor:
     return torch.from_numpy(values.copy()).permute(2, 0, 1) / 255
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["synthesize", "make_tileable", "interpolate"])
 def test_normal_maps_are_named(job: str, caplog: pytest.LogCaptureFixture) -> None:
     source: Any = [normals(), 1 - clouds(3, 48, 48)] if job == "interpolate" else normals()

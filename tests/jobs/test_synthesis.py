@@ -441,6 +441,7 @@ def test_patch_size_shapes_the_loss() -> None:
 # ----------------------------------------------------------------------------------- novelty
 
 
+@pytest.mark.slow
 def test_novelty_leaves_or_keeps_the_layout() -> None:
     exemplar = photograph(128, 128, "gravel")
     shares = [
@@ -471,6 +472,7 @@ def test_novelty_that_makes_no_sense(options: dict[str, object], message: str) -
         synthesize(clouds(3, 40, 40), **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"features": "efficientnet-lite0", "n_iter": 4}], ids=["", "Adam"])
 def test_a_run_stopped_near_its_end_has_the_last_step_too(options: dict[str, Any]) -> None:
     """At the finest scale; whatever the run did since, it is the same."""

@@ -134,6 +134,7 @@ def test_the_longest_piece() -> None:
         assert longest_run(goes_on) + 1 <= 2 * longest * 64 + 4
 
 
+@pytest.mark.slow
 def test_unknown_pixels_are_avoided() -> None:
     exemplar, known = wall(72, 64), torch.ones(72, 64, dtype=torch.bool)
     known[40:60, 20:34] = False

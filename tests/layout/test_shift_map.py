@@ -69,6 +69,7 @@ def test_a_hole_that_goes_all_around_an_axis_closes() -> None:
     assert torch.equal(found[0], pattern)
 
 
+@pytest.mark.slow
 def test_texture_comes_from_another_image_of_any_size() -> None:
     image, source = stripes(40, 40), stripes(24, 30)[..., 3:]
     hole = square(40, 12, 28)

@@ -32,6 +32,7 @@ def test_padding_is_not_felt(size: tuple[int, int]) -> None:
         assert a[layer].max() > 0.1
 
 
+@pytest.mark.slow
 @needs_weights
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_figures_grow_with_damage(exemplar: Tensor, damage: str) -> None:

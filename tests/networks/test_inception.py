@@ -120,6 +120,7 @@ def test_padding_is_not_felt(weights: Path) -> None:
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-4), layer
 
 
+@pytest.mark.slow
 def test_deep_figures_take_it(weights: Path, exemplar: Tensor) -> None:
     found = networks.inception_v3(weights)
     small = exemplar[:, :96, :96]

@@ -244,6 +244,7 @@ def test_counter_example_of_a_dirac_between_two(p: float, entropy: float) -> Non
     assert float(found) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", EXPONENTS)
 @pytest.mark.parametrize("entropy", [0.01, 0.3])
 def test_transport_is_lipschitz_in_the_points(p: float, entropy: float) -> None:

@@ -125,6 +125,7 @@ def generator(theta: Tensor, z: Tensor) -> Tensor:
     return torch.tanh(hidden @ last.view(5, 2) + shift)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", EXPONENTS)
 @pytest.mark.parametrize("distance", [entropic_transport, sinkhorn_divergence])
 def test_with_entropy_the_gradient_in_a_network_is_that_of_finite_differences(
@@ -237,6 +238,7 @@ def distances(p: float, y: Tensor) -> dict[str, tuple[Distance, float]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", EXPONENTS)
 @pytest.mark.parametrize("name", ["0", ".05", "1", "S"])
 def test_lipschitz_in_theta(p: float, name: str) -> None:

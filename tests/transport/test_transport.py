@@ -309,6 +309,7 @@ def test_at_convergence_the_cells_have_the_targets_masses() -> None:
     assert float(gradient.abs().max()) < 1e-7
 
 
+@pytest.mark.slow
 def test_entropic_value_falls_to_the_unregularised_one() -> None:
     x, measure = problem(20, 15, 12)
     want = exact(x, measure)

@@ -144,6 +144,7 @@ def test_value_at_zero_potential_is_the_nearest_features_distance() -> None:
     assert min(abs(value / total - 1) for total in want.values()) < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("periodic", [TORUS, OPEN])
 def test_gradient_in_double_precision(periodic: Periodic) -> None:
     """Through the network to the pixels, at potentials that matter."""
@@ -160,6 +161,7 @@ def test_gradient_in_double_precision(periodic: Periodic) -> None:
     assert float(torch.autograd.grad(value(image), image)[0].abs().max()) > 1e-4
 
 
+@pytest.mark.slow
 def test_ascent_reaches_the_exact_transport_from_below() -> None:
     exemplar, image = clouds(2, 6, 6, seed=1), clouds(2, 8, 8, seed=6)
     term = pointwise(exemplar)
@@ -180,6 +182,7 @@ def test_ascent_reaches_the_exact_transport_from_below() -> None:
 # --------------------------------------------------------------------------- in an optimisation
 
 
+@pytest.mark.slow
 def test_descent_lowers_the_distance_of_features_to_a_third() -> None:
     """Potentials stay warm from step to step; the distance is measured exactly and elsewhere."""
     term = term_of(clouds(2, 20, 20, seed=3))
