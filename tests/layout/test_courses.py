@@ -71,8 +71,16 @@ def bent(image: Tensor) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [(72, 64), (100, 150), (60, 131)])
-@pytest.mark.parametrize("periodic", [(True, True), (False, False), (True, False), (False, True)])
+@pytest.mark.parametrize(
+    ("size", "periodic"),
+    [
+        *(((72, 64), (y, x)) for y in (True, False) for x in (True, False)),
+        ((100, 150), (True, True)),
+        ((100, 150), (False, False)),
+        ((60, 131), (True, False)),
+        ((60, 131), (False, True)),
+    ],
+)
 def test_courses_are_straight_and_whole(size: tuple[int, int], periodic: Periodic) -> None:
     exemplar = wall(72, 64)
     image = laid(exemplar, size, periodic=periodic)
@@ -129,7 +137,7 @@ def test_the_longest_piece() -> None:
     """As much longer as both cuts may wander: to either side by the overlap, of 2 pixels."""
     exemplar = wall(72, 64)
     for longest in (0.125, 0.25, 0.5):
-        y, x = origins(laid(exemplar, (72, 128), longest=longest), exemplar)
+        y, x = origins(laid(exemplar, (48, 96), longest=longest), exemplar)
         goes_on = (x[:, 1:] == x[:, :-1] + 1) & (y[:, 1:] == y[:, :-1])
         assert longest_run(goes_on) + 1 <= 2 * longest * 64 + 4
 
