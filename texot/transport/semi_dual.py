@@ -25,7 +25,7 @@ from texot.kernels import laguerre_cells, soft_cells, softmin
 from texot.transport.measure import PatchMeasure
 
 # as a fraction of the targets' spread; below, float32 cannot distinguish soft and hard cells
-_LEAST_ENTROPY = 1e-5
+_MIN_ENTROPY = 1e-5
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def assign(
         backend: "auto", "tiled", "keops" or "reference".
     """
     n = len(x)
-    if entropy > _LEAST_ENTROPY * measure.spread:
+    if entropy > _MIN_ENTROPY * measure.spread:
         source, targets, log_nu = x - measure.centre, measure.soft_targets, measure.nu.log()
         value, mean = soft_cells(source, targets, psi, log_nu, entropy, backend=backend, check=False)
         mu = x.new_full((n,), 1 / n)
@@ -124,7 +124,7 @@ def c_transform(
 
     Args and units as in `assign`.
     """
-    if entropy > _LEAST_ENTROPY * measure.spread:
+    if entropy > _MIN_ENTROPY * measure.spread:
         value: Tensor = _SoftCTransform.apply(x, psi, measure, entropy, backend)  # type: ignore[no-untyped-call]
         return value
     cells = laguerre_cells(

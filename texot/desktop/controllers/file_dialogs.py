@@ -11,7 +11,7 @@ ANY_IMAGE = "Images (*);;All files (*)"
 WRITABLE_IMAGE = "Images (*.png *.tif *.tiff *.jpg *.jpeg *.webp *.bmp)"
 PNG = "PNG (*.png)"
 MODEL = "Models (*.safetensors)"
-_MOST_RECENT = 8
+_MAX_RECENT = 8
 
 
 class FileDialogs:
@@ -42,7 +42,7 @@ class FileDialogs:
     def remember_recent(self, path: str) -> None:
         """Remember an image that was opened."""
         recent = [path, *(other for other in self.recent() if other != path)]
-        self._settings.setValue("recent", recent[:_MOST_RECENT])
+        self._settings.setValue("recent", recent[:_MAX_RECENT])
 
     def ask_open(self, title: str, folder: str, kinds: str = ANY_IMAGE) -> str:
         """A file to read; empty: none was chosen."""

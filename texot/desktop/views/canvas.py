@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from texot.desktop.views.mask import Mask
 
-LEAST_ZOOM, MOST_ZOOM = 1 / 64, 64.0
+MIN_ZOOM, MAX_ZOOM = 1 / 64, 64.0
 _STEP = 1.25
 _GAP = 6  # pixels between two panes
 _GRIP = 6  # pixels around the split in which a press moves it
@@ -131,7 +131,7 @@ class Canvas(QWidget):
         self.update()
 
     def _set_zoom(self, zoom: float) -> None:
-        self.zoom = min(max(zoom, LEAST_ZOOM), MOST_ZOOM)
+        self.zoom = min(max(zoom, MIN_ZOOM), MAX_ZOOM)
         self.zoomed.emit(self.zoom)
 
     def _panes(self) -> list[QRect]:

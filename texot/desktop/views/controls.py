@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-MOST_SEED = 2**31 - 1  # the largest value of a spin box
+MAX_SEED = 2**31 - 1  # the largest value of a spin box
 AS_FITS = "as fits"
 """Choice of the tiled axes that leaves them to the library."""
 TIPS = {
@@ -142,12 +142,12 @@ class CommonControls:
         form.addRow("&Tile", self.tile)
         self.quality = choice(["draft", "normal", "high"], "normal", TIPS["quality"])
         form.addRow("&Quality", self.quality)
-        self.seed = number(0, MOST_SEED, 0, TIPS["seed"])
+        self.seed = number(0, MAX_SEED, 0, TIPS["seed"])
         form.addRow("S&eed", self.seed)
 
     def next_seed(self, step: int = 1) -> None:
         """Show the seed that is `step` higher."""
-        self.seed.setValue((self.seed.value() + step) % MOST_SEED)
+        self.seed.setValue((self.seed.value() + step) % MAX_SEED)
 
     def show_values(self, size: str | None, tile: str | None, quality: str, seed: int) -> None:
         """Show these values; None: the default."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
-_MOST_UNDO, _UNDO_BYTES = 50, 256 << 20
+_MAX_UNDO, _UNDO_BYTES = 50, 256 << 20
 _FEATHER = 4  # approximate width in pixels of the soft edge
 _MARGIN = 4 * _FEATHER
 _TINT = QColor(255, 40, 40, 150)
@@ -51,7 +51,7 @@ class Mask(QObject):
 
     def begin(self) -> None:
         """Begin a change, which undo reverts as a whole."""
-        most = max(3, min(_MOST_UNDO, _UNDO_BYTES // max(1, self.image.sizeInBytes())))
+        most = max(3, min(_MAX_UNDO, _UNDO_BYTES // max(1, self.image.sizeInBytes())))
         self._undo = [*self._undo, self.image.copy()][-most:]
         self._redo = []
 

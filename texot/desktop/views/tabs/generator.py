@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QLabel
 from texot.desktop.models import Model, Models
 from texot.desktop.requests import JobRequest
 from texot.desktop.settings import SamplingSettings, TrainingSettings
-from texot.desktop.views.controls import AS_FITS, MOST_SEED, TIPS, Share, button, choice, line, number, row
+from texot.desktop.views.controls import AS_FITS, MAX_SEED, TIPS, Share, button, choice, line, number, row
 from texot.desktop.views.curve import Curve
 from texot.desktop.views.exemplars import Exemplars
 from texot.desktop.views.tabs.tab import Tab
@@ -57,7 +57,7 @@ class GeneratorTab(Tab):
         self.steps.setSpecialValueText("2100 to 4200 an exemplar")
         self.steps.setSingleStep(100)
         self.form.addRow("S&teps", self.steps)
-        self.train_seed = number(0, MOST_SEED, 0, "Random seed; the same seed gives the same generator")
+        self.train_seed = number(0, MAX_SEED, 0, "Random seed; the same seed gives the same generator")
         self.form.addRow("Trai&n seed", self.train_seed)
         self.train = button("Train", "Train a generator of the texture", self.ask_train.emit)
         tip = "Continue the training that was stopped, with its settings"
@@ -88,7 +88,7 @@ class GeneratorTab(Tab):
         tip = TIPS["tile"] + "; none: a window of an unbounded plane; as fits: both, not along a map"
         self.tile = choice([AS_FITS, "both", "x", "y", "none"], AS_FITS, tip)
         self.form.addRow("T&ile", self.tile)
-        self.seed = number(0, MOST_SEED, 0, TIPS["seed"])
+        self.seed = number(0, MAX_SEED, 0, TIPS["seed"])
         self.form.addRow("Sample s&eed", self.seed)
         self.explore = QCheckBox("D&rag over the plane")
         self.explore.setToolTip("Drag the result to look at other places of the unbounded plane")
@@ -137,7 +137,7 @@ class GeneratorTab(Tab):
 
     def next_seed(self) -> None:
         """Show the next seed of a sample."""
-        self.seed.setValue((self.seed.value() + 1) % MOST_SEED)
+        self.seed.setValue((self.seed.value() + 1) % MAX_SEED)
 
     def show_request(self, request: JobRequest) -> None:
         """Show the settings of a sample."""
