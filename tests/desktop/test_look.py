@@ -196,20 +196,15 @@ def test_tooltips_have_the_words_of_the_help(window: Window) -> None:
         ("sample", generator, ["tile", "seed", "weight_map"]),
     ]
     for command, form, names in forms:
-        told = {option.opts[0]: getattr(option, "help", "") for option in texot.commands[command].params}
+        helps = {option.opts[0]: getattr(option, "help", "") for option in texot.commands[command].params}
         for name in names:
-            help_text = told[f"--{name.removeprefix('weight_')}"]
+            help_text = helps[f"--{name.replace('_', '-')}"]
             control = getattr(form, name)
             tip = getattr(control, "slider", control).toolTip()
             words = [w.lower() for w in re.findall(r"[A-Za-z]+", tip)]
             wanted = [w.lower() for w in re.findall(r"[A-Za-z]+", help_text.split(";")[0])]
             known = [w for w in wanted if w in words]
-            assert len(known) >= 0.8 * len(wanted), (
-                command,
-                name,
-                tip,
-                told[f"--{name.removeprefix('weight_')}"],
-            )
+            assert len(known) >= 0.8 * len(wanted), (command, name, tip, help_text)
 
 
 def test_the_edit_menu_disables_what_would_do_nothing(window: Window) -> None:

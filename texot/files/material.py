@@ -257,7 +257,10 @@ def read_material(
         convention = (role_of(os.fsdecode(given["normal"])) or ("", None))[1] or "opengl"
     found = {role: found[role] for role in ROLES if role in found}
     if not found:
-        raise InputError("no map of a material: name files by their roles, such as NAME_basecolor.png")
+        where = "" if isinstance(source, Mapping) else f" in {os.fsdecode(source)!r}"
+        raise InputError(
+            f"no map of a material{where}: name files by their roles, such as NAME_basecolor.png"
+        )
     layers = {role: read_layer(file) for role, file in found.items()}
     layers = _of_one_size(layers)
     for role, layer in layers.items():
