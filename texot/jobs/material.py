@@ -112,18 +112,20 @@ class MaterialStack:
         self._scale = 0.5 / reach if reach > 0 else 1.0  # into [0, 1], the range of pixels
 
     def _principal_axes(self, channels: int) -> tuple[Values, Values, float]:
-        """Orthonormal axes (C, C) of the scaled channels, their variances in falling order, and the largest
-        absolute coordinate."""
+        """Orthonormal axes (C, C) of the scaled channels, their variances, the largest absolute coordinate.
+
+        Variances fall. Sums are those of `einsum`, which do not depend on the number of threads.
+        """
         moments = np.zeros((channels, channels))
         for number in range(len(self.materials)):
             for _, z in self._bands(number):
-                moments += z.T @ z
+                moments += np.einsum("nc,nd->cd", z, z)
         axes = np.linalg.eigh(moments)[1][:, ::-1].T
         axes *= np.where(axes[np.arange(channels), np.abs(axes).argmax(1)] < 0, -1, 1)[:, None]
         reach = 0.0
         for number in range(len(self.materials)):
             for _, z in self._bands(number):
-                reach = max(reach, float(np.abs(z @ axes.T).max()))
+                reach = max(reach, float(np.abs(_rotated(z, axes)).max()))
         return axes, np.einsum("ij,jk,ik->i", axes, moments, axes), reach
 
     def _bands(self, number: int) -> Iterator[tuple[slice, Values]]:
@@ -143,7 +145,7 @@ class MaterialStack:
         width, height = self.materials[number].size
         found = torch.empty((len(self._axes), height, width), dtype=torch.float32)
         for rows, z in self._bands(number):
-            planes = (z @ self._axes.T).T * self._scale + 0.5
+            planes = _rotated(z, self._axes).T * self._scale + 0.5
             found[:, rows] = torch.from_numpy(planes.reshape(len(planes), -1, width).astype(np.float32))
         return found
 
@@ -174,7 +176,7 @@ class MaterialStack:
         for begin in range(0, height, _ROWS):
             rows = slice(begin, begin + _ROWS)
             planes = (image[:, rows].flatten(1).double().numpy() - 0.5) / self._scale
-            z = (self._axes.T @ planes).T.reshape(-1, width, len(planes))
+            z = _rotated(planes.T, self._axes.T).reshape(-1, width, len(planes))
             for one in self._scalings:
                 part = z[..., one.first : one.last]
                 part = part / one.scale + one.mean if one.scale else np.broadcast_to(one.mean, part.shape)
@@ -354,6 +356,12 @@ def _values_of(material: Material, role: str, first: Material) -> Values:
             "bit depth: convert one"
         )
     return values
+
+
+def _rotated(z: Values, axes: Values) -> Values:
+    """Vectors (n, C) in orthonormal axes (C, C), (n, C)."""
+    found: Values = np.einsum("nc,kc->nk", z, axes)
+    return found
 
 
 def _variance_sum(values: Values, mean: Values) -> float:
