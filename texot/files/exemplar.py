@@ -149,8 +149,7 @@ def read_exemplar(
 
     Raises:
         InputError: The source is missing, empty, truncated, not an image, too large, entirely transparent,
-        holds
-            NaN, or has an unsupported kind, shape or type.
+            holds NaN, or has an unsupported kind, shape or type.
     """
     check_alpha(alpha)
     if isinstance(source, Exemplar):

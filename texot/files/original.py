@@ -102,7 +102,7 @@ def read_original(source: Any, *, alpha: str = "mask") -> Original:
 
     Raises:
         InputError: as in `read_exemplar`, or a colour file of more than 8 bits a channel, which would lose
-        bits.
+            bits.
     """
     check_alpha(alpha)
     if isinstance(source, Original):
