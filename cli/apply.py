@@ -7,7 +7,7 @@ import click
 
 from texot import __version__
 from texot.cli.files import DASH, Outputs, check_outputs
-from texot.cli.options import FILE, example, report_options
+from texot.cli.options import FILE, example, overwrite_option, report_options
 from texot.cli.pictures import readable, write_stdout
 from texot.cli.progress import reporter
 from texot.cli.run import start
@@ -30,12 +30,7 @@ from texot.cli.run import start
     required=True,
     help="Output image, with the bit depth of IMAGE: PNG, TIFF, OpenEXR, JPEG, WebP, BMP; -: PNG on stdout.",
 )
-@click.option(
-    "--overwrite/--no-overwrite",
-    default=True,
-    show_default=True,
-    help="Replace an existing file.",
-)
+@overwrite_option()
 @click.option(
     "--filter",
     type=click.Choice(["auto", "nearest", "linear"]),

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from texot.cli.files import check_apart
-from texot.cli.options import FILE, example
+from texot.cli.options import FILE, example, overwrite_option
 from texot.cli.run import start
 
 
@@ -15,12 +15,7 @@ from texot.cli.run import start
 )
 @click.argument("model", type=FILE)
 @click.option("-o", "--output", metavar="OUT", type=FILE, required=True, help="Output file, .onnx.")
-@click.option(
-    "--overwrite/--no-overwrite",
-    default=True,
-    show_default=True,
-    help="Replace an existing file.",
-)
+@overwrite_option()
 def export(model: Path, output: Path, overwrite: bool) -> None:
     """Export MODEL, a file written by 'texot train', as an ONNX network: noise in, image out, any size.
 

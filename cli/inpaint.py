@@ -132,7 +132,7 @@ def _fill_material(
     stack = of_material.stack(material)
     original = stack.original()
     hole = find_hole(original, readable(mask), invert=options["invert_mask"])
-    inputs = [path for path in (photo, mask, options["source"], *of_material.maps.values()) if path]
+    inputs = of_material.inputs(photo, mask, options["source"])
     check_folders(material, [folder], material.size, of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
     options.update(mask=~hole if options["invert_mask"] else hole, palette="none")

@@ -12,7 +12,7 @@ from texot import __version__
 from texot.cli.errors import Interrupted
 from texot.cli.files import Outputs
 from texot.cli.interrupt import CtrlC
-from texot.cli.options import Command, real, role_file
+from texot.cli.options import Command, real, role_file, together
 from texot.cli.pictures import readable
 from texot.cli.progress import Quiet
 from texot.cli.run import steps
@@ -99,6 +99,10 @@ class MaterialOptions:
             return read_material({}, maps)
         return read_material(source if source.is_dir() else {"basecolor": readable(source)}, maps)
 
+    def inputs(self, *sources: Path | None) -> list[Path]:
+        """The files and folders among `sources` and the maps, which must not be overwritten."""
+        return [path for path in (*sources, *self.maps.values()) if path is not None]
+
     def stack(self, *materials: "Material") -> "MaterialStack":
         """Materials as images for the solver."""
         from texot.jobs.material import MaterialStack
@@ -164,12 +168,7 @@ def material_options(*, copy: bool = False) -> Callable[[Command], Command]:
             )
         )
 
-    def decorate(command: Command) -> Command:
-        for decorator in reversed(decorators):
-            command = decorator(command)
-        return command
-
-    return decorate
+    return together(*decorators)
 
 
 def check_folders(

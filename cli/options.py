@@ -104,7 +104,7 @@ def example(*commands: str) -> str:
     return "\n".join(["\b", "Example:", *(f"  {command}" for command in commands)])
 
 
-def _together(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def together(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """One decorator for several options; the help lists them in this order."""
 
     def decorate(command: Command) -> Command:
@@ -115,9 +115,16 @@ def _together(*decorators: Callable[[Command], Command]) -> Callable[[Command], 
     return decorate
 
 
+def overwrite_option() -> Callable[[Command], Command]:
+    """Whether an output may replace a file."""
+    return click.option(
+        "--overwrite/--no-overwrite", default=True, show_default=True, help="Replace an existing file."
+    )
+
+
 def output_options(*, required: bool, default: str = "") -> Callable[[Command], Command]:
     """-o, and whether it may replace a file."""
-    return _together(
+    return together(
         click.option(
             "-o",
             "--output",
@@ -127,18 +134,13 @@ def output_options(*, required: bool, default: str = "") -> Callable[[Command], 
             help="Output image: PNG (stores settings for replay), TIFF, JPEG, WebP, BMP; -: PNG on stdout."
             + default,
         ),
-        click.option(
-            "--overwrite/--no-overwrite",
-            default=True,
-            show_default=True,
-            help="Replace an existing file.",
-        ),
+        overwrite_option(),
     )
 
 
 def result_options(*, tile: str | None, tile_help: str) -> Callable[[Command], Command]:
     """Options of every result: axes that tile, seed, quality."""
-    return _together(
+    return together(
         click.option(
             "--tile",
             type=click.Choice(["both", "x", "y", "none"]),
@@ -175,7 +177,7 @@ def expert_options(*, adam: bool = False) -> Callable[[Command], Command]:
         type=real(zero=False),
         help="Step size of Adam, with --preset paper or --features.",
     )
-    return _together(
+    return together(
         click.option(
             "--n-scales", metavar="N", type=whole(1, 10**6), help="Number of scales; each halves the size."
         ),
@@ -201,7 +203,7 @@ def expert_options(*, adam: bool = False) -> Callable[[Command], Command]:
 
 def mix_options() -> Callable[[Command], Command]:
     """Weights of several exemplars: `weights` and `weight_map`, see `check_mix`."""
-    return _together(
+    return together(
         click.option(
             "--weights",
             metavar="X,X,...",
@@ -251,7 +253,7 @@ def exemplar_options(
         )
     if size:
         found.append(exemplar_size_option())
-    return _together(*found)
+    return together(*found)
 
 
 def exemplar_size_option() -> Callable[[Command], Command]:
@@ -266,7 +268,7 @@ def exemplar_size_option() -> Callable[[Command], Command]:
 
 def compute_options() -> Callable[[Command], Command]:
     """Back end, device and threads."""
-    return _together(
+    return together(
         click.option(
             "--backend",
             type=click.Choice(["auto", "tiled", "keops", "reference"]),
@@ -293,7 +295,7 @@ def compute_options() -> Callable[[Command], Command]:
 
 def report_options() -> Callable[[Command], Command]:
     """Progress and messages."""
-    return _together(
+    return together(
         click.option(
             "--progress",
             type=click.Choice(["bar", "json"]),

@@ -13,7 +13,16 @@ from texot import __version__
 from texot.cli.errors import bad_option
 from texot.cli.experimental import check_critics, refined, sampling_options, show_picture
 from texot.cli.files import check_apart
-from texot.cli.options import FILE, check_mix, device, example, mix_options, report_options, whole
+from texot.cli.options import (
+    FILE,
+    check_mix,
+    device,
+    example,
+    mix_options,
+    overwrite_option,
+    report_options,
+    whole,
+)
 from texot.cli.progress import Quiet, reporter
 from texot.cli.run import start, use_threads
 
@@ -60,12 +69,7 @@ def area(value: str) -> tuple[int, int, int, int]:
     required=True,
     help="Output image: PNG, TIFF, JPEG, WebP, BMP; -: PNG on stdout. {seed} stands for the seed.",
 )
-@click.option(
-    "--overwrite/--no-overwrite",
-    default=True,
-    show_default=True,
-    help="Replace an existing file.",
-)
+@overwrite_option()
 @click.option(
     "--size",
     metavar="WxH|Nx",

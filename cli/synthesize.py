@@ -194,7 +194,7 @@ def _synthesize_material(
     source = read_exemplar(stack.exemplar(), fit=at_most(exemplar_side(options["exemplar_size"])))
     options["size"], options["palette"] = pixel_size(size, source), "none"
     make_folder(folders[0], len(folders))
-    inputs = [path for path in (exemplar, *of_material.maps.values()) if path is not None]
+    inputs = of_material.inputs(exemplar)
     check_folders(material, folders, options["size"], of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
     for number, folder in enumerate(folders):

@@ -174,7 +174,7 @@ def _tile_material(
     if flatten:
         material = flattened(material)
     make_folder(folders[0], len(folders))
-    inputs = [path for path in (photo, *of_material.maps.values()) if path is not None]
+    inputs = of_material.inputs(photo)
     check_folders(material, folders, material.size, of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
     stack = of_material.stack(material)

@@ -18,6 +18,7 @@ from texot.cli.options import (
     compute_options,
     example,
     exemplar_size_option,
+    overwrite_option,
     real,
     report_options,
     whole,
@@ -66,12 +67,7 @@ def shown_text(value: str) -> str:
     required=True,
     help="Output file of the generator, .safetensors.",
 )
-@click.option(
-    "--overwrite/--no-overwrite",
-    default=True,
-    show_default=True,
-    help="Replace an existing file.",
-)
+@overwrite_option()
 @click.option(
     "--preset",
     type=click.Choice(["default", "paper"]),

@@ -58,7 +58,8 @@ class Exemplar:
         window: the part of a larger image that this is; None: the whole image.
         whole: (width, height) of that image.
         main: number of leading channels that are matched, of which the first decides the layout; the others
-            follow by the last vote. None: all.
+            follow by the last vote. Such a stack of maps gets no correction of its statistics, which would
+            move maps against each other. None: one image.
     """
 
     pixels: Tensor

@@ -94,6 +94,7 @@ _CONVENTIONS = {"gl": "opengl", "opengl": "opengl", "dx": "directx", "directx": 
 _RESOLUTION = re.compile(r"\d+k?|\d+px|jpg|jpeg|png|exr|tif|tiff")
 _MAX_WORDS = 3  # words of a spelling
 _MAX_SIDE = 2**15  # pixels of a map: wider headers are refused before the pixels are read
+_ZERO = 1e-6  # length of vectors without a direction
 _OF_UNIT = 0.1  # mean deviation of a normal's length from 1 that is reported
 
 
@@ -133,7 +134,7 @@ class Material:
             raise InputError("this material has no normal map whose y could be flipped")
         layer = self.layers["normal"]
         values = layer.values.copy()
-        top = 0 if is_signed(values) else np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
+        top = 0 if is_signed(values) else values.dtype.type(top_of(values))
         values[..., 1] = top - values[..., 1]
         other = "directx" if self.convention == "opengl" else "opengl"
         files = {**self.files, "normal": _renamed(self.files["normal"], other)}
@@ -277,6 +278,28 @@ def is_signed(values: Values) -> bool:
     return values.dtype.kind == "f" and float(values[..., :2].min()) < -0.01
 
 
+def top_of(values: Values) -> float:
+    """The value that stands for 1 in the type of values: the largest integer, or 1 in floats."""
+    return float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else 1.0
+
+
+def unit_normals(values: Values, top: float, *, signed: bool) -> Values:
+    """Values (..., C) of a normal map with vectors of unit length; zero vectors and further channels stay.
+
+    Args:
+        values: floats in the map's encoding.
+        top: value of the encoding that stands for 1, if not signed.
+        signed: whether the vectors are stored from -1 to 1.
+    """
+    scale, zero = (1.0, 0.0) if signed else (top / 2, top / 2)
+    found: Values = values.copy()
+    directions = (values[..., :3] - zero) / scale
+    length = np.linalg.norm(directions, axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found[..., :3] = np.where(length > _ZERO, directions / length, directions) * scale + zero
+    return found
+
+
 def name_of(folder: str) -> str:
     """The name of a material in a folder."""
     return os.path.basename(os.path.abspath(folder)) or "material"
@@ -383,5 +406,4 @@ def vectors(values: Values) -> Values:
     found: Values = values[..., :3].astype(np.float64)
     if is_signed(values):
         return found
-    top = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1.0
-    return 2 * found / top - 1
+    return 2 * found / top_of(values) - 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.files.exemplar import looks_like_normals
 from texot.files.field import FieldFile, check_exemplar_size, check_field
+from texot.files.material import unit_normals
 from texot.images.palette import FEW, FRACTION_OF_LEVELS, PIXELS_A_COLOUR
 
 log = logging.getLogger("texot")
@@ -250,17 +252,7 @@ def _unit(image: Array) -> Callable[[npt.NDArray[np.float64]], npt.NDArray[np.fl
     colours = (vectors + 1) / 2 if signed else vectors
     if not looks_like_normals(torch.from_numpy(colours).permute(2, 0, 1)):
         return None
-    scale, zero = (1.0, 0.0) if signed else (top / 2, top / 2)
-
-    def to_unit(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        found: npt.NDArray[np.float64] = values.copy()
-        vectors = (values[:, :3] - zero) / scale
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found[:, :3] = np.where(length > _ROUNDING, vectors / length, vectors) * scale + zero
-        return found
-
-    return to_unit
+    return partial(unit_normals, top=top, signed=signed)
 
 
 def _as_array(image: Any) -> tuple[Array, Callable[[Array], Any]]:

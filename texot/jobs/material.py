@@ -24,7 +24,7 @@ from torch import Tensor
 from texot.errors import InputError, quoted
 from texot.files.exemplar import Exemplar, read_exemplar
 from texot.files.layer import Values
-from texot.files.material import ROLES, Material, is_signed
+from texot.files.material import ROLES, Material, is_signed, top_of, unit_normals
 from texot.files.original import Original
 from texot.files.sizes import at_most, exemplar_side
 from texot.images.lighting import level
@@ -180,7 +180,8 @@ class MaterialStack:
             for one in self._scalings:
                 part = z[..., one.first : one.last]
                 part = part / one.scale + one.mean if one.scale else np.broadcast_to(one.mean, part.shape)
-                part = _unit(part, like[one.role]) if one.role == "normal" else part
+                if one.role == "normal":
+                    part = unit_normals(part, top_of(like[one.role]), signed=is_signed(like[one.role]))
                 found[one.role][rows] = _cast(part, like[one.role])
         if kept is not None:
             found = {role: np.where(kept[..., None], like[role], values) for role, values in found.items()}
@@ -323,7 +324,7 @@ def flattened(material: Material) -> Material:
         raise InputError("flatten changes the base colour, and this material has none")
     values = {role: layer.values for role, layer in material.layers.items()}
     colour = values["basecolor"]
-    top = float(np.iinfo(colour.dtype).max) if colour.dtype.kind in "iu" else max(1.0, float(colour.max()))
+    top = max(top_of(colour), float(colour.max()))
     planes = torch.from_numpy((colour / top).astype(np.float32)).permute(2, 0, 1)
     planes = torch.cat([level(planes[:3]), planes[3:]])
     even = planes.permute(1, 2, 0).double().numpy() * top
@@ -368,17 +369,6 @@ def _variance_sum(values: Values, mean: Values) -> float:
     """The sum of squared differences of values (H, W, C) from a mean (C,), in bands of rows."""
     bands = np.array_split(values, -(-len(values) // _ROWS))
     return float(sum(np.square(band.astype(np.float64) - mean).sum() for band in bands))
-
-
-def _unit(values: Values, like: Values) -> Values:
-    """Values of a normal map with vectors of unit length; a fourth channel stays."""
-    signed = is_signed(like)
-    top = float(np.iinfo(like.dtype).max) if like.dtype.kind in "iu" else 1.0
-    normals = values[..., :3] if signed else 2 * values[..., :3] / top - 1
-    length = np.linalg.norm(normals, axis=-1, keepdims=True)
-    normals = np.where(length > 1e-6, normals / np.maximum(length, 1e-6), np.array([0.0, 0.0, 1.0]))
-    found = normals if signed else (normals + 1) * (top / 2)
-    return np.concatenate([found, values[..., 3:]], -1)
 
 
 def _cast(values: Values, like: Values) -> Values:
