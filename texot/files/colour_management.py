@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import io
 import logging
-import struct
 
 import numpy as np
 from PIL import Image, ImageCms
 
 from texot.errors import one_line
+from texot.files import exif
 
 log = logging.getLogger("texot")
 
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # ICC colour space -> PIL mode
-# Raised by Pillow for damaged EXIF data or profiles; Warning, for callers that turn warnings into errors.
-METADATA_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    OverflowError,
-    struct.error,
-    UserWarning,
-    ImageCms.PyCMSError,
-)
+METADATA_ERRORS = (*exif.ERRORS, UserWarning, ImageCms.PyCMSError)
+"""Exceptions for damaged EXIF data or profiles; warnings, for callers that turn them into errors."""
 
 
 def to_srgb(image: Image.Image, profile: bytes | None, label: str) -> Image.Image:
