@@ -29,7 +29,7 @@ from texot.errors import OutputError, TexotError
     help="Speed/quality trade-off of that texture.",
 )
 def desktop(image: Path | None, screenshot: Path | None, quality: str) -> None:
-    """Open the window, with the image IMAGE if given."""
+    """Open the window, with IMAGE, an image or a folder of maps, if given."""
     if screenshot is not None and image is None:
         raise click.UsageError("--screenshot shows a texture of IMAGE: give one.")
     if screenshot is not None and screenshot.suffix.lower() != ".png":

@@ -1,6 +1,5 @@
 """Materials on the command line: a folder of maps in the place of an image."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from texot.files.material import Material
     from texot.files.original import Original
     from texot.jobs.material import MaterialStack
-
-RECORD, FIELD = "texot.json", "field.npz"
-"""Files next to the maps: the settings, and the correspondence field for `texot apply`."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +191,7 @@ def check_folders(
         click.UsageError: an output folder is an input.
     """
     from texot.files.handover import check_handover
+    from texot.jobs.material_files import FIELD, RECORD
 
     check_handover(options.handover)
     made = material.flipped() if options.flip else material
@@ -235,10 +232,9 @@ def run_material(
         Interrupted: Ctrl-C or another signal; the current maps are written.
         TexotError: see `texot.synthesize` and `texot.files.material.Material.write`.
     """
-    from texot.files.field import write_field
     from texot.files.handover import write_handover
     from texot.files.material import name_of
-    from texot.files.whole import write_whole
+    from texot.jobs.material_files import write_result
 
     report.start(version=__version__, output=folder, seed=options["seed"])
     with CtrlC() as ctrl_c:
@@ -246,14 +242,11 @@ def run_material(
         result = state.result()
         made = finish(result)
         made = made.flipped() if material_options.flip else made
-        made.write(folder, material_options.naming)
+        whole = None if isinstance(source, list) else getattr(source, "whole", source.size)
+        write_result(made, result, folder, naming=material_options.naming, whole=whole)
         if material_options.handover:
             names = made.names(material_options.naming, name_of(str(folder)))
             write_handover(made, folder, names, material_options.handover)
-        if result.field is not None and not isinstance(source, list):
-            write_field(result.field, getattr(source, "whole", source.size), folder / FIELD)
-        record = json.dumps(result.settings, sort_keys=True, indent=1)
-        write_whole(folder / RECORD, record.encode())
     report.done(output=folder, loss=state.loss, seconds=state.seconds, interrupted=ctrl_c.pressed)
     if ctrl_c.pressed:
         progress = f"step {state.total_step} of {state.total_steps}"

@@ -12,7 +12,7 @@ from command_line import environment
 import texot
 
 ROOT = Path(texot.__file__).parent / "desktop"
-WORKER = {"worker", "worker_handlers", "worker_jobs", "worker_files"}
+WORKER = {"worker", "worker_handlers", "worker_jobs", "worker_files", "worker_materials"}
 WINDOW = {"window", "app", "worker_client"}
 MODEL = {path.stem for path in ROOT.glob("*.py")} - WORKER - WINDOW - {"__init__"}
 TOOLKITS = {"PySide6", "torch", "numpy", "PIL"}
@@ -23,7 +23,15 @@ ALLOWED: dict[str, tuple[set[str], set[str], tuple[str, ...]]] = {
     "worker": (
         {"model", "worker"},
         {"torch"},
-        ("texot", "texot.errors", "texot._version", "texot.files", "texot.jobs.processor_load"),
+        (
+            *("texot", "texot.errors", "texot._version", "texot.files", "texot.images.shading"),
+            *(
+                "texot.jobs.material",
+                "texot.jobs.material_files",
+                "texot.jobs.preview",
+                "texot.jobs.processor_load",
+            ),
+        ),
     ),
     "views": ({"model", "views"}, {"PySide6"}, ("texot.errors", "texot._version")),
     "controllers": ({"model", "views", "controllers"}, {"PySide6"}, ("texot.errors",)),

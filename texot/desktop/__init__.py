@@ -7,7 +7,7 @@ and a crash of the worker costs one job. The parts, from the bottom up, and what
 | part | modules | imports |
 | --- | --- | --- |
 | model | all others of this folder | the standard library, `texot.errors` |
-| worker | `worker` and `worker_*`, but `worker_client` | model, torch, the public library, `texot.files` |
+| worker | `worker`, `worker_*` but `worker_client` | model, torch, public library, `texot.files`, `.jobs` |
 | views | `views` | model, Qt |
 | controllers | `controllers` | model, views, Qt |
 | window | `window`, `app`, `worker_client` | model, views, controllers, Qt |

@@ -14,15 +14,22 @@ from texot.desktop.wording import duration
 
 @dataclass(frozen=True, eq=False)
 class OpenImage:
-    """An image that jobs are made from.
+    """An image, or a material, that jobs are made from.
 
     Attributes:
-        path: of its file, or empty.
-        picture: its pixels as the views show them; the model never looks at them.
+        path: of its file, or of the folder of a material; or empty.
+        picture: its pixels as the views show them, of a material its main map; the model never looks at them.
+        maps: roles of a material's maps; empty for an image.
     """
 
     path: str
     picture: Any
+    maps: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """The folder of the material."""
+        return self.path
 
     @property
     def name(self) -> str:

@@ -20,9 +20,11 @@ class Result:
         picture: its pixels as the views show them.
         size: (width, height) in pixels.
         source: the image that was open when the job was queued.
-        file: the session's PNG of it, which holds the settings.
+        file: the session's PNG of it, which holds the settings; of a material, the session's folder.
         settings: as in that file.
-        saved: the user's file of it, or empty.
+        saved: the user's file or folder of it, or empty.
+        maps: roles of a material's maps; empty for an image.
+        names: names of the files in a material's folder.
     """
 
     request: JobRequest
@@ -32,12 +34,21 @@ class Result:
     file: str
     settings: dict[str, Any] = field(default_factory=dict)
     saved: str = ""
+    maps: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     @classmethod
     def from_event(cls, job: QueuedJob, header: dict[str, Any], picture: Any) -> Result:
         """The result in a "done" event of a job."""
         width, height = header["size"]
-        return cls(job.request, picture, (width, height), job.source, header["file"], header["settings"])
+        maps, names = tuple(header.get("maps", ())), tuple(header.get("names", ()))
+        file, settings = header["file"], header["settings"]
+        return cls(job.request, picture, (width, height), job.source, file, settings, maps=maps, names=names)
+
+    @property
+    def folder(self) -> str:
+        """The folder of the material."""
+        return self.file
 
     @property
     def summary(self) -> str:
@@ -48,17 +59,21 @@ class Result:
 
     @property
     def file_name(self) -> str:
-        """A name for the user's file: of the source and the seed."""
-        stem = Path(self.source.path).stem or "texture"
+        """A name for the user's file or folder: of the source and the seed."""
+        path, suffix = Path(self.source.path), "" if self.maps else ".png"
+        stem = (path.name if self.source.maps else path.stem) or "texture"
         arguments = self.request.arguments
-        return f"{stem}-{arguments['seed']}.png" if "seed" in arguments else f"{stem}.png"
+        return f"{stem}-{arguments['seed']}{suffix}" if "seed" in arguments else f"{stem}{suffix}"
 
     def check_repeatable(self) -> None:
         """Refuse a result that no command can repeat yet.
 
         Raises:
-            InputError: the job was stopped and its result is not saved as a PNG, which the command needs.
+            InputError: the job was stopped and its result is not saved as a PNG, which the command needs; or
+                it is a material, which no command repeats.
         """
+        if "stopped_at" in self.settings and self.maps:
+            raise InputError("it was stopped: no command makes a stopped material again; generate it whole")
         if "stopped_at" in self.settings and not self.saved.lower().endswith(".png"):
             raise InputError("it was stopped: save it as a PNG first, from which texot makes it again")
 

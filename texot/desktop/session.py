@@ -68,7 +68,7 @@ class Session:
         self.selected: Result | None = None
         self.models = Models()
         self.message, self.failed = "", False
-        self._answers: dict[int, OnAnswer] = {}  # by id of a request that is no job
+        self._answers: dict[int, tuple[OnAnswer, Callable[[], object]]] = {}  # by id of a request, see `ask`
         self._notes: list[str] = []  # messages of the library about what runs
 
     # messages and files
@@ -89,23 +89,24 @@ class Session:
 
     def copy_file(self, file: str, path: str, then: OnAnswer) -> None:
         """Write a file of the session to the user's path."""
-        self._ask("save", then, file=file, path=path)
+        self.ask("save", then, file=file, path=path)
 
     # images and masks
 
     def open(self, path: str, then: Callable[[str], object] = lambda path: None) -> None:
-        """Read an image and open it; `then` gets its absolute path."""
+        """Read an image or a material and open it; `then` gets its absolute path."""
         path = os.path.abspath(path)  # it may be opened again from another folder
         self.say(f"reading {path} ...")
 
         def opened(header: dict[str, Any], picture: Any) -> None:
-            self._set_image(OpenImage(header["path"], picture))
+            maps = tuple(header.get("maps", ()))
+            self._set_image(OpenImage(header["path"], picture, maps))
             self._select(None)
             width, height = header["size"]
-            self.say(f"{header['path']}: {width}x{height} px")
+            self.say(", ".join([f"{header['path']}: {width}x{height} px", *maps]))
             then(header["path"])
 
-        self._ask("open", opened, path=path)
+        self.ask("open", opened, path=path)
 
     def _set_image(self, image: OpenImage) -> None:
         """Show this image; from now on the pictures of what runs and waits are not shown."""
@@ -115,12 +116,12 @@ class Session:
             self.events.image_changed.notify()
 
     def read_image(self, path: str, then: OnAnswer) -> None:
-        """Read an image without opening it."""
-        self._ask("open", then, path=path)
+        """Read an image or a material without opening it."""
+        self.ask("open", then, path=path)
 
     def read_mask(self, path: str, size: tuple[int, int], then: OnAnswer) -> None:
         """Read a mask for a photograph of `size` (width, height)."""
-        self._ask("mask", then, path=path, size=list(size))
+        self.ask("mask", then, path=path, size=list(size))
 
     # jobs
 
@@ -191,9 +192,9 @@ class Session:
         if not self.busy:
             self.events.became_idle.notify()
 
-    def _ask(self, do: str, then: OnAnswer, **facts: Any) -> None:
-        """Send a request that is no job; `then` gets the answer, unless it is a failure."""
-        self._answers[self._worker.ask(do, **facts)] = then
+    def ask(self, do: str, then: OnAnswer, failed: Callable[[], object] = lambda: None, **facts: Any) -> None:
+        """Send a request that is no job; `then` gets the answer. After a failure, `failed` is called."""
+        self._answers[self._worker.ask(do, **facts)] = then, failed
 
     # events of the worker
 
@@ -208,9 +209,10 @@ class Session:
         if event == "note":
             self._notes.append(header["text"])
         elif number in self._answers:
-            then = self._answers.pop(number)
+            then, failed = self._answers.pop(number)
             if event == "error":
                 self.fail(header["text"])
+                failed()
             else:
                 then(header, picture)
             self._say_notes()
@@ -232,8 +234,10 @@ class Session:
     def worker_ended(self, text: str) -> None:
         """The worker has crashed or was refused: nothing runs or waits any more; results stay."""
         self.jobs.clear()
-        self._answers.clear()
+        answers, self._answers = self._answers, {}
         self.fail(text)
+        for _, failed in answers.values():
+            failed()
         self._continue()
 
     def _progress(self, header: dict[str, Any], picture: Any) -> None:
@@ -302,8 +306,10 @@ class Session:
         self.selected = result
         self.events.selection_changed.notify()
 
-    def save_selected(self, path: str, then: Callable[[], object] = lambda: None) -> None:
-        """Write the selected result to the user's path."""
+    def save_selected(
+        self, path: str, then: Callable[[], object] = lambda: None, *, overwrite: bool = False
+    ) -> None:
+        """Write the selected result to the user's path, a material over files only if `overwrite`."""
         result = self.selected
         if result is None:
             return
@@ -313,8 +319,8 @@ class Session:
             then()
             self.say(f"wrote {path}")
 
-        is_sample = result.request.task == "sample"
-        self._ask("save", saved, file=result.file, path=path, sample=is_sample)
+        sample = result.request.task == "sample"
+        self.ask("save", saved, file=result.file, path=path, sample=sample, overwrite=overwrite)
 
     def unsaved(self) -> list[str]:
         """What is lost when the window closes, in words."""
@@ -360,7 +366,7 @@ class Session:
             learned = f"{count} exemplars, of at most" if count > 1 else "an exemplar of"
             self.say(f"{path}: learned from {learned} {width}x{height} px")
 
-        self._ask("load", loaded, path=path)
+        self.ask("load", loaded, path=path)
 
     def use_model(self, file: str) -> None:
         """Use a model that was used before."""
@@ -390,4 +396,4 @@ class Session:
     def preview_sample(self, settings: Settings, then: Callable[[Any], object]) -> None:
         """Make a sample that is not kept; `then` gets its picture."""
         (request,) = settings.requests()
-        self._ask("preview", lambda header, picture: then(picture), job=request.to_json())
+        self.ask("preview", lambda header, picture: then(picture), job=request.to_json())

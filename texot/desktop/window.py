@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLineEdit, QMainWindow, QMessageBox, QSpinBox
 from texot.desktop.controllers.exemplar_actions import ExemplarActions
 from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.controllers.generator_actions import GeneratorActions
+from texot.desktop.controllers.look_actions import LookActions
 from texot.desktop.controllers.mask_actions import MaskActions
 from texot.desktop.controllers.opening import Opening
 from texot.desktop.controllers.saving import Saving
@@ -32,6 +33,8 @@ from texot.desktop.views.tabs.synthesise import SynthesiseTab
 from texot.desktop.views.tabs.tab import Tab
 from texot.desktop.worker_client import WorkerClient
 from texot.errors import InputError
+
+NO_GENERATOR = "Generators learn from images, not from materials: open an image to train or sample one"
 
 
 class Window(QMainWindow):
@@ -57,6 +60,7 @@ class Window(QMainWindow):
         self.session = Session(self._folder.path, self.client)
         self._add_views()
         self._observe_session()
+        self.looks = LookActions(self.session, self.view.canvas, self.view.looks)
         self.setAcceptDrops(True)
         self.setMinimumSize(760, 520)
         self.resize(1200, 800)
@@ -86,6 +90,7 @@ class Window(QMainWindow):
         )
         actions = Actions(
             open=self.opening.ask_open,
+            open_material=self.opening.ask_open_material,
             paste=self.opening.paste,
             generate=self.generate,
             draft=lambda: self.generate("draft"),
@@ -155,6 +160,7 @@ class Window(QMainWindow):
         path, picture = self.session.image.path, self.session.image.picture or QImage()
         for form in self.forms:
             form.show_image(path, picture)
+        self.view.tabs.turn_off(self._generator_form, NO_GENERATOR if self.session.image.maps else "")
         self.exemplars.show_icon(path, picture)  # the forms have it in their lists now
         self.view.canvas.show_exemplar(picture)
         self.setWindowTitle(f"{self.session.image.name} - texot")

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from texot import State
+from torch import Tensor
+
+from texot import State, Synthesis
 from texot.desktop.requests import JobRequest
-from texot.desktop.worker_files import read_mask_picture, read_picture, save_copy, to_pixels
-from texot.desktop.worker_jobs import Models, OnState, run_synthesis
+from texot.desktop.worker_files import Pixels, read_mask_picture, read_picture, save_copy, to_pixels
+from texot.desktop.worker_jobs import Models, OnState, last_state, run_synthesis
+from texot.desktop.worker_materials import (
+    MaterialJob,
+    Materials,
+    is_material,
+    main_role,
+    map_picture,
+    save_folder,
+)
 
 _PREVIEW_SECONDS = 0.1  # least time between two pictures of a job
 _PREVIEW_SHARE = 4  # pictures take at most one part in so many of the time
@@ -27,11 +38,27 @@ class Handlers:
 
     def __init__(self, send_event: Callable[..., None], stopped: set[int]) -> None:
         self._send_event, self._stopped = send_event, stopped
-        self._models = Models()
+        self._models, self._materials = Models(), Materials()
 
     def do_open(self, request: dict[str, Any]) -> None:
-        """Read an image: "path"."""
-        self._send_event("opened", request["id"], read_picture(request["path"]), path=request["path"])
+        """Read an image, or a material where it is a folder: "path"."""
+        path, maps = request["path"], list[str]()
+        if os.path.isdir(path):
+            material = self._materials.open(path)
+            pixels, maps = map_picture(material, main_role(material)), list(material.layers)
+        else:
+            pixels = read_picture(path)
+        self._send_event("opened", request["id"], pixels, path=path, maps=maps)
+
+    def do_map(self, request: dict[str, Any]) -> None:
+        """Show the map of a "role" of the material in the folder "path"."""
+        self._send_event("map", request["id"], self._materials.picture(request["path"], request["role"]))
+
+    def do_lit(self, request: dict[str, Any]) -> None:
+        """Show the material in the folder "path" in "light", at most "side" pixels large."""
+        azimuth, elevation = request["light"]
+        pixels = self._materials.lit(request["path"], (azimuth, elevation), request["side"])
+        self._send_event("lit", request["id"], pixels)
 
     def do_mask(self, request: dict[str, Any]) -> None:
         """Read a mask: "path", and the "size" of its photograph."""
@@ -40,15 +67,25 @@ class Handlers:
         self._send_event("mask", request["id"], pixels, path=request["path"])
 
     def do_save(self, request: dict[str, Any]) -> None:
-        """Write a "file" of the session to the user's "path"; "sample": it is a sample of a model."""
+        """Write a "file" of the session to the user's "path"; "sample": it is a sample of a model.
+
+        The maps of a material, which is a folder, go to a folder; "overwrite": also over files there.
+        """
         file, path = request["file"], request["path"]
-        save_copy(Path(file), path, is_sample=bool(request.get("sample")))
+        if os.path.isdir(file):
+            save_folder(Path(file), path, overwrite=bool(request.get("overwrite")))
+        else:
+            save_copy(Path(file), path, is_sample=bool(request.get("sample")))
         self._send_event("saved", request["id"], path=path, file=file)
 
     def do_run(self, request: dict[str, Any]) -> None:
-        """Run a "job", see `JobRequest.to_json`; its result is written to the session's "file"."""
+        """Run a "job", see `JobRequest.to_json`; its result is written to the session's "file".
+
+        A material is written to a folder of that name without its suffix.
+        """
         job = JobRequest.from_json(request["job"])
-        run = {"train": self._train, "sample": self._sample}.get(job.task, self._synthesize)
+        of_images = self._make_material if is_material(job) else self._synthesize
+        run = {"train": self._train, "sample": self._sample}.get(job.task, of_images)
         run(request["id"], job, request["file"])
 
     def do_load(self, request: dict[str, Any]) -> None:
@@ -66,10 +103,16 @@ class Handlers:
 
     def _synthesize(self, number: int, job: JobRequest, file: str) -> None:
         state, result = run_synthesis(job, file, self._on_state(number))
-        step, steps = state.total_step, state.total_steps
-        facts = {"file": file, "settings": result.settings, "seconds": state.seconds}
-        facts.update(step=step, steps=steps, stopped=step < steps)
-        self._send_event("done", number, to_pixels(result.image), **facts)
+        self._send_event("done", number, to_pixels(result.image), file=file, **_facts(state, result))
+
+    def _make_material(self, number: int, job: JobRequest, file: str) -> None:
+        made = MaterialJob(job)
+        state = last_state(made.states, self._on_state(number, made.picture))
+        folder, result = str(Path(file).with_suffix("")), state.result()
+        material = made.write(result, folder)
+        facts: dict[str, Any] = {"file": folder, "maps": list(material.layers), **_facts(state, result)}
+        facts["names"] = sorted(os.listdir(folder))
+        self._send_event("done", number, map_picture(material, main_role(material)), **facts)
 
     def _sample(self, number: int, job: JobRequest, file: str) -> None:
         begun = time.perf_counter()
@@ -90,8 +133,8 @@ class Handlers:
         facts.update(step=state.total_step, steps=state.total_steps, threads=model.facts["threads"])
         self._send_event("trained", number, to_pixels(model.sample().image), **facts)
 
-    def _on_state(self, number: int) -> OnState:
-        """Sends states of a job, some with a picture; false once the job is stopped."""
+    def _on_state(self, number: int, picture: Callable[[Tensor], Pixels] = to_pixels) -> OnState:
+        """Sends states of a job, some with a picture of their image; false once the job is stopped."""
         shown, cost = -math.inf, 0.0
 
         def send(state: State) -> bool:
@@ -99,7 +142,7 @@ class Handlers:
             begun = time.perf_counter()
             pixels = None
             if begun - shown > max(_PREVIEW_SECONDS, _PREVIEW_SHARE * cost):
-                pixels = to_pixels(state.image)
+                pixels = picture(state.image)
             facts: dict[str, Any] = {
                 "step": state.total_step,
                 "steps": state.total_steps,
@@ -113,3 +156,10 @@ class Handlers:
             return number not in self._stopped
 
         return send
+
+
+def _facts(state: State, result: Synthesis) -> dict[str, Any]:
+    """What the last state and the result of a job say about it."""
+    step, steps = state.total_step, state.total_steps
+    facts = {"settings": result.settings, "seconds": state.seconds}
+    return {**facts, "step": step, "steps": steps, "stopped": step < steps}

@@ -40,7 +40,7 @@ def run_synthesis(request: JobRequest, file: str, on_state: OnState) -> tuple[St
     Returns:
         The last state and its result.
     """
-    state = _last(iterate(request), on_state)
+    state = last_state(iterate(request), on_state)
     result = state.result()
     result.save(file)
     return state, result
@@ -62,7 +62,8 @@ def iterate(request: JobRequest) -> Iterator[State]:
     return states
 
 
-def _last(states: Iterator[State], on_state: OnState) -> State:
+def last_state(states: Iterator[State], on_state: OnState) -> State:
+    """The last state of a job, or that at which `on_state` returned false."""
     state = None
     for state in states:
         if not on_state(state):
@@ -116,7 +117,7 @@ class Models:
             stopped = not goes_on and state.total_step < state.total_steps
             return goes_on
 
-        state = _last(iter(trainer), followed)
+        state = last_state(iter(trainer), followed)
         self._checkpoint = trainer.checkpoint() if stopped else None
         model = trainer.generator(with_gap=not stopped)  # as `texot train`, which measures it at the end
         model.save(file)

@@ -90,6 +90,10 @@ class Surface:
         maps["normal"] = F.normalize(maps["normal"], dim=0, eps=1e-6)
         return Surface(**maps)
 
+    def rows(self, first: int, last: int) -> Surface:
+        """The surface of the rows [first, last)."""
+        return Surface(**{field.name: getattr(self, field.name)[:, first:last] for field in fields(self)})
+
     def resized(self, width: int, height: int) -> Surface:
         """The surface at another size: means where it becomes smaller, else linear interpolation."""
         if self.size == (width, height):
@@ -193,7 +197,7 @@ def shade_plane(surface: Surface, lighting: Lighting | None = None, *, repeat: i
     rows = max(1, _ROWS // width)
     parts = []
     for top in range(0, height, rows):
-        part = surface.each(lambda planes, top=top: planes[:, top : top + rows])  # type: ignore[misc]
+        part = surface.rows(top, top + rows)
         parts.append(torch.lerp(_background(part), toned(radiance(part, lighting)), part.opacity))
     return encoded_of(torch.cat(parts, 1)).clamp(0, 1).repeat(1, repeat, repeat)
 

@@ -45,7 +45,12 @@ class ExemplarActions:
             form.weight_map.ask_file.connect(partial(self.ask_weight_map, form.weight_map))
 
     def ask_add(self) -> None:
-        """Ask for exemplars and add them."""
+        """Ask for exemplars and add them; for a folder where a material is open."""
+        if self._session.image.maps:
+            path = self._dialogs.ask_folder("Add a material: a folder of maps", self._dialogs.folder())
+            if path:
+                self.add(path)
+            return
         for path in self._dialogs.ask_open_several("Add exemplars", self._dialogs.folder()):
             self.add(path)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSettings
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 ANY_IMAGE = "Images (*);;All files (*)"
 WRITABLE_IMAGE = "Images (*.png *.tif *.tiff *.jpg *.jpeg *.webp *.bmp)"
@@ -51,6 +52,23 @@ class FileDialogs:
     def ask_open_several(self, title: str, folder: str, kinds: str = ANY_IMAGE) -> list[str]:
         """Files to read."""
         return QFileDialog.getOpenFileNames(self._parent, title, folder, kinds)[0]
+
+    def ask_folder(self, title: str, folder: str) -> str:
+        """An existing folder; empty: none was chosen."""
+        return QFileDialog.getExistingDirectory(self._parent, title, folder)
+
+    def may_overwrite(self, folder: str, names: Sequence[str]) -> bool:
+        """Ask whether the files of these names in a folder may be replaced; true if there are none."""
+        there = [name for name in names if (Path(folder) / name).exists()]
+        if not there:
+            return True
+        listed = ", ".join(there[:5]) + (", ..." if len(there) > 5 else "")
+        buttons = QMessageBox.StandardButton
+        text = f"{folder} has {listed}. Replace?"
+        answer = QMessageBox.question(
+            self._parent, "texot", text, buttons.Yes | buttons.Cancel, buttons.Cancel
+        )
+        return answer == buttons.Yes
 
     def ask_save(self, title: str, suggested: Path, kinds: str, suffix: str) -> str:
         """A file to write, with `suffix` if the user gave none; empty: none was chosen."""

@@ -1,4 +1,4 @@
-"""Opening images: from files, drops and the clipboard."""
+"""Opening images and materials: from files, folders, drops and the clipboard."""
 
 from __future__ import annotations
 
@@ -62,8 +62,14 @@ class Opening(QObject):
         if path:
             self.open(path)
 
+    def ask_open_material(self) -> None:
+        """Ask for a folder of maps and open it as a material."""
+        path = self._dialogs.ask_folder("Open a material: a folder of maps", self._dialogs.folder())
+        if path:
+            self.open(path)
+
     def open(self, path: str) -> None:
-        """Open an image, and remember it unless it is a file of the session."""
+        """Open an image, or a folder as a material, and remember it unless it is a file of the session."""
         self._session.open(path, self._remember)
 
     def _remember(self, path: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from PySide6.QtGui import QGuiApplication, QImage
 
 from texot.desktop.controllers.file_dialogs import MODEL, WRITABLE_IMAGE, FileDialogs
 from texot.desktop.requests import JobRequest
+from texot.desktop.results import Result
 from texot.desktop.session import Session
 from texot.desktop.views.canvas import Canvas
 from texot.errors import InputError
@@ -33,18 +35,29 @@ class Saving:
         if result is None:
             return
         folder = self._dialogs.folder("save folder", self._dialogs.folder())
+        if result.maps:
+            self._ask_save_material(result, folder)
+            return
         suggested = Path(folder) / result.file_name
         path = self._dialogs.ask_save("Save the result", suggested, WRITABLE_IMAGE, ".png")
         if path:
             self.save(path)
 
-    def save(self, path: str) -> None:
-        """Write the selected result."""
-        self._session.save_selected(path, lambda: self._dialogs.remember_folder(path, "save folder"))
+    def _ask_save_material(self, result: Result, folder: str) -> None:
+        path = self._dialogs.ask_folder("Save the maps of the material in a folder", folder)
+        if path and result.source.maps and Path(path).resolve() == Path(result.source.path).resolve():
+            self._session.fail(f"{path} holds the open material: choose another folder")
+        elif path and self._dialogs.may_overwrite(path, result.names):
+            self.save(path, overwrite=True)
+
+    def save(self, path: str, *, overwrite: bool = False) -> None:
+        """Write the selected result, a material over files only if `overwrite`."""
+        remember = partial(self._dialogs.remember_folder, path, "save folder")
+        self._session.save_selected(path, remember, overwrite=overwrite)
 
     def copy_image(self) -> None:
         """Copy the picture that is shown."""
-        picture = self._canvas.result
+        picture = self._canvas.shown_result
         if not picture.isNull():
             QGuiApplication.clipboard().setImage(picture)
             self._session.say("copied the picture")

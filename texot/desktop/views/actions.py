@@ -11,7 +11,7 @@ class Actions:
     """The actions of the window, each without arguments.
 
     Attributes:
-        open, paste: open an image of a file, of the clipboard.
+        open, open_material, paste: open an image of a file, a material of a folder, what the clipboard holds.
         generate, draft: run the settings in front, at their quality or as a draft.
         new_seed: the same with another seed.
         render_final: repeat the selected result at the quality of its form.
@@ -21,6 +21,7 @@ class Actions:
     """
 
     open: Callable[[], object]
+    open_material: Callable[[], object]
     paste: Callable[[], object]
     generate: Callable[[], object]
     draft: Callable[[], object]

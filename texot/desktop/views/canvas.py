@@ -32,10 +32,13 @@ class Canvas(QWidget):
     Attributes:
         zoomed: the zoom changed; 1 is one picture pixel a pixel of the widget.
         dragged: the result was dragged by this many of its pixels, where `explores`.
+        pointed: the mouse moved without a button, where `follows`: place in the view below it, from its
+            middle to the right and up, in halves of the shorter side.
     """
 
     zoomed = Signal(float)
     dragged = Signal(QPointF)
+    pointed = Signal(QPointF)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +51,8 @@ class Canvas(QWidget):
         self.zoom, self.centre = 1.0, QPointF(0, 0)  # centre: from a picture's middle to its pane's
         self.painting: Mask | None = None
         self.brush, self.erasing = 24, False
+        self.follows = False  # `pointed` is emitted
+        self._looks = (QImage(), QImage())  # drawn in the places of exemplar and result, if not null
         self.explores = False  # dragging the result asks for other places of the plane, and does not pan
         self._ahead = QPointF()  # pixels by which the result was dragged since it was made
         self._divider, self._fits = 0.5, True
@@ -61,16 +66,26 @@ class Canvas(QWidget):
 
     def show_exemplar(self, image: QImage) -> None:
         """Show another exemplar, and no result."""
-        self.exemplar, self.result = image, QImage()
+        self.exemplar, self.result, self._looks = image, QImage(), (QImage(), QImage())
         self.fit()
 
     def show_result(self, image: QImage) -> None:
         """Show another result."""
         another = image.size() != self.result.size()
-        self.result, self._ahead = image, QPointF()
+        self.result, self._ahead, self._looks = image, QPointF(), (self._looks[0], QImage())
         if another and self._fits:
             self.fit()
         self.update()
+
+    def show_looks(self, exemplar: QImage, result: QImage) -> None:
+        """Draw other pictures in the places of exemplar and result, of any size; null: the pictures."""
+        self._looks = exemplar, result
+        self.update()
+
+    @property
+    def shown_result(self) -> QImage:
+        """The picture that is drawn as the result."""
+        return self.result if self._looks[1].isNull() else self._looks[1]
 
     def show_dragged(self, image: QImage, pixels: QPointF) -> None:
         """Show the result that was asked for when the last one had been dragged by `pixels`."""
@@ -165,7 +180,7 @@ class Canvas(QWidget):
         painter.fillRect(self.rect(), self.palette().base().color().darker(108))
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.zoom < _SHARP)
         if self.exemplar.isNull() and self.result.isNull():
-            text = "Open an image (Ctrl+O), drop one here, or paste one (Ctrl+V)"
+            text = "Open an image (Ctrl+O), drop one or a folder of maps here, or paste one (Ctrl+V)"
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, text)
             return
         panes = self._panes()
@@ -193,7 +208,7 @@ class Canvas(QWidget):
     def _draw_exemplar(self, painter: QPainter, pane: QRect, clip: QRect) -> None:
         painter.setClipRect(clip)
         target = self._target(self.exemplar, pane)
-        self._draw(painter, target, self.exemplar)
+        self._draw(painter, target, self.exemplar if self._looks[0].isNull() else self._looks[0])
         if self.painting is not None and self.painting.size == self.exemplar.size():
             painter.drawImage(target, self.painting.overlay())
 
@@ -203,9 +218,9 @@ class Canvas(QWidget):
         if not self.repeated:
             painter.setClipRect(QRectF(clip) & target)
             ahead = QPointF(self._ahead.toPoint())
-            self._draw(painter, target.translated(ahead * self.zoom), self.result)
+            self._draw(painter, target.translated(ahead * self.zoom), self.shown_result)
             return
-        tile = QPixmap.fromImage(self.result)
+        tile = QPixmap.fromImage(self.shown_result)
         for row in (-1, 0, 1):
             for column in (-1, 0, 1):
                 place = target.translated(column * target.width(), row * target.height())
@@ -289,8 +304,15 @@ class Canvas(QWidget):
         elif self.painting is None:
             grip = self._on_split(place)
             self.setCursor(Qt.CursorShape.SplitHCursor if grip else Qt.CursorShape.ArrowCursor)
+        if self._held == "" and self.follows:
+            self._point(place)
         self._last = place
         self.update()
+
+    def _point(self, place: QPointF) -> None:
+        pane = QRectF(self._pane_at(place))
+        off = (place - pane.center()) / max(1.0, min(pane.width(), pane.height()) / 2)
+        self.pointed.emit(QPointF(off.x(), -off.y()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End what the press began."""

@@ -34,5 +34,13 @@ class FormTabs(QTabWidget):
         return self.forms[self.currentIndex()]
 
     def show_form(self, form: Tab) -> None:
-        """Bring a form to the front."""
-        self.setCurrentIndex(self.forms.index(form))
+        """Bring a form to the front, unless it is off."""
+        place = self.forms.index(form)
+        if self.isTabEnabled(place):
+            self.setCurrentIndex(place)
+
+    def turn_off(self, form: Tab, why: str) -> None:
+        """Disable the tab of a form, with the reason as its tooltip; without a reason, enable it."""
+        place = self.forms.index(form)
+        self.setTabEnabled(place, not why)
+        self.setTabToolTip(place, why)

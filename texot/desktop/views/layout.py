@@ -10,6 +10,7 @@ from texot.desktop.views.canvas import Canvas
 from texot.desktop.views.controls import button, row
 from texot.desktop.views.form_tabs import FormTabs
 from texot.desktop.views.history import History
+from texot.desktop.views.look_bar import LookBar
 
 _PANEL = 340
 
@@ -25,7 +26,10 @@ class Layout(QWidget):
         super().__init__()
         self.failure = ""
         self.tabs, self.canvas, self.history = tabs, canvas, history
+        self.looks = LookBar()
         self.open = button("Open...", "Open an image (Ctrl+O)", actions.open)
+        tip = "Open a folder of maps as a material (Ctrl+Shift+O)"
+        self.open_material = button("Material...", tip, actions.open_material)
         self.paste = button("Paste", "Open the image in the clipboard (Ctrl+V)", actions.paste)
         self.generate = button("Generate", "Generate with the settings above (Ctrl+Return)", actions.generate)
         self.generate.setDefault(True)
@@ -47,6 +51,7 @@ class Layout(QWidget):
         outer.addWidget(self._panel())
         right = QVBoxLayout()
         right.addWidget(self._view_bar(actions))
+        right.addWidget(self.looks)
         right.addWidget(self.canvas, 1)
         right.addWidget(self.history)
         outer.addLayout(right, 1)
@@ -56,7 +61,7 @@ class Layout(QWidget):
         panel.setFixedWidth(max(_PANEL, self.tabs.tabBar().sizeHint().width() + 4))
         layout = QVBoxLayout(panel)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(row(self.open, self.paste))
+        layout.addWidget(row(self.open, self.open_material, self.paste))
         layout.addWidget(self.tabs, 1)
         layout.addWidget(row(self.generate, self.draft, self.new_seed, self.stop))
         layout.addWidget(self.progress)

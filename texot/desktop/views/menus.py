@@ -51,6 +51,7 @@ class Menus:
     def _add_file(self, actions: Actions) -> None:
         menu = self._bar.addMenu("&File")
         self._add(menu, "&Open...", "Ctrl+O", actions.open)
+        self._add(menu, "Open &material...", "Ctrl+Shift+O", actions.open_material)
         self._recent = menu.addMenu("Open &recent")
         self.save = self._add(menu, "&Save...", "Ctrl+S", actions.save)
         menu.addSeparator()

@@ -1,0 +1,41 @@
+"""The files of a synthesised material: its maps, its settings and its correspondence field."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from texot.files.field import write_field
+from texot.files.material import Material
+from texot.files.whole import write_whole
+from texot.solver.state import Synthesis
+
+RECORD, FIELD = "texot.json", "field.npz"
+"""Files next to the maps: the settings, and the field for `texot apply`."""
+
+
+def write_result(
+    made: Material,
+    synthesis: Synthesis,
+    folder: str | os.PathLike[str],
+    *,
+    naming: str = "as-input",
+    whole: tuple[int, int] | None = None,
+) -> None:
+    """Write the maps of a result, and next to them its settings and its correspondence field.
+
+    Args:
+        made: the maps.
+        synthesis: the result of the solver.
+        folder: created if missing.
+        naming: see `Material.names`.
+        whole: (width, height) of the whole exemplar of the field, for `texot apply`; None: write no field.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    made.write(folder, naming)
+    if synthesis.field is not None and whole is not None:
+        write_field(synthesis.field, whole, os.path.join(folder, FIELD))
+    record = json.dumps(synthesis.settings, sort_keys=True, indent=1)
+    write_whole(os.path.join(folder, RECORD), record.encode())
