@@ -28,7 +28,6 @@ ALLOWED: dict[str, tuple[set[str], set[str], tuple[str, ...]]] = {
             *(
                 "texot.jobs.material",
                 "texot.jobs.material_files",
-                "texot.jobs.preview",
                 "texot.jobs.processor_load",
             ),
         ),

@@ -195,3 +195,19 @@ def test_materials_of_other_maps_are_refused(material: Material) -> None:
     deep = Material({**material.layers, "metallic": layer16(np.zeros((H, W, 1)))}, material.files, "deep")
     with pytest.raises(InputError, match="differ in channels or bit depth"):
         MaterialStack([material, deep])
+
+
+def test_a_sketch_is_the_map_of_the_matched_axes(material: Material) -> None:
+    """With all axes it is the input; with some, what `material` makes where the others have their means."""
+    stack = MaterialStack([material])
+    image = stack.pixels()
+    for role, layer in material.layers.items():
+        step = 1.0 if layer.values.dtype.kind in "iu" else 1e-4
+        assert np.abs(stack.sketch(image, role).astype(float) - layer.values).max() <= step, role
+    first = image.clone()
+    first[3:] = 0.5
+    wanted = stack.material(first)
+    for role in ("basecolor", "height"):
+        found = stack.sketch(image[:3], role)
+        assert found.dtype == wanted.layers[role].values.dtype
+        assert np.abs(found.astype(float) - wanted.layers[role].values).max() < 1e-3 * max(1, found.max())

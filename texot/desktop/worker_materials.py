@@ -13,19 +13,19 @@ from torch import Tensor
 
 import texot
 from texot import InputError, Material, OutputError, State, Synthesis
+from texot.desktop.looks import FINE_SIDE
 from texot.desktop.requests import JobRequest
 from texot.desktop.worker_files import Pixels, to_pixels
 from texot.files.exemplar import Exemplar, read_exemplar
-from texot.files.layer import Layer
-from texot.files.material import is_signed, read_material
+from texot.files.layer import Layer, Values
+from texot.files.material import is_signed, read_material, top_of
 from texot.files.original import Original
 from texot.files.sizes import at_most, exemplar_side
-from texot.files.surface import is_linear, planes_of
+from texot.files.surface import is_linear, surface_of
 from texot.files.whole import write_whole
 from texot.images.shading import Lighting, Surface, encoded_of, shade_plane
 from texot.jobs.material import MaterialStack, finish_synthesis, flattened
 from texot.jobs.material_files import write_result
-from texot.jobs.preview import reduced_surface
 
 _MAX_MATERIALS, _MAX_SURFACES = 2, 4  # that are kept in memory
 
@@ -74,13 +74,19 @@ class Materials:
             light: azimuth and elevation in degrees, see `texot.images.shading.Lighting`.
             side: most pixels of the longer side.
         """
+        return to_pixels(shade_plane(self._surface(path, side), Lighting(*light)))
+
+    def _surface(self, path: str, side: int) -> Surface:
         key = path, side
         if key not in self._surfaces:
-            self._surfaces[key] = reduced_surface(self._find(path), side)
+            if side < FINE_SIDE:  # which is needed soon, and is quickly reduced further
+                self._surfaces[key] = self._surface(path, FINE_SIDE).reduced(side)
+            else:
+                self._surfaces[key] = surface_of(self._find(path)).reduced(side)
             while len(self._surfaces) > _MAX_SURFACES:
                 self._surfaces.popitem(last=False)
         self._surfaces.move_to_end(key)
-        return to_pixels(shade_plane(self._surfaces[key], Lighting(*light)))
+        return self._surfaces[key]
 
 
 def main_role(material: Material) -> str:
@@ -96,18 +102,23 @@ def map_picture(material: Material, role: str) -> Pixels:
     """
     if role not in material.layers:
         raise InputError(f"{material.name!r} has no {role} map: its maps are {', '.join(material.layers)}")
-    return to_pixels(_displayed(role, material.layers[role]))
+    layer = material.layers[role]
+    return to_pixels(_displayed(role, layer, layer.values))
 
 
-def _displayed(role: str, layer: Layer) -> Tensor:
-    """A map (1 or 3, H, W) from 0 to 1; heights in floats are stretched, if they leave that range."""
-    planes = planes_of(layer)
+def _displayed(role: str, layer: Layer, values: Values) -> Tensor:
+    """Values (H, W, C) of a map as planes (1 or 3, H, W) from 0 to 1.
+
+    Heights in floats are stretched, if they leave that range.
+    """
+    values = values[..., : values.shape[2] - layer.has_alpha].astype("float32") / top_of(values)
+    planes = torch.from_numpy(values).permute(2, 0, 1)
     planes = planes[:3] if planes.shape[0] >= 3 else planes[:1]
     if role == "normal" and is_signed(layer.values):
         planes = (planes + 1) / 2
     elif role in ("basecolor", "emissive") and is_linear(layer):
         planes = encoded_of(planes.clamp(0, 1))
-    elif planes.min() < 0 or planes.max() > 1:
+    elif role == "height" and (planes.min() < 0 or planes.max() > 1):
         low, high = planes.min(), planes.max()
         planes = (planes - low) / (high - low).clamp_min(1e-12)
     return planes.clamp(0, 1)
@@ -157,14 +168,10 @@ class MaterialJob:
         return texot.iter_inpaint(source, request.files["mask"], **arguments)  # type: ignore[arg-type]
 
     def picture(self, image: Tensor) -> Pixels:
-        """The main map in the image (C, H, W) of a state.
-
-        The principal axes that follow at the end are missing before it: they have their means.
-        """
-        channels = sum(layer.values.shape[2] for layer in self._stack.materials[0].layers.values())
-        missing = image.new_full((channels - len(image), *image.shape[1:]), 0.5)
-        made = self._stack.material(torch.cat([image, missing]).cpu())
-        return map_picture(made, main_role(made))
+        """The main map in the image (C, H, W) of a state."""
+        material = self._stack.materials[0]
+        role = main_role(material)
+        return to_pixels(_displayed(role, material.layers[role], self._stack.sketch(image, role)))
 
     def write(self, result: Synthesis, folder: str) -> Material:
         """Write the maps of a result, and its settings and field, as the commands do.

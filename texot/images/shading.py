@@ -104,6 +104,12 @@ class Surface:
             ].clamp_max(planes.amax())
         )
 
+    def reduced(self, side: float) -> Surface:
+        """The surface at a size whose longer side is at most `side` pixels, never enlarged."""
+        factor = min(1.0, side / max(self.size))
+        width, height = (max(1, round(length * factor)) for length in self.size)
+        return self.resized(width, height)
+
 
 def linear_of(encoded: Tensor) -> Tensor:
     """Linear values of sRGB-encoded ones from 0 to 1 (IEC 61966-2-1)."""

@@ -187,6 +187,20 @@ class MaterialStack:
             found = {role: np.where(kept[..., None], like[role], values) for role, values in found.items()}
         return source.with_values(found)
 
+    def sketch(self, image: Tensor, role: str) -> Values:
+        """One map (H, W, C) of the image of a state, quickly, in the type of the first material.
+
+        Args:
+            image: (k, H, W) in [0, 1], the first k channels of a stack; the others count as their means.
+            role: of the map. Normals are not scaled to unit length.
+        """
+        one = next(one for one in self._scalings if one.role == role)
+        axes = torch.from_numpy(self._axes[: len(image), one.first : one.last].astype(np.float32))
+        mean = torch.from_numpy(one.mean.astype(np.float32))
+        factor = 1 / (one.scale * self._scale) if one.scale else 0.0
+        planes = torch.einsum("khw,kc->hwc", image.float().cpu() - 0.5, axes * factor) + mean
+        return _cast(planes.numpy(), self.materials[0].layers[role].values)
+
 
 @dataclass(frozen=True, eq=False)
 class MaterialResult:

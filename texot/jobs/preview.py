@@ -9,7 +9,7 @@ from torch import Tensor
 from texot.errors import InputError, quoted
 from texot.files.material import Material
 from texot.files.surface import surface_of
-from texot.images.shading import Lighting, Surface, shade_plane, shade_sphere
+from texot.images.shading import Lighting, shade_plane, shade_sphere
 
 SHAPES = ("plane", "sphere")
 MAX_SIDE = 1024
@@ -54,14 +54,8 @@ def preview(
             f"the light must have an elevation from 0 to 90 degrees and a finite azimuth, not "
             f"{lighting.azimuth:g},{lighting.elevation:g}"
         )
-    surface = reduced_surface(material, size / repeat)
+    width, height = material.size
+    surface = surface_of(material).reduced(size / repeat)
     if shape == "plane":
         return shade_plane(surface, lighting, repeat=repeat)
-    return shade_sphere(surface, min(size, max(material.size) * repeat), lighting, repeat=repeat)
-
-
-def reduced_surface(material: Material, size: float) -> Surface:
-    """The surface of a material, the longer side reduced to at most `size` pixels, never enlarged."""
-    factor = min(1.0, size / max(material.size))
-    width, height = (max(1, round(side * factor)) for side in material.size)
-    return surface_of(material).resized(width, height)
+    return shade_sphere(surface, min(size, max(width, height) * repeat), lighting, repeat=repeat)
