@@ -310,6 +310,7 @@ def _like(image: "Exemplar", exemplar: "Exemplar", path: Path | None) -> "Tensor
     from texot.errors import InputError
     from texot.files.exemplar import with_channels
 
+    image = image.on_curve_of(exemplar.depth, f"{exemplar.name} and {path}")
     pixels = with_channels(image.pixels, exemplar.pixels.shape[0])
     if pixels is None:
         raise InputError(

@@ -6,10 +6,14 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from texot.errors import OutputError
+
+if TYPE_CHECKING:
+    from texot.files.depth import Depth
 
 _FRAME = r"\d{6,}\.png"
 DASH = Path("-")
@@ -82,10 +86,12 @@ def check_outputs(
     *,
     overwrite: bool,
     check: Callable[[Path], None] | None = None,
+    depth: "Depth | None" = None,
 ) -> None:
     """Refuse outputs that cannot be written, that --no-overwrite protects or that are also an input.
 
-    `check` validates a path; None: `texot.files.write.check_output`.
+    `check` validates the path of a picture; None: `texot.files.write.check_output`, with `depth` for the
+    image, the only picture that has one.
 
     Raises:
         OutputError: a file cannot be written, or exists and must not be replaced.
@@ -94,6 +100,7 @@ def check_outputs(
     from texot.files.field import check_field_output
     from texot.files.write import check_output
 
+    images = {outputs.image for outputs in plan}
     pictures = [file for outputs in plan for file in (outputs.image, outputs.loss_plot) if file]
     fields = [outputs.field for outputs in plan if outputs.field]
     files = [*pictures, *fields]
@@ -103,7 +110,12 @@ def check_outputs(
         files = [path for path in files if path != DASH]
     check_apart(inputs, files, [(outputs.frames, _FRAME) for outputs in plan if outputs.frames])
     for path in files:
-        (check_field_output if path in fields else check or check_output)(path)
+        if path in fields:
+            check_field_output(path)
+        elif check is not None:
+            check(path)
+        else:
+            check_output(path, depth if path in images else None)
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists and --no-overwrite protects it: choose another name")
     for folder in [outputs.frames for outputs in plan if outputs.frames]:

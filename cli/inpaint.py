@@ -86,12 +86,14 @@ def inpaint(
         from texot.jobs.inpainting import find_hole, iter_inpaint
 
         original = read_original(readable(photo), alpha=options["alpha"])
-        check_outputs([Outputs(path) for path in (output, show_mask) if path], inputs, overwrite=overwrite)
+        plan, shown = ([Outputs(path)] if path else [] for path in (output, show_mask))
+        depth = original.depth
+        check_outputs(plan, [*inputs, *([show_mask] if show_mask else [])], overwrite=overwrite, depth=depth)
+        check_outputs(shown, inputs, overwrite=overwrite)
         hole = find_hole(original, mask and readable(mask), invert=options["invert_mask"])
-        if output:
-            check_formats([Outputs(output)], original.size, original.mode, opaque=original.is_opaque(hole))
-        if show_mask:
-            check_formats([Outputs(show_mask)], original.size, "RGB")
+        opaque = original.is_opaque(hole)
+        check_formats(plan, original.size, original.mode, opaque=opaque, depth=depth)
+        check_formats(shown, original.size, "RGB")
         use_threads(threads, free, report)
         if show_mask:
             _write_preview(original, hole, show_mask)

@@ -26,6 +26,7 @@ from texot.cli.options import (
 from texot.cli.pictures import check_formats, readable
 from texot.cli.progress import Quiet, reporter
 from texot.cli.run import pixel_size, run, start, steps, use_threads
+from texot.errors import OutputError
 
 if TYPE_CHECKING:
     from texot import Synthesis
@@ -112,6 +113,7 @@ def interpolate(
     with reporter(progress, quiet) as report:
         free = start()
         from texot.files.animation import check_animation, sheet_size
+        from texot.files.depth import common_depth
         from texot.files.exemplar import read_exemplar
         from texot.files.part import part_side
         from texot.files.sizes import at_most, exemplar_side
@@ -125,14 +127,17 @@ def interpolate(
         make_folder(output, len(plan))
         sheets = [Outputs(sheet)] if sheet else []
         kind = check_animation if frames and not numbered else None
-        check_outputs(plan, inputs, overwrite=overwrite, check=kind)
-        check_outputs(sheets, [*inputs, *(outputs.image for outputs in plan)], overwrite=overwrite)
+        depth = common_depth([source.depth for source in sources], "exemplars")
+        check_outputs(plan, inputs, overwrite=overwrite, check=kind, depth=depth)
+        written = [outputs.image for outputs in plan]
+        check_outputs(sheets, [*inputs, *written], overwrite=overwrite, depth=depth)
         mode = max(sources, key=lambda e: (e.mode in ("LA", "RGBA"), e.pixels.shape[0])).mode
         if not numbered and frames:
             mode = mode.removesuffix("A")
-        check_formats(plan, options["size"], mode)
-        if sheet:
-            check_formats(sheets, sheet_size(frames or 1, options["size"]), mode)
+        if kind and depth is not None and depth.floats:
+            raise OutputError(f"an animation holds no floats: give -o NAME{{i}}.exr, got {str(output)!r}")
+        check_formats(plan, options["size"], mode, depth=None if kind else depth)
+        check_formats(sheets, sheet_size(frames or 1, options["size"]), mode, depth=depth)
         use_threads(threads, free, report)
         if not frames:
             options.update(weights=weights, weight_map=weight_map)
@@ -164,7 +169,9 @@ def _sequence(
     for number, weights in enumerate(interpolation_path(len(sources), frames)):
         given = {**options, "weights": weights}
         if made:
-            given.update(init=as_written(made[-1].image, made[-1].mode), novelty=None)
+            last, deep = made[-1], made[-1].deep_image()
+            init = as_written(last.image, last.mode) if deep is None else deep
+            given.update(init=init, novelty=None)
         if plan is not None:
             made.append(run(sources, given, plan[number], report, iterate=iter_interpolation))
         else:
@@ -197,7 +204,8 @@ def _draw_sheet(made: "list[Synthesis]", sheet: Path, report: Quiet) -> None:
     from texot.files.write import write_image
 
     if made:
-        write_image(contact_sheet([result.image for result in made]), sheet, mode=made[0].mode)
+        image = contact_sheet([result.image for result in made])
+        write_image(image, sheet, mode=made[0].mode, depth=made[0].depth)
         report.say(f"wrote {sheet}")
 
 

@@ -36,7 +36,6 @@ class MaterialOptions:
         weights: weights of roles in the distance of patches.
         naming: scheme of file names.
         flip: whether the y of normals is negated in the output.
-        copy: whether every pixel is copied from one place.
         handover: documents for other programs next to the maps, of "mtlx" and "gltf".
     """
 
@@ -44,7 +43,6 @@ class MaterialOptions:
     weights: dict[str, float]
     naming: str
     flip: bool
-    copy: bool = False
     handover: tuple[str, ...] = ()
 
     @classmethod
@@ -57,16 +55,13 @@ class MaterialOptions:
         maps, weights = options.pop("map"), options.pop("map_weight")
         if len(dict(maps)) < len(maps) or len(dict(weights)) < len(weights):
             raise click.UsageError("a role is given twice: give one file, and one weight, for each.")
-        flip, copy = options.pop("flip_normal_y"), options.pop("copy", False)
-        handover = options.pop("handover")
-        return cls(dict(maps), dict(weights), options.pop("naming"), flip, copy, handover)
+        flip, handover = options.pop("flip_normal_y"), options.pop("handover")
+        return cls(dict(maps), dict(weights), options.pop("naming"), flip, handover)
 
     @property
     def any_given(self) -> bool:
         """Whether an option was given that needs a material."""
-        return bool(
-            self.maps or self.weights or self.flip or self.copy or self.handover or self.naming != "as-input"
-        )
+        return bool(self.maps or self.weights or self.flip or self.handover or self.naming != "as-input")
 
     def is_material(self, source: Path | None) -> bool:
         """Whether a command's first argument is a material.
@@ -77,9 +72,7 @@ class MaterialOptions:
         if (source is not None and source.is_dir()) or self.maps:
             return True
         if self.any_given:
-            raise click.UsageError(
-                "--map-weight, --naming, --flip-normal-y, --copy, --handover are for materials."
-            )
+            raise click.UsageError("--map-weight, --naming, --flip-normal-y, --handover are for materials.")
         return False
 
     def read(self, source: Path | None) -> "Material":
@@ -106,8 +99,8 @@ class MaterialOptions:
         return MaterialStack(materials, self.weights)
 
 
-def material_options(*, copy: bool = False) -> Callable[[Command], Command]:
-    """The options of materials; `copy` only where there is a field."""
+def material_options() -> Callable[[Command], Command]:
+    """The options of materials."""
 
     def role_weight(value: str) -> tuple[str, float]:
         role, separator, weight = str(value).partition("=")
@@ -121,7 +114,7 @@ def material_options(*, copy: bool = False) -> Callable[[Command], Command]:
             raise click.BadParameter(f"{value!r} is not mtlx, gltf or both with a comma.")
         return found
 
-    decorators = [
+    return together(
         click.option(
             "--map",
             metavar="ROLE=FILE",
@@ -154,17 +147,7 @@ def material_options(*, copy: bool = False) -> Callable[[Command], Command]:
         click.option(
             "--flip-normal-y", is_flag=True, help="Negate y of the normal map (OpenGL and DirectX)."
         ),
-    ]
-    if copy:
-        decorators.append(
-            click.option(
-                "--copy",
-                is_flag=True,
-                help="Copy every pixel of a material from one place, exactly, without blending.",
-            )
-        )
-
-    return together(*decorators)
+    )
 
 
 def check_folders(

@@ -11,6 +11,7 @@ from texot.errors import OutputError, one_line
 
 if TYPE_CHECKING:
     from texot import Synthesis
+    from texot.files.depth import Depth
     from texot.files.exemplar import Exemplar
 
 
@@ -42,17 +43,28 @@ def read_inputs(
     return read_exemplar(readable(exemplar), alpha=alpha, fit=fit, part=part), first
 
 
-def check_formats(plan: Sequence[Outputs], size: tuple[int, int], mode: str, *, opaque: bool = False) -> None:
+def check_formats(
+    plan: Sequence[Outputs],
+    size: tuple[int, int],
+    mode: str,
+    *,
+    opaque: bool = False,
+    depth: "Depth | None" = None,
+) -> None:
     """Refuse, before any work is done, images that the formats of their files cannot store.
 
     Raises:
-        OutputError: see `texot.files.write.check_format`.
+        OutputError, TexotError: see `texot.files.write.check_format`.
     """
-    from texot.files.write import check_format
+    from texot.files.write import check_depth, check_format
 
     for path in dict.fromkeys(outputs.image for outputs in plan):
         if path != DASH:
-            check_format(path, size, mode, opaque=opaque)
+            check_format(path, size, mode, opaque=opaque, depth=depth)
+        elif depth is not None:
+            check_depth("PNG", "standard output", depth, mode)
+    if depth is not None and any(outputs.frames for outputs in plan):
+        check_depth("PNG", "the images of --save-every", depth, mode)
 
 
 def write_picture(result: "Synthesis", path: Path, text: dict[str, str] | None = None) -> None:

@@ -102,7 +102,7 @@ def replay(
         source, iterate = spec.read(ReplayInputs(images, given, options, settings))
         size, first = options.get("size"), source[0] if isinstance(source, list) else source
         opaque = isinstance(first, Original) and first.is_opaque(options.get("mask"))
-        check_formats([outputs], size or first.size, first.mode, opaque=opaque)
+        check_formats([outputs], size or first.size, first.mode, opaque=opaque, depth=first.depth)
         _compare_versions(file, settings, report)
         run(
             source,

@@ -187,7 +187,7 @@ REPLAY_SPECS = {
     "synthesize": ReplaySpec(
         synthesize,
         _synthesis,
-        ("size", "preset", "novelty", "attempts", "features", "palette", "exemplar_size", "lr"),
+        ("size", "preset", "novelty", "attempts", "features", "palette", "exemplar_size", "lr", "copy"),
         extra=("init", "features"),
     ),
     "inpaint": ReplaySpec(

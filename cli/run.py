@@ -81,10 +81,14 @@ def pixel_size(size: str | None, exemplar: "Exemplar | Original") -> tuple[int, 
 
 def again(result: "Synthesis") -> "Original":
     """A result as input of the next job, rounded like its file, so that replay can use the file."""
-    from texot.files.original import Original
+    from texot.files.original import Original, read_original
     from texot.files.write import as_written
 
-    return Original.of(as_written(result.image, result.mode), result.mode, **result.metadata())
+    deep = result.deep_image()
+    if deep is not None:
+        return read_original(deep)
+    image, about = as_written(result.image, result.mode), (result.icc_profile, result.dpi, result.exif)
+    return Original.of(image, result.mode, *about)
 
 
 def run(

@@ -32,6 +32,7 @@ _FIRST_ONLY = (
     "features",
     "exemplar_size",
     "lr",
+    "copy",
 )  # options of the first tile only, whose border the others share
 
 
@@ -84,7 +85,10 @@ _FIRST_ONLY = (
     show_default=True,
     help="texot's defaults, or Algorithm 1 as published (arXiv 2007.03408).",
 )
-@material_options(copy=True)
+@click.option(
+    "--copy", is_flag=True, help="Copy every pixel from one place, exactly; else they are means of patches."
+)
+@material_options()
 @exemplar_options()
 @expert_options(adam=True)
 @compute_options()
@@ -144,6 +148,8 @@ def synthesize(
         raise click.UsageError("--share-border needs results that tile: leave out --tile none.")
     if share_border and options["preset"] == "paper":
         raise click.UsageError("--share-border does not work with --preset paper.")
+    if options["copy"] and (options["preset"] == "paper" or options["features"] != "none"):
+        raise click.UsageError("--copy does not work with --preset paper and --features.")
     if share_border and options["features"] != "none":
         raise click.UsageError("--share-border does not work with deep features: leave out --features.")
     if output == DASH and save_every and not frames:
@@ -158,8 +164,8 @@ def synthesize(
         source, options["init"] = read_inputs(exemplar, init, size, options)
         options["size"] = pixel_size(size, source)
         make_folder(output, variations)
-        check_outputs(plan, [exemplar, Path(init)], overwrite=overwrite)
-        check_formats(plan, options["size"], source.mode)
+        check_outputs(plan, [exemplar, Path(init)], overwrite=overwrite, depth=source.depth)
+        check_formats(plan, options["size"], source.mode, depth=source.depth)
         use_threads(threads, free, report)
         first = None
         for number, outputs in enumerate(plan):
@@ -203,6 +209,6 @@ def _synthesize_material(
             {**options, "seed": seed + number},
             folder,
             report,
-            lambda result: finish_synthesis(stack, result, source.size, copy=of_material.copy),
+            lambda result: finish_synthesis(stack, result, source.size),
             of_material,
         )

@@ -116,10 +116,11 @@ def tile(
             width, height = original.size
             wanted = pixel_size(size or f"{4 * width}x{3 * height}", original)
         make_folder(output, count)
-        check_outputs([*plan, *([Outputs(layout)] if layout else [])], [photo], overwrite=overwrite)
-        check_formats(plan, original.size, original.mode, opaque=original.is_opaque())
-        if layout and wanted:
-            check_formats([Outputs(layout)], wanted, original.mode, opaque=original.is_opaque())
+        layouts = [Outputs(layout)] if layout else []
+        depth, opaque = original.depth, original.is_opaque()
+        check_outputs([*plan, *layouts], [photo], overwrite=overwrite, depth=depth)
+        check_formats(plan, original.size, original.mode, opaque=opaque, depth=depth)
+        check_formats(layouts, wanted or original.size, original.mode, opaque=opaque, depth=depth)
         use_threads(threads, free, report)
         first = {**options, "band": band, "flatten": flatten, "tile": tile, "seed": seed}
         tiles = [run(original, first, plan[0], report, iterate=iter_tileable)]
@@ -138,7 +139,8 @@ def draw_layout(tiles: "list[Synthesis]", path: Path, size: tuple[int, int], see
     from texot.jobs.tiling import lay_out
 
     image = lay_out([tile.image for tile in tiles], size, seed=seed)
-    write_image(image, path, mode=tiles[0].mode, icc_profile=tiles[0].icc_profile)
+    first = tiles[0]
+    write_image(image, path, mode=first.mode, icc_profile=first.icc_profile, depth=first.depth)
 
 
 def _report_seams(original: "Original", result: "Synthesis", tile: str, report: Quiet) -> None:

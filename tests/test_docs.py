@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from command_line import QUICK, environment
@@ -21,6 +22,8 @@ import texot.kernels
 import texot.networks
 from texot.cli.app import texot as command
 from texot.evaluation import Evaluator
+from texot.files.deep import write_deep
+from texot.files.deep_image import DeepImage
 
 ROOT = Path(texot.__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -63,6 +66,9 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         picture(96).save(to)
     for name in ("exemplar", "result", "a", "b", "crop", "rest"):  # of docs/evaluate.md
         shutil.copy(folder / "samples" / "cork.png", folder / f"{name}.png")
+    whole = np.asarray(picture(96)).astype(np.uint16) * 257  # of docs/formats.md
+    write_deep(DeepImage(whole, "PNG", ("R", "G", "B")), folder / "scan16.png")
+    write_deep(DeepImage(whole.astype(np.float32), "OpenEXR", ("R", "G", "B")), folder / "sky.exr")
     mask = Image.new("L", (96, 96))
     mask.paste(255, (30, 30, 44, 44))
     mask.save(folder / "mask.png")

@@ -116,7 +116,7 @@ def test_tile_inpaint_and_interpolate(folder: Path) -> None:
         ("synthesize a -o out --map height", 2, "ROLE=FILE"),
         ("synthesize a -o out --map-weight opacity=1", 1, "its maps are"),
         ("synthesize a -o out --map-weight normal=x", 2, "not a number"),
-        ("synthesize mask.png -o out.png --copy", 2, "for materials"),
+        ("synthesize mask.png -o out.png --flip-normal-y", 2, "for materials"),
         ("synthesize a -o out --handover usd", 2, "mtlx, gltf"),
         ("synthesize -o out.png", 2, "EXEMPLAR"),
         ("tile -o out.png", 2, "PHOTO"),

@@ -6,6 +6,7 @@ import io
 import logging
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,8 @@ def test_every_value_there_and_back(tmp_path: Path, suffix: str, dtype: str, cha
     if found.alpha is not None:
         assert found.premultiplied == image.premultiplied
     equal(read_by_oiio(tmp_path / f"a.{suffix}")[0], values)
-    assert encode_deep(found, found.kind) == (tmp_path / f"a.{suffix}").read_bytes()
+    again = encode_deep(replace(found, exif=None), found.kind)  # a TIFF names its program
+    assert again == (tmp_path / f"a.{suffix}").read_bytes()
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4])

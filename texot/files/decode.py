@@ -10,7 +10,7 @@ import logging
 import os
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from texot.files.colour_management import METADATA_ERRORS, to_srgb
 from texot.files.part import Window, find_window, sample_steps
 from texot.files.source import opened
 from texot.memory import memory_limit
+
+if TYPE_CHECKING:
+    from texot.files.depth import Depth
 
 log = logging.getLogger("texot")
 Float32Array = npt.NDArray[np.float32]
@@ -134,13 +137,14 @@ class Decoded(NamedTuple):
     Attributes:
         planes: (C, H, W) float32 in [0, 1].
         alpha: (H, W) float32 in [0, 1], or None if its format has no transparency.
-        mode: "L", "RGB" or "I;16".
+        mode: "L", "RGB", "I;16" or "multi".
         icc_profile: the colour profile of the planes, if not sRGB.
         deep: whether the file has more than 8 bits a channel, of which 8 are read.
         exif: EXIF data for the upright pixels, or None.
         dpi: dots per inch (x, y) as recorded in the file, unchecked.
         whole: (width, height) before cropping.
         window: the cropped part, before a reduction.
+        depth: the values of an image of more than 8 bits a channel in colour, or of floats.
     """
 
     planes: Float32Array
@@ -152,6 +156,7 @@ class Decoded(NamedTuple):
     dpi: Any = None
     whole: tuple[int, int] = (0, 0)
     window: Window = Window(0, 0, 0, 0)
+    depth: Depth | None = None
 
 
 Fit = Callable[[tuple[int, int]], tuple[int, int]]
@@ -229,7 +234,7 @@ def decode(
             image.draft(None, target)  # decodes at 1/2, 1/4 or 1/8, at least as large
         _allocate(image)
         image.load()
-        dpi, tags = image.info.get("dpi"), _exif(image, label)
+        dpi, tags = image.info.get("dpi"), exif_of(image, label)
         profile = image.info.get("icc_profile")
         if not profile and image.format == "PNG":
             grey = image.mode in ("1", "L", "LA", "I;16", "I")
@@ -286,7 +291,8 @@ def _bytes_to_read(image: Image.Image, target: tuple[int, int]) -> int:
     return _LIBRARIES + max((stored + decoding) * pixels, (stored + held) * pixels + planes * kept)
 
 
-def _exif(image: Image.Image, label: str) -> bytes | None:
+def exif_of(image: Image.Image, label: str) -> bytes | None:
+    """The EXIF data of an open image, for upright pixels; None without any, or damaged, which is logged."""
     try:
         return exif.of_image(image)
     except METADATA_ERRORS as error:

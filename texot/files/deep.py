@@ -1,8 +1,8 @@
 """Images of more than 8 bits a channel with the exact values of the file, without colour management.
 
-16-bit colour PNG needs no other package (`texot.files.png16`). TIFF of more than 8 bits (integers or floats)
-and OpenEXR need OpenImageIO, the extra texot[deep]. Other files, including 16-bit grey, are read by
-`texot.files.original` and written by `texot.files.write`.
+16-bit colour PNG needs no other package (`texot.files.png16`). TIFF of more than 8 bits (integers or floats),
+OpenEXR and Radiance HDR need OpenImageIO, the extra texot[deep]. Other files, including 16-bit grey, are read
+by `texot.files.decode` and written by `texot.files.write`.
 
 Every failure is one line: an `InputError`, an `OutputError`, or a `TexotError` if the package is missing.
 """
@@ -12,12 +12,15 @@ from __future__ import annotations
 import io
 import logging
 import os
+from dataclasses import replace
 from typing import BinaryIO
 
 from texot.errors import InputError, OutputError
+from texot.files import exif
+from texot.files.decode import exif_of, open_image
 from texot.files.deep_image import SUFFIXES, DeepImage, check_size, plausible_dpi, upright
 from texot.files.header import tiff_tags
-from texot.files.openimageio import encode_by_openimageio, read_by_openimageio
+from texot.files.openimageio import encode_by_openimageio, openimageio, read_by_openimageio
 from texot.files.png16 import read_png16, write_png16
 from texot.files.source import opened
 from texot.files.whole import check_target, write_whole
@@ -28,6 +31,7 @@ _HELD = {
     "PNG": ("u2",),
     "TIFF": ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"),
     "OpenEXR": ("u4", "f2", "f4"),
+    "Radiance": ("f4",),
 }
 _CALLED = {"u": "whole numbers", "i": "whole numbers with a sign", "f": "floats"}
 _GREY_OR_RGB = (0, 1, 2)  # TIFF's photometric interpretations
@@ -37,7 +41,7 @@ _ROWS = 2**20  # values written at once
 
 
 def deep_kind(stream: BinaryIO) -> str | None:
-    """The format of a file that `read_deep` reads: "PNG", "TIFF" or "OpenEXR"; None for any other file.
+    """The format of a file that `read_deep` reads, see `DeepImage.kind`; None for any other file.
 
     Args:
         stream: a seekable stream; left at its start.
@@ -46,6 +50,8 @@ def deep_kind(stream: BinaryIO) -> str | None:
     stream.seek(0)
     if start[:4] == b"v/1\x01":
         return "OpenEXR"
+    if start.startswith((b"#?RADIANCE", b"#?RGBE")):
+        return "Radiance"
     if start[:8] == b"\x89PNG\r\n\x1a\n" and len(start) == 26 and start[24] == 16 and start[25] in (2, 4, 6):
         return "PNG"
     if start[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
@@ -57,20 +63,23 @@ def deep_kind(stream: BinaryIO) -> str | None:
     return None if grey or (max(bits) <= 8 and set(form) == {_UNSIGNED}) else "TIFF"
 
 
-def read_deep(source: str | os.PathLike[str] | bytes | BinaryIO) -> DeepImage:
+def read_deep(source: str | os.PathLike[str] | bytes | BinaryIO, label: str | None = None) -> DeepImage:
     """Read an image for which `deep_kind` is not None.
 
     Args:
         source: a path, the bytes of the file, or a file object that reads them.
+        label: its name in messages; None: that of the source.
 
     Raises:
         InputError: a file that is missing, damaged, too large, or of an unsupported kind.
         TexotError: OpenImageIO is needed and not installed.
     """
-    with opened(source) as (stream, label, _):
-        kind = deep_kind(stream)
+    with opened(source) as (stream, own, _):
+        label, kind = label or own, deep_kind(stream)
         if kind is None:
-            raise InputError(f"{label} is not a PNG or TIFF of more than 8 bits a channel, nor OpenEXR")
+            raise InputError(
+                f"{label} is not a PNG or TIFF of more than 8 bits a channel, nor OpenEXR or Radiance HDR"
+            )
         if kind == "PNG":
             return _from_png(stream, label)
         if kind == "TIFF":
@@ -82,7 +91,8 @@ def read_deep(source: str | os.PathLike[str] | bytes | BinaryIO) -> DeepImage:
                 )
             stream.seek(0)
         path = os.fsdecode(source) if isinstance(source, str | os.PathLike) else None
-        return read_by_openimageio(stream, path, kind, label)
+        found = read_by_openimageio(stream, path, kind, label)
+        return replace(found, exif=_exif(stream, label)) if kind == "TIFF" else found
 
 
 def check_deep_output(path: str | os.PathLike[str], image: DeepImage) -> None:
@@ -104,21 +114,24 @@ def check_deep_output(path: str | os.PathLike[str], image: DeepImage) -> None:
 
 
 def check_held(kind: str, name: str, image: DeepImage) -> None:
-    """Refuse values that a format cannot store.
+    """Refuse values that a format cannot store, and a format that takes a missing package.
 
     Raises:
         OutputError: it cannot.
+        TexotError: OpenImageIO is needed and not installed.
     """
-    held, has = _HELD[kind], image.values.dtype.str[1:]
-    if kind == "TIFF" and has == "f2":
+    held, has = _HELD.get(kind, ()), image.values.dtype.str[1:]
+    if kind in ("TIFF", "Radiance") and has == "f2":
         has = "f4"  # can represent all of them
     if has not in held:
-        fit = [suffix for suffix, other in SUFFIXES.items() if has in _HELD[other] and suffix != ".tiff"]
+        fit = [suffix for suffix in (".png", ".tif", ".exr") if has in _HELD[SUFFIXES[suffix]]]
         raise OutputError(
             f"cannot write {name!r}: {kind} holds no {_CALLED[has[0]]} of {8 * int(has[1])} bits; use "
             f"{' or '.join(fit)}"
         )
     channels = len(image.names)
+    if kind == "Radiance" and (channels != 3 or image.alpha is not None):
+        raise OutputError(f"cannot write {name!r}: Radiance HDR holds RGB only; use .exr")
     if kind == "PNG" and (channels > 4 or image.alpha != (None if channels % 2 else channels - 1)):
         raise OutputError(
             f"cannot write {name!r}: PNG holds grey or RGB and alpha, not {channels} channels; use .tif"
@@ -129,6 +142,8 @@ def check_held(kind: str, name: str, image: DeepImage) -> None:
             f"cannot write {name!r}: its alpha is {'' if image.premultiplied else 'not '}multiplied into the "
             f"colours, {kind} {wants}; use .tif"
         )
+    if kind != "PNG":
+        openimageio(repr(name))
 
 
 def write_deep(image: DeepImage, path: str | os.PathLike[str]) -> None:
@@ -136,7 +151,7 @@ def write_deep(image: DeepImage, path: str | os.PathLike[str]) -> None:
 
     Args:
         image: written with its own dtype; 16-bit floats become 32-bit in TIFF.
-        path: ends in .png, .tif, .tiff or .exr.
+        path: ends in .png, .tif, .tiff, .exr or .hdr.
 
     Raises:
         OutputError: see `check_deep_output`.
@@ -147,23 +162,37 @@ def write_deep(image: DeepImage, path: str | os.PathLike[str]) -> None:
     write_whole(name, encode_deep(image, SUFFIXES[os.path.splitext(name)[1].lower()], name))
 
 
-def encode_deep(image: DeepImage, kind: str = "PNG", name: str = "the image") -> bytes:
+def encode_deep(
+    image: DeepImage, kind: str = "PNG", name: str = "the image", text: dict[str, str] | None = None
+) -> bytes:
     """The bytes of a file, see `write_deep`.
 
     Args:
         image: the image.
-        kind: "PNG", "TIFF" or "OpenEXR".
+        kind: see `DeepImage.kind`.
         name: name in messages.
+        text: keywords and texts for a PNG; dropped in other formats.
     """
     check_held(kind, name, image)
     if kind == "PNG":
         buffer = io.BytesIO()
         step = max(1, _ROWS // image.size[0])
         blocks = (image.values[first : first + step] for first in range(0, image.size[1], step))
-        about = {"icc_profile": image.icc_profile, "dpi": image.dpi}
+        about = {"icc_profile": image.icc_profile, "dpi": image.dpi, "exif": image.exif, "text": text}
         write_png16(blocks, buffer, image.size, len(image.names), **about)  # type: ignore[arg-type]
         return buffer.getvalue()
-    return encode_by_openimageio(image, kind, name)
+    data = encode_by_openimageio(image, kind, name)
+    return exif.added_to_tiff(data, image.exif, name) if kind == "TIFF" and image.exif else data
+
+
+def _exif(stream: BinaryIO, label: str) -> bytes | None:
+    """The EXIF data of a TIFF, if Pillow knows its kind."""
+    stream.seek(0)
+    try:
+        image = open_image(stream, label, formats=("TIFF",))
+    except InputError:
+        return None
+    return exif_of(image, label)
 
 
 def _bits(image: DeepImage) -> str:
@@ -180,4 +209,5 @@ def _from_png(stream: BinaryIO, label: str) -> DeepImage:
         alpha=len(names) - 1 if names[-1] == "A" else None,
         icc_profile=found.icc_profile,
         dpi=plausible_dpi(found.dpi, found.orientation),
+        exif=found.exif,
     )

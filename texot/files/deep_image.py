@@ -13,7 +13,7 @@ from texot.errors import InputError
 from texot.files.decode import MAX_PIXELS_IN
 from texot.memory import memory_limit
 
-SUFFIXES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".exr": "OpenEXR"}
+SUFFIXES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".exr": "OpenEXR", ".hdr": "Radiance"}
 """Suffixes of such files, and their formats."""
 
 Values = npt.NDArray[Any]
@@ -25,7 +25,7 @@ class DeepImage:
 
     Attributes:
         values: (H, W, C) uint16, uint32, float16, float32 or another NumPy number type of 8 to 64 bits.
-        kind: "PNG", "TIFF" or "OpenEXR".
+        kind: "PNG", "TIFF", "OpenEXR" or "Radiance".
         names: names of the channels.
         halves: for each channel of an OpenEXR file of mixed types, whether it has 16 bits; otherwise empty.
         alpha: index of the alpha channel, or None.
@@ -34,6 +34,7 @@ class DeepImage:
         dpi: dots per inch (x, y), or None.
         chromaticities: OpenEXR's eight chromaticities, or None.
         compression: lossless compression of OpenEXR.
+        exif: EXIF data for upright pixels, or None.
     """
 
     values: Values
@@ -46,6 +47,7 @@ class DeepImage:
     dpi: tuple[float, float] | None = None
     chromaticities: tuple[float, ...] | None = None
     compression: str = "zip"
+    exif: bytes | None = None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 import os
 import reprlib
 from dataclasses import dataclass, replace
@@ -22,8 +21,11 @@ from PIL import Image
 from torch import Tensor
 
 from texot.errors import InputError, quoted
-from texot.files.decode import Decoded, Fit, Float32Array, decode, decode_file
-from texot.files.part import Window, find_window, sample_steps
+from texot.files.arrays import decode_array, decode_tensor
+from texot.files.decode import Decoded, Fit, decode
+from texot.files.deep_image import DeepImage
+from texot.files.depth import WITH_ALPHA, Depth, decode_any, decode_deep, family
+from texot.files.part import Window
 from texot.files.source import is_encoded, opened
 
 log = logging.getLogger("texot")
@@ -38,16 +40,13 @@ _TILT, _UP, _UNIT = (
     0.1,
 )  # normal maps: tolerance of the mean x and y, minimal z, tolerance of lengths
 
-_MAX_CHANNELS = 32  # more channels suggest that channels come last
-_FLOAT_SLACK = 1e-4  # rounding of a resize or colour conversion, clipped silently
-
 
 @dataclass(frozen=True, eq=False)
 class Exemplar:
     """The texture to learn from, decoded.
 
     Attributes:
-        pixels: (C, H, W) float32 on the CPU, values in [0, 1]; C is 1 or 3, or more for a stack of maps.
+        pixels: (C, H, W) float32 on the CPU, in [0, 1]; C is 1 or 3, or more for a stack of maps.
         mask: (H, W) bool, True where a pixel belongs to the texture; None where all do.
         mode: mode of the result's file: "L", "RGB", "I;16" (16-bit grey), "multi" (above 4 channels), or
             "LA" or "RGBA" where alpha is the last of the pixels' channels.
@@ -60,6 +59,7 @@ class Exemplar:
         main: number of leading channels that are matched, of which the first decides the layout; the others
             follow by the last vote. Such a stack of maps gets no correction of its statistics, which would
             move maps against each other. None: one image.
+        depth: the values of an image of more than 8 bits a channel in colour, or of floats; otherwise None.
     """
 
     pixels: Tensor
@@ -72,6 +72,7 @@ class Exemplar:
     window: Window | None = None
     whole: tuple[int, int] = (0, 0)
     main: int | None = None
+    depth: Depth | None = None
 
     def __post_init__(self) -> None:
         if not self.sha256:
@@ -94,9 +95,46 @@ class Exemplar:
         """(x, y) of the first pixel in the whole image."""
         return (0, 0) if self.window is None else (self.window.x, self.window.y)
 
+    def index_at(self, places: Tensor) -> Tensor:
+        """(H, W) int64, the index of the pixel that is nearest to each position (x, y) in (H, W, 2).
+
+        Pixels that do not belong to the texture are replaced by the next one that does, in reading order.
+        """
+        width, height = self.size
+        x, y = (places + 0.5).floor().long().unbind(-1)
+        index = y.clamp(0, height - 1) * width + x.clamp(0, width - 1)
+        if self.mask is None:
+            return index
+        known = self.mask.flatten().nonzero()[:, 0]
+        following = torch.searchsorted(known, index).clamp(max=len(known) - 1)
+        return torch.where(self.mask.flatten()[index], index, known[following])
+
     def with_planes(self, pixels: Tensor, mode: str, icc_profile: bytes | None) -> Exemplar:
         """The same texture with other channels (C, H, W), and a new hash."""
         return replace(self, pixels=pixels, mode=mode, icc_profile=icc_profile, sha256="")
+
+    def on_curve_of(self, depth: Depth | None, what: str) -> Exemplar:
+        """The same texture with pixels on the curve of another image; its hash stays.
+
+        Args:
+            depth: of the other image.
+            what: names of both images, for the message.
+
+        Raises:
+            InputError: they hold values of different kinds.
+        """
+        own, other = family(self.depth), family(depth)
+        if own != other:
+            raise InputError(
+                f"{what} must hold values of one kind, not {own} and {other}: convert one of them"
+            )
+        if depth is None or self.depth is None or depth.curve == self.depth.curve:
+            return self
+        pixels = self.pixels.clone()
+        colours = pixels[:-1] if self.mode in WITH_ALPHA else pixels
+        values = self.depth.curve.values(colours.numpy())
+        colours.copy_(torch.from_numpy(depth.curve.pixels(values)))
+        return replace(self, pixels=pixels, depth=replace(self.depth, curve=depth.curve))
 
 
 def with_channels(pixels: Tensor, channels: int) -> Tensor | None:
@@ -119,7 +157,15 @@ def _fingerprint(pixels: Tensor, mask: Tensor | None) -> str:
 
 
 def read_exemplar(
-    source: str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[Any] | Tensor | Exemplar,
+    source: str
+    | os.PathLike[str]
+    | bytes
+    | BinaryIO
+    | Image.Image
+    | npt.NDArray[Any]
+    | Tensor
+    | DeepImage
+    | Exemplar,
     *,
     alpha: str = "mask",
     fit: Fit | None = None,
@@ -128,16 +174,18 @@ def read_exemplar(
     """Read any supported image as planes in [0, 1].
 
     Files and PIL images are read as displayed: EXIF rotation is applied, colours with a profile (CMYK too)
-    become sRGB, the first of several frames is used. 16-bit grey keeps its precision and gives mode "I;16";
-    so do images of 32-bit integers (their values must lie in 0..65535) and of floats (in [0, 1]). Other files
-    of more than 8 bits a channel are read with 8, which is logged.
+    become sRGB, the first of several frames is used. 16-bit grey keeps its precision and gives mode "I;16".
+    PNG of 16-bit colours, TIFF of more than 8 bits, OpenEXR and Radiance HDR keep their values and their
+    profile, without colour management; see `texot.files.depth`. Other kinds of more than 8 bits a channel are
+    read with 8, which is logged.
 
     Args:
         source: A path; the bytes of an image file, or a file object that reads them; a PIL image; an array
             (H, W) or (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA; a tensor (H, W) or (C, H, W)
             with the same meanings, where C beyond 4 is a stack of maps (mode "multi", no alpha); or an
             `Exemplar`, whose alpha was resolved before. Arrays and tensors hold uint8, uint16, bool (as 0 and
-            1) or floats in [0, 1]; they are copied, never shared.
+            1) or floats; they are copied, never shared. Floats in [0, 1] are an ordinary image, others are
+            kept as they are, like those of a file.
         alpha: "mask": pixels of which alpha is above one half belong to the texture, the others are False in
             the mask (none where all belong); "ignore": all belong; "channel": all belong, and alpha is a
             channel after the colours, unless it is opaque everywhere.
@@ -151,21 +199,26 @@ def read_exemplar(
     Raises:
         InputError: The source is missing, empty, truncated, not an image, too large, entirely transparent,
             holds NaN, or has an unsupported kind, shape or type.
+        TexotError: the file takes OpenImageIO, which is not installed.
     """
     check_alpha(alpha)
     if isinstance(source, Exemplar):
         return _fitted(source, fit)
+    name = None
     if isinstance(source, Tensor):
-        return _fitted(_from_tensor(source, alpha, part), fit)
-    if isinstance(source, np.ndarray):
-        return _fitted(_from_array(source, alpha, part), fit)
-    if isinstance(source, Image.Image):
+        decoded, label = decode_tensor(source, part)
+    elif isinstance(source, np.ndarray):
+        decoded, label = decode_array(source, part)
+    elif isinstance(source, DeepImage):
+        label = "the image"
+        decoded = decode_deep(source, label, part)
+    elif isinstance(source, Image.Image):
         name = os.path.basename(os.fsdecode(getattr(source, "filename", "") or "")) or None
         label = f"the {source.mode} image"
         decoded = decode(source, label, fit=fit, part=part)
     elif is_encoded(source):
         with opened(source) as (stream, label, name):
-            decoded = decode_file(stream, label, fit=fit, part=part)
+            decoded = decode_any(source, stream, label, fit=fit, part=part)
     else:
         raise InputError(
             "expected a path, the bytes of an image file, a file object, PIL image, NumPy array or torch "
@@ -173,7 +226,7 @@ def read_exemplar(
         )
     if decoded.deep:
         log.info("%s has 16 bits a channel: it is read with 8", label)
-    return _from_decoded(decoded, alpha, label, name)
+    return _fitted(_from_decoded(decoded, alpha, label, name), fit)
 
 
 def part_fact(*exemplars: Exemplar) -> dict[str, int]:
@@ -213,9 +266,7 @@ def log_normals(pixels: Tensor, name: str | None = None) -> None:
 
 def _from_decoded(decoded: Decoded, alpha: str, label: str, name: str | None) -> Exemplar:
     width, height = decoded.planes.shape[2], decoded.planes.shape[1]
-    found = _exemplar(
-        decoded.planes, decoded.alpha, decoded.mode, decoded.icc_profile, alpha=alpha, label=label, name=name
-    )
+    found = _exemplar(decoded, alpha, label, name)
     cut = decoded.window[2:]
     if cut != decoded.whole:
         found = _told_part(found, decoded.window, decoded.whole, label)
@@ -234,7 +285,9 @@ def _fitted(exemplar: Exemplar, fit: Fit | None) -> Exemplar:
     if mask is not None:
         weight = F.interpolate(mask.float()[None, None], size=shape, mode="area")[0]
         small, mask = small / weight.clamp_min(1e-6), weight[0] > KNOWN_ALPHA
-    found = replace(exemplar, pixels=small.clamp(0, 1), mask=mask, sha256="")
+    small = small.clamp(0, 1)
+    depth = exemplar.depth and exemplar.depth.resized(small, exemplar.mode)
+    found = replace(exemplar, pixels=small, mask=mask, sha256="", depth=depth)
     label = repr(exemplar.name) if exemplar.name else "the exemplar"
     return _told_reduced(found, exemplar.size, label)
 
@@ -253,23 +306,15 @@ def _told_part(exemplar: Exemplar, window: Window, whole: tuple[int, int], label
     return replace(exemplar, window=window, whole=whole)
 
 
-def _exemplar(
-    planes: Float32Array,
-    alpha_plane: Float32Array | None,
-    mode: str,
-    icc_profile: bytes | None = None,
-    *,
-    alpha: str,
-    label: str,
-    name: str | None = None,
-) -> Exemplar:
-    """Last step of every reader: drop an alpha channel that is opaque everywhere."""
-    pixels = torch.from_numpy(planes)
+def _exemplar(decoded: Decoded, alpha: str, label: str, name: str | None) -> Exemplar:
+    """Resolve alpha; one that is opaque everywhere is dropped."""
+    pixels, alpha_plane, mode = torch.from_numpy(decoded.planes), decoded.alpha, decoded.mode
+    rest: dict[str, Any] = {"icc_profile": decoded.icc_profile, "name": name, "depth": decoded.depth}
     if alpha_plane is None or alpha == "ignore" or bool((alpha_plane == 1).all()):
-        return Exemplar(pixels, None, mode, icc_profile, name)
+        return Exemplar(pixels, None, mode, **rest)
     if alpha == "channel":
         pixels, mode = with_alpha(pixels, torch.from_numpy(alpha_plane)[None], mode)
-        return Exemplar(pixels, None, mode, icc_profile, name)
+        return Exemplar(pixels, None, mode, **rest)
     known = alpha_plane > KNOWN_ALPHA
     usable = int(known.sum())
     if usable == 0:
@@ -279,7 +324,7 @@ def _exemplar(
         )
     log_left_out(usable / known.size, label)
     mask = None if usable == known.size else torch.from_numpy(np.ascontiguousarray(known))
-    return Exemplar(pixels, mask, mode, icc_profile, name)
+    return Exemplar(pixels, mask, mode, **rest)
 
 
 def log_left_out(known: float, label: str) -> None:
@@ -308,80 +353,3 @@ def with_same_alpha(exemplars: list[Exemplar]) -> list[Exemplar]:
 def with_alpha(pixels: Tensor, alpha: Tensor, mode: str) -> tuple[Tensor, str]:
     """Colours (C, H, W) and alpha (1, H, W) as channels of one image, and its mode."""
     return torch.cat([pixels, alpha]), {"RGB": "RGBA", "L": "LA", "I;16": "LA"}.get(mode, mode)
-
-
-def _from_array(array: npt.NDArray[Any], alpha: str, part: int | None) -> Exemplar:
-    label = f"the array of shape {array.shape} and type {array.dtype}"
-    if array.ndim == 2:
-        array = array[:, :, None]
-    if array.ndim != 3 or array.shape[2] > 4:
-        hint = ""
-        if array.ndim == 3 and array.shape[0] <= 4:
-            hint = ": move its channels last, numpy.moveaxis(array, 0, -1)"
-        raise InputError(f"expected an array (H, W) or (H, W, C), C up to 4, got shape {array.shape}{hint}")
-    return _from_planes(np.moveaxis(array, -1, 0), label, alpha, part)
-
-
-def _from_tensor(tensor: Tensor, alpha: str, part: int | None) -> Exemplar:
-    shape = tuple(tensor.shape)
-    label = f"the tensor of shape {shape} and type {str(tensor.dtype).removeprefix('torch.')}"
-    if tensor.ndim == 2:
-        tensor = tensor[None]
-    if tensor.ndim != 3 or tensor.shape[0] > _MAX_CHANNELS:
-        hint = ""
-        if tensor.ndim == 3 and shape[2] <= 4:
-            hint = ": move its channels first, tensor.permute(2, 0, 1)"
-        elif tensor.ndim == 4:
-            hint = ": pass one image of the batch"
-        raise InputError(
-            f"expected a tensor (H, W) or (C, H, W) with C up to {_MAX_CHANNELS}, got shape {shape}{hint}"
-        )
-    if tensor.layout != torch.strided or tensor.is_meta:
-        raise InputError(f"{label} is sparse or holds no data: expected a dense tensor")
-    tensor = tensor.detach().cpu()
-    if tensor.dtype in (torch.bfloat16, torch.float16):
-        tensor = tensor.float()  # NumPy has no bfloat16
-    return _from_planes(tensor.numpy(), label, alpha, part)
-
-
-def _from_planes(array: npt.NDArray[Any], label: str, alpha: str, part: int | None) -> Exemplar:
-    """Scale channels-first values of any accepted type; if C is 2 or 4, the last channel is alpha."""
-    if array.size == 0 or array.shape[0] == 0:
-        raise InputError(f"{label} is empty: expected at least one pixel")
-    whole = array.shape[2], array.shape[1]
-    if part is not None and max(whole) > part:  # before any copy
-        opaque = None
-        if array.shape[0] in (2, 4):
-            across, down = sample_steps(whole)
-            samples = array[-1, ::down, ::across]
-            opaque = samples > KNOWN_ALPHA * (np.iinfo(samples.dtype).max if samples.dtype.kind == "u" else 1)
-        window = find_window(whole, part, opaque)
-        left, upper, right, lower = window.box
-        found = _from_planes(array[:, upper:lower, left:right], label, alpha, None)
-        return _told_part(found, window, whole, label)
-    kind, width = array.dtype.kind, array.dtype.itemsize  # the byte order does not matter
-    scale = 1
-    if kind == "u" and width <= 2:
-        scale = 256**width - 1
-    elif kind == "f":
-        low, high = float(array.min()), float(array.max())
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise InputError(f"{label} holds NaN or infinite values: replace them")
-        if low < -_FLOAT_SLACK or high > 1 + _FLOAT_SLACK:
-            raise InputError(
-                f"{label}: expected floats in [0, 1], got {low:g} to {high:g}: rescale or clip it"
-            )
-    elif kind != "b":
-        raise InputError(f"{label}: expected uint8, uint16, bool or floats in [0, 1]: convert it")
-    values = np.empty(array.shape, np.float32)
-    np.divide(array, np.float32(scale), out=values, dtype=np.float32)
-    if kind == "f":
-        values.clip(0, 1, out=values)
-
-    channels = array.shape[0]
-    last = None
-    if channels in (2, 4):
-        last = values[-1].copy()
-        values = values[:-1].copy()
-    mode = "multi" if channels > 4 else "RGB" if channels > 2 else "I;16" if scale == 65535 else "L"
-    return _exemplar(values, last, mode, alpha=alpha, label=label)

@@ -6,9 +6,14 @@ embedded preview is removed, because it would show the old image.
 
 from __future__ import annotations
 
+import logging
 import struct
 
 from PIL import Image
+
+from texot.errors import one_line
+
+log = logging.getLogger("texot")
 
 _HEADER = b"Exif\0\0"
 _ORIENTATION, _PREVIEW, _PREVIEW_LENGTH = 0x0112, 0x0201, 0x0202
@@ -88,6 +93,15 @@ def of_image(image: Image.Image) -> bytes | None:
         return kept.tobytes() if len(kept) else None
     data = image.info.get("exif")
     return upright(data) if isinstance(data, bytes) and data else None
+
+
+def added_to_tiff(file: bytes, data: bytes, name: str) -> bytes:
+    """A TIFF file with EXIF data; without, which is logged, where that is damaged. See `into_tiff`."""
+    try:
+        return into_tiff(file, data)
+    except ERRORS as error:  # do not lose the pixels
+        log.warning("%s: left out the EXIF data, which is damaged (%s)", name, one_line(error))
+        return file
 
 
 def into_tiff(file: bytes, data: bytes) -> bytes:

@@ -56,7 +56,7 @@ class Layer:
     def with_values(self, values: Values) -> Layer:
         """The same kind of image with other values (H, W, C) of the same type."""
         if isinstance(self.image, DeepImage):
-            return replace(self, image=replace(self.image, values=values))
+            return replace(self, image=replace(self.image, values=values, exif=None))
         planes = torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)
         made = Original.of(planes, self.image.mode, self.image.icc_profile, self.image.dpi)
         return replace(self, image=made)

@@ -1,4 +1,4 @@
-"""TIFF and OpenEXR by OpenImageIO, the extra texot[deep]; see `texot.files.deep`."""
+"""TIFF, OpenEXR and Radiance HDR by OpenImageIO, the extra texot[deep]; see `texot.files.deep`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,12 @@ _LOSSLESS = ("none", "rle", "zip", "zips", "piz")  # of OpenEXR
 _MAX_CHANNELS = 64
 
 
-def _oiio(label: str) -> Any:
+def openimageio(label: str) -> Any:
+    """The package.
+
+    Raises:
+        TexotError: it is not installed; `label` is the file that takes it.
+    """
     try:
         return imported("OpenImageIO", "openimageio", "deep")
     except TexotError as error:
@@ -77,19 +82,19 @@ def _reason(of: Any) -> str:
 
 
 def read_by_openimageio(stream: BinaryIO, path: str | None, kind: str, label: str) -> DeepImage:
-    """Read a TIFF or OpenEXR file.
+    """Read a TIFF, OpenEXR or Radiance HDR file.
 
     Args:
         stream: a seekable stream of the file, at its start.
         path: path of the file, or None.
-        kind: "TIFF" or "OpenEXR".
+        kind: "TIFF", "OpenEXR" or "Radiance".
         label: name in messages.
 
     Raises:
         InputError: the file is damaged, too large or of an unsupported kind.
         TexotError: OpenImageIO is not installed.
     """
-    oiio = _oiio(label)
+    oiio = openimageio(label)
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)  # keep alpha unassociated
     suffix = next(suffix for suffix, other in SUFFIXES.items() if other == kind)
@@ -137,7 +142,7 @@ def _check_spec(spec: Any, label: str) -> str:
 
 def _deep_image(spec: Any, values: Values, kind: str) -> DeepImage:
     names = tuple(str(name) for name in spec.channelnames)
-    orientation = spec.get_int_attribute("Orientation", 1) if kind == "TIFF" else 1
+    orientation = 1 if kind == "OpenEXR" else spec.get_int_attribute("Orientation", 1)
     alpha = spec.alpha_channel
     associated = kind == "OpenEXR" or not spec.get_int_attribute("oiio:UnassociatedAlpha", 0)
     profile = spec.getattribute("ICCProfile")
@@ -184,7 +189,8 @@ def _spec(oiio: Any, image: DeepImage, values: Values, kind: str) -> Any:
     if kind == "OpenEXR" and image.halves:
         spec.channelformats = [oiio.TypeDesc("half" if half else "float") for half in image.halves]
     spec.attribute("DateTime", "")
-    spec.attribute("compression", image.compression if kind == "OpenEXR" else "zip")
+    if kind != "Radiance":
+        spec.attribute("compression", image.compression if kind == "OpenEXR" else "zip")
     if image.alpha is not None:
         spec.attribute("oiio:UnassociatedAlpha", int(not image.premultiplied))
     if image.icc_profile and kind == "TIFF":
@@ -202,25 +208,26 @@ def _spec(oiio: Any, image: DeepImage, values: Values, kind: str) -> Any:
 
 
 def encode_by_openimageio(image: DeepImage, kind: str, name: str) -> bytes:
-    """The bytes of a TIFF or OpenEXR file; equal images give equal bytes.
+    """The bytes of a TIFF, OpenEXR or Radiance HDR file; equal images give equal bytes.
 
     Args:
         image: the image.
-        kind: "TIFF" or "OpenEXR".
+        kind: "TIFF", "OpenEXR" or "Radiance".
         name: name in messages.
 
     Raises:
         OutputError: it cannot be encoded.
         TexotError: OpenImageIO is not installed.
     """
-    oiio = _oiio(repr(name))
+    oiio = openimageio(repr(name))
     suffix = next(suffix for suffix, other in SUFFIXES.items() if other == kind)
     with tempfile.TemporaryDirectory(prefix="texot-") as folder:
         path = os.path.join(folder, f"image{suffix}")
         reason = "no encoder"
         output = oiio.ImageOutput.create(path)
         if output is not None:
-            values = image.values.astype(np.float32) if kind == "TIFF" and _is_half(image) else image.values
+            widens = kind != "OpenEXR" and _is_half(image)
+            values = image.values.astype(np.float32) if widens else image.values
             values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
             opened = output.open(path, _spec(oiio, image, values, kind))
             done = opened and output.write_image(values)

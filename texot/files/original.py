@@ -17,7 +17,10 @@ from PIL import Image
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.files.decode import Decoded, Float32Array, decode, decode_file
+from texot.files.arrays import decode_array, decode_tensor
+from texot.files.decode import Decoded, decode
+from texot.files.deep_image import DeepImage
+from texot.files.depth import WITH_ALPHA, Depth, decode_any, decode_deep
 from texot.files.exemplar import KNOWN_ALPHA, Exemplar, check_alpha, read_exemplar, with_alpha
 from texot.files.source import is_encoded, opened
 
@@ -38,6 +41,7 @@ class Original:
         dpi: dots per inch (x, y), or None.
         sha256: hash of size, pixels and opacity.
         exif: EXIF data of the file, for upright pixels, or None.
+        depth: see `texot.files.exemplar.Exemplar`.
     """
 
     pixels: Tensor
@@ -48,6 +52,7 @@ class Original:
     dpi: tuple[float, float] | None
     sha256: str
     exif: bytes | None = None
+    depth: Depth | None = None
 
     @classmethod
     def of(
@@ -59,7 +64,7 @@ class Original:
         exif: bytes | None = None,
     ) -> Original:
         """A result of texot, (C, H, W), with alpha if `mode` has it."""
-        alpha = image[-1:] if mode in ("LA", "RGBA") else None
+        alpha = image[-1:] if mode in WITH_ALPHA else None
         pixels = image if alpha is None else image[:-1]
         known = None if alpha is None else alpha[0] > KNOWN_ALPHA
         opaque = None if known is None or bool(known.all()) else known
@@ -101,37 +106,42 @@ def read_original(source: Any, *, alpha: str = "mask") -> Original:
             dropped; "channel": alpha is a channel like the colours, unless it is opaque everywhere.
 
     Raises:
-        InputError: as in `read_exemplar`, or a colour file of more than 8 bits a channel, which would lose
-            bits.
+        InputError: as in `read_exemplar`, or a file of more than 8 bits a channel that is read with 8.
+        TexotError: the file takes OpenImageIO, which is not installed.
     """
     check_alpha(alpha)
     if isinstance(source, Original):
         return source.taking(alpha)
     if not isinstance(source, Image.Image) and is_encoded(source):
         with opened(source) as (stream, label, _):
-            decoded = decode_file(stream, label, manage=False)
+            decoded = decode_any(source, stream, label, manage=False)
     elif isinstance(source, Image.Image):
         label = f"the {source.mode} image"
         decoded = decode(source.copy(), label, manage=False)  # do not change the caller's image
-    else:
-        planes = read_exemplar(source, alpha="channel")
-        mode = {"RGBA": "RGB", "LA": "L"}.get(planes.mode, planes.mode)
-        last = planes.pixels[-1].numpy() if mode != planes.mode else _opaque_alpha(source, planes.size)
-        colours = planes.pixels[:-1] if mode != planes.mode else planes.pixels
-        decoded = Decoded(colours.contiguous().numpy(), last, mode, planes.icc_profile)
+    elif isinstance(source, np.ndarray):
+        decoded, label = decode_array(source)
+    elif isinstance(source, Tensor):
+        decoded, label = decode_tensor(source)
+    elif isinstance(source, DeepImage):
         label = "the image"
+        decoded = decode_deep(source, label)
+    else:
+        found, label = read_exemplar(source, alpha="channel"), "the image"
+        has_alpha = found.mode in WITH_ALPHA
+        colours = found.pixels[:-1] if has_alpha else found.pixels
+        decoded = Decoded(
+            colours.contiguous().numpy(),
+            found.pixels[-1].numpy() if has_alpha else None,
+            found.mode.removesuffix("A") if has_alpha else found.mode,
+            found.icc_profile,
+            depth=found.depth,
+        )
     if decoded.deep:
         raise InputError(
-            f"{label} has 16 bits a channel in colour, of which 8 would be lost: convert it to 8 bits first"
+            f"{label} has more than 8 bits a channel, of which 8 are read: convert it to PNG or TIFF, which "
+            "keep all"
         )
     return _original(decoded, label, alpha)
-
-
-def _opaque_alpha(source: Any, size: tuple[int, int]) -> Float32Array | None:
-    """The alpha of an array or tensor that is opaque everywhere, which reading drops."""
-    shape = tuple(getattr(source, "shape", ()))
-    channels = shape[0] if isinstance(source, Tensor) else shape[-1]
-    return np.ones(size[::-1], np.float32) if len(shape) == 3 and channels in (2, 4) else None
 
 
 def _original(decoded: Decoded, label: str, alpha: str) -> Original:
@@ -151,7 +161,15 @@ def _original(decoded: Decoded, label: str, alpha: str) -> Original:
         plane if mode in ("LA", "RGBA") else None
     )  # 16-bit grey with a transparent colour has no alpha plane
     found = Original(
-        pixels, opaque, separate, mode, decoded.icc_profile, _dpi(decoded.dpi), sha256, decoded.exif
+        pixels,
+        opaque,
+        separate,
+        mode,
+        decoded.icc_profile,
+        _dpi(decoded.dpi),
+        sha256,
+        decoded.exif,
+        decoded.depth,
     )
     if alpha == "ignore" and separate is None:
         return replace(found, opaque=None, sha256=Exemplar(pixels).sha256)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from texot.errors import InputError, one_line
-from texot.files.decode import open_image, orientation
+from texot.files.decode import exif_of, open_image, orientation
 from texot.files.header import is_plausible
 from texot.files.png import chunk, colour_profile
 
@@ -38,6 +38,7 @@ class Png16:
         icc_profile: colour profile, or None for sRGB.
         dpi: dots per inch (x, y) as recorded in the file, unchecked, or None.
         orientation: EXIF orientation, 1 to 8.
+        exif: EXIF data for upright pixels, or None.
     """
 
     values: Values
@@ -45,6 +46,7 @@ class Png16:
     icc_profile: bytes | None
     dpi: Any
     orientation: int
+    exif: bytes | None = None
 
 
 def read_png16(stream: BinaryIO, label: str, check_size: Callable[[int, int], None]) -> Png16:
@@ -78,7 +80,8 @@ def read_png16(stream: BinaryIO, label: str, check_size: Callable[[int, int], No
     values: Values = (high.astype(np.uint16) << 8) | low
     profile = image.info.get("icc_profile") or colour_profile(image.info, grey=values.shape[2] == 2)
     text = {str(key): str(value) for key, value in getattr(image, "text", {}).items()}
-    return Png16(values, text, profile, image.info.get("dpi"), orientation(image, label))
+    about = image.info.get("dpi"), orientation(image, label), exif_of(image, label)
+    return Png16(values, text, profile, *about)
 
 
 def _check_pixels(stream: BinaryIO, label: str) -> None:
@@ -129,6 +132,7 @@ def write_png16(
     text: dict[str, str] | None = None,
     icc_profile: bytes | None = None,
     dpi: tuple[float, float] | None = None,
+    exif: bytes | None = None,
 ) -> None:
     """Write a PNG of 16 bits a channel to a stream, which need not be seekable; equal arguments, equal bytes.
 
@@ -139,9 +143,10 @@ def write_png16(
         stream: output.
         size: (width, height).
         channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
-        text: keywords and ASCII texts.
+        text: keywords and texts; characters beyond ASCII are escaped.
         icc_profile: profile to embed.
         dpi: dots per inch (x, y).
+        exif: EXIF data.
     """
     stream.write(b"\x89PNG\r\n\x1a\n")
     stream.write(chunk(b"IHDR", struct.pack(">2I5B", *size, 16, _COLOURS[channels], 0, 0, 0)))
@@ -150,8 +155,10 @@ def write_png16(
     if dpi:
         metres = (round(value / _INCH) for value in dpi)
         stream.write(chunk(b"pHYs", struct.pack(">2IB", *metres, 1)))
+    if exif:
+        stream.write(chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")))
     for key, value in (text or {}).items():
-        stream.write(chunk(b"tEXt", f"{key}\0{value}".encode("ascii")))
+        stream.write(chunk(b"tEXt", f"{key}\0".encode("latin-1") + value.encode("ascii", "backslashreplace")))
     packer = zlib.compressobj(6)
     above = np.zeros((1, 2 * channels * size[0]), np.uint8)
     for block in blocks:

@@ -161,6 +161,7 @@ KNOWN: dict[str, Check] = {
     "time_limit": _none_or(_real),
     "lr": _none_or(_real),
     "entropy": _none_or(_real),
+    "copy": _flag,
     "early_stop": _flag,
     "deep_features": _flag,
     "exemplar_sha256": _none_or(_either(_HASH, _list(_HASH, 1, 100))),

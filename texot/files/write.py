@@ -14,6 +14,9 @@ from torch import Tensor
 
 from texot.errors import InputError, OutputError, one_line
 from texot.files import exif as exif_data
+from texot.files.deep import check_held, encode_deep
+from texot.files.deep_image import SUFFIXES
+from texot.files.depth import Depth
 from texot.files.whole import check_target, write_whole
 
 log = logging.getLogger("texot")
@@ -73,7 +76,7 @@ def to_pil(image: Tensor, mode: str | None = None) -> Image.Image:
 
 
 def as_written(image: Tensor, mode: str) -> Tensor:
-    """An image as read back from a lossless file of a mode."""
+    """An image of at most 8 bits a channel, or 16-bit grey, as read back from a lossless file of a mode."""
     return _levels(image.detach(), mode).cpu() / _top(mode)
 
 
@@ -86,24 +89,29 @@ def _top(mode: str) -> int:
     return 65535 if mode == "I;16" else 255
 
 
-def check_output(path: str | os.PathLike[str]) -> None:
+def check_output(path: str | os.PathLike[str], depth: Depth | None = None) -> None:
     """Refuse, before any work is done, an output file that `write_image` could not write.
+
+    Args:
+        path: path of the file.
+        depth: see `write_image`.
 
     Raises:
         OutputError: The suffix is unknown, the folder is missing or not writable, or the path is a directory,
             a device or a read-only file.
     """
     name = os.fsdecode(path)
-    _output_format(name)
+    _output_format(name, depth)
     check_target(name)
 
 
-def _output_format(name: str) -> str:
+def _output_format(name: str, depth: Depth | None = None) -> str:
     suffix = os.path.splitext(name)[1].lower()
-    if suffix not in _WRITERS:
+    formats = _WRITERS if depth is None else {**_WRITERS, **SUFFIXES}
+    if suffix not in formats:
         got = f"the suffix {suffix!r}" if suffix else "no suffix"
-        raise OutputError(f"expected an output file ending in {', '.join(_WRITERS)}, got {got}: {name!r}")
-    return _WRITERS[suffix]
+        raise OutputError(f"expected an output file ending in {', '.join(formats)}, got {got}: {name!r}")
+    return formats[suffix]
 
 
 def write_image(
@@ -115,31 +123,41 @@ def write_image(
     icc_profile: bytes | None = None,
     dpi: tuple[float, float] | None = None,
     exif: bytes | None = None,
+    depth: Depth | None = None,
 ) -> None:
     """Write planes to a file, whole or not at all; the same arguments give the same bytes.
 
-    PNG, TIFF, WebP and BMP are lossless, JPEG has quality 95 without colour subsampling. 16-bit grey ("I;16")
-    becomes 8-bit in formats that cannot hold it, and WebP, which has no grey, stores it as RGB.
+    PNG, TIFF, WebP and BMP are lossless, JPEG has quality 95 without colour subsampling. Integers of more
+    than 8 bits become 8-bit in formats that cannot hold them, and WebP, which has no grey, stores it as RGB.
 
     Args:
         image: (C, H, W) floats, clamped to [0, 1].
-        path: Its suffix chooses the format: .png .jpg .jpeg .webp .tif .tiff .bmp.
+        path: Its suffix chooses the format: .png .jpg .jpeg .webp .tif .tiff .bmp, with `depth` .exr .hdr.
         mode: As in `to_pil`.
         text: Keyword -> text for the PNG's text chunks (a keyword is 1 to 79 Latin-1 characters); dropped
             in other formats. Characters UTF-8 or PNG cannot hold are escaped.
         icc_profile: Embedded if the format supports it (all but BMP).
         dpi: Dots per inch (x, y), stored if the format supports it (all but WebP).
         exif: EXIF data, stored if the format supports it (all but BMP).
+        depth: bit depth of the file; None: 8 bits, or 16-bit grey.
 
     Raises:
         InputError: The image does not fit the mode (see `to_pil`) or an invalid PNG keyword.
         OutputError: The file cannot be written; see `check_output`, `check_format`. Nothing is left behind.
     """
     name = os.fsdecode(path)
-    kind = _output_format(name)
+    kind = _output_format(name, depth)
     check_target(name)
     data = encode_image(
-        image, kind, name=name, mode=mode, text=text, icc_profile=icc_profile, dpi=dpi, exif=exif
+        image,
+        kind,
+        name=name,
+        mode=mode,
+        text=text,
+        icc_profile=icc_profile,
+        dpi=dpi,
+        exif=exif,
+        depth=depth,
     )
     write_whole(name, data)
 
@@ -154,17 +172,21 @@ def encode_image(
     icc_profile: bytes | None = None,
     dpi: tuple[float, float] | None = None,
     exif: bytes | None = None,
+    depth: Depth | None = None,
 ) -> bytes:
     """The bytes of an image file. Alpha that is opaque everywhere is dropped if the format has no alpha.
 
     Args:
-        kind: "PNG", "JPEG", "WEBP", "TIFF" or "BMP".
+        kind: "PNG", "JPEG", "WEBP", "TIFF" or "BMP", with `depth` "OpenEXR" or "Radiance".
         name: name in messages.
-        image, mode, text, icc_profile, dpi, exif: see `write_image`.
+        image, mode, text, icc_profile, dpi, exif, depth: see `write_image`.
 
     Raises:
         InputError, OutputError: see `write_image`.
     """
+    if depth is not None and not _rounds(depth, kind):
+        made = depth.deep(image, mode or "", icc_profile=icc_profile, dpi=dpi, exif=exif)
+        return encode_deep(made, kind, name, text)
     if mode == "I;16" and kind not in _DEEP_FORMATS:
         log.debug("%s holds 8 bits a channel: 16-bit grey is written as L", kind)
         mode = "L"
@@ -177,7 +199,12 @@ def encode_image(
 
 
 def check_format(
-    path: str | os.PathLike[str], size: tuple[int, int], mode: str, *, opaque: bool = False
+    path: str | os.PathLike[str],
+    size: tuple[int, int],
+    mode: str,
+    *,
+    opaque: bool = False,
+    depth: Depth | None = None,
 ) -> None:
     """Refuse an image that the file's format cannot store, before any work is done.
 
@@ -186,15 +213,42 @@ def check_format(
         size: (width, height) of the image.
         mode: mode of the image, as in `to_pil`.
         opaque: whether its alpha, if any, will be opaque everywhere.
+        depth: see `write_image`.
 
     Raises:
-        OutputError: the image is too large for the format, or has transparency that the format lacks.
+        OutputError: the image is too large for the format, or has transparency or values that the format
+            lacks.
+        TexotError: the file takes OpenImageIO, which is not installed.
     """
     name = os.fsdecode(path)
-    kind = "GIF" if name.lower().endswith(".gif") else _output_format(name)
+    kind = "GIF" if name.lower().endswith(".gif") else _output_format(name, depth)
+    if depth is not None and not _rounds(depth, kind):
+        check_depth(kind, name, depth, mode)
+        return
     _check_kind(kind, name, size, mode, opaque=opaque)
     if mode == "I;16" and kind not in _DEEP_FORMATS:
         log.info("%s holds 8 bits a channel: 16-bit grey is written with 8 (.png and .tif keep 16)", kind)
+    elif depth is not None:
+        bits = 8 * depth.image.values.dtype.itemsize
+        log.info("%s holds 8 bits a channel: %d bits are rounded to 8 (.png and .tif keep 16)", kind, bits)
+
+
+def check_depth(kind: str, name: str, depth: Depth, mode: str) -> None:
+    """Refuse results of a bit depth that a format cannot store.
+
+    Raises:
+        OutputError, TexotError: see `check_format`.
+    """
+    check_held(kind, name, depth.template(mode))
+    if kind == "Radiance" and depth.curve.low < 0:
+        raise OutputError(f"cannot write {name!r}: Radiance HDR holds no negative values; use .exr")
+    if kind == "Radiance" and depth.image.kind != kind:
+        log.info("Radiance HDR holds 8 bits and an exponent: floats are rounded (.exr and .tif keep them)")
+
+
+def _rounds(depth: Depth, kind: str) -> bool:
+    """Whether the format stores 8 bits of a result of this bit depth."""
+    return depth.levels and kind not in SUFFIXES.values()
 
 
 def _check_kind(kind: str, name: str, size: tuple[int, int], mode: str, *, opaque: bool) -> None:
@@ -235,12 +289,7 @@ def _encode(
     except Exception as error:
         raise OutputError(f"cannot write {name!r} as {kind}: {one_line(error)}; try .png") from error
     data = buffer.getvalue()
-    if exif and kind == "TIFF":
-        try:
-            return exif_data.into_tiff(data, exif)
-        except exif_data.ERRORS as error:  # do not lose the pixels
-            log.warning("%s: left out the EXIF data, which is damaged (%s)", name, one_line(error))
-    return data
+    return exif_data.added_to_tiff(data, exif, name) if exif and kind == "TIFF" else data
 
 
 def _png_text(text: dict[str, str]) -> PngInfo:

@@ -9,6 +9,7 @@ nearest. An exemplar of weight 0 does not count in a step: its terms are not eva
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,8 @@ from texot.generator.terms import DeepTerm, torus_features
 from texot.images.pyramid import Periodic
 from texot.networks.network import Network
 from texot.solver.barycentric_weights import read_exemplars
+
+log = logging.getLogger("texot")
 
 MAX_SIDE = 2048
 """Larger exemplars are reduced to the area of a square of this side, in pixels, unless a size is given."""
@@ -42,11 +45,12 @@ def read_textures(exemplar: Any, exemplar_size: int | None = None) -> tuple[list
         InputError: an exemplar cannot be used, or there are too many.
     """
     fit = at_most(exemplar_side(exemplar_size, MAX_SIDE))
-    if not isinstance(exemplar, (list, tuple)):
-        return [0], [read_exemplar(exemplar, fit=fit)]
-    if len(exemplar) == 1:
-        return [0], [read_exemplar(exemplar[0], fit=fit)]
-    sources = read_exemplars(exemplar, fit=fit)
+    given = exemplar if isinstance(exemplar, (list, tuple)) else [exemplar]
+    sources = [read_exemplar(given[0], fit=fit)] if len(given) == 1 else read_exemplars(given, fit=fit)
+    if any(source.depth is not None and not source.depth.levels for source in sources):
+        raise InputError("a generator makes images of 8 bits: convert exemplars of floats to 16 bits first")
+    if any(source.depth is not None for source in sources):
+        log.info("samples of a generator have 8 bits a channel: those of an exemplar of more are rounded")
     if len(sources) > MAX_TEXTURES:
         raise InputError(f"a generator is between {MAX_TEXTURES} exemplars at most, not {len(sources)}")
     places: list[int] = sorted(range(len(sources)), key=lambda k: sources[k].sha256)

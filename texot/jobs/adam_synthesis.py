@@ -127,6 +127,7 @@ def adam_problem(
         settings=output.settings,
         mode=output.mode,
         icc_profile=output.icc_profile,
+        depth=output.depth,
         finish=output.finish,
     )
 

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from texot.images.masks import Box, groups, together
 from texot.jobs.hole import hole_task
-from texot.jobs.photograph import Canvas, HoleFill, Photograph
+from texot.jobs.photograph import Canvas, HoleFill, Photograph, output_of
 from texot.solver.memory_checks import check_photograph
 from texot.solver.options import EngineOptions
 from texot.solver.run import Task, iterate
-from texot.solver.state import Log, LossRecord, Output, State
+from texot.solver.state import Log, LossRecord, State
 from texot.solver.torch_modes import stepwise
 
 log = logging.getLogger("texot")
@@ -73,6 +73,6 @@ def _one_state(
 ) -> Generator[State, None, None]:
     """The single state of a run that has nothing to solve."""
     original, image = photograph.original, canvas.whole(canvas.image(0))
-    output = Output(settings, original.mode, original.icc_profile, original.dpi, original.exif)
+    output = output_of(original, settings)
     log = Log([LossRecord(0, 1, 0.0)], [0.0])
     yield State(0, 1, 1, 1, 1, 1, 0.0, 0.0, 0.0, 0.0, output, log, lambda: image, lambda: image)

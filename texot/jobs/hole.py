@@ -26,13 +26,12 @@ from texot.images.masks import (
 )
 from texot.images.pyramid import Periodic, extend
 from texot.jobs.hole_plan import MIN_HOLE
-from texot.jobs.photograph import Canvas, HoleFill
+from texot.jobs.photograph import Canvas, HoleFill, output_of
 from texot.layout.onion_fill import onion_fill
 from texot.layout.shift_map import shift_map
 from texot.solver.field_solver import Problem
 from texot.solver.region import Hole
 from texot.solver.run import Task
-from texot.solver.state import Output
 
 TRUST_DEPTH = 1.5  # pixels of each scale, from the edge of a hole, over which trust decays to 1/e
 MIN_TRUST = 0.1
@@ -118,7 +117,7 @@ class Filling:
             self.target,
             self.periodic,
             start,
-            Output(settings, original.mode, original.icc_profile, original.dpi, original.exif, finish),
+            output_of(original, settings, finish),
             None if original.mode == "multi" else self._with_contrast,  # maps must stay registered
             [Hole(i, m, self._trust(m)) for i, m in zip(self.fixed, self.holes, strict=True)],
             backend=self.fill.options.backend,

@@ -129,7 +129,7 @@ def iter_inpaint(
     other = None if exemplar is None else read_exemplar(exemplar, alpha=alpha, fit=fit, part=part)
     if other is not None:
         exemplar_size = side if other.reduced else exemplar_size
-        other = _fitting(other, original)
+        other = _fitting(other.on_curve_of(original.depth, "the image and the exemplar"), original)
     allowed = None if source is None else read_mask(source, original.size, name="source mask")
     check_choice("tile", tile, tuple(TILES))
     if reach is not None:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from texot.errors import InputError
+from texot.files.depth import Depth, common_depth
 from texot.files.exemplar import Exemplar, log_normals, part_fact, read_exemplar, with_channels
 from texot.files.part import part_side
 from texot.files.sizes import at_most, exemplar_side, parse_size
@@ -147,8 +148,10 @@ def iter_interpolation(
             exemplar_size=exemplar_size,
             **engine,
         )
+    depth = common_depth([part.depth for part in parts], "exemplars")
+    parts = [part.on_curve_of(depth, "exemplars") for part in parts]
     channels = sources[0].pixels.shape[0]
-    start = None if isinstance(init, str) and init == "noise" else _fitted(init, channels, alpha)
+    start = None if isinstance(init, str) and init == "noise" else _fitted(init, channels, alpha, depth)
     if start is not None and novelty is not None:
         raise InputError("novelty chooses a first layout, and init is one: give one of the two")
     if novelty is not None:
@@ -175,7 +178,7 @@ def iter_interpolation(
 
     if start is not None:
         start = start.to(options.torch_device)
-    output = Output(settings, parts[0].mode, parts[0].icc_profile)
+    output = Output(settings, parts[0].mode, parts[0].icc_profile, depth=depth)
     tasks = partial(job.tasks, TILES[tile], start, output)
     return stepwise(iterate(tasks, options.generator()))
 
@@ -218,8 +221,9 @@ def _merged(exemplars: list[Exemplar], levels: list[Level]) -> tuple[list[Exempl
     return [exemplars[own[-1]] for own in of_each], merged
 
 
-def _fitted(init: Any, channels: int, alpha: str) -> Tensor:
-    planes = with_channels(read_exemplar(init, alpha=alpha).pixels, channels)
+def _fitted(init: Any, channels: int, alpha: str, depth: Depth | None) -> Tensor:
+    image = read_exemplar(init, alpha=alpha).on_curve_of(depth, "exemplars and init")
+    planes = with_channels(image.pixels, channels)
     if planes is None:
         raise InputError(f"init does not have the exemplars' {channels} channels: give an image with as many")
     return planes.contiguous()

@@ -39,6 +39,7 @@ class SynthesisOptions(EngineKeywords, total=False):
     palette: str | None
     exemplar_size: int | None
     alpha: str
+    copy: bool
 
 
 class InterpolationOptions(EngineKeywords, total=False):

@@ -220,7 +220,6 @@ def synthesize_material(
     size: str | int | tuple[int, int] | None = None,
     *,
     map_weights: Mapping[str, float] | None = None,
-    copy: bool = False,
     callback: Callback = None,
     **options: Unpack[SynthesisOptions],
 ) -> MaterialResult:
@@ -230,8 +229,6 @@ def synthesize_material(
         material: see `texot.files.material.read_material`.
         size: see `texot.synthesize`.
         map_weights: weights of roles in the distance of patches, see `WEIGHTS`.
-        copy: take every pixel from one place, so that all values are values of the input; otherwise means of
-            overlapping patches, which are smoother where patches join.
         callback: called with a `State` after every step; its image is the stack of maps.
         **options: see `texot.iter_synthesis`; without `alpha`, `features` and `palette`.
 
@@ -242,25 +239,20 @@ def synthesize_material(
     stack = MaterialStack([material], map_weights)
     exemplar = read_exemplar(stack.exemplar(), fit=at_most(exemplar_side(options.get("exemplar_size"))))
     result = synthesize(exemplar, size, callback=callback, **options)
-    return MaterialResult(finish_synthesis(stack, result, exemplar.size, copy=copy), result)
+    return MaterialResult(finish_synthesis(stack, result, exemplar.size), result)
 
 
-def finish_synthesis(
-    stack: MaterialStack, result: Synthesis, exemplar_size: tuple[int, int], *, copy: bool = False
-) -> Material:
+def finish_synthesis(stack: MaterialStack, result: Synthesis, exemplar_size: tuple[int, int]) -> Material:
     """The material of a result of `texot.synthesize` on a stack, see `synthesize_material`.
 
     Args:
         stack: the stack.
         result: the result.
         exemplar_size: (width, height) of the exemplar, which may have been reduced.
-        copy: see `synthesize_material`.
     """
-    if not copy:
+    if result.field is None or not result.settings.get("copy"):
         return stack.material(result.image)
     source = stack.materials[0]
-    if result.field is None:
-        raise InputError("copy needs the correspondence field: leave out the preset or the features")
     return source.with_values(
         {
             role: apply_field(result.field, layer.values, exemplar_size=exemplar_size, filter="nearest")

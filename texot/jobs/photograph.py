@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from texot.images.pyramid import Periodic
 from texot.jobs.hole_plan import MIN_PATCH, hole_plan
 from texot.solver.options import EngineOptions
 from texot.solver.plan import FieldPlan
+from texot.solver.state import Output
 
 MIN_REACH = 64  # pixels: minimal default of the reach
 SCATTERED = (
@@ -64,6 +66,21 @@ class Photograph:
         """(H, W) bool: known pixels that texture may be taken from."""
         known = ~self.hole if self.original.opaque is None else ~self.hole & self.original.opaque
         return known if self.allowed is None else known & self.allowed
+
+
+def output_of(
+    original: Original, settings: dict[str, Any], finish: Callable[[Tensor], Tensor] | None = None
+) -> Output:
+    """Mode, metadata and bit depth of a filled photograph: those of the photograph."""
+    return Output(
+        settings,
+        original.mode,
+        original.icc_profile,
+        original.dpi,
+        original.exif,
+        finish,
+        depth=original.depth,
+    )
 
 
 class HoleFill:

@@ -60,15 +60,15 @@ def synthesize(
     """Synthesise a texture from one exemplar.
 
     Args:
-        exemplar: path, PIL image, NumPy array (H, W[, C]) of uint8, uint16 or float in [0, 1], or torch
-            tensor (C, H, W). Transparent pixels do not belong to the texture.
+        exemplar: path, PIL image, NumPy array (H, W[, C]) of uint8, uint16 or floats, or torch tensor
+            (C, H, W). Transparent pixels do not belong to the texture.
         size: (width, height), "WxH", a factor "2x", or None for the exemplar's own size.
         callback: called with a `State` after every step.
         **options: see `iter_synthesis`; it raises the errors listed there.
 
     Returns:
-        The image with its losses, marginal errors, timings and settings. The same seed, device, versions and
-        options give the same bytes.
+        The image with its losses, marginal errors, timings and settings, in the bit depth of the exemplar.
+        The same seed, device, versions and options give the same bytes.
 
     Example:
         >>> import torch
@@ -99,6 +99,7 @@ def iter_synthesis(
     alpha: str = "mask",
     palette: str | None = None,
     exemplar_size: int | None = None,
+    copy: bool = False,
     **engine: Unpack[EngineKeywords],
 ) -> Iterator[State]:
     """Synthesise step by step: an iterator of states. Stop it whenever the image is good enough.
@@ -132,6 +133,9 @@ def iter_synthesis(
             the size is in pixels, a part of it is used instead, of at most 4 times the result's longer side
             (at least 2048, at most 4096, less on a machine of little memory); elsewhere it is reduced to 4096
             or less. A size of None or a factor refers to the reduced exemplar.
+        copy: make the result of copied pixels, so that all its values are values of the exemplar. Otherwise
+            pixels are means of overlapping patches, which are smoother where patches join. Not with deep
+            features and `preset="paper"`.
         **engine: options of the solver:
 
             - quality: "draft", "normal" or "high", a trade-off of speed and quality (default preset only).
@@ -163,7 +167,9 @@ def iter_synthesis(
         novelty = real("novelty", novelty, "a number from 0", 0, 1)
     network = find_features(features, preset, source)
     deep = 0 if network is None else BYTES_A_PIXEL
-    first = None if isinstance(init, str) and init == "noise" else read_exemplar(init, alpha=alpha)
+    first = None
+    if not (isinstance(init, str) and init == "noise"):
+        first = read_exemplar(init, alpha=alpha).on_curve_of(source.depth, "the exemplar and init")
     choice = None
     tries = None if attempts is None else whole("attempts", attempts, 1, 100)
     if preset == "paper" or network is not None:
@@ -208,11 +214,23 @@ def iter_synthesis(
         "attempts": 1 if choice is None else choice.attempts,
     }
     settings |= part_fact(source)
+    if copy:
+        if adam is not None:
+            raise InputError("copy needs the correspondence field: leave out the preset or the features")
+        settings["copy"] = True
     if network is not None:
         settings |= {"features": network.key, "features_sha256": network.sha256()}
     generator = options.generator()
     finish = None if colours is None else partial(in_palette, colours=colours)
-    output = Output(settings, source.mode, source.icc_profile, finish=finish, origin=source.origin)
+    output = Output(
+        settings,
+        source.mode,
+        source.icc_profile,
+        finish=finish,
+        origin=source.origin,
+        depth=source.depth,
+        copied=source if copy else None,
+    )
     tasks = None if preset == "paper" else partial(_tasks, source, field, options, TILES[tile], start, output)
     if adam is None:
         assert tasks is not None

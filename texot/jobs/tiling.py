@@ -244,6 +244,9 @@ def _last(states: Iterator[State], callback: Callable[[State], object] | None) -
 def _original(image: Any, alpha: str) -> Original:
     """A tile, given as a result or as an image."""
     if isinstance(image, Synthesis):
+        deep = image.deep_image()
+        if deep is not None:
+            return read_original(deep, alpha=alpha)
         image = Original.of(image.image, image.mode, image.icc_profile, image.dpi, image.exif)
     return read_original(image, alpha=alpha)
 

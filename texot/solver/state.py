@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
+    from texot.files.deep_image import DeepImage
+    from texot.files.depth import Depth
+    from texot.files.exemplar import Exemplar
     from texot.solver.adam.progress import Progress
 
 
@@ -67,6 +70,8 @@ class Output:
         exif: EXIF data for the file, or None.
         finish: converts the solver's image at full size into the result, on the CPU; None: the identity.
         origin: (x, y) of the exemplar's first pixel in the image that it was cut from.
+        depth: bit depth of the file, see `texot.files.exemplar.Exemplar`.
+        copied: exemplar of which every pixel of the result is a copy; None: they are means of patches.
     """
 
     settings: dict[str, Any]
@@ -76,6 +81,8 @@ class Output:
     exif: bytes | None = None
     finish: Callable[[Tensor], Tensor] | None = None
     origin: tuple[int, int] = (0, 0)
+    depth: Depth | None = None
+    copied: Exemplar | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,8 @@ class Synthesis:
     """A finished (or stopped) synthesis.
 
     Attributes:
-        image: (C, H, W) float32 on the CPU, in [0, 1].
+        image: (C, H, W) float32 on the CPU, in [0, 1]. Images of floats are on the curve of `depth`; their
+            values are those of `to_numpy`.
         losses: one record for each step.
         marginal_errors: total variation between cell masses and target weights at the image's scale, for each
             step. On grids of few patches most targets cannot be hit, so compare it with earlier steps only.
@@ -93,6 +101,7 @@ class Synthesis:
         icc_profile: of exemplars whose values are not sRGB, else None.
         dpi: of a filled photograph, dots per inch (x, y), or None.
         exif: of a filled photograph, the EXIF data of its file, or None.
+        depth: bit depth of images of more than 8 bits in colour and of floats, see `texot.files.depth`.
     """
 
     image: Tensor
@@ -104,6 +113,7 @@ class Synthesis:
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
+    depth: Depth | None = None
     _places: Callable[[], Tensor] | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
@@ -126,12 +136,19 @@ class Synthesis:
             return self._places()
 
     def to_pil(self) -> Image.Image:
-        """The image as a Pillow image in the exemplar's mode."""
+        """The image as a Pillow image in the exemplar's mode, of 8 bits a channel or 16-bit grey."""
         return to_pil(self.image, self.mode)
 
+    def deep_image(self) -> DeepImage | None:
+        """The image in the type of its file, if it has a `depth`."""
+        about = {"icc_profile": self.icc_profile, "dpi": self.dpi, "exif": self.exif}
+        return None if self.depth is None else self.depth.deep(self.image, self.mode, **about)  # type: ignore[arg-type]
+
     def to_numpy(self) -> npt.NDArray[Any]:
-        """The image as (H, W) or (H, W, C) float32 in [0, 1]."""
+        """The image as (H, W) or (H, W, C) float32 in [0, 1]; of images of floats, their values."""
+        deep = self.deep_image() if self.depth is not None and self.depth.floats else None
         array: npt.NDArray[Any] = self.image.movedim(0, -1).contiguous().numpy()
+        array = array if deep is None else deep.values
         return array[..., 0] if array.shape[2] == 1 else array
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -146,7 +163,8 @@ class Synthesis:
 
     def metadata(self) -> dict[str, Any]:
         """Metadata for the file: keyword arguments of `texot.files.write.write_image`."""
-        return {"icc_profile": self.icc_profile, "dpi": self.dpi, "exif": self.exif}
+        about = {"icc_profile": self.icc_profile, "dpi": self.dpi, "exif": self.exif}
+        return {**about, "depth": self.depth}
 
     def _repr_png_(self) -> bytes:
         """The picture that notebooks show."""
@@ -216,9 +234,17 @@ class State:
         if self.total_step < self.total_steps:
             settings["stopped_at"] = self.total_step
         with own_modes():
-            places = None if self._field is None else partial(_shifted, self._field(), self._output.origin)
+            field = None if self._field is None else self._field()
+            places = None if field is None else partial(_shifted, field, self._output.origin)
+            depth, copied = self._output.depth, self._output.copied
+            if field is None or copied is None:
+                image = self._finish(self._result)
+            else:
+                index = copied.index_at(field())
+                image = copied.pixels.flatten(1)[:, index]
+                depth = depth and dataclasses.replace(depth, places=index)
         return Synthesis(
-            self._finish(self._result),
+            image,
             self._log.losses[: self.total_step],
             self._log.marginal_errors[: self.total_step],
             {**self._log.timings, "total": self.seconds},
@@ -227,6 +253,7 @@ class State:
             self._output.icc_profile,
             self._output.dpi,
             self._output.exif,
+            depth,
             places,
         )
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from texot.files.depth import Depth
 from texot.images.pyramid import Periodic, upsample_to
 from texot.solver.adam.objective import evaluate
 from texot.solver.adam.optimizer import Adam
@@ -40,6 +41,7 @@ class Problem:
         settings: everything that reproduces the image, as plain JSON values.
         mode: how a result is written, see `texot.files.exemplar.Exemplar`.
         icc_profile: of images whose values are not sRGB, else None.
+        depth: bit depth of the result, see `texot.solver.state.Output`.
         finish: makes the result of the loop's image at full size, on the CPU; None where they are the same.
         work: cost of a step of a stage, to estimate the remaining time; None: by `step_work`.
         average: replaces tensors by their means over the processes that share the work; None: there is one.
@@ -55,6 +57,7 @@ class Problem:
     settings: dict[str, Any]
     mode: str
     icc_profile: bytes | None = None
+    depth: Depth | None = None
     finish: Callable[[Tensor], Tensor] | None = None
     work: Callable[[Stage], float] | None = None
     average: Callable[[list[Tensor]], None] | None = None
@@ -76,7 +79,9 @@ def optimise(
     begun = time.perf_counter() - (resume.seconds if resume else 0.0)
     problem = prepare(generator)
     plan, record = problem.plan, Log()
-    output = Output(problem.settings, problem.mode, problem.icc_profile, finish=problem.finish)
+    output = Output(
+        problem.settings, problem.mode, problem.icc_profile, finish=problem.finish, depth=problem.depth
+    )
     work_left = sum(_work(problem, stage) * stage.n_iter for stage in plan.stages)
     work_done, total_step = 0.0, 0
     if resume:
