@@ -1,4 +1,4 @@
-"""`texot info`: the metadata of a model, or the settings in a PNG written by texot."""
+"""`texot info`: the metadata of a model, or the settings of a PNG or material written by texot."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from texot.cli.options import FILE, example
 from texot.cli.progress import json_line
 from texot.cli.run import start
 from texot.errors import printable
-from texot.files.record import read_record
+from texot.files.record import read_record, read_settings
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -22,9 +22,12 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 @click.argument("file", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def info(file: Path, as_json: bool) -> None:
-    """Show what FILE records: the metadata of a model, or the settings that made a PNG."""
+    """Show what FILE records: the metadata of a model, or the settings that made a PNG or a material."""
     start()
-    report = read_record(file)[0] if _is_png(file) else describe(file)
+    if file.is_dir():
+        report = read_settings(file / "texot.json")
+    else:
+        report = read_record(file)[0] if _is_png(file) else describe(file)
     if as_json:
         click.echo(json_line(report))
         return

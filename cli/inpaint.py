@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from texot.cli.files import Outputs, check_outputs
-from texot.cli.material import MaterialOptions, check_folders, material_options, run_material
+from texot.cli.material import MaterialOptions, check_folders, material_options
+from texot.cli.material_jobs import inpainting_job, run_material
 from texot.cli.options import (
     FILE,
     compute_options,
@@ -128,23 +129,14 @@ def _fill_material(
 ) -> None:
     """Fill the white pixels of a mask in all maps of a material."""
     free = start()
-    from texot.jobs.inpainting import find_hole, iter_inpaint
+    from texot.jobs.inpainting import find_hole
 
     material = of_material.read(photo)
-    stack = of_material.stack(material)
-    original = stack.original()
-    hole = find_hole(original, readable(mask), invert=options["invert_mask"])
+    job = inpainting_job(material, of_material, options)
+    hole = find_hole(job.stack.original(), readable(mask), invert=options["invert_mask"])
     inputs = of_material.inputs(photo, mask, options["source"])
     check_folders(material, [folder], material.size, of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
-    options.update(mask=~hole if options["invert_mask"] else hole, palette="none")
+    options["mask"] = ~hole if options["invert_mask"] else hole
     options["source"] = options["source"] and readable(options["source"])
-    run_material(
-        original,
-        options,
-        folder,
-        report,
-        lambda result: stack.material(result.image, unchanged=0),
-        of_material,
-        iterate=iter_inpaint,
-    )
+    run_material(job, options, folder, report, of_material)

@@ -8,7 +8,8 @@ import click
 from texot.cli.errors import Interrupted
 from texot.cli.files import Outputs, check_outputs, is_numbered, make_folder, plan_outputs
 from texot.cli.interrupt import CtrlC, Stopped
-from texot.cli.material import MaterialOptions, check_folders, material_options, run_material
+from texot.cli.material import MaterialOptions, check_folders, material_options
+from texot.cli.material_jobs import as_written, interpolation_job, run_material
 from texot.cli.options import (
     FILE,
     check_mix,
@@ -31,6 +32,9 @@ from texot.errors import OutputError
 if TYPE_CHECKING:
     from texot import Synthesis
     from texot.files.exemplar import Exemplar
+
+
+_TWO_PATHS = "--frames goes from the first image to the last: leave out --weights, --weight-map."
 
 
 @click.command(
@@ -84,7 +88,8 @@ def interpolate(
 ) -> None:
     """Synthesise a texture between two or more images: features change shape, size and colour together.
 
-    Folders of maps are materials: their maps are interpolated together, and written to the folder OUT.
+    Folders of maps are materials: their maps are interpolated together, and written to the folder OUT, which
+    contains {i} with --frames.
     """
     if len(exemplars) < 2:
         raise click.UsageError("give two or more images.")
@@ -93,18 +98,20 @@ def interpolate(
     if of_material.maps:
         raise click.UsageError("--map is for one material: give folders of maps.")
     if any(of_material.is_material(path) for path in exemplars):
-        if frames or not all(path.is_dir() for path in exemplars):
-            raise click.UsageError("materials are interpolated with materials, and without --frames.")
+        if sheet or not all(path.is_dir() for path in exemplars):
+            raise click.UsageError("materials are interpolated with materials, and without --sheet.")
+        if frames and (weights or weight_map):
+            raise click.UsageError(_TWO_PATHS)
+        if frames and not is_numbered(output):
+            raise click.UsageError(f"frames of materials are folders: give -o {output}/{{i}}.")
         with reporter(progress, quiet) as report:
             options.update(weights=weights, weight_map=weight_map)
             _interpolate_materials(
-                exemplars, of_map, output, of_material, report, size, threads, overwrite, options
+                exemplars, of_map, output, frames, of_material, report, size, threads, overwrite, options
             )
         return
     if frames and (weights or weight_map):
-        raise click.UsageError(
-            "--frames goes from the first image to the last: leave out --weights, --weight-map."
-        )
+        raise click.UsageError(_TWO_PATHS)
     if sheet and not frames:
         raise click.UsageError("--sheet shows frames: give --frames N as well.")
     numbered = bool(frames) and is_numbered(output)
@@ -213,6 +220,7 @@ def _interpolate_materials(
     folders: tuple[Path, ...],
     of_map: list[Path],
     output: Path,
+    frames: int | None,
     of_material: MaterialOptions,
     report: Quiet,
     size: str | None,
@@ -220,23 +228,27 @@ def _interpolate_materials(
     overwrite: bool,
     options: dict[str, Any],
 ) -> None:
-    """Interpolate the maps of materials together."""
+    """Interpolate the maps of materials together: one material, or a sequence of folders."""
     free = start()
-    from texot.jobs.interpolation import iter_interpolation
+    from texot.jobs.interpolation import interpolation_path
+    from texot.solver.barycentric_weights import whole_weights
 
     materials = [of_material.read(folder) for folder in folders]
-    stack = of_material.stack(*materials)
-    sources = [stack.exemplar(number) for number in range(len(materials))]
-    options["size"] = pixel_size(size, max(sources, key=lambda e: (e.size[0] * e.size[1], e.size)))
-    inputs = [*folders, *of_map]
-    check_folders(materials[0], [output], options["size"], of_material, inputs, overwrite=overwrite)
-    use_threads(threads, free, report)
-    run_material(
-        sources,
-        options,
-        output,
-        report,
-        lambda result: stack.material(result.image),
-        of_material,
-        iterate=iter_interpolation,
+    job = interpolation_job(materials, of_material)
+    assert isinstance(job.source, list)
+    options["size"] = pixel_size(size, max(job.source, key=lambda e: (e.size[0] * e.size[1], e.size)))
+    outputs = [files.image for files in plan_outputs(output, None, None, None, frames or 1)]
+    make_folder(outputs[0], len(outputs))
+    check_folders(
+        materials[0], outputs, options["size"], of_material, [*folders, *of_map], overwrite=overwrite
     )
+    use_threads(threads, free, report)
+    if not frames:
+        if options["weight_map"] is None:
+            options["weights"] = whole_weights(options["weights"], len(folders))
+        run_material(job, options, output, report, of_material)
+        return
+    for weights, folder in zip(interpolation_path(len(folders), frames), outputs, strict=True):
+        run_material(job, {**options, "weights": weights}, folder, report, of_material)
+        start_image = job.stack.start(as_written(job, folder, of_material))
+        options.update(init=start_image, novelty=None)

@@ -7,23 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from texot import __version__
-from texot.cli.errors import Interrupted
-from texot.cli.files import Outputs
-from texot.cli.interrupt import CtrlC
 from texot.cli.options import Command, real, role_file, together
 from texot.cli.pictures import readable
-from texot.cli.progress import Quiet
-from texot.cli.run import steps
 from texot.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from texot import State, Synthesis
-    from texot.files.exemplar import Exemplar
     from texot.files.material import Material
-    from texot.files.original import Original
     from texot.jobs.material import MaterialStack
 
 
@@ -62,6 +51,15 @@ class MaterialOptions:
     def any_given(self) -> bool:
         """Whether an option was given that needs a material."""
         return bool(self.maps or self.weights or self.flip or self.handover or self.naming != "as-input")
+
+    def facts(self) -> dict[str, Any]:
+        """What the record of a result holds of these options."""
+        return {
+            "map_weight": self.weights,
+            "naming": self.naming,
+            "flip_normal_y": self.flip,
+            "handover": list(self.handover),
+        }
 
     def is_material(self, source: Path | None) -> bool:
         """Whether a command's first argument is a material.
@@ -188,50 +186,3 @@ def check_folders(
         exist = [path for path in (*paths, folder / FIELD, folder / RECORD) if path.exists()]
         if exist and not overwrite:
             raise OutputError(f"{exist[0]} exists and --no-overwrite protects it: choose another folder")
-
-
-def run_material(
-    source: "Exemplar | Original | list[Exemplar]",
-    options: dict[str, Any],
-    folder: Path,
-    report: Quiet,
-    finish: "Callable[[Synthesis], Material]",
-    material_options: MaterialOptions,
-    *,
-    iterate: "Callable[..., Iterator[State]] | None" = None,
-) -> "Synthesis":
-    """Make one material, report progress, write its maps.
-
-    Args:
-        source: the stack of maps as the job's input.
-        options: arguments of `iterate`.
-        folder: output folder.
-        report: reporter of progress.
-        finish: makes the maps of the result.
-        material_options: options of materials.
-        iterate: the library's iterator of states; None: `texot.iter_synthesis`.
-
-    Raises:
-        Interrupted: Ctrl-C or another signal; the current maps are written.
-        TexotError: see `texot.synthesize` and `texot.files.material.Material.write`.
-    """
-    from texot.files.handover import write_handover
-    from texot.files.material import name_of
-    from texot.jobs.material_files import write_result
-
-    report.start(version=__version__, output=folder, seed=options["seed"])
-    with CtrlC() as ctrl_c:
-        state, _ = steps(source, options, Outputs(folder), report, ctrl_c, iterate=iterate)
-        result = state.result()
-        made = finish(result)
-        made = made.flipped() if material_options.flip else made
-        whole = None if isinstance(source, list) else getattr(source, "whole", source.size)
-        write_result(made, result, folder, naming=material_options.naming, whole=whole)
-        if material_options.handover:
-            names = made.names(material_options.naming, name_of(str(folder)))
-            write_handover(made, folder, names, material_options.handover)
-    report.done(output=folder, loss=state.loss, seconds=state.seconds, interrupted=ctrl_c.pressed)
-    if ctrl_c.pressed:
-        progress = f"step {state.total_step} of {state.total_steps}"
-        raise Interrupted(f"interrupted: {folder} holds the material after {progress}", ctrl_c.signum)
-    return result

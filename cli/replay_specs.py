@@ -37,6 +37,9 @@ _COMMON_OPTIONS = (
 )
 """Options that every command records under the names that its command line gives them."""
 
+OF_MATERIALS = ("map_weight", "naming", "flip_normal_y", "handover")
+"""Options of materials that are recorded."""
+
 Iterate = Callable[..., "Iterator[State]"]
 
 
@@ -167,11 +170,14 @@ class ReplaySpec:
             InputError: a value that its option does not accept.
         """
         names = (*_COMMON_OPTIONS, *self.options)
+        names = (*names, *OF_MATERIALS) if "maps" in settings else names
         arguments = [*["IMAGE"] * self.min_images, "-o", "OUT"]
         for name in names:
             value, option = settings.get(name), f"--{name.replace('_', '-')}"
             if value is True:
                 arguments.append(option)
+            elif isinstance(value, dict):  # --map-weight
+                arguments += [f"{option}={role}={weight}" for role, weight in value.items()]
             elif value is not None and value is not False:
                 between = "x" if name == "size" else ","
                 text = between.join(map(str, value)) if isinstance(value, list) else str(value)

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from texot.cli.files import DASH, check_outputs, make_folder, plan_outputs
-from texot.cli.material import MaterialOptions, check_folders, material_options, run_material
+from texot.cli.material import MaterialOptions, check_folders, material_options
+from texot.cli.material_jobs import run_material, synthesis_job
 from texot.cli.options import (
     FILE,
     compute_options,
@@ -191,24 +192,13 @@ def _synthesize_material(
 ) -> None:
     """Synthesise the maps of a material together, once for each folder."""
     free = start()
-    from texot.files.exemplar import read_exemplar
-    from texot.files.sizes import at_most, exemplar_side
-    from texot.jobs.material import finish_synthesis
-
     material = of_material.read(exemplar)
-    stack = of_material.stack(material)
-    source = read_exemplar(stack.exemplar(), fit=at_most(exemplar_side(options["exemplar_size"])))
-    options["size"], options["palette"] = pixel_size(size, source), "none"
+    job = synthesis_job(material, of_material, options)
+    assert not isinstance(job.source, list)
+    options["size"] = pixel_size(size, job.source)
     make_folder(folders[0], len(folders))
     inputs = of_material.inputs(exemplar)
     check_folders(material, folders, options["size"], of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
     for number, folder in enumerate(folders):
-        run_material(
-            source,
-            {**options, "seed": seed + number},
-            folder,
-            report,
-            lambda result: finish_synthesis(stack, result, source.size),
-            of_material,
-        )
+        run_material(job, {**options, "seed": seed + number}, folder, report, of_material)

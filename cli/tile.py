@@ -1,12 +1,14 @@
 """`texot tile`: make a photograph tile, or a set of tiles that fit in any order."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from texot.cli.files import Outputs, check_outputs, make_folder, plan_outputs
-from texot.cli.material import MaterialOptions, check_folders, material_options, run_material
+from texot.cli.material import MaterialOptions, check_folders, material_options
+from texot.cli.material_jobs import as_written, run_material, tiling_job, variation_job
 from texot.cli.options import (
     FILE,
     compute_options,
@@ -24,7 +26,6 @@ from texot.cli.run import again, pixel_size, run, start, use_threads
 
 if TYPE_CHECKING:
     from texot import Synthesis
-    from texot.files.material import Material
     from texot.files.original import Original
 
 
@@ -95,7 +96,7 @@ def tile(
             raise click.UsageError("the tiles of a material have no --layout.")
         folders = [outputs.image for outputs in plan_outputs(output, None, None, None, count)]
         with reporter(progress, quiet) as report:
-            options.update(tile=tile, palette="none")
+            options["tile"] = tile
             _tile_material(
                 photo, folders, of_material, report, band, frame, flatten, threads, seed, overwrite, options
             )
@@ -168,27 +169,17 @@ def _tile_material(
 ) -> None:
     """Make the maps of a material tile together; further folders get variations with the same borders."""
     free = start()
-    from texot.files.original import Original
-    from texot.jobs.material import flattened
-    from texot.jobs.tiling import iter_tileable, iter_variation
-
     material = of_material.read(photo)
-    if flatten:
-        material = flattened(material)
     make_folder(folders[0], len(folders))
     inputs = of_material.inputs(photo)
     check_folders(material, folders, material.size, of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
-    stack = of_material.stack(material)
-
-    def finish(result: "Synthesis") -> "Material":
-        return stack.material(result.image, unchanged=0)
-
-    given = {**options, "band": band, "seed": seed}
-    first = run_material(
-        stack.original(), given, folders[0], report, finish, of_material, iterate=iter_tileable
-    )
-    borders = Original.of(first.image, first.mode, None, None)
+    job = tiling_job(material, of_material, options, flatten=flatten)
+    run_material(job, {**options, "band": band, "seed": seed}, folders[0], report, of_material)
+    if len(folders) == 1:
+        return
+    further = replace(of_material, flip=False)  # the first tile has the wanted normals
+    job = variation_job(as_written(job, folders[0], of_material), further, options)
     for number, folder in enumerate(folders[1:], start=1):
         given = {**options, "frame": frame, "seed": seed + number}
-        run_material(borders, given, folder, report, finish, of_material, iterate=iter_variation)
+        run_material(job, given, folder, report, further)

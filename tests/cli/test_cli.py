@@ -330,7 +330,7 @@ def test_replay_refuses_another_exemplar_unless_forced(folder: Path) -> None:
 
 def test_replay_warns_on_another_version(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synthesize()
-    monkeypatch.setattr("texot.cli.replay.__version__", "99.0")
+    monkeypatch.setattr("texot.cli.replay_checks.__version__", "99.0")
     result = call("replay", "out.png", "exemplar.png")
     assert result.exit_code == 0
     assert "99.0" in result.stderr

@@ -57,6 +57,7 @@ def test_synthesize_copies_all_maps_from_the_same_places(folder: Path) -> None:
     ]
     assert np.array_equal(values("out/rock_height.png"), values("out/rock_basecolor.png")[..., 0] * 257)
     assert json.loads(Path("out/texot.json").read_text())["size"] == [48, 36]
+    assert json.loads(call("info", "out", "--json").stdout)["copy"] is True
     assert read_field("out/field.npz").exemplar_size == (40, 32)
     done = call("apply", "out/field.npz", "a/rock_height.png", "-o", "h.png", "--filter", "nearest")
     assert done.exit_code == 0, done.stderr
@@ -123,7 +124,7 @@ def test_tile_inpaint_and_interpolate(folder: Path) -> None:
         ("tile a -o out --layout l.png", 2, "--layout"),
         ("inpaint a -o out", 2, "MASK"),
         ("interpolate a mask.png -o out", 2, "with materials"),
-        ("interpolate a b -o out{i} --frames 3", 2, "--frames"),
+        ("interpolate a b -o out --frames 3", 2, "frames of materials are folders"),
         ("interpolate a b -o out --map height=mask.png", 2, "one material"),
     ],
 )
@@ -166,3 +167,82 @@ def test_damaged_and_odd_maps(folder: Path, kind: str) -> None:
     assert done.exit_code == 1, done.stderr
     assert one_line(done)
     assert not Path("out").exists()
+
+
+MADE = {
+    "synthesize": ("synthesize a -o out --size 48x36 --map-weight normal=0.1 --flip-normal-y", "a"),
+    "copy": ("synthesize a -o out --copy --naming godot --handover gltf", "a"),
+    "map": ("synthesize a -o out --map roughness=b/rock_height.png", "a --map roughness=b/rock_height.png"),
+    "tile": ("tile a -o out --band 8 --flatten", "a"),
+    "inpaint": ("inpaint a mask.png -o out", "a mask.png"),
+    "interpolate": ("interpolate a b -o out --weights 1,3", "a b"),
+    "one of two": ("interpolate a b -o out --weights 0,1", "a b"),
+    "weight map": ("interpolate a b -o out --weight-map horizontal", "a b"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MADE)
+def test_replay(folder: Path, name: str) -> None:
+    command, inputs = MADE[name]
+    assert call(*command.split(), *QUICK).exit_code == 0
+    done = call("replay", "out", *inputs.split(), "-o", "again")
+    assert done.exit_code == 0, done.stderr
+    assert "again is identical to out" in done.stderr
+    for path in Path("out").glob("rock_*"):
+        assert (Path("again") / path.name).read_bytes() == path.read_bytes()
+    assert Path("again/texot.json").read_bytes() == Path("out/texot.json").read_bytes()
+    if name == "synthesize":
+        other = call("replay", "out", "b", "-o", "other")
+        assert other.exit_code == 1
+        assert "was made from another exemplar" in one_line(other)
+        assert not Path("other").exists()
+        assert call("replay", "out", "b", "-o", "other", "--force").exit_code == 0
+        assert "other differs from out" in call("replay", "out", "b", "-o", "other", "--force").stderr
+
+
+@pytest.mark.slow
+def test_replay_of_sets_and_sequences(folder: Path) -> None:
+    flip = ["--flip-normal-y", *QUICK]
+    assert call("tile", "a", "-o", "t/{i}", "--set", 2, "--band", 8, *flip).exit_code == 0
+    for number, source in {1: "a", 2: "t/1"}.items():
+        done = call("replay", f"t/{number}", source, "-o", "again")
+        assert "is identical to" in done.stderr, done.stderr
+    done = call("interpolate", "a", "b", "-o", "f/{i}/", "--frames", 3, *flip)
+    assert done.exit_code == 0, done.stderr
+    assert sorted(path.name for path in Path("f").iterdir()) == ["1", "2", "3"]
+    assert not np.array_equal(values("f/2/rock_height.png"), values("f/1/rock_height.png"))
+    for number in (1, 2, 3):
+        init = ["--init", f"f/{number - 1}"] if number > 1 else []
+        done = call("replay", f"f/{number}", "a", "b", *init, "-o", "again")
+        assert "is identical to" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ("replay a a", 1, "no such file: 'a/texot.json'"),
+        ("replay out a --exemplar mask.png", 2, "not for materials"),
+        ("replay out missing", 1, "missing"),
+        ("replay out small", 1, "has no height map: its maps are basecolor"),
+        ("replay out a -o a", 2, "is an input"),
+        ("replay out a -o out", 2, "is an input"),
+    ],
+)
+def test_replay_in_one_line(folder: Path, arguments: str, code: int, words: str) -> None:
+    assert call("synthesize", "a", "-o", "out", *QUICK).exit_code == 0
+    (folder / "small").mkdir()
+    (folder / "small" / "basecolor.png").write_bytes(Path("a/rock_basecolor.png").read_bytes())
+    (folder / "small" / "normal.png").write_bytes(Path("a/rock_normal_gl.png").read_bytes())
+    done = call(*arguments.split())
+    assert done.exit_code == code, done.stderr
+    assert words in one_line(done)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"seed": -1}', '{"texot": "0.3.0", "seed": 0}', "\udcff"])
+def test_replay_of_damaged_settings(folder: Path, text: str) -> None:
+    (folder / "a" / "texot.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    done = call("replay", "a", "b", "-o", "again")
+    assert done.exit_code == 1, done.stderr
+    assert "a" in one_line(done)
+    assert not Path("again").exists()

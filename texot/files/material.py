@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -127,6 +127,20 @@ class Material:
         """The same maps with other values (H, W, C), by role."""
         layers = {role: self.layers[role].with_values(values[role]) for role in self.layers}
         return replace(self, layers=layers)
+
+    def only(self, roles: Collection[str]) -> Material:
+        """The material with some of its maps.
+
+        Raises:
+            InputError: it lacks one of them.
+        """
+        missing = [role for role in roles if role not in self.layers]
+        if missing:
+            raise InputError(
+                f"{self.name!r} has no {', '.join(missing)} map: its maps are {', '.join(self.layers)}"
+            )
+        layers = {role: layer for role, layer in self.layers.items() if role in roles}
+        return replace(self, layers=layers, files={role: self.files[role] for role in layers})
 
     def flipped(self) -> Material:
         """The material with the other convention of the normal map: y is negated."""

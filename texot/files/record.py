@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 
 from texot.errors import InputError, one_line, printable
 from texot.files.schema import check_facts, parse_json
+from texot.files.source import opened
 
 SETTINGS, LOSSES = "texot", "texot-losses"
 N_POINTS = 200  # maximal points of a loss curve: a few kB
 _DIGITS = 5
+_MAX_BYTES = 2**20  # of a file of settings
 
 
 class LossPoint(NamedTuple):
@@ -81,6 +83,24 @@ def read_record(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[Loss
         points = None
     whole = isinstance(points, list) and len(points) <= N_POINTS and all(_is_point(point) for point in points)
     return settings, [LossPoint(*point) for point in points] if whole else []
+
+
+def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The settings of a material, which are a JSON file next to its maps.
+
+    Raises:
+        InputError: the file cannot be read or holds no settings.
+    """
+    with opened(os.fsdecode(path)) as (stream, label, _):
+        data = stream.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise InputError(
+            f"{label} holds more than the settings of a material: give the file as texot wrote it"
+        )
+    try:
+        return check_facts(parse_json(data.decode()))
+    except ValueError as error:
+        raise InputError(f"{label}: its texot settings are damaged ({one_line(error)})") from error
 
 
 def _is_point(value: Any) -> bool:

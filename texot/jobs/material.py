@@ -89,10 +89,7 @@ class MaterialStack:
 
     def __init__(self, materials: Sequence[Material], weights: Mapping[str, float] | None = None) -> None:
         convention = materials[0].convention
-        self.materials = [
-            one if one.convention == convention or "normal" not in one.layers else one.flipped()
-            for one in materials
-        ]
+        self.materials = [_in_convention(one, convention) for one in materials]
         wanted = _weights(weights, self.materials[0])
         self._scalings: list[_Scaling] = []
         first = 0
@@ -117,20 +114,19 @@ class MaterialStack:
         Variances fall. Sums are those of `einsum`, which do not depend on the number of threads.
         """
         moments = np.zeros((channels, channels))
-        for number in range(len(self.materials)):
-            for _, z in self._bands(number):
+        for material in self.materials:
+            for _, z in self._bands(material):
                 moments += np.einsum("nc,nd->cd", z, z)
         axes = np.linalg.eigh(moments)[1][:, ::-1].T
         axes *= np.where(axes[np.arange(channels), np.abs(axes).argmax(1)] < 0, -1, 1)[:, None]
         reach = 0.0
-        for number in range(len(self.materials)):
-            for _, z in self._bands(number):
+        for material in self.materials:
+            for _, z in self._bands(material):
                 reach = max(reach, float(np.abs(_rotated(z, axes)).max()))
         return axes, np.einsum("ij,jk,ik->i", axes, moments, axes), reach
 
-    def _bands(self, number: int) -> Iterator[tuple[slice, Values]]:
+    def _bands(self, material: Material) -> Iterator[tuple[slice, Values]]:
         """Rows of a material with their scaled channels (n, C), centred, some at a time."""
-        material = self.materials[number]
         for begin in range(0, material.size[1], _ROWS):
             rows = slice(begin, min(begin + _ROWS, material.size[1]))
             parts = [
@@ -142,9 +138,12 @@ class MaterialStack:
 
     def pixels(self, number: int = 0) -> Tensor:
         """The stack (C, H, W) in [0, 1] of a material."""
-        width, height = self.materials[number].size
+        return self._pixels(self.materials[number])
+
+    def _pixels(self, material: Material) -> Tensor:
+        width, height = material.size
         found = torch.empty((len(self._axes), height, width), dtype=torch.float32)
-        for rows, z in self._bands(number):
+        for rows, z in self._bands(material):
             planes = _rotated(z, self._axes).T * self._scale + 0.5
             found[:, rows] = torch.from_numpy(planes.reshape(len(planes), -1, width).astype(np.float32))
         return found
@@ -153,6 +152,18 @@ class MaterialStack:
         """A material as an exemplar, whose main principal axes are matched."""
         name = self.materials[number].name
         return Exemplar(self.pixels(number), None, "multi", name=name, main=self._main)
+
+    def start(self, material: Material) -> Exemplar:
+        """Another material with the same maps, such as an earlier result, as a start image of a job.
+
+        Raises:
+            InputError: it has other maps.
+        """
+        first = self.materials[0]
+        found = _in_convention(material, first.convention)
+        for role in first.layers:
+            _values_of(found, role, first)
+        return Exemplar(self._pixels(found).clamp(0, 1), None, "multi", name=found.name)
 
     def original(self, number: int = 0) -> Original:
         """A material as a photograph to be changed in parts."""
@@ -347,6 +358,12 @@ def _weights(given: Mapping[str, float] | None, material: Material) -> dict[str,
             raise InputError(f"weight of {role}: its maps are {', '.join(material.layers)}")
         found[role] = real(f"the weight of {role}", weight, "0 or a positive number", 0)
     return {role: max(_MIN_WEIGHT, weight) for role, weight in found.items()}
+
+
+def _in_convention(material: Material, convention: str) -> Material:
+    """A material with the given convention of normals."""
+    same = material.convention == convention or "normal" not in material.layers
+    return material if same else material.flipped()
 
 
 def _values_of(material: Material, role: str, first: Material) -> Values:

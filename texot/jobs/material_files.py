@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from texot.files.field import write_field
 from texot.files.material import Material
@@ -21,6 +23,7 @@ def write_result(
     *,
     naming: str = "as-input",
     whole: tuple[int, int] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the maps of a result, and next to them its settings and its correspondence field.
 
@@ -30,6 +33,7 @@ def write_result(
         folder: created if missing.
         naming: see `Material.names`.
         whole: (width, height) of the whole exemplar of the field, for `texot apply`; None: write no field.
+        facts: what `texot replay` needs besides the settings of the result; plain JSON values.
 
     Raises:
         OutputError: a file cannot be written.
@@ -37,5 +41,6 @@ def write_result(
     made.write(folder, naming)
     if synthesis.field is not None and whole is not None:
         write_field(synthesis.field, whole, os.path.join(folder, FIELD))
-    record = json.dumps(synthesis.settings, sort_keys=True, indent=1)
+    settings = {**synthesis.settings, "maps": list(made.layers), **(facts or {})}
+    record = json.dumps(settings, sort_keys=True, indent=1)
     write_whole(os.path.join(folder, RECORD), record.encode())

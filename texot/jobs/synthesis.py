@@ -259,7 +259,11 @@ def _tasks(
     scales = scales[: plan.n_scales]
     size = plan.sizes[-1]
     if start is not None:
-        start = F.interpolate(start[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1).to(device)
+        start = (
+            F.interpolate(start[None, : exemplar.main], size, mode="bicubic", antialias=True)[0]
+            .clamp(0, 1)
+            .to(device)
+        )
     elif plan.laid:
         image, there = scales[-1]
         start = first_layout(image, size, plan.novelty, known=there, periodic=periodic, generator=generator)
