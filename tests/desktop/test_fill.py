@@ -13,6 +13,7 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.views.tabs.fill import TILE, FillTab
 from texot.desktop.window import Window
 
@@ -142,7 +143,7 @@ def test_masks_in_files(
     click(tab.load)
     until(lambda: painted(window).any())
     assert (painted(window) == (values == 255)).all()
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "copy"), ""))
+    monkeypatch.setattr(FileDialogs, "ask_save", lambda *_: str(tmp_path / "copy.png"))
     click(tab.save)
     until(lambda: (tmp_path / "copy.png").exists())
     assert (np.asarray(Image.open(tmp_path / "copy.png")) == values).all()

@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
+from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.models import Model, Models
 from texot.desktop.settings import SamplingSettings
 from texot.desktop.views.tabs.generator import GeneratorTab
@@ -54,7 +55,7 @@ def test_train_sample_save_load_and_drag(
     assert window.session.selected.picture.width() == 32
     assert not window.view.render_final.isEnabled()
     path = tmp_path / "model.safetensors"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr(FileDialogs, "ask_save", lambda *_: str(path))
     click(tab.save)
     until(path.exists)
     until(lambda: "model.safetensors" in tab.name.text())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import needs_qt  # noqa: F401
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, QSize, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, QSettings, QSize, Qt, QUrl
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QListWidget,
+    QScrollArea,
     QSlider,
     QSpinBox,
     QWidget,
@@ -65,7 +66,7 @@ def test_no_key_is_taken_twice(window: Window, tab: int) -> None:
         assert len(set(keys)) == len(keys), texts
 
 
-@pytest.mark.parametrize("size", [(1024, 700), (1600, 1000)])
+@pytest.mark.parametrize("size", [(1024, 640), (1600, 1000)])
 @pytest.mark.parametrize("tab", range(4))
 def test_nothing_is_cut_off(window: Window, size: tuple[int, int], tab: int) -> None:
     window.resize(*size)
@@ -78,6 +79,41 @@ def test_nothing_is_cut_off(window: Window, size: tuple[int, int], tab: int) -> 
         assert control.height() >= min(control.minimumSizeHint().height(), control.sizeHint().height())
     tabs = window.view.tabs
     assert tabs.tabBar().sizeHint().width() <= tabs.width()
+
+
+@pytest.mark.parametrize("scale", [0.8, 1.5])
+def test_no_text_is_cut_in_other_fonts(application: QApplication, tmp_path: Path, scale: float) -> None:
+    before, font = application.font(), application.font()
+    font.setPointSizeF(scale * font.pointSizeF())
+    application.setFont(font)
+    try:
+        window = Window(QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat))
+        window.show()
+        window.resize(700, 560)
+        for tab in range(4):
+            window.view.tabs.setCurrentIndex(tab)
+            QTest.qWait(10)
+            for control in controls(window):
+                if isinstance(control, QAbstractButton):
+                    text = control.text().replace("&", "")
+                    assert control.width() >= control.fontMetrics().horizontalAdvance(text), text
+            scroll = window.view.tabs.currentWidget()
+            assert isinstance(scroll, QScrollArea)
+            assert not scroll.horizontalScrollBar().isVisible()
+        window.end()
+    finally:
+        application.setFont(before)
+
+
+@pytest.mark.parametrize("place", [(0, 0, 3000, 2000), (-500, -90, 960, 560), (2000, 900, 960, 560)])
+def test_the_window_fits_into_a_small_screen(window: Window, place: tuple[int, int, int, int]) -> None:
+    window.hide()
+    window.setGeometry(QRect(*place))
+    room = QRect(0, 30, 1024, 610)  # below a bar of the desktop
+    window.fit_into(room)
+    assert room.contains(window.geometry())
+    assert window.geometry().top() > room.top(), "the title bar is above it"
+    assert place[2] > 1024 or window.size() == QSize(*place[2:])
 
 
 def test_errors_are_red_on_light_and_on_dark(window: Window) -> None:

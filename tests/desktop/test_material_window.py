@@ -12,6 +12,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
+from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.job_queue import OpenImage
 from texot.desktop.looks import LIT, Light
 from texot.desktop.window import NO_GENERATOR, Window
@@ -176,7 +177,7 @@ def test_fill_save_and_copy_as_command(
     assert after.format() == before.format(), "16 bits"
     assert after.pixel(1, 1) == before.pixel(1, 1), "outside the hole"
     mask = str(tmp_path / "mask.png")
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (mask, ""))
+    monkeypatch.setattr(FileDialogs, "ask_save", lambda *_: mask)
     window.saving.copy_command()
     until(lambda: "texot inpaint" in QGuiApplication.clipboard().text())
     line = QGuiApplication.clipboard().text()

@@ -14,8 +14,8 @@ from PIL import Image
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog
 
+from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.views.tabs.fill import TILE
 from texot.desktop.window import Window
 
@@ -117,15 +117,15 @@ def test_hole(
     made(window, until)
     wanted = saved(window, tmp_path / "out.png", until)
     asked: list[str] = []
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *words: asked.append(words[1]) or ("", ""))
+    monkeypatch.setattr(FileDialogs, "ask_save", lambda *words: asked.append(words[1]) or "")
     QGuiApplication.clipboard().setText("before")
     QTest.mouseClick(window.view.command, LEFT)
     assert QGuiApplication.clipboard().text() == "before"
     assert asked == ["The command needs the mask in a file"]
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "mask"), ""))
+    monkeypatch.setattr(FileDialogs, "ask_save", lambda *_: str(tmp_path / "mask.png"))
     assert str(tmp_path / "mask.png") in copied()
     assert (tmp_path / "again.png").read_bytes() == wanted
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked twice"))
+    monkeypatch.setattr(FileDialogs, "ask_save", lambda *_: pytest.fail("asked twice"))
     copied()
 
 
@@ -190,7 +190,7 @@ def test_training_on_two_and_samples(
     until(lambda: window.session.models.current and not window.session.busy)
     assert tab.t.isVisible()
     path = tmp_path / "model.safetensors"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr(FileDialogs, "ask_save", lambda *_: str(path))
     QTest.mouseClick(tab.command, LEFT)
     until(lambda: "texot train" in QGuiApplication.clipboard().text())
     QTest.mouseClick(tab.save, LEFT)
@@ -235,7 +235,7 @@ def test_pasted_image(
     until(lambda: window.session.image.path)
     made(window, until)
     wanted = saved(window, tmp_path / "out.png", until)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "kept.png"), ""))
+    monkeypatch.setattr(FileDialogs, "ask_save", lambda *_: str(tmp_path / "kept.png"))
     assert str(tmp_path / "kept.png") in copied()
     assert (tmp_path / "again.png").read_bytes() == wanted
 

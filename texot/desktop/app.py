@@ -65,6 +65,7 @@ def _run(
     try:
         if screenshot is not None:
             return _screenshot(app, window, image or "", screenshot, quality)
+        window.fit_into(window.screen().availableGeometry())
         window.show()
         if image is not None:
             window.opening.open(image)

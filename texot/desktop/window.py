@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, QTimer, Signal
+from PySide6.QtCore import QByteArray, QPoint, QRect, QSettings, QSize, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QImage
-from PySide6.QtWidgets import QLineEdit, QMainWindow, QMessageBox, QSpinBox
+from PySide6.QtWidgets import QLineEdit, QMainWindow, QMessageBox, QSpinBox, QStyle
 
 from texot.desktop.controllers.exemplar_actions import ExemplarActions
 from texot.desktop.controllers.file_dialogs import FileDialogs
@@ -62,7 +62,7 @@ class Window(QMainWindow):
         self._observe_session()
         self.looks = LookActions(self.session, self.view.canvas, self.view.looks)
         self.setAcceptDrops(True)
-        self.setMinimumSize(760, 520)
+        self.setMinimumSize(self.minimumSizeHint().width(), 520)  # in which no text is cut
         self.resize(1200, 800)
         geometry = settings.value("geometry")
         self.restoreGeometry(geometry if isinstance(geometry, QByteArray) else QByteArray())
@@ -217,6 +217,20 @@ class Window(QMainWindow):
         self.view.draft.setVisible(form.has_quality)
 
     # the window itself
+
+    def fit_into(self, room: QRect) -> None:
+        """Before it is shown: make it no larger than this part of the screen, and move it inside.
+
+        The title bar is included. It does not become smaller than its minimal size.
+        """
+        room = QRect(room)
+        room.setTop(room.top() + self.style().pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight))
+        self.resize(self.size().boundedTo(room.size()))
+        place = self.geometry()
+        place.moveRight(min(place.right(), room.right()))
+        place.moveBottom(min(place.bottom(), room.bottom()))
+        place.moveTopLeft(QPoint(max(place.left(), room.left()), max(place.top(), room.top())))
+        self.setGeometry(place)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept files and images."""

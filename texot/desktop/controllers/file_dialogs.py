@@ -9,9 +9,18 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 ANY_IMAGE = "Images (*);;All files (*)"
-WRITABLE_IMAGE = "Images (*.png *.tif *.tiff *.jpg *.jpeg *.webp *.bmp)"
-PNG = "PNG (*.png)"
-MODEL = "Models (*.safetensors)"
+Kinds = dict[str, tuple[str, ...]]
+"""Kinds of files to write, by name, with their suffixes; the first of each is that of a name without one."""
+IMAGES: Kinds = {
+    "PNG": (".png",),
+    "TIFF": (".tif", ".tiff"),
+    "JPEG": (".jpg", ".jpeg"),
+    "WebP": (".webp",),
+    "BMP": (".bmp",),
+}
+EXACT: Kinds = {"PNG": IMAGES["PNG"]}
+"""For masks, and for inputs of a command: no pixel changes."""
+MODELS: Kinds = {"Models": (".safetensors",)}
 _MAX_RECENT = 8
 
 
@@ -70,7 +79,31 @@ class FileDialogs:
         )
         return answer == buttons.Yes
 
-    def ask_save(self, title: str, suggested: Path, kinds: str, suffix: str) -> str:
-        """A file to write, with `suffix` if the user gave none; empty: none was chosen."""
-        path, _ = QFileDialog.getSaveFileName(self._parent, title, str(suggested), kinds)
-        return path if not path or Path(path).suffix else path + suffix
+    def ask_save(self, title: str, suggested: Path, kinds: Kinds) -> str:
+        """A file to write; empty: none was chosen.
+
+        A name without a suffix gets that of the chosen kind before the dialog asks whether to replace a file.
+        """
+        dialog = QFileDialog(self._parent, title, str(suggested.parent))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        filters = {f"{kind} ({' '.join(f'*{s}' for s in kinds[kind])})": kinds[kind] for kind in kinds}
+        dialog.setNameFilters(list(filters))
+        first = next(
+            (text for text in filters if suggested.suffix.lower() in filters[text]), next(iter(filters))
+        )
+        dialog.selectNameFilter(first)
+        dialog.setDefaultSuffix(filters[first][0])
+        dialog.selectFile(suggested.name)
+        known = [suffix for suffixes in kinds.values() for suffix in suffixes]
+
+        def choose(text: str) -> None:
+            """Give the name the suffix of another kind."""
+            dialog.setDefaultSuffix(filters[text][0])
+            name = Path(dialog.selectedFiles()[0]) if dialog.selectedFiles() else Path()
+            if name.suffix.lower() in known and name.suffix.lower() not in filters[text]:
+                dialog.selectFile(name.with_suffix(filters[text][0]).name)
+
+        dialog.filterSelected.connect(choose)
+        path = dialog.selectedFiles()[0] if dialog.exec() else ""
+        dialog.deleteLater()
+        return path

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QImage
 
-from texot.desktop.controllers.file_dialogs import MODEL, FileDialogs
+from texot.desktop.controllers.file_dialogs import MODELS, FileDialogs
 from texot.desktop.controllers.saving import Saving
 from texot.desktop.session import Session
 from texot.desktop.views.canvas import Canvas
@@ -74,7 +74,7 @@ class GeneratorActions:
 
     def ask_load(self) -> None:
         """Ask for a model and load it."""
-        path = self._dialogs.ask_open("Load a model", self._dialogs.folder(_FOLDER), MODEL)
+        path = self._dialogs.ask_open("Load a model", self._dialogs.folder(_FOLDER), "Models (*.safetensors)")
         if path:
             self.load(path)
 
@@ -90,7 +90,7 @@ class GeneratorActions:
     def ask_save(self) -> None:
         """Ask for a file and write the model."""
         suggested = Path(self._dialogs.folder(_FOLDER)) / self._session.model_file_name
-        path = self._dialogs.ask_save("Save the model", suggested, MODEL, ".safetensors")
+        path = self._dialogs.ask_save("Save the model", suggested, MODELS)
         if path:
             self.save(path)
 

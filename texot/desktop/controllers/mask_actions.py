@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtGui import QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
-from texot.desktop.controllers.file_dialogs import PNG, FileDialogs
+from texot.desktop.controllers.file_dialogs import EXACT, FileDialogs
 from texot.desktop.session import Session
 from texot.desktop.views.canvas import Canvas
 from texot.desktop.views.form_tabs import FormTabs
@@ -81,7 +81,7 @@ class MaskActions:
         """Ask for a file and write the mask."""
         photograph = Path(self._session.image.path)
         suggested = photograph.parent / f"{photograph.with_suffix('').name}-mask.png"
-        path = self._dialogs.ask_save("Save the mask", suggested, PNG, ".png")
+        path = self._dialogs.ask_save("Save the mask", suggested, EXACT)
         if path:
             self.save(path)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtGui import QGuiApplication, QImage
 
-from texot.desktop.controllers.file_dialogs import MODEL, WRITABLE_IMAGE, FileDialogs
+from texot.desktop.controllers.file_dialogs import EXACT, IMAGES, MODELS, FileDialogs
 from texot.desktop.requests import JobRequest
 from texot.desktop.results import Result
 from texot.desktop.session import Session
@@ -39,7 +39,7 @@ class Saving:
             self._ask_save_material(result, folder)
             return
         suggested = Path(folder) / result.file_name
-        path = self._dialogs.ask_save("Save the result", suggested, WRITABLE_IMAGE, ".png")
+        path = self._dialogs.ask_save("Save the result", suggested, IMAGES)
         if path:
             self.save(path)
 
@@ -90,8 +90,7 @@ class Saving:
         path = self._dialogs.ask_save(
             f"The command needs the {kind} in a file",
             Path(self._dialogs.folder()) / name,
-            MODEL if suffix == ".safetensors" else WRITABLE_IMAGE,
-            suffix,
+            MODELS if suffix == ".safetensors" else EXACT,
         )
         if not path:
             self._session.say(f"nothing is copied: the command needs the {kind} in a file")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QScrollArea, QTabWidget
+from PySide6.QtWidgets import QScrollArea, QStyle, QTabWidget
 
 from texot.desktop.views.tabs.tab import Tab
+
+_FRAME = 4  # pixels around a form
 
 
 class FormTabs(QTabWidget):
@@ -27,6 +29,12 @@ class FormTabs(QTabWidget):
             scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             scroll.setWidget(form)
             self.addTab(scroll, form.title)
+
+    def least_width(self) -> int:
+        """Width in which no form and no title of a tab is cut, scroll bar included."""
+        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        forms = max(form.minimumSizeHint().width() for form in self.forms) + bar
+        return max(forms, self.tabBar().sizeHint().width()) + _FRAME
 
     @property
     def front(self) -> Tab:

@@ -58,7 +58,6 @@ class Layout(QWidget):
 
     def _panel(self) -> QWidget:
         panel = QWidget()
-        panel.setFixedWidth(max(_PANEL, self.tabs.tabBar().sizeHint().width() + 4))
         layout = QVBoxLayout(panel)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(row(self.open, self.open_material, self.paste))
@@ -66,6 +65,7 @@ class Layout(QWidget):
         layout.addWidget(row(self.generate, self.draft, self.new_seed, self.stop))
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
+        panel.setFixedWidth(max(_PANEL, self.tabs.least_width(), layout.minimumSize().width()))
         return panel
 
     def _view_bar(self, actions: Actions) -> QWidget:
