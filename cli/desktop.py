@@ -35,6 +35,7 @@ def desktop(image: Path | None, screenshot: Path | None, quality: str) -> None:
     if screenshot is not None and screenshot.suffix.lower() != ".png":
         raise click.UsageError(f"--screenshot writes a PNG: {screenshot} must end in .png.")
     _check_display(screenshot is not None)
+    _check_libraries()
     try:
         from texot.desktop.app import run
     except ModuleNotFoundError as error:
@@ -62,3 +63,16 @@ def _check_display(hidden: bool) -> None:
     if not hidden:
         raise click.ClickException("no display: start it from a desktop session, or use --screenshot")
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+
+def _check_libraries() -> None:
+    """Refuse to start where Qt would abort because it lacks libraries of the system.
+
+    Raises:
+        click.ClickException: it lacks some; the message says how to install them.
+    """
+    from texot.desktop.qt_libraries import advice, missing_libraries, uses_xcb
+
+    missing = missing_libraries() if uses_xcb(os.environ) else []
+    if missing:
+        raise click.ClickException(advice(missing))

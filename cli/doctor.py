@@ -16,7 +16,7 @@ from texot.errors import printable
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def doctor(as_json: bool) -> None:
-    """Show Python, torch, devices, threads, KeOps, compilers, and which back end 'auto' picks and why.
+    """Show Python, torch, devices, threads, KeOps, compilers, which back end 'auto' picks, the window.
 
     KeOps and numba are compiled and run, which takes some seconds the first time.
     """
@@ -33,6 +33,7 @@ def examine() -> dict[str, str]:
     """Findings by topic, in the order of the table."""
     import torch
 
+    from texot.desktop import qt_libraries
     from texot.field.compiled import report
     from texot.kernels import backend_report
 
@@ -47,4 +48,5 @@ def examine() -> dict[str, str]:
         "threads": f"{torch.get_num_threads()} (change with --threads)",
         **backend_report(),
         "compiled search": report(),
+        "window": qt_libraries.report(),
     }
