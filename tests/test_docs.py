@@ -24,6 +24,8 @@ from texot.cli.app import texot as command
 from texot.evaluation import Evaluator
 from texot.files.deep import write_deep
 from texot.files.deep_image import DeepImage
+from texot.files.material import NAMINGS, ROLES
+from texot.jobs.material import WEIGHTS
 
 ROOT = Path(texot.__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -266,3 +268,20 @@ def test_the_windows_keys_are_those_of_its_menus() -> None:
     assert keys
     for key in keys:
         assert f'"{key}"' in menus or key.startswith("Alt+"), key
+
+
+def test_the_table_of_roles() -> None:
+    """Spellings, weights and names of files, as the page of materials shows them."""
+    text = (DOCS / "materials.md").read_text(encoding="utf-8")
+    rows = {
+        cells[0].strip("` "): cells[1:] for cells in re.findall(r"^\|(.+)\|(.+)\|(.+)\|(.+)\|$", text, re.M)
+    }
+    assert set(rows) == {"role", "---", *ROLES}
+    for role, spellings in ROLES.items():
+        shown, weight, names = (cell.strip() for cell in rows[role])
+        assert tuple(shown.split(", ")) == spellings
+        assert float(weight) == WEIGHTS[role]
+        found = [naming.get(role, "{name}_{role}").format(name="X", role=role) for naming in NAMINGS.values()]
+        assert list(dict.fromkeys(re.findall(r"`(\w+)`", names))) == list(
+            dict.fromkeys([*found, *(["X_NormalDX"] if role == "normal" else [])])
+        ), role

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         tile_material,
         vary_material,
     )
+    from texot.jobs.preview import preview_material
     from texot.jobs.synthesis import iter_synthesis, synthesize
     from texot.jobs.tiling import iter_tileable, iter_variation, make_tileable, make_variation
     from texot.solver.state import LossRecord, State, Synthesis
@@ -58,6 +59,7 @@ __all__ = [
     "iter_variation",
     "make_tileable",
     "make_variation",
+    "preview_material",
     "read_material",
     "synthesize",
     "synthesize_material",
@@ -87,6 +89,7 @@ _LAZY = {
     "iter_variation": "texot.jobs.tiling",
     "make_tileable": "texot.jobs.tiling",
     "make_variation": "texot.jobs.tiling",
+    "preview_material": "texot.jobs.preview",
     "read_material": "texot.files.material",
     "synthesize": "texot.jobs.synthesis",
     "synthesize_material": "texot.jobs.material",

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from texot.errors import InputError
 from texot.files.material import read_material
 from texot.images.shading import Lighting
-from texot.jobs.preview import preview
+from texot.jobs.preview import preview, preview_material
 
 MATERIALS = Path(__file__).parents[2] / "samples" / "materials"
 pytestmark = pytest.mark.skipif(not MATERIALS.exists(), reason="not a checkout")
@@ -34,6 +35,20 @@ def test_both_conventions_give_one_picture() -> None:
     material = read_material(MATERIALS / "cliff")
     one, other = preview(material, size=64), preview(material.flipped(), size=64)
     torch.testing.assert_close(one, other, atol=0.01, rtol=0)
+
+
+def test_a_picture_from_a_folder() -> None:
+    folder = MATERIALS / "cliff"
+    picture = preview_material(folder, light=(45, 30), shape="sphere", size=64)
+    assert (picture.mode, picture.size) == ("RGB", (64, 64))
+    wanted = preview(read_material(folder), lighting=Lighting(45, 30), shape="sphere", size=64)
+    assert np.array_equal(np.asarray(picture), np.rint(wanted.permute(1, 2, 0).numpy() * 255))
+    assert (
+        preview_material(read_material(folder), size=64).tobytes()
+        == preview_material(
+            {"basecolor": folder / "basecolor.png", "normal": folder / "normal.png"}, size=64
+        ).tobytes()
+    )
 
 
 def test_copies_share_the_size() -> None:

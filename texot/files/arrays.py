@@ -13,7 +13,7 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.files.decode import Decoded
 from texot.files.deep_image import DeepImage
-from texot.files.depth import Depth
+from texot.files.depth import Depth, decoded_of
 from texot.files.part import Window, find_window, sample_steps
 
 _MAX_CHANNELS = 32  # more channels suggest that channels come last
@@ -88,8 +88,7 @@ def _decoded(array: npt.NDArray[Any], label: str, part: int | None) -> Decoded:
     elif not (kind == "b" or (kind == "u" and width <= 2)):
         raise InputError(f"{label}: expected uint8, uint16, bool or floats: convert it")
     if wide:
-        depth = _depth(array, label)
-        return depth.decoded(whole, window)
+        return decoded_of(_depth(array, label), whole, window)
     scale = 256**width - 1 if kind == "u" else 1
     values = np.empty(array.shape, np.float32)
     np.divide(array, np.float32(scale), out=values, dtype=np.float32)

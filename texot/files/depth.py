@@ -132,22 +132,6 @@ class Depth:
             plane[:] = self.curve.pixels(values[..., channel])
         return planes, None if self.alpha is None else _opacity(values.dtype).pixels(values[..., self.alpha])
 
-    def decoded(self, whole: tuple[int, int], window: Window) -> Decoded:
-        """The image as decoded, a part (`window`) of an image of size `whole`."""
-        planes, alpha = self.planes()
-        image = self.image
-        return Decoded(
-            planes,
-            alpha,
-            self.mode,
-            image.icc_profile,
-            exif=image.exif,
-            dpi=image.dpi,
-            whole=whole,
-            window=window,
-            depth=self,
-        )
-
     def resized(self, pixels: Tensor, mode: str) -> Depth:
         """The bit depth of the image after a change of its size; see `deep`."""
         return replace(self, image=self.deep(pixels, mode))
@@ -245,7 +229,24 @@ def decode_deep(source: Any, label: str, part: int | None = None) -> Decoded:
         window = find_window(whole, part, opaque)
         left, upper, right, lower = window.box
         image = replace(image, values=image.values[upper:lower, left:right].copy())
-    return Depth.of(image, label).decoded(whole, window)
+    return decoded_of(Depth.of(image, label), whole, window)
+
+
+def decoded_of(depth: Depth, whole: tuple[int, int], window: Window) -> Decoded:
+    """An image as decoded, a part (`window`) of an image of size `whole`."""
+    planes, alpha = depth.planes()
+    image = depth.image
+    return Decoded(
+        planes,
+        alpha,
+        depth.mode,
+        image.icc_profile,
+        exif=image.exif,
+        dpi=image.dpi,
+        whole=whole,
+        window=window,
+        depth=depth,
+    )
 
 
 def decode_any(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping
+from typing import Any
 
+from PIL import Image
 from torch import Tensor
 
 from texot.errors import InputError, quoted
-from texot.files.material import Material
+from texot.files.material import Material, read_material
 from texot.files.surface import surface_of
+from texot.files.write import to_pil
 from texot.images.shading import Lighting, shade_plane, shade_sphere
 
 SHAPES = ("plane", "sphere")
@@ -16,6 +21,32 @@ MAX_SIDE = 1024
 """Pixels of the longer side of an image if no size is given."""
 _MIN_SIDE = 16
 _MAX_REPEAT = 64
+
+
+def preview_material(
+    material: Material | str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    light: tuple[float, float] = (135.0, 45.0),
+    shape: str = "plane",
+    repeat: int = 1,
+    size: int = MAX_SIDE,
+) -> Image.Image:
+    """A picture of a material in the light of one lamp and the sky, as `texot preview` makes it.
+
+    Args:
+        material: a material, or a folder or files that `texot.read_material` reads.
+        light: azimuth and elevation of the lamp in degrees: azimuth 0 is right, 90 top, 180 left; elevation
+            is from 0 to 90, which is from the viewer.
+        shape, repeat, size: see `preview`.
+
+    Returns:
+        An RGB picture.
+
+    Raises:
+        InputError, TexotError: see `preview` and `texot.read_material`.
+    """
+    found = material if isinstance(material, Material) else read_material(material)
+    return to_pil(preview(found, lighting=Lighting(*light), shape=shape, repeat=repeat, size=size))
 
 
 def preview(
