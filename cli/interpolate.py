@@ -143,6 +143,8 @@ def interpolate(
             mode = mode.removesuffix("A")
         if kind and depth is not None and depth.floats:
             raise OutputError(f"an animation holds no floats: give -o NAME{{i}}.exr, got {str(output)!r}")
+        if kind and depth is not None:
+            report.say("an animation holds 8 bits a channel: 16 bits are rounded to 8")
         check_formats(plan, options["size"], mode, depth=None if kind else depth)
         check_formats(sheets, sheet_size(frames or 1, options["size"]), mode, depth=depth)
         use_threads(threads, free, report)

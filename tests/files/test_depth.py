@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from texot.files.deep import encode_deep, read_deep, write_deep
 from texot.files.deep_image import DeepImage
 from texot.files.depth import Curve, Depth, common_depth
 from texot.files.exemplar import read_exemplar
+from texot.files.mask import read_mask
 from texot.files.original import read_original
 from texot.files.write import check_format, check_output, encode_image, write_image
 
@@ -242,6 +244,37 @@ def test_texts_are_in_pngs_of_sixteen_bits() -> None:
     data = encode_image(pixels, mode="RGB", text={"texot": '{"seed": 1}'}, depth=depth)
     with Image.open(io.BytesIO(data)) as image:
         assert image.text == {"texot": '{"seed": 1}'}  # type: ignore[attr-defined]
+
+
+def test_masks_and_weights_are_linear() -> None:
+    """Floats of a mask or of a map of weights are no colours: half is half."""
+    values = np.linspace(0, 2, H * W * 3, dtype=np.float32).reshape(H, W, 3)
+    found = read_exemplar(values)
+    np.testing.assert_allclose(found.linear().permute(1, 2, 0), values.clip(0, 1), atol=1e-5)
+    assert bool((found.pixels != found.linear()).any())
+    grey = read_exemplar(np.full((H, W), 0.3, np.float32))
+    assert grey.linear() is grey.pixels
+    mask = np.full((H, W), 0.0, np.float32)
+    mask[2:5] = 3
+    assert torch.equal(read_mask(mask, (W, H)), torch.from_numpy(mask > 0))
+
+
+def test_other_tiffs_of_sixteen_bits_are_read_with_eight(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """CMYK of 16 bits, which Pillow reads."""
+    data, cmyk = random("u2", 4).astype("<u2").tobytes(), 5
+    tags = [
+        (256, 4, 1, W), (257, 4, 1, H), (258, 3, 4, 8), (259, 3, 1, 1), (262, 3, 1, cmyk),
+        (273, 4, 1, 16), (277, 3, 1, 4), (278, 4, 1, H), (279, 4, 1, len(data)),
+    ]  # fmt: skip
+    start = b"II*\0" + struct.pack("<I4H", 16 + len(data), *[16] * 4)
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    path = tmp_path / "a.tif"
+    path.write_bytes(start + data + directory)
+    with caplog.at_level(logging.INFO, "texot"):
+        assert read_exemplar(path).mode == "RGB"
+    assert "it is read with 8" in caplog.text
 
 
 # --------------------------------------------------------------------------------------------------- refused

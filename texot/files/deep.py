@@ -34,7 +34,8 @@ _HELD = {
     "Radiance": ("f4",),
 }
 _CALLED = {"u": "whole numbers", "i": "whole numbers with a sign", "f": "floats"}
-_GREY_OR_RGB = (0, 1, 2)  # TIFF's photometric interpretations
+GREY_OR_RGB = (0, 1, 2)
+"""TIFF's photometric interpretations that `read_deep` reads."""
 _BITS, _PHOTOMETRIC, _SAMPLES, _SAMPLE_FORMAT = 258, 262, 277, 339
 _UNSIGNED = 1
 _ROWS = 2**20  # values written at once
@@ -63,6 +64,13 @@ def deep_kind(stream: BinaryIO) -> str | None:
     return None if grey or (max(bits) <= 8 and set(form) == {_UNSIGNED}) else "TIFF"
 
 
+def photometric_of(stream: BinaryIO) -> int:
+    """The photometric interpretation of a TIFF; the stream is left at its start."""
+    found = tiff_tags(stream, (_PHOTOMETRIC,)).get(_PHOTOMETRIC, (1,))[0]
+    stream.seek(0)
+    return found
+
+
 def read_deep(source: str | os.PathLike[str] | bytes | BinaryIO, label: str | None = None) -> DeepImage:
     """Read an image for which `deep_kind` is not None.
 
@@ -83,13 +91,12 @@ def read_deep(source: str | os.PathLike[str] | bytes | BinaryIO, label: str | No
         if kind == "PNG":
             return _from_png(stream, label)
         if kind == "TIFF":
-            photometric = tiff_tags(stream, (_PHOTOMETRIC,)).get(_PHOTOMETRIC, (1,))[0]
-            if photometric not in _GREY_OR_RGB:
+            photometric = photometric_of(stream)
+            if photometric not in GREY_OR_RGB:
                 raise InputError(
                     f"{label} is a TIFF of neither grey nor RGB (photometric interpretation {photometric}): "
                     "convert it to RGB first"
                 )
-            stream.seek(0)
         path = os.fsdecode(source) if isinstance(source, str | os.PathLike) else None
         found = read_by_openimageio(stream, path, kind, label)
         return replace(found, exif=_exif(stream, label)) if kind == "TIFF" else found

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from texot.errors import InputError
 from texot.files.decode import Decoded, Fit, Float32Array, decode_file
-from texot.files.deep import deep_kind, read_deep
+from texot.files.deep import GREY_OR_RGB, deep_kind, photometric_of, read_deep
 from texot.files.deep_image import DeepImage, Values
 from texot.files.part import Window, find_window, sample_steps
 
@@ -258,7 +258,7 @@ def decode_any(
     fit: Fit | None = None,
     part: int | None = None,
 ) -> Decoded:
-    """Read an image file of any bit depth.
+    """Read an image file of any bit depth; TIFF that is neither grey nor RGB, such as CMYK, with 8 bits.
 
     Args:
         source: the path, or what `stream` was opened from.
@@ -268,7 +268,8 @@ def decode_any(
     Raises:
         InputError, TexotError: see `decode_deep` and `texot.files.decode.decode_file`.
     """
-    if deep_kind(stream) is None:
+    kind = deep_kind(stream)
+    if kind is None or (kind == "TIFF" and photometric_of(stream) not in GREY_OR_RGB):
         return decode_file(stream, label, manage=manage, fit=fit, part=part)
     if not isinstance(source, (str, os.PathLike)):
         source = stream

@@ -113,6 +113,14 @@ class Exemplar:
         """The same texture with other channels (C, H, W), and a new hash."""
         return replace(self, pixels=pixels, mode=mode, icc_profile=icc_profile, sha256="")
 
+    def linear(self) -> Tensor:
+        """The pixels without the curve of floats: values, clipped to [0, 1]. For masks and weight maps."""
+        if self.depth is None or not self.depth.floats:
+            return self.pixels
+        colours = self.pixels[:-1] if self.mode in WITH_ALPHA else self.pixels
+        values = torch.from_numpy(self.depth.curve.values(colours.numpy())).to(self.pixels).clamp(0, 1)
+        return values if colours is self.pixels else torch.cat([values, self.pixels[-1:]])
+
     def on_curve_of(self, depth: Depth | None, what: str) -> Exemplar:
         """The same texture with pixels on the curve of another image; its hash stays.
 

@@ -44,7 +44,7 @@ def read_mask(source: Any, size: tuple[int, int], *, name: str = "mask", of: str
     if found.size != size:
         have, want = ("x".join(map(str, s)) for s in (found.size, size))
         raise InputError(f"the {name} is {have} px and the {of} {want} px: give a {name} of the {of}'s size")
-    colours, seen = found.pixels, torch.ones(found.pixels.shape[1:], dtype=torch.bool)
+    colours, seen = found.linear(), torch.ones(found.pixels.shape[1:], dtype=torch.bool)
     if found.mode in ("LA", "RGBA"):
         colours, seen = colours[:-1], colours[-1] > KNOWN_ALPHA
     if not bool(seen.any()):

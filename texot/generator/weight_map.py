@@ -45,7 +45,7 @@ class WeightMap:
         self.name = None if name == "image" else name
         self.planes: list[Tensor] = []
         if self.name is None:
-            grey = read_exemplar(map).pixels.mean(0)
+            grey = read_exemplar(map).linear().mean(0)
             for scale in range(n_scales):
                 sides = zip(grey.shape, area[2:], strict=True)
                 size = [min(own, -(-length // 2**scale)) for own, length in sides]

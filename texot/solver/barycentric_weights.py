@@ -122,6 +122,6 @@ def weight_planes(weight_map: Any, size: tuple[int, int], count: int) -> Tensor:
     if name in MAPS:
         place = map_places(name, y, x, size)
     else:
-        grey = read_exemplar(weight_map).pixels.mean(0)
+        grey = read_exemplar(weight_map).linear().mean(0)
         place = F.interpolate(grey[None, None], size, mode="bilinear", antialias=True)[0, 0].clamp(0, 1)
     return between(place * (count - 1), count)
