@@ -187,9 +187,10 @@ def test_a_result_is_a_folder_of_a_name() -> None:
     )
 
 
-def test_no_command_repeats_a_stopped_material() -> None:
+def test_a_stopped_material_is_repeated_from_where_it_is_saved() -> None:
     result = Shelf().made()
     result.settings["stopped_at"] = 3
-    result.saved = "/out.png"
-    with pytest.raises(InputError, match="it was stopped"):
+    with pytest.raises(InputError, match="it was stopped: save it first"):
         result.command_line({})
+    result.saved = "/out/rock.v2"
+    assert result.command_line({}) == "texot replay /out/rock.v2 /a.png -o /out/rock.v2-replay"

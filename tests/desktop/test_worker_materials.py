@@ -72,6 +72,19 @@ def test_the_bytes_are_those_of_the_copied_command(rock: Path, number: int) -> N
     assert len(list((rock.parent / "out").iterdir())) == len(facts["names"])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(4))
+def test_a_stopped_material_is_replayed(rock: Path, number: int) -> None:
+    request = jobs(rock.parent)[number]
+    handlers = Handlers(lambda *_, **__: None, {1})
+    handlers.do_run({"id": 1, "job": request.to_json(), "file": str(rock.parent / "result.png")})
+    line = request.replay_line(str(rock.parent / "result"), str(rock.parent / "again"))
+    done = call(*shlex.split(line)[1:], "--quiet")
+    assert done.exit_code == 0, done.stderr
+    for path in (rock.parent / "result").glob("rock_*.png"):
+        assert path.read_bytes() == (rock.parent / "again" / path.name).read_bytes(), path.name
+
+
 def test_maps_are_shown_in_eight_bits(rock: Path) -> None:
     material = texot.read_material(rock)
     for role, channels in (("basecolor", 3), ("normal", 3), ("height", 1)):

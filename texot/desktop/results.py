@@ -69,12 +69,12 @@ class Result:
         """Refuse a result that no command can repeat yet.
 
         Raises:
-            InputError: the job was stopped and its result is not saved as a PNG, which the command needs; or
-                it is a material, which no command repeats.
+            InputError: the job was stopped and its result is not saved, an image as a PNG: it is needed.
         """
         if "stopped_at" in self.settings and self.maps:
-            raise InputError("it was stopped: no command makes a stopped material again; generate it whole")
-        if "stopped_at" in self.settings and not self.saved.lower().endswith(".png"):
+            if not self.saved:
+                raise InputError("it was stopped: save it first, so that texot makes it again from there")
+        elif "stopped_at" in self.settings and not self.saved.lower().endswith(".png"):
             raise InputError("it was stopped: save it as a PNG first, from which texot makes it again")
 
     def command_line(self, names: dict[str, str]) -> str:
@@ -91,4 +91,5 @@ class Result:
         if "stopped_at" not in self.settings:
             return self.request.command_line(output, names, self.settings.get("threads"))
         path = Path(output)
-        return self.request.replay_line(output, str(path.with_name(f"{path.stem}-replay.png")), names)
+        again = f"{path.name}-replay" if self.maps else f"{path.stem}-replay.png"
+        return self.request.replay_line(output, str(path.with_name(again)), names)

@@ -139,8 +139,12 @@ class MaterialJob:
         if any(os.path.isfile(path) for path in paths):
             raise InputError("materials and images do not mix: give folders of maps only, or images only")
         materials = [read_material(path) for path in paths]
-        if request.task == "tile" and arguments.pop("flatten", False):
-            materials = [flattened(one) for one in materials]
+        self._facts: dict[str, object] = {}  # for `texot replay`
+        if request.task == "tile":
+            self._facts["flatten"] = bool(arguments.pop("flatten", False))
+            materials = [flattened(one) for one in materials] if self._facts["flatten"] else materials
+        if arguments.get("weights"):
+            self._facts["mix"] = arguments["weights"]
         stack = self._stack = MaterialStack(materials)
         self._finish: Callable[[Synthesis], Material] = lambda result: stack.material(result.image)
         self._whole: tuple[int, int] | None = None  # size of the exemplar of the field
@@ -180,7 +184,7 @@ class MaterialJob:
             OutputError: they cannot be written.
         """
         made = self._finish(result)
-        write_result(made, result, folder, whole=self._whole)
+        write_result(made, result, folder, whole=self._whole, facts=self._facts)
         return made
 
 

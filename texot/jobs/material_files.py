@@ -14,6 +14,7 @@ from texot.solver.state import Synthesis
 
 RECORD, FIELD = "texot.json", "field.npz"
 """Files next to the maps: the settings, and the field for `texot apply`."""
+_FACTS: dict[str, Any] = {"map_weight": {}, "naming": "as-input", "flip_normal_y": False, "handover": []}
 
 
 def write_result(
@@ -33,7 +34,8 @@ def write_result(
         folder: created if missing.
         naming: see `Material.names`.
         whole: (width, height) of the whole exemplar of the field, for `texot apply`; None: write no field.
-        facts: what `texot replay` needs besides the settings of the result; plain JSON values.
+        facts: what `texot replay` needs besides the settings of the result, where the options of materials
+            are not the default ones; plain JSON values.
 
     Raises:
         OutputError: a file cannot be written.
@@ -41,6 +43,6 @@ def write_result(
     made.write(folder, naming)
     if synthesis.field is not None and whole is not None:
         write_field(synthesis.field, whole, os.path.join(folder, FIELD))
-    settings = {**synthesis.settings, "maps": list(made.layers), **(facts or {})}
+    settings = {**synthesis.settings, "maps": list(made.layers), **_FACTS, **(facts or {})}
     record = json.dumps(settings, sort_keys=True, indent=1)
     write_whole(os.path.join(folder, RECORD), record.encode())
