@@ -64,7 +64,8 @@ def replay(
     kind of machine; a difference is reported.
     """
     folder = file.is_dir()
-    outputs = Outputs(output or file.with_name(f"{file.stem}-replay{'' if folder else '.png'}"))
+    again = f"{file.name}-replay" if folder else f"{file.stem}-replay.png"
+    outputs = Outputs(output or file.with_name(again))
     with reporter(progress, quiet) as report:
         start()
         from texot.files.original import Original
@@ -102,9 +103,9 @@ def replay(
         if folder:
             of_material = MaterialOptions.taken_from({"map": maps, **options})
             given_to_job = {key: value for key, value in options.items() if key not in OF_MATERIALS}
-            again = MaterialReplay(file, settings, given_to_job, images, given, of_material)
+            job = MaterialReplay(file, settings, given_to_job, images, given, of_material)
             compare_versions(file, settings, report)
-            again.run(outputs.image, report, overwrite=overwrite, force=force)
+            job.run(outputs.image, report, overwrite=overwrite, force=force)
             return
         source, iterate = spec.read(ReplayInputs(images, given, options, settings))
         size, first = options.get("size"), source[0] if isinstance(source, list) else source

@@ -193,6 +193,9 @@ def test_replay(folder: Path, name: str) -> None:
         assert (Path("again") / path.name).read_bytes() == path.read_bytes()
     assert Path("again/texot.json").read_bytes() == Path("out/texot.json").read_bytes()
     if name == "synthesize":
+        Path("out").rename("out.v2")
+        assert "out.v2-replay is identical to out.v2" in call("replay", "out.v2", "a").stderr
+        Path("out.v2").rename("out")
         other = call("replay", "out", "b", "-o", "other")
         assert other.exit_code == 1
         assert "was made from another exemplar" in one_line(other)
