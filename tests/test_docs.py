@@ -24,7 +24,7 @@ from texot.cli.app import texot as command
 from texot.evaluation import Evaluator
 from texot.files.deep import write_deep
 from texot.files.deep_image import DeepImage
-from texot.files.material import NAMINGS, ROLES
+from texot.files.material_names import NAMINGS, ROLES
 from texot.jobs.material import WEIGHTS
 
 ROOT = Path(texot.__file__).parents[1]

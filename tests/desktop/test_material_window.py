@@ -16,7 +16,7 @@ from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.job_queue import OpenImage
 from texot.desktop.looks import LIT, Light
 from texot.desktop.window import NO_GENERATOR, Window
-from texot.files.material import ROLES
+from texot.files.material_names import ROLES
 
 Until = Callable[[Callable[[], object]], None]
 

@@ -11,7 +11,8 @@ from PIL import Image
 
 from texot import InputError, OutputError
 from texot.files import material as module
-from texot.files.material import NAMINGS, Material, read_material, role_of, vectors
+from texot.files.material import Material, read_material, vectors
+from texot.files.material_names import NAMINGS, role_of
 
 
 def grey(path: Path, size: tuple[int, int] = (12, 8), *, bits: int = 8, value: int | None = None) -> None:

@@ -1,15 +1,9 @@
-"""Materials: maps of one surface that belong together, such as base colour, normals and roughness.
-
-The role of a file is found by its name, in the spellings of engines and libraries: `basecolor`, `albedo`,
-`diff`, `NormalGL`, `rough`, `Displacement`, `ARM` and so on, after the name of the material and before its
-resolution (ambientCG: `Bricks001_1K-JPG_NormalGL.jpg`, Poly Haven: `brick_wall_001_nor_gl_1k.exr`).
-"""
+"""Materials: maps of one surface that belong together, such as base colour, normals and roughness."""
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,79 +14,13 @@ import torch.nn.functional as F
 
 from texot.errors import InputError, OutputError, quoted
 from texot.files.layer import Layer, Values, read_layer
+from texot.files.material_names import NAMINGS, ROLES, role_of, with_convention
 
 log = logging.getLogger("texot")
-
-ROLES: dict[str, tuple[str, ...]] = {
-    "basecolor": (
-        "basecolor",
-        "basecolour",
-        "albedo",
-        "diffuse",
-        "diff",
-        "color",
-        "colour",
-        "col",
-        "basemap",
-    ),
-    "normal": ("normal", "normals", "normalmap", "nrm", "norm", "nor", "nm"),
-    "roughness": ("roughness", "rough", "rgh"),
-    "gloss": ("gloss", "glossiness", "smoothness", "smooth"),
-    "specular": ("specular", "spec"),
-    "metallic": ("metallic", "metalness", "metal", "met"),
-    "occlusion": ("ao", "occlusion", "ambientocclusion", "occ"),
-    "height": ("height", "heightmap", "displacement", "disp", "bump"),
-    "opacity": ("opacity", "alpha", "transparency", "mask"),
-    "emissive": ("emissive", "emission", "emit"),
-    "orm": ("orm", "arm", "occlusionroughnessmetallic"),
-}
-"""Roles, and their spellings in lower case without separators. `orm` (or ARM) packs occlusion, roughness and
-metallic in one image."""
-
-NAMINGS: dict[str, dict[str, str]] = {
-    "unreal": {
-        "basecolor": "T_{name}_BC",
-        "normal": "T_{name}_N",
-        "roughness": "T_{name}_R",
-        "metallic": "T_{name}_M",
-        "occlusion": "T_{name}_AO",
-        "height": "T_{name}_H",
-        "opacity": "T_{name}_O",
-        "emissive": "T_{name}_E",
-        "specular": "T_{name}_S",
-        "orm": "T_{name}_ORM",
-    },
-    "unity": {
-        "basecolor": "{name}_Albedo",
-        "normal": "{name}_Normal",
-        "roughness": "{name}_Roughness",
-        "gloss": "{name}_Smoothness",
-        "metallic": "{name}_Metallic",
-        "occlusion": "{name}_Occlusion",
-        "height": "{name}_Height",
-        "emissive": "{name}_Emission",
-    },
-    "godot": {"occlusion": "{name}_ao", "basecolor": "{name}_albedo", "emissive": "{name}_emission"},
-    "ambientcg": {
-        "basecolor": "{name}_Color",
-        "normal": "{name}_NormalGL",
-        "roughness": "{name}_Roughness",
-        "metallic": "{name}_Metalness",
-        "occlusion": "{name}_AmbientOcclusion",
-        "height": "{name}_Displacement",
-        "opacity": "{name}_Opacity",
-        "emissive": "{name}_Emission",
-    },
-}
-"""Names of files by naming scheme and role; roles without an entry are `{name}_{role}`."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".webp", ".bmp", ".tga")
 """Files of a folder that may be maps."""
 
-_SPELLINGS = {spelling: role for role, spellings in ROLES.items() for spelling in spellings}
-_CONVENTIONS = {"gl": "opengl", "opengl": "opengl", "dx": "directx", "directx": "directx"}
-_RESOLUTION = re.compile(r"\d+k?|\d+px|jpg|jpeg|png|exr|tif|tiff")
-_MAX_WORDS = 3  # words of a spelling
 _MAX_SIDE = 2**15  # pixels of a map: wider headers are refused before the pixels are read
 _ZERO = 1e-6  # length of vectors without a direction
 _OF_UNIT = 0.1  # mean deviation of a normal's length from 1 that is reported
@@ -151,9 +79,14 @@ class Material:
         top = 0 if is_signed(values) else values.dtype.type(top_of(values))
         values[..., 1] = top - values[..., 1]
         other = "directx" if self.convention == "opengl" else "opengl"
-        files = {**self.files, "normal": _renamed(self.files["normal"], other)}
+        files = {**self.files, "normal": with_convention(self.files["normal"], other)}
         layers = {**self.layers, "normal": layer.with_values(values)}
         return replace(self, layers=layers, files=files, convention=other)
+
+    def in_convention(self, convention: str) -> Material:
+        """The material with the given convention of normals, if it has a normal map."""
+        same = self.convention == convention or "normal" not in self.layers
+        return self if same else self.flipped()
 
     def names(self, naming: str = "as-input", name: str | None = None) -> dict[str, str]:
         """File names by role.
@@ -222,25 +155,6 @@ class Material:
             paths.append(os.path.join(folder, name))
             self.layers[role].write(paths[-1])
         return paths
-
-
-def role_of(file: str) -> tuple[str, str | None] | None:
-    """The role that a file's name gives it, and the convention of normals in it or None; None without a role.
-
-    >>> role_of("Bricks001_1K-JPG_NormalDX.jpg"), role_of("brick_wall_001_diff_1k.png"), role_of("readme.png")
-    (('normal', 'directx'), ('basecolor', None), None)
-    """
-    stem = os.path.splitext(os.path.basename(file))[0]
-    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+[a-zA-Z]?", stem)]
-    convention = None
-    while words and (_RESOLUTION.fullmatch(words[-1]) or (words[-1] in _CONVENTIONS and len(words) > 1)):
-        convention = _CONVENTIONS.get(words[-1], convention)
-        words.pop()
-    for count in range(min(_MAX_WORDS, len(words)), 0, -1):
-        role = _SPELLINGS.get("".join(words[-count:]))
-        if role is not None:
-            return role, convention if role == "normal" else None
-    return None
 
 
 def read_material(
@@ -317,17 +231,6 @@ def unit_normals(values: Values, top: float, *, signed: bool) -> Values:
 def name_of(folder: str) -> str:
     """The name of a material in a folder."""
     return os.path.basename(os.path.abspath(folder)) or "material"
-
-
-def _renamed(file: str, convention: str) -> str:
-    """A file name with the other convention of normals in it, if it names one."""
-    stem, suffix = os.path.splitext(file)
-    pairs = (("OpenGL", "DirectX"), ("opengl", "directx"), ("GL", "DX"), ("gl", "dx"))
-    for gl, dx in pairs:
-        old, new = (gl, dx) if convention == "directx" else (dx, gl)
-        if re.search(rf"{old}(?![a-z])", stem):
-            return re.sub(rf"{old}(?![a-z])", new, stem) + suffix
-    return file
 
 
 def _files_of(folder: str, given: Mapping[str, Any]) -> tuple[dict[str, str], str]:

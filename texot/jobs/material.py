@@ -24,7 +24,8 @@ from torch import Tensor
 from texot.errors import InputError, quoted
 from texot.files.exemplar import Exemplar, read_exemplar
 from texot.files.layer import Values
-from texot.files.material import ROLES, Material, is_signed, top_of, unit_normals
+from texot.files.material import Material, is_signed, top_of, unit_normals
+from texot.files.material_names import ROLES
 from texot.files.original import Original
 from texot.files.sizes import at_most, exemplar_side
 from texot.images.lighting import level
@@ -89,7 +90,7 @@ class MaterialStack:
 
     def __init__(self, materials: Sequence[Material], weights: Mapping[str, float] | None = None) -> None:
         convention = materials[0].convention
-        self.materials = [_in_convention(one, convention) for one in materials]
+        self.materials = [one.in_convention(convention) for one in materials]
         wanted = _weights(weights, self.materials[0])
         self._scalings: list[_Scaling] = []
         first = 0
@@ -160,7 +161,7 @@ class MaterialStack:
             InputError: it has other maps.
         """
         first = self.materials[0]
-        found = _in_convention(material, first.convention)
+        found = material.in_convention(first.convention)
         for role in first.layers:
             _values_of(found, role, first)
         return Exemplar(self._pixels(found).clamp(0, 1), None, "multi", name=found.name)
@@ -358,12 +359,6 @@ def _weights(given: Mapping[str, float] | None, material: Material) -> dict[str,
             raise InputError(f"weight of {role}: its maps are {', '.join(material.layers)}")
         found[role] = real(f"the weight of {role}", weight, "0 or a positive number", 0)
     return {role: max(_MIN_WEIGHT, weight) for role, weight in found.items()}
-
-
-def _in_convention(material: Material, convention: str) -> Material:
-    """A material with the given convention of normals."""
-    same = material.convention == convention or "normal" not in material.layers
-    return material if same else material.flipped()
 
 
 def _values_of(material: Material, role: str, first: Material) -> Values:
