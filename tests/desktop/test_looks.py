@@ -179,7 +179,7 @@ def test_a_result_is_a_folder_of_a_name() -> None:
     result = shelf.made()
     assert result.file_name == "rock-0"
     assert result.command_line({}).startswith("texot synthesize /a.png -o rock-0 ")
-    shelf.session.save_selected("/out", overwrite=True)
+    shelf.session.saves.selected("/out", overwrite=True)
     assert (shelf.last["file"], shelf.last["path"], shelf.last["overwrite"]) == (
         "/session/result-1",
         "/out",

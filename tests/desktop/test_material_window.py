@@ -197,7 +197,7 @@ def test_two_materials_and_a_folder_that_is_gone(
     generated(window, until)
     assert window.session.results[0].maps == ("basecolor", "normal", "height")
     shutil.rmtree(rock)
-    QTest.mouseClick(window.view.draft, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(window.view.new_seed, Qt.MouseButton.LeftButton)
     until(lambda: window.session.failed)
     until(lambda: not window.session.busy)
     assert str(rock) in window.view.failure

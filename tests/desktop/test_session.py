@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from texot.desktop.requests import JobRequest
+from texot.desktop.results import Result
+from texot.desktop.saves import file_names
 from texot.desktop.session import Session
 from texot.desktop.settings import (
     InpaintSettings,
@@ -154,13 +156,64 @@ def test_a_job_that_another_replaces_keeps_nothing(table: Table) -> None:
     assert [result.picture for result in table.session.results] == ["new"]
 
 
-def test_the_same_settings_twice_are_two_results(table: Table) -> None:
-    for _ in range(2):
-        table.session.generate(drafts())
+def test_the_same_settings_twice_show_the_same_result(table: Table) -> None:
+    session = table.session
+    session.generate(drafts())
+    session.generate(drafts())
+    table.done()
+    assert not session.busy, "it was not queued again while it ran"
+    (first,) = session.results
+    session.deselect()
+    session.generate(drafts())
+    assert len(table.runs) == 1
+    assert session.selected is first
+    assert session.message.startswith("it was made before")
+    session.generate(drafts(3))
+    assert [job["job"]["arguments"]["seed"] for job in table.runs] == [0, 1]
+    assert [job.request.arguments["seed"] for job in session.jobs.waiting] == [2]
+
+
+def test_the_same_settings_are_made_again_of_another_image_and_after_a_stop(table: Table) -> None:
+    session = table.session
+    session.generate(drafts())
+    session.stop()
+    session.generate(drafts())
+    table.done(step=5, settings={"stopped_at": 5})
+    table.done()
+    assert [result.stopped for result in session.results] == [True, False]
+    table.open("/a.png")  # it may have changed
+    session.generate(drafts())
+    table.done()
+    first, second, third = session.results
+    assert first.request == second.request == third.request
+    assert first.file != second.file != third.file
+
+
+def test_several_are_saved_under_different_names(table: Table) -> None:
+    session = table.session
+    session.generate(drafts(2))
+    table.done()
+    table.done()
+    table.open("/b/a.png")
+    for quality in ("draft", "normal", "high"):
+        session.generate(SynthesisSettings("/b/a.png", quality=quality))
         table.done()
-    first, second = table.session.results
-    assert first.request == second.request
-    assert first.file != second.file
+    assert file_names(session.results) == [
+        *("a-0.png", "a-1.png", "a-0-draft.png", "a-0-normal.png"),
+        "a-0-high.png",
+    ]
+    done: list[str] = []
+    saved: list[Result] = []
+    session.events.result_saved.subscribe(saved.append)
+    session.saves.several(session.results[:2], "/out", lambda: done.append(session.message))
+    requests = table.worker.requests[-2:]
+    assert [request["path"] for request in requests] == ["/out/a-0.png", "/out/a-1.png"]
+    table.answer("saved", number=requests[0]["id"])
+    assert not done
+    table.answer("saved", number=requests[1]["id"])
+    assert done == ["wrote 2 results to /out"]
+    assert saved == session.results[:2]
+    assert session.saves.unsaved() == ["3 results"]
 
 
 def test_progress_is_of_the_running_job(table: Table) -> None:
@@ -190,7 +243,7 @@ def test_events_of_a_job_that_has_ended_change_nothing(table: Table) -> None:
 def test_a_preview_is_not_a_result(table: Table) -> None:
     table.session.generate(drafts())
     table.done()
-    table.session.generate(drafts())
+    table.session.generate(drafts(seed=1))
     assert table.session.selected is table.session.results[0]
     table.state(1)
     assert table.session.selected is None
@@ -214,7 +267,7 @@ def test_selecting_shows_what_the_result_was_made_from(table: Table) -> None:
 def test_pictures_of_a_job_are_not_shown_over_what_the_user_looks_at(table: Table, act: str) -> None:
     table.session.generate(drafts())
     table.done()
-    table.session.generate(drafts(2))
+    table.session.generate(drafts(2, seed=1))
     if act == "open":
         table.open("/b.png")
     else:
@@ -256,47 +309,47 @@ def test_the_last_quality_is_of_the_same_task(table: Table) -> None:
 
 def test_what_is_unsaved_is_asked_about(table: Table) -> None:
     session = table.session
-    assert session.unsaved() == []
+    assert session.saves.unsaved() == []
     session.generate(drafts(2))
-    assert session.unsaved() == ["what is made now"]
+    assert session.saves.unsaved() == ["what is made now"]
     table.done()
-    assert session.unsaved() == ["a result", "what is made now"]
+    assert session.saves.unsaved() == ["a result", "what is made now"]
     table.done()
-    assert session.unsaved() == ["2 results"]
-    session.save_selected("/out.png")
-    assert session.unsaved() == ["2 results"], "it is not written yet"
+    assert session.saves.unsaved() == ["2 results"]
+    session.saves.selected("/out.png")
+    assert session.saves.unsaved() == ["2 results"], "it is not written yet"
     table.answer("saved", path="/out.png", file=session.results[1].file)
-    assert session.unsaved() == ["a result"]
+    assert session.saves.unsaved() == ["a result"]
     assert session.results[1].saved == "/out.png"
     session.generate(TrainingSettings(("/a.png",)))
-    assert session.unsaved() == ["a result", "the training that runs"]
+    assert session.saves.unsaved() == ["a result", "the training that runs"]
     table.trained()
-    assert session.unsaved() == ["a result", "the model"]
-    session.save_model("/m.safetensors")
+    assert session.saves.unsaved() == ["a result", "the model"]
+    session.saves.model("/m.safetensors")
     table.answer("saved")
-    assert session.unsaved() == ["a result"]
+    assert session.saves.unsaved() == ["a result"]
 
 
 def test_a_save_that_fails_leaves_the_result_unsaved(table: Table) -> None:
     table.session.generate(drafts())
     table.done()
-    table.session.save_selected("/no/out.png")
+    table.session.saves.selected("/no/out.png")
     table.answer("error", text="no such folder")
     assert table.session.failure == "no such folder"
-    assert table.session.unsaved() == ["a result"]
+    assert table.session.saves.unsaved() == ["a result"]
 
 
 def test_a_worker_that_ends_costs_its_jobs_only(table: Table) -> None:
     table.session.generate(drafts())
     table.done()
     table.session.generate(drafts(2))
-    table.session.save_selected("/out.png")
+    table.session.saves.selected("/out.png")
     table.session.worker_ended("the worker crashed")
     assert not table.session.busy
     assert not table.session.jobs.waiting
     assert table.session.failure == "the worker crashed"
     assert len(table.session.results) == 1
-    table.session.generate(drafts())
+    table.session.generate(drafts(seed=9))
     assert table.session.running is not None
 
 
@@ -377,7 +430,7 @@ def test_removing_the_selected_result_selects_its_neighbour(table: Table) -> Non
     assert table.restored[-1] == first.request
     session.remove(first)
     assert session.selected is None
-    assert session.unsaved() == []
+    assert session.saves.unsaved() == []
 
 
 def test_removing_another_result_keeps_the_selection(table: Table) -> None:
@@ -495,11 +548,11 @@ session.open(image)
 finish()
 session.generate(SynthesisSettings(image, quality="draft", seed=3))
 finish()
-session.save_selected(target)
+session.saves.selected(target)
 finish()
 process.stdin.close()
 process.wait()
-assert not session.unsaved() and not session.failed, session.message
+assert not session.saves.unsaved() and not session.failed, session.message
 print(session.selected.command_line({}))
 """
 

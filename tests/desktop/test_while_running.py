@@ -61,7 +61,6 @@ def test_a_result_is_selected_and_saved_while_a_job_runs(
     strip = running.view.history
     place = strip.visualItemRect(strip.item(0)).center()
     QTest.mouseClick(strip.viewport(), LEFT, pos=place)
-    QTest.mouseDClick(strip.viewport(), LEFT, pos=place)
     assert running.session.selected is running.session.results[0]
     running.saving.save(str(tmp_path / "draft.png"))
     until((tmp_path / "draft.png").exists)

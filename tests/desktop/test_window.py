@@ -140,7 +140,6 @@ def test_variations_history_and_final(window: Window, image: Path, until: Until)
     history = window.view.history
     place = history.visualItemRect(history.item(0)).center()
     QTest.mouseClick(history.viewport(), LEFT, pos=place)
-    QTest.mouseDClick(history.viewport(), LEFT, pos=place)
     assert window.session.selected is first
     assert window.forms[0].variations.value() == 1  # type: ignore[attr-defined]
     click(window.view.render_final)

@@ -16,6 +16,7 @@ class SessionEvents:
         image_changed: another image is open.
         result_added: (result, whether it is shown).
         result_removed: (result).
+        result_saved: (result): it is in a file of the user.
         request_restored: (request): forms show the settings of a result that was selected.
         selection_changed: another result is shown, or none.
         preview_shown: (picture): it is shown and is not a result.
@@ -30,6 +31,7 @@ class SessionEvents:
         self.image_changed: Observers[[]] = Observers()
         self.result_added: Observers[[Result, bool]] = Observers()
         self.result_removed: Observers[[Result]] = Observers()
+        self.result_saved: Observers[[Result]] = Observers()
         self.request_restored: Observers[[JobRequest]] = Observers()
         self.selection_changed: Observers[[]] = Observers()
         self.preview_shown: Observers[[Any]] = Observers()

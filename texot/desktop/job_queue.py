@@ -46,6 +46,7 @@ class QueuedJob:
         source: the open image when it was queued.
         number: id of the worker's request, once it runs.
         shown: whether its pictures are shown: not after the user has opened or selected something else.
+        stopped: whether it was told to end after its current step.
         kept: whether a stopped job keeps its last state as a result.
     """
 
@@ -53,6 +54,7 @@ class QueuedJob:
     source: OpenImage
     number: int = 0
     shown: bool = True
+    stopped: bool = False
     kept: bool = True
 
 
@@ -113,6 +115,11 @@ class JobQueue:
         """Append a job; `start_next` starts it."""
         self.waiting.append(job)
 
+    def makes(self, request: JobRequest, source: OpenImage) -> bool:
+        """Whether such a job waits or runs, and was not stopped."""
+        jobs = [*self.waiting, *([self.running] if self.running and not self.running.stopped else [])]
+        return any(job.request == request and job.source is source for job in jobs)
+
     def start_next(self) -> bool:
         """Start the first job that waits, unless one runs; returns whether one was started."""
         if self.running is not None or not self.waiting:
@@ -133,7 +140,7 @@ class JobQueue:
         self.waiting.clear()
         if self.running is None:
             return False
-        self.running.kept = keep
+        self.running.kept, self.running.stopped = keep, True
         self._stop(self.running.number)
         return True
 

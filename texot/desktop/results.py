@@ -46,6 +46,15 @@ class Result:
         return cls(job.request, picture, (width, height), job.source, file, settings, maps=maps, names=names)
 
     @property
+    def stopped(self) -> bool:
+        """Whether the job was stopped before its last step."""
+        return "stopped_at" in self.settings
+
+    def is_of(self, request: JobRequest, source: OpenImage) -> bool:
+        """Whether a job would only make this result again."""
+        return self.request == request and self.source is source and not self.stopped
+
+    @property
     def folder(self) -> str:
         """The folder of the material."""
         return self.file
@@ -71,10 +80,10 @@ class Result:
         Raises:
             InputError: the job was stopped and its result is not saved, an image as a PNG: it is needed.
         """
-        if "stopped_at" in self.settings and self.maps:
+        if self.stopped and self.maps:
             if not self.saved:
                 raise InputError("it was stopped: save it first, so that texot makes it again from there")
-        elif "stopped_at" in self.settings and not self.saved.lower().endswith(".png"):
+        elif self.stopped and not self.saved.lower().endswith(".png"):
             raise InputError("it was stopped: save it as a PNG first, from which texot makes it again")
 
     def command_line(self, names: dict[str, str]) -> str:
@@ -88,7 +97,7 @@ class Result:
         """
         self.check_repeatable()
         output = self.saved or self.file_name
-        if "stopped_at" not in self.settings:
+        if not self.stopped:
             return self.request.command_line(output, names, self.settings.get("threads"))
         path = Path(output)
         again = f"{path.name}-replay" if self.maps else f"{path.stem}-replay.png"

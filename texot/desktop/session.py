@@ -7,7 +7,7 @@ methods; the window connects its `events` to the views. Nothing else changes it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from texot.desktop.job_queue import JobQueue, OpenImage, Progress, QueuedJob
 from texot.desktop.models import Model, Models
 from texot.desktop.requests import JobRequest
 from texot.desktop.results import Result
+from texot.desktop.saves import Saves
 from texot.desktop.session_files import SessionFiles
 from texot.desktop.settings import Settings
 from texot.desktop.wording import duration
@@ -54,6 +55,7 @@ class Session:
         results: in the order in which they were made.
         selected: the result that is shown; None while something else is.
         models: the model that samples are made from, and the training that can be resumed.
+        saves: writes the user's files.
         message: what happened last, in one line.
         failed: whether the message is about a failure.
     """
@@ -67,6 +69,7 @@ class Session:
         self.results: list[Result] = []
         self.selected: Result | None = None
         self.models = Models()
+        self.saves = Saves(self)
         self.message, self.failed = "", False
         self._answers: dict[int, tuple[OnAnswer, Callable[[], object]]] = {}  # by id of a request, see `ask`
         self._notes: list[str] = []  # messages of the library about what runs
@@ -150,14 +153,15 @@ class Session:
             return
         if replace_running:
             self.stop(keep=False)
-        for request in requests:
-            self._queue(request.with_quality(quality) if quality else request, self.image)
+        self._queue(
+            [request.with_quality(quality) if quality else request for request in requests], self.image
+        )
 
     def render_final(self, quality: str) -> None:
         """Repeat the selected result with the same seed at this quality; instead of "draft", "normal"."""
         if self.selected is not None:
             request = self.selected.request.with_quality("normal" if quality == "draft" else quality)
-            self._queue(request, self.selected.source)
+            self._queue([request], self.selected.source)
 
     def last_quality(self, tasks: tuple[str, ...]) -> str:
         """The quality of the last result, if it is of one of these tasks; else "draft"."""
@@ -174,9 +178,20 @@ class Session:
         if self.jobs.stop(keep=keep):
             self.say("stopping ...")
 
-    def _queue(self, request: JobRequest, source: OpenImage) -> None:
-        self.jobs.add(QueuedJob(request, source))
-        self._continue()
+    def _queue(self, requests: Sequence[JobRequest], source: OpenImage) -> None:
+        """Queue jobs, but none whose result is there, or comes; if that is so of all, show the last one."""
+        made: Result | None = None
+        n_added = 0
+        for request in requests:
+            made = next((one for one in self.results if one.is_of(request, source)), None)
+            if made is None and not self.jobs.makes(request, source):
+                self.jobs.add(QueuedJob(request, source))
+                n_added += 1
+        if n_added or made is None:
+            self._continue()
+        else:
+            self.select(made)
+            self.say(f"it was made before, with the same settings: {made.summary}")
 
     def _start(self, request: JobRequest) -> int:
         is_training = request.task == "train"
@@ -306,42 +321,12 @@ class Session:
         self.selected = result
         self.events.selection_changed.notify()
 
-    def save_selected(
-        self, path: str, then: Callable[[], object] = lambda: None, *, overwrite: bool = False
-    ) -> None:
-        """Write the selected result to the user's path, a material over files only if `overwrite`."""
-        result = self.selected
-        if result is None:
-            return
-
-        def saved(header: dict[str, Any], picture: Any) -> None:
-            result.saved = path
-            then()
-            self.say(f"wrote {path}")
-
-        sample = result.request.task == "sample"
-        self.ask("save", saved, file=result.file, path=path, sample=sample, overwrite=overwrite)
-
-    def unsaved(self) -> list[str]:
-        """What is lost when the window closes, in words."""
-        lost = []
-        count = sum(not result.saved for result in self.results)
-        if count:
-            lost.append("a result" if count == 1 else f"{count} results")
-        model = self.models.current
-        if model is not None and not model.saved:
-            lost.append("the model")
-        if self.running is not None:
-            training = self.running.request.task == "train"
-            lost.append("the training that runs" if training else "what is made now")
-        return lost
-
     # models
 
     def resume_training(self) -> None:
         """Continue the training that was stopped."""
         if self.models.stopped_training is not None:
-            self._queue(replace(self.models.stopped_training, resumes=True), self.image)
+            self._queue([replace(self.models.stopped_training, resumes=True)], self.image)
 
     def _trained(self, job: QueuedJob, header: dict[str, Any], picture: Any) -> None:
         resumable = header["resumable"]
@@ -372,21 +357,6 @@ class Session:
         """Use a model that was used before."""
         if self.models.use_file(file):
             self.events.model_changed.notify()
-
-    def save_model(self, path: str, then: Callable[[], object] = lambda: None) -> None:
-        """Write the model to the user's path."""
-        model = self.models.current
-        if model is None:
-            return
-
-        def saved(header: dict[str, Any], picture: Any) -> None:
-            self.files.set_name(model.file, path)
-            model.saved = path
-            self.events.model_changed.notify()
-            then()
-            self.say(f"wrote {path}")
-
-        self.copy_file(model.file, path, saved)
 
     @property
     def model_file_name(self) -> str:

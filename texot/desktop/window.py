@@ -98,6 +98,7 @@ class Window(QMainWindow):
             render_final=lambda: session.render_final(tabs.front.quality),
             stop=session.stop,
             save=self.saving.ask_save,
+            save_all=self.saving.ask_save_all,
             copy_image=self.saving.copy_image,
             copy_command=self.saving.copy_command,
             quit=self.close,
@@ -117,13 +118,22 @@ class Window(QMainWindow):
         tabs.currentChanged.connect(self._form_changed)
         history.chosen.connect(session.select)
         history.ask_remove.connect(self._remove)
+        history.entries = [
+            ("&Save...", self.saving.ask_save),
+            ("Save &all...", self.saving.ask_save_all),
+            ("&Copy picture", self.saving.copy_image),
+            ("Copy as co&mmand", self.saving.copy_command),
+            ("&Use as exemplar", self.opening.open_selected),
+            ("&Delete", lambda: self._remove(session.selected)),
+        ]
 
     def _observe_session(self) -> None:
         session, view = self.session, self.view
         self.client.received.connect(self._receive)
         self.client.ended.connect(session.worker_ended)
         session.events.image_changed.subscribe(self._show_image)
-        session.events.result_added.subscribe(self._add_result)
+        session.events.result_added.subscribe(lambda result, shown: view.history.add(result))
+        session.events.result_saved.subscribe(view.history.update_marks)
         session.events.result_removed.subscribe(view.history.remove)
         session.events.request_restored.subscribe(self._show_request)
         session.events.selection_changed.subscribe(self._show_selection)
@@ -166,10 +176,9 @@ class Window(QMainWindow):
         self.setWindowTitle(f"{self.session.image.name} - texot")
         self._show_form()
 
-    def _add_result(self, result: Result, shown: bool) -> None:
-        self.view.history.add(result, marked=shown)
-
-    def _remove(self, result: Result) -> None:
+    def _remove(self, result: Result | None) -> None:
+        if result is None:
+            return
         if result.saved or self._may_lose("Remove the result without saving it?"):
             was_shown = result is self.session.selected
             self.session.remove(result)
@@ -186,10 +195,11 @@ class Window(QMainWindow):
         result = self.session.selected
         if result is not None:
             self.view.canvas.show_result(result.picture)
-            self.view.history.mark(result)
+        self.view.history.mark(result)
         view, menus = self.view, self.menus
         for control in (view.save, view.command, menus.save, menus.command):
             control.setEnabled(result is not None)
+        menus.save_all.setEnabled(bool(self.session.results))
         self._enable_final()
 
     def _enable_final(self) -> None:
@@ -248,7 +258,7 @@ class Window(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved work, end the worker, remember the geometry."""
-        lost = self.session.unsaved()
+        lost = self.session.saves.unsaved()
         if lost and self._asks_at_close and not self._may_lose(f"Close without saving {' and '.join(lost)}?"):
             event.ignore()
             return

@@ -96,7 +96,7 @@ class GeneratorActions:
 
     def save(self, path: str) -> None:
         """Write the model."""
-        self._session.save_model(path, lambda: self._dialogs.remember_folder(path, _FOLDER))
+        self._session.saves.model(path, lambda: self._dialogs.remember_folder(path, _FOLDER))
 
     def preview(self) -> None:
         """Show a sample of the present settings, at once or when the worker is idle."""

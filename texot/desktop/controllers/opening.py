@@ -72,6 +72,12 @@ class Opening(QObject):
         """Open an image, or a folder as a material, and remember it unless it is a file of the session."""
         self._session.open(path, self._remember)
 
+    def open_selected(self) -> None:
+        """Open the selected result as the exemplar: the user's file of it, or the session's."""
+        result = self._session.selected
+        if result is not None:
+            self.open(result.saved if result.saved.lower().endswith(".png") else result.file)
+
     def _remember(self, path: str) -> None:
         if not self._session.files.owns(path):
             self._dialogs.remember_folder(path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from PySide6.QtGui import QGuiApplication, QImage
 from texot.desktop.controllers.file_dialogs import EXACT, IMAGES, MODELS, FileDialogs
 from texot.desktop.requests import JobRequest
 from texot.desktop.results import Result
+from texot.desktop.saves import file_names
 from texot.desktop.session import Session
 from texot.desktop.views.canvas import Canvas
 from texot.errors import InputError
@@ -53,7 +55,21 @@ class Saving:
     def save(self, path: str, *, overwrite: bool = False) -> None:
         """Write the selected result, a material over files only if `overwrite`."""
         remember = partial(self._dialogs.remember_folder, path, "save folder")
-        self._session.save_selected(path, remember, overwrite=overwrite)
+        self._session.saves.selected(path, remember, overwrite=overwrite)
+
+    def ask_save_all(self) -> None:
+        """Ask for a folder and write all results there."""
+        results = self._session.results
+        if results:
+            self.ask_save_several(results, lambda: None)
+
+    def ask_save_several(self, results: Sequence[Result], then: Callable[[], object]) -> None:
+        """Ask for a folder and write these results there; `then` is called when all are written."""
+        folder = self._dialogs.folder("save folder", self._dialogs.folder())
+        path = self._dialogs.ask_folder("Save the results in a folder", folder)
+        if path and self._dialogs.may_overwrite(path, file_names(results)):
+            self._dialogs.remember_folder(os.path.join(path, "result"), "save folder")
+            self._session.saves.several(results, path, then)
 
     def copy_image(self) -> None:
         """Copy the picture that is shown."""

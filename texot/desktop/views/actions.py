@@ -17,6 +17,7 @@ class Actions:
         render_final: repeat the selected result at the quality of its form.
         stop: end the running job.
         save, copy_image, copy_command: the selected result.
+        save_all: write all results to a folder.
         quit: close the window.
     """
 
@@ -29,6 +30,7 @@ class Actions:
     render_final: Callable[[], object]
     stop: Callable[[], object]
     save: Callable[[], object]
+    save_all: Callable[[], object]
     copy_image: Callable[[], object]
     copy_command: Callable[[], object]
     quit: Callable[[], object]

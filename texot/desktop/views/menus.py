@@ -26,7 +26,7 @@ class Menus:
         open: opens the image of a path.
 
     Attributes:
-        save, command, final: enabled by the window.
+        save, save_all, command, final: enabled by the window.
         undo, redo, invert, copy: disabled while their menu is open, where they would do nothing.
     """
 
@@ -54,6 +54,7 @@ class Menus:
         self._add(menu, "Open &material...", "Ctrl+Shift+O", actions.open_material)
         self._recent = menu.addMenu("Open &recent")
         self.save = self._add(menu, "&Save...", "Ctrl+S", actions.save)
+        self.save_all = self._add(menu, "Save &all results...", "Ctrl+Shift+S", actions.save_all)
         menu.addSeparator()
         self._add(menu, "&Quit", "Ctrl+Q", actions.quit)
 

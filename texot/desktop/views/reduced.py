@@ -1,0 +1,32 @@
+"""Pictures reduced by the mean of their pixels, as a canvas shows them at a small zoom."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QImage
+
+_KEPT = 4  # pictures
+
+
+class Reduced:
+    """Reduces pictures and keeps the last ones.
+
+    A painter's own interpolation looks at 4 pixels only: at a small zoom it shows a pattern that is not there.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, int, int], QImage] = {}
+
+    def of(self, image: QImage, size: QSize) -> QImage:
+        """A picture in `size` pixels; unchanged if it is no larger than that along either axis."""
+        if size.width() >= image.width() or size.height() >= image.height() or size.isEmpty():
+            return image
+        key = image.cacheKey(), size.width(), size.height()
+        found = self._kept.pop(key, None)
+        if found is None:
+            keep, smooth = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+            found = image.scaled(size, keep, smooth)
+        self._kept[key] = found  # the last one used is last
+        while len(self._kept) > _KEPT:
+            del self._kept[next(iter(self._kept))]
+        return found
