@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from textures import clouds
+from textures import clouds, photograph
 
 from texot import InputError
 from texot.files.deep_image import DeepImage
@@ -99,6 +99,17 @@ def test_maps_stay_registered_and_keep_their_laws(material: Material) -> None:
     assert float(np.sqrt((error**2).mean())) < 0.02 * spread
     assert abs(np.linalg.norm(vectors(made.layers["normal"].values), axis=-1).mean() - 1) < 0.01
     assert np.ptp(made.layers["metallic"].values) == 0
+
+
+@pytest.mark.slow
+def test_stones_are_not_lost_in_the_dark() -> None:
+    stones = photograph(96, 96, "pebbles").permute(1, 2, 0).double().numpy()
+    material = Material({"basecolor": layer8(stones), "height": layer16(height_of(stones))}, {}, "stones")
+    source = material.layers["basecolor"].values
+    for seed in (0, 1):
+        found = synthesize_material(material, seed=seed).material.layers["basecolor"].values
+        assert abs(found.mean() - source.mean()) < 0.08 * source.std()
+        assert abs(found.std() / source.std() - 1) < 0.05
 
 
 def test_single_solves_are_not_registered(material: Material) -> None:

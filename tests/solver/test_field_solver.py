@@ -266,3 +266,15 @@ def test_results_of_many_patches_are_searched_by_compiled_loops(
     monkeypatch.setattr("texot.solver.run._COMPILED", n_patches)
     next(states(problem(clouds(1, 32, 32), (64, 64))))
     assert len(asked) == (n_patches == 1024)
+
+
+def test_moments_hold_before_the_last_vote() -> None:
+    exemplar = clouds(2, 40, 40) ** 3  # skewed: means of patches drift to the many dark ones
+    one = replace(problem(exemplar, (40, 40)), finalise=None, moments=True)
+    *images, last = solve(one, torch.Generator().manual_seed(0))
+    assert images
+    for step in images:
+        target = one.scales[step.scale][0]
+        torch.testing.assert_close(step.image.mean((1, 2)), target.mean((1, 2)), atol=1e-5, rtol=0)
+        torch.testing.assert_close(step.image.std((1, 2)), target.std((1, 2)), atol=0, rtol=1e-3)
+    torch.testing.assert_close(last.image, last.correspondence().image(exemplar))  # no correction

@@ -272,11 +272,21 @@ def _tasks(
     def finalise(image: Tensor) -> Tensor:
         return statistics.clip(statistics.calibrate(image, periodic=periodic))
 
-    # a palette replaces the correction, which would change the colours; maps must stay registered
-    correct = None if output.finish is not None or exemplar.main is not None else finalise
+    # a palette replaces the correction, which would change the colours; maps, which must stay registered, are
+    # corrected before the last vote
+    stacked = exemplar.main is not None
+    correct = None if output.finish is not None or stacked else finalise
     followers = None if exemplar.main in (None, len(pixels)) else pixels[exemplar.main :]
     problem = Problem(
-        plan, scales, periodic, start, output, correct, backend=options.backend, followers=followers
+        plan,
+        scales,
+        periodic,
+        start,
+        output,
+        correct,
+        backend=options.backend,
+        followers=followers,
+        moments=stacked and plan.novelty > 0,
     )
     return [Task(plan, (exemplar.size[1], exemplar.size[0]), lambda: problem)]
 

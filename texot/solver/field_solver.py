@@ -25,6 +25,7 @@ from texot.field.potentials import BlockPotential, PatchPotential, finer, mean
 from texot.field.search import nearest
 from texot.field.source import Source
 from texot.images.pyramid import Periodic
+from texot.images.statistics import channel_moments, match_moments
 from texot.layout.start import squares
 from texot.solver.plan import FieldPlan, Scale, Size
 from texot.solver.region import Hole, Region, padded
@@ -56,6 +57,8 @@ class Problem:
         backend: of the search among all pairs, see `texot.kernels.laguerre_cells`.
         followers: (F, h, w) at the finest scale, more channels of the exemplar that the result gets by the
             last vote, without a part in the search; or None.
+        moments: whether every image but the last gets the exemplar's mean and deviation of each channel. The
+            last one remains a mean of patches, with the same weights in all channels.
     """
 
     plan: FieldPlan
@@ -69,6 +72,7 @@ class Problem:
     densities: Sequence[Tensor] | None = None
     backend: str = "auto"
     followers: Tensor | None = None
+    moments: bool = False
 
     def pixels(self, exemplar: Tensor) -> Tensor:
         """The exemplar's channels without those of the guide."""
@@ -161,6 +165,7 @@ def _descend(
     else:
         moves = moves and min(source.image.shape[1:]) <= _MAX_PRICED
         potential = BlockPotential(grid, source, moves, capacity, region.active)
+    moments = channel_moments(pixels, problem.scales[scale][1]) if problem.moments else None
     found: Tensor | None = None
     if before is None:
         if problem.backend != "auto":  # use or refuse it, even if no search among all pairs follows
@@ -187,6 +192,8 @@ def _descend(
         if region.trust is not None:
             weights = weights * region.trust
         image = region.keep(Correspondence(grid, source.shape, found, weights).image(pixels))
+        if moments is not None and not ends:
+            image = match_moments(image, *moments)
         error = potential.error(of_moving)
         now = FieldStep(
             scale, step, plan.steps[scale], image, found, distance, cost, error, grid, source, region
