@@ -191,7 +191,7 @@ class BlockPotential:
             source,
             image,
             found,
-            self._prices if self.moves else None,
+            self.prices if self.moves else None,
             reach=(1, 3, max(1, max(source.shape) // 8)),
             active=self.active,
             generator=generator,
@@ -214,7 +214,7 @@ class BlockPotential:
         if self.capacity > 1:
             self.psi = self.psi.clamp_max(0)
 
-    def _prices(self, found: Tensor, distance: Tensor) -> Tensor:
+    def prices(self, found: Tensor, distance: Tensor) -> Tensor:
         """The cost -psi of every patch of the source, after a step of the potentials."""
         if self.active is not None:
             found, distance = found[self.active], distance[self.active]

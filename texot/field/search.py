@@ -20,8 +20,8 @@ from texot.field.grid import Grid
 from texot.field.source import Source
 from texot.kernels import laguerre_cells
 
-_NEAR, _FAR = 1, 4  # distances in patches of the neighbours that propose candidates
-_STEPS = tuple((dy * k, dx * k) for k in (_NEAR, _FAR) for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)))
+_NEAR, FARTHEST = 1, 4  # distances in patches of the neighbours that propose candidates
+_STEPS = tuple((dy * k, dx * k) for k in (_NEAR, FARTHEST) for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)))
 _BAND = 65536  # patches searched at once if prices are constant
 
 Step = tuple[int, int]
@@ -45,11 +45,11 @@ def search(
     source: Source,
     image: Tensor,
     found: Tensor,
-    prices: Callable[[Tensor, Tensor], Tensor] | None,
+    prices: Callable[[Tensor, Tensor], Tensor] | Tensor | None,
     *,
-    reach: Sequence[int],
+    reach: Sequence[int] = (),
     active: Tensor | None = None,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Improve the target of every patch.
 
@@ -58,12 +58,12 @@ def search(
         source: the exemplar's patches.
         image: (C, *grid.size), the result, with the guide channels if there are any.
         found: (n,) present targets of its patches.
-        prices: function that returns the cost -psi (m,) of targets, in the unit of squared distances, or None
-            for no cost. It is called before every kind of candidate with the present targets and squared
-            distances, (n,) each.
+        prices: the cost -psi (m,) of targets, in the unit of squared distances, or None for no cost; or a
+            function that returns it. It is called before every kind of candidate with the present targets
+            and squared distances, (n,) each.
         reach: maximal distances in pixels of random candidates from the target; one candidate for each.
         active: (n,) bool, the patches whose targets may change, or None for all.
-        generator: CPU generator of random numbers.
+        generator: CPU generator of random numbers; None: torch's global one.
 
     Returns:
         (n,) the targets, and (n,) int32 their squared distances in square units of `Source.unit`.
@@ -92,8 +92,8 @@ def search(
             torch.randint(-k, k + 1, (2, len(x)), generator=generator, dtype=torch.int32).to(found.device)
             for k in reach
         ]
-        if prices is None:
-            field.improve(x, first, last, _STEPS, draws, None, kernels)
+        if not callable(prices):
+            field.improve(x, first, last, _STEPS, draws, prices, kernels)
             continue
         for step in _STEPS:
             price = prices(field.found, field.distance)

@@ -31,9 +31,9 @@ from texot.solver.plan import FieldPlan, Scale, Size
 from texot.solver.region import Hole, Region, padded
 from texot.solver.state import Output
 
-_ROBUST = (0.1, -0.6)  # weights (d_i + .1 mean d)^-.6: badly matched patches count less
-_LAST = (0.02, -1.5)  # in the last step: sharper, nearly the best patch alone
-_MAX_PRICED = 128  # pixels of the exemplar's shorter side up to which blocks have potentials
+ROBUST = (0.1, -0.6)  # weights (d_i + .1 mean d)^-.6: badly matched patches count less
+LAST = (0.02, -1.5)  # in the last step: sharper, nearly the best patch alone
+MAX_PRICED = 128  # pixels of the exemplar's shorter side up to which blocks have potentials
 _NONE = 1e-9  # weight of patches that touch no moving pixel
 
 
@@ -109,7 +109,7 @@ class FieldStep:
 
     def correspondence(self) -> Correspondence:
         """The field with the weights of the last step."""
-        weights = _weights(self.distance, self.cost, _LAST)
+        weights = robust_weights(self.distance, self.cost, LAST)
         if self.region.trust is not None and self.region.active is not None:  # others have no target
             weights = weights * self.region.trust * self.region.active.to(weights).clamp_min(_NONE)
         return Correspondence(self.grid, self.source.shape, self.found, weights)
@@ -163,7 +163,7 @@ def _descend(
         iterations = plan.iterations if moves else 0
         potential = PatchPotential(grid, source, cap, relative, iterations, plan.entropy, capacity)
     else:
-        moves = moves and min(source.image.shape[1:]) <= _MAX_PRICED
+        moves = moves and min(source.image.shape[1:]) <= MAX_PRICED
         potential = BlockPotential(grid, source, moves, capacity, region.active)
     moments = channel_moments(pixels, problem.scales[scale][1]) if problem.moments else None
     found: Tensor | None = None
@@ -188,7 +188,7 @@ def _descend(
             found, distance = potential.cells(seen, found, generator)
         of_moving, cost = region.moving(found), mean(region.moving(distance))
         ends = scale == 0 and step == plan.steps[0]
-        weights = _weights(distance, cost, _LAST if ends else _ROBUST)
+        weights = robust_weights(distance, cost, LAST if ends else ROBUST)
         if region.trust is not None:
             weights = weights * region.trust
         image = region.keep(Correspondence(grid, source.shape, found, weights).image(pixels))
@@ -202,7 +202,7 @@ def _descend(
     return _Found(now, potential.plane() if isinstance(potential, PatchPotential) else None)
 
 
-def _weights(distance: Tensor, cost: float, robust: tuple[float, float]) -> Tensor:
+def robust_weights(distance: Tensor, cost: float, robust: tuple[float, float]) -> Tensor:
     part, power = robust
     weights: Tensor = (distance + part * cost).clamp_min(1e-12) ** power
     return weights

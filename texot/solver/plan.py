@@ -24,6 +24,7 @@ Scale = tuple[Tensor, Tensor | None]
 """An image (C, h, w) and its known pixels (h, w) bool, or None for all."""
 
 PATCH = 7
+MAX_PAIRS = 2**20
 NOVELTY = 0.5
 _MIN_COARSEST = 16  # pixels of the exemplar's shorter side at the coarsest scale
 _ROWS_FROM = 32  # the same, where the start is a layout of courses or a given image
@@ -62,7 +63,7 @@ class FieldPlan:
     n_axes: int = 32
     iterations: int = 2
     entropy: float = 0.0
-    max_pairs: int = 2**20
+    max_pairs: int = MAX_PAIRS
     stride: int = 2
     max_shift: float = _CAP
     novelty: float = NOVELTY

@@ -1,0 +1,229 @@
+"""The finish of a sample: patches of the exemplar take over along a correspondence field.
+
+The loop is that of `texot.solver.field_solver`, started from the network's sample at the exemplar's coarsest
+scale. In a large image the potentials depend on the distribution of its patches, and not on the place. So
+they are measured once, step by step, on a torus (`Finish.measured`), and kept. With fixed potentials every
+step is local: a pixel depends on the sample within `Level.reach`, and any window can be finished alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from texot.field.correspondence import Correspondence
+from texot.field.grid import Grid
+from texot.field.potentials import BlockPotential, PatchPotential, finer, mean
+from texot.field.search import FARTHEST, nearest, search
+from texot.field.source import Source
+from texot.field.vote import vote
+from texot.images.pyramid import Periodic
+from texot.images.statistics import channel_moments
+from texot.solver.field_solver import LAST, MAX_PRICED, ROBUST, grid_of, robust_weights
+from texot.solver.options import EngineOptions
+from texot.solver.plan import MAX_PAIRS, Size, exemplar_pyramid, field_plan, scale_sizes
+from texot.solver.region import padded
+
+MAX_SIDE = 512
+"""Pixels a side of the part of the exemplar that is kept."""
+_BAND = 2**22  # pairs of patches that are compared at once
+_LEAST, _MOST = 2, 4  # sides of the measured torus, in sides of the exemplar
+_MEASURED = 1024  # pixels of its shorter side, within these bounds
+
+Start = Callable[[int, Size], Tensor]
+"""The network's sample at a scale of the exemplar: (scale, (height, width)) of a torus to (C, h, w)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What a step takes from the measurement.
+
+    Attributes:
+        psi: potentials of the targets, or of blocks of them where the search follows the field; (0,): none.
+        cost: mean squared distance of the patches to their targets.
+    """
+
+    psi: Tensor
+    cost: float
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One scale of a finish.
+
+    Attributes:
+        source: patches of the exemplar.
+        stride: pixels between patches of the image.
+        all_pairs: whether every patch is compared with all targets; otherwise the search follows the field.
+        steps: in their order.
+    """
+
+    source: Source
+    stride: int
+    all_pairs: bool
+    steps: tuple[Step, ...]
+
+    @property
+    def reach(self) -> int:
+        """Pixels from a pixel to the farthest one of the first image that it depends on, at this scale."""
+        side = self.source.side - 1
+        each = side if self.all_pairs else side + FARTHEST * self.stride
+        return side + each * len(self.steps)
+
+    def grid(self, size: Size, periodic: Periodic = (False, False)) -> Grid:
+        """The patches of an image of (height, width)."""
+        return grid_of(size, self.source.side, self.stride, periodic)
+
+    def run(self, grid: Grid, first: Tensor, found: Tensor | None, *, last: bool) -> tuple[Tensor, Tensor]:
+        """All steps on an image.
+
+        Args:
+            grid: its patches.
+            first: (C, *grid.size), the image.
+            found: (n,) targets of its patches; None at the coarsest scale.
+            last: whether it is the finest scale, whose last step prefers the best patch.
+
+        Returns:
+            (n,) targets, and the image (C, *grid.size).
+        """
+        image = first
+        for number, step in enumerate(self.steps, 1):
+            found, distance = self._cells(grid, image, found, step.psi)
+            robust = LAST if last and number == len(self.steps) else ROBUST
+            image = vote(grid, self.source.image, found, robust_weights(distance, step.cost, robust))
+        assert found is not None
+        return found, image
+
+    def _cells(self, grid: Grid, image: Tensor, found: Tensor | None, psi: Tensor) -> tuple[Tensor, Tensor]:
+        source = self.source
+        if self.all_pairs:
+            return _all_pairs(source, source.project(grid, image), psi)
+        found = nearest(source.project(grid, image), source) if found is None else found
+        price = -psi[BlockPotential(grid, source).block] if len(psi) else None
+        found, distance = search(grid, source, image, found, price)
+        return found, distance.float() * source.unit**2
+
+
+def _all_pairs(source: Source, x: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
+    """Cells of patches x (n, k) with the potentials psi (m,): (n,) targets, (n,) squared distances."""
+    key = source.key[source.targets]
+    bias, parts = psi - key.square().sum(1), torch.split(x, max(1, _BAND // len(key)))
+    found = torch.cat([torch.addmm(bias, part, key.T, alpha=2).argmax(1) for part in parts])
+    return source.targets[found], (x - key[found]).square().sum(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Finish:
+    """A measured finish.
+
+    Attributes:
+        levels: finest first.
+        gain, shift: (C, 1, 1), the correction of the image's colours.
+    """
+
+    levels: tuple[Level, ...]
+    gain: Tensor
+    shift: Tensor
+
+    @classmethod
+    def measured(cls, exemplar: Tensor, known: Tensor | None, start: Start) -> Finish:
+        """Measure the potentials of every step on a torus of two to four times the exemplar's sides.
+
+        Args:
+            exemplar: (C, h, w), in [0, 1].
+            known: (h, w) bool, or None for all.
+            start: the network's sample.
+
+        Raises:
+            InputError: no patch fits the exemplar.
+        """
+        sides = exemplar.shape[1], exemplar.shape[2]
+        factor = min(_MOST, max(_LEAST, _MEASURED // min(sides)))
+        plan = field_plan(sides, (factor * sides[0], factor * sides[1]), known, EngineOptions())
+        unit = 2 ** (plan.n_scales - 1)
+        height, width = (-(-factor * n // unit) * unit for n in sides)
+        sizes = scale_sizes((height, width), plan.n_scales)
+        scales, levels = exemplar_pyramid(exemplar, known, plan.n_scales), list[Level]()
+        field: Correspondence | None = None
+        plane: Tensor | None = None
+        image = start(plan.n_scales - 1, sizes[-1])
+        for scale in reversed(range(plan.n_scales)):
+            source = Source.of(*scales[scale], plan.patch_size, plan.n_axes)
+            stride, all_pairs = _search_of(source, plan.wide_stride)
+            grid = grid_of(sizes[scale], plan.patch_size, stride, (True, True))
+            if field is not None:
+                field = field.finer(2, grid, source.shape, source.usable)
+                image = field.image(source.image)
+            relative = None if plane is None else finer(plane, source.shape)
+            level, field, plane, image = _measure(
+                source, grid, image, field, relative, plan.steps[scale], all_pairs=all_pairs, last=scale == 0
+            )
+            levels.insert(0, level)
+        mean_, deviation = channel_moments(*scales[0])
+        own_mean, own_deviation = channel_moments(image)
+        gain = torch.where(own_deviation > 1e-6, deviation / own_deviation.clamp_min(1e-6), 1.0).clamp(0.5, 2)
+        return cls(tuple(levels), gain, mean_ - gain * own_mean)
+
+    def torus(self, start: Start, size: Size, periodic: Periodic = (True, True)) -> Tensor:
+        """A whole image of (height, width), (C, h, w)."""
+        n = len(self.levels)
+        sizes = scale_sizes(size, n)
+        image, field = start(n - 1, sizes[-1]), None
+        for scale in reversed(range(n)):
+            level = self.levels[scale]
+            grid = level.grid(sizes[scale], periodic)
+            if field is not None:
+                field = field.finer(2, grid, level.source.shape, level.source.usable)
+                image = field.image(level.source.image)
+            image = padded(image, grid.size)
+            found, image = level.run(grid, image, None if field is None else field.found, last=scale == 0)
+            field = Correspondence(grid, level.source.shape, found)
+        return self.corrected(image[:, : size[0], : size[1]])
+
+    def corrected(self, image: Tensor) -> Tensor:
+        """The image (C, H, W) with the exemplar's colours, in [0, 1]."""
+        return (image * self.gain + self.shift).clamp(0, 1)
+
+
+def _search_of(source: Source, wide: int) -> tuple[int, bool]:
+    """Stride of the patches, and whether all pairs are compared: both as in results of twice the sides."""
+    targets = len(source.targets)
+    for stride in (1, wide):
+        if 4 * targets**2 <= MAX_PAIRS * stride**2:
+            return stride, True
+    return wide, False
+
+
+def _measure(
+    source: Source,
+    grid: Grid,
+    image: Tensor,
+    field: Correspondence | None,
+    relative: Tensor | None,
+    steps: int,
+    *,
+    all_pairs: bool,
+    last: bool,
+) -> tuple[Level, Correspondence, Tensor | None, Tensor]:
+    """All steps of a scale, with potentials that change; the level, its field, potential and image."""
+    patches = PatchPotential(grid, source, relative=relative) if all_pairs else None
+    blocks = BlockPotential(grid, source, min(source.image.shape[1:]) <= MAX_PRICED)
+    found, done = None if field is None else field.found, []
+    for number in range(1, steps + 1):
+        if patches is not None:
+            found, distance = patches.cells(source.project(grid, image))
+            psi = patches.psi
+        else:
+            found = nearest(source.project(grid, image), source) if found is None else found
+            found, whole = search(grid, source, image, found, blocks.prices if blocks.moves else None)
+            distance, psi = whole.float() * source.unit**2, blocks.psi if blocks.moves else blocks.psi[:0]
+        done.append(Step(psi.clone(), mean(distance)))
+        robust = LAST if last and number == steps else ROBUST
+        image = vote(grid, source.image, found, robust_weights(distance, done[-1].cost, robust))
+    assert found is not None
+    level = Level(source, grid.stride, all_pairs, tuple(done))
+    plane = None if patches is None else patches.plane()
+    return level, Correspondence(grid, source.shape, found), plane, image

@@ -1,0 +1,216 @@
+"""The finish of any window of a plane, in blocks.
+
+The plane of every level is divided into square blocks. A block is computed with a margin as wide as the
+level's reach, and only its own patches are kept, so that blocks agree where they meet. A window is made of
+blocks, so its pixels do not depend on where it was cut. Of coarser levels, the targets of some hundred blocks
+are kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from functools import partial
+from itertools import pairwise
+from typing import Any, Generic, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from texot.errors import InputError
+from texot.field.correspondence import Correspondence
+from texot.generator.finish import Finish
+from texot.images.pyramid import wrap
+from texot.solver.plan import Size
+
+BLOCK = 512
+"""Side of the blocks of the finest scale, in pixels."""
+_BLOCKS = (BLOCK, 512, 256)  # of each scale, finest first; coarser ones as the last
+_UNIT = 16  # pixels that sides of blocks, and margins, are multiples of
+_KEPT = 256  # blocks of each level
+WHOLE = 2**20
+"""Pixels up to which a torus is finished as a whole."""
+MOST_WHOLE = 2**22
+"""Pixels up to which this is possible."""
+
+
+T = TypeVar("T")
+Corner = tuple[int, int]
+"""(y, x) of a first pixel."""
+Periods = tuple[int | None, int | None]
+"""Periods of a texture along (y, x) in pixels; None: it does not repeat."""
+Sample = Callable[[int, Corner, Size, Periods], Tensor]
+"""The network's sample: (scale, corner, (height, width), periods at that scale) to (C, height, width)."""
+
+
+class FinishedPlane:
+    """A plane or torus that is finished in blocks.
+
+    Args:
+        finish: the measured finish.
+        sample: the network's sample.
+        n_scales: scales of the network.
+        periods: of the texture, in pixels.
+
+    Raises:
+        InputError: a torus that neither its blocks cover nor is small enough to be finished as a whole.
+    """
+
+    def __init__(
+        self, finish: Finish, sample: Sample, n_scales: int, periods: Periods = (None, None)
+    ) -> None:
+        self.finish, self.sample, self.n_scales, self.periods = finish, sample, n_scales, periods
+        self._fields: list[_Cache[Tensor]] = [_Cache() for _ in finish.levels]
+        self._torus: _Cache[Tensor] = _Cache()
+        unit = max(level.stride << scale for scale, level in enumerate(finish.levels))
+        height, width = periods
+        area = None if height is None or width is None else height * width
+        fits = all(n is None or n % unit == 0 for n in periods)
+        self._whole = area is not None and area <= (WHOLE if fits else MOST_WHOLE)
+        if not fits and not self._whole:
+            raise InputError(
+                f"a finished sample that tiles has sides that are multiples of {unit} px, or tiles along both "
+                f"axes and has at most {MOST_WHOLE >> 20} megapixels: choose such a size, or finish none"
+            )
+
+    def parts(self, at: Corner, size: Size) -> Iterator[tuple[int, int, Size]]:
+        """The parts of a window that lie in one block each, row by row.
+
+        Args:
+            at: (y, x) of its first pixel.
+            size: (height, width).
+
+        Yields:
+            (top, left) in the window, and (height, width) of the part.
+        """
+        rows, columns = (self._cuts(*axis) for axis in zip(at, size, self.periods, strict=True))
+        for top, bottom in pairwise(rows):
+            for left, right in pairwise(columns):
+                yield top, left, (bottom - top, right - left)
+
+    def part(self, at: Corner, size: Size) -> Tensor:
+        """The pixels (C, height, width) of a part, in [0, 1]."""
+        y, x = (a if n is None else a % n for a, n in zip(at, self.periods, strict=True))
+        if self._whole:
+            return wrap(wrap(self._torus.get(0, self._all), 1, y, y + size[0]), 2, x, x + size[1])
+        corner = y // BLOCK * BLOCK, x // BLOCK * BLOCK
+        image = self.finish.corrected(self._computed(0, corner)[1])
+        top, left = y - corner[0], x - corner[1]
+        return image[:, top : top + size[0], left : left + size[1]]
+
+    def _cuts(self, first: int, length: int, period: int | None) -> list[int]:
+        """Where blocks cut an axis of a window, with its ends."""
+        if self._whole:
+            return [*range(0, length, BLOCK), length]
+        found, at = [0], first
+        while found[-1] < length:
+            place = at if period is None else at % period
+            step = BLOCK - place % BLOCK
+            step = step if period is None else min(step, period - place)
+            at += step
+            found.append(min(length, at - first))
+        return found
+
+    def _all(self) -> Tensor:
+        height, width = self.periods
+        assert height is not None
+        assert width is not None
+        return self.finish.torus(lambda scale, size: self._start(scale, (0, 0), size, size), (height, width))
+
+    def _start(self, scale: int, corner: Corner, size: Size, periods: Periods) -> Tensor:
+        """The network's sample at a scale of the exemplar, which may be coarser than its coarsest one."""
+        own = min(scale, self.n_scales - 1)
+        factor = 1 << (scale - own)
+        # pixel k of the network's coarse scales is nearly where k + 1 of means of 2x2 pixels is
+        y, x = (factor * a - (own > 0) for a in corner)
+        height, width = (factor * n for n in size)
+        rows, columns = (None if n is None else factor * n for n in periods)
+        image = self.sample(own, (y, x), (height, width), (rows, columns)).clamp(0, 1)
+        return F.avg_pool2d(image[None], factor)[0] if factor > 1 else image
+
+    def _periods(self, scale: int) -> Periods:
+        height, width = (None if n is None else n >> scale for n in self.periods)
+        return height, width
+
+    def _targets(self, scale: int, corner: Corner) -> Tensor:
+        return self._computed(scale, corner)[0].to("cpu", torch.int32)
+
+    def _computed(self, scale: int, corner: Corner) -> tuple[Tensor, Tensor]:
+        """The targets (rows, columns) and the pixels (C, h, w) of the block that begins at a corner."""
+        level, periods, side = self.finish.levels[scale], self._periods(scale), _side(scale)
+        size = [
+            side if n is None else min(side, n - a) for a, n in zip(corner, periods, strict=True)
+        ]  # less where a torus ends
+        margin = -(-level.reach // _UNIT) * _UNIT
+        y, x = (a - margin for a in corner)
+        grid = level.grid((size[0] + 2 * margin, size[1] + 2 * margin))
+        if scale + 1 == len(self.finish.levels):
+            field, image = None, self._start(scale, (y, x), grid.size, periods)
+        else:
+            coarse = self._field(scale + 1, (y // 2, x // 2), grid.size)
+            field = coarse.finer(2, grid, level.source.shape, level.source.usable)
+            image = field.image(level.source.image)
+        found, image = level.run(grid, image, None if field is None else field.found, last=scale == 0)
+        rows, columns = (slice(margin // level.stride, (margin + n - 1) // level.stride + 1) for n in size)
+        own = image[:, margin : margin + size[0], margin : margin + size[1]]
+        return found.view(grid.shape)[rows, columns], own
+
+    def _field(self, scale: int, corner: Corner, size: Size) -> Correspondence:
+        """The field of a scale under a window of `size` pixels of the next finer scale."""
+        level, side = self.finish.levels[scale], _side(scale)
+        places = [
+            a + level.stride * torch.arange((n - 1) // (2 * level.stride) + 1)
+            for a, n in zip(corner, size, strict=True)
+        ]
+        found = torch.empty(len(places[0]), len(places[1]), dtype=torch.int64)
+        runs = [_runs(*axis, side) for axis in zip(places, self._periods(scale), strict=True)]
+        for i, top, rows in runs[0]:
+            for j, left, columns in runs[1]:
+                block = self._fields[scale].get((top, left), partial(self._targets, scale, (top, left)))
+                part = block[rows // level.stride][:, columns // level.stride]
+                found[i : i + len(rows), j : j + len(columns)] = part
+        height, width = ((n - 1) * level.stride + level.source.side for n in found.shape)
+        grid = level.grid((height, width))
+        return Correspondence(grid, level.source.shape, found.flatten().to(level.source.image.device))
+
+
+def _side(scale: int) -> int:
+    return _BLOCKS[min(scale, len(_BLOCKS) - 1)]
+
+
+def _runs(places: Tensor, period: int | None, side: int) -> list[tuple[int, int, Tensor]]:
+    """Positions along an axis, by blocks: (index of the first one, the block's corner, positions in it)."""
+    places = places if period is None else places % period
+    corners = torch.div(places, side, rounding_mode="floor") * side
+    found, first = [], 0
+    for corner, count in zip(*torch.unique_consecutive(corners, return_counts=True), strict=True):
+        last = first + int(count)
+        found.append((first, int(corner), places[first:last] - corner))
+        first = last
+    return found
+
+
+class _Cache(Generic[T]):
+    """The last values of a function, each computed once, by the thread that asks first."""
+
+    def __init__(self) -> None:
+        self._lock, self._values = threading.Lock(), OrderedDict[Any, Future[T]]()
+
+    def get(self, key: Any, compute: Callable[[], T]) -> T:
+        with self._lock:
+            future = self._values.get(key)
+            mine = future is None
+            if future is None:
+                future = self._values[key] = Future()
+                if len(self._values) > _KEPT:
+                    self._values.popitem(last=False)
+            self._values.move_to_end(key)
+        if mine:
+            try:
+                future.set_result(compute())
+            except BaseException as error:
+                future.set_exception(error)
+        return future.result()
