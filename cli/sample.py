@@ -89,6 +89,14 @@ def area(value: str) -> tuple[int, int, int, int]:
     help="Axes along which the result tiles; none: a window of an unbounded plane; default: both, but not "
     "along a map.",
 )
+@click.option(
+    "--finish",
+    type=click.Choice(["auto", "patches", "none"]),
+    default="auto",
+    show_default=True,
+    help="patches: patches of the exemplar that MODEL has kept take over along a correspondence field; none: "
+    "the network's sample; auto: patches if it has kept one.",
+)
 @mix_options()
 @click.option(
     "--weight-map-area",

@@ -124,6 +124,12 @@ def shown_text(value: str) -> str:
     help="Stop when the loss no longer decreases.",
 )
 @click.option(
+    "--keep-exemplar/--no-exemplar",
+    default=True,
+    show_default=True,
+    help="Keep the exemplar in MODEL, at most 512 px a side of it: its patches finish the samples.",
+)
+@click.option(
     "--checkpoint-every",
     metavar="N",
     type=whole(1),

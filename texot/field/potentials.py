@@ -164,11 +164,7 @@ class BlockPotential:
     psi: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
-        rows, columns = self.source.shape
-        wide = -(-columns // _BLOCK)
-        y, x = (torch.arange(n, device=self.source.image.device) // _BLOCK for n in (rows, columns))
-        self.block = (y[:, None] * wide + x).flatten()
-        n_blocks = -(-rows // _BLOCK) * wide
+        self.block, n_blocks = blocks(self.source)
         own = self.block[self.source.targets]
         nu = self.source.nu.cpu().double()
         self.nu = torch.bincount(own.cpu(), nu, minlength=n_blocks).to(self.source.image)
@@ -224,6 +220,14 @@ class BlockPotential:
     def error(self, found: Tensor) -> float:
         """Total variation between the masses of the blocks and nu."""
         return excess(self.block[found], self.nu, self.capacity)
+
+
+def blocks(source: Source) -> tuple[Tensor, int]:
+    """The block of every patch of the source, (rows * columns,), and the number of blocks."""
+    rows, columns = source.shape
+    wide = -(-columns // _BLOCK)
+    y, x = (torch.arange(n, device=source.image.device) // _BLOCK for n in (rows, columns))
+    return (y[:, None] * wide + x).flatten(), -(-rows // _BLOCK) * wide
 
 
 def excess(found: Tensor, nu: Tensor, most: float) -> float:

@@ -9,14 +9,14 @@ step is local: a pixel depends on the sample within `Level.reach`, and any windo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from texot.field.correspondence import Correspondence
 from texot.field.grid import Grid
-from texot.field.potentials import BlockPotential, PatchPotential, finer, mean
+from texot.field.potentials import BlockPotential, PatchPotential, blocks, finer, mean
 from texot.field.search import FARTHEST, nearest, search
 from texot.field.source import Source
 from texot.field.vote import vote
@@ -24,7 +24,7 @@ from texot.images.pyramid import Periodic
 from texot.images.statistics import channel_moments
 from texot.solver.field_solver import LAST, MAX_PRICED, ROBUST, grid_of, robust_weights
 from texot.solver.options import EngineOptions
-from texot.solver.plan import MAX_PAIRS, Size, exemplar_pyramid, field_plan, scale_sizes
+from texot.solver.plan import MAX_PAIRS, FieldPlan, Size, exemplar_pyramid, field_plan, scale_sizes
 from texot.solver.region import padded
 
 MAX_SIDE = 512
@@ -102,7 +102,7 @@ class Level:
         if self.all_pairs:
             return _all_pairs(source, source.project(grid, image), psi)
         found = nearest(source.project(grid, image), source) if found is None else found
-        price = -psi[BlockPotential(grid, source).block] if len(psi) else None
+        price = -psi[blocks(source)[0]] if len(psi) else None
         found, distance = search(grid, source, image, found, price)
         return found, distance.float() * source.unit**2
 
@@ -120,10 +120,14 @@ class Finish:
     """A measured finish.
 
     Attributes:
-        levels: finest first.
+        exemplar: (C, h, w), in [0, 1].
+        known: (h, w) bool, its known pixels, or None for all.
+        levels: scales of it, finest first.
         gain, shift: (C, 1, 1), the correction of the image's colours.
     """
 
+    exemplar: Tensor
+    known: Tensor | None
     levels: tuple[Level, ...]
     gain: Tensor
     shift: Tensor
@@ -142,30 +146,44 @@ class Finish:
         """
         sides = exemplar.shape[1], exemplar.shape[2]
         factor = min(_MOST, max(_LEAST, _MEASURED // min(sides)))
-        plan = field_plan(sides, (factor * sides[0], factor * sides[1]), known, EngineOptions())
+        plan = field_plan(sides, (2 * sides[0], 2 * sides[1]), known, EngineOptions())
         unit = 2 ** (plan.n_scales - 1)
         height, width = (-(-factor * n // unit) * unit for n in sides)
         sizes = scale_sizes((height, width), plan.n_scales)
-        scales, levels = exemplar_pyramid(exemplar, known, plan.n_scales), list[Level]()
+        sources = sources_of(exemplar, known, plan.n_scales, plan.patch_size)
+        levels: list[Level] = []
         field: Correspondence | None = None
         plane: Tensor | None = None
         image = start(plan.n_scales - 1, sizes[-1])
         for scale in reversed(range(plan.n_scales)):
-            source = Source.of(*scales[scale], plan.patch_size, plan.n_axes)
+            source = sources[scale]
             stride, all_pairs = _search_of(source, plan.wide_stride)
             grid = grid_of(sizes[scale], plan.patch_size, stride, (True, True))
             if field is not None:
                 field = field.finer(2, grid, source.shape, source.usable)
                 image = field.image(source.image)
             relative = None if plane is None else finer(plane, source.shape)
+            steps = plan.steps[scale] if scale + 1 == plan.n_scales else -(-plan.steps[scale] // 2)
             level, field, plane, image = _measure(
-                source, grid, image, field, relative, plan.steps[scale], all_pairs=all_pairs, last=scale == 0
+                source, grid, image, field, relative, steps, all_pairs=all_pairs, last=scale == 0
             )
             levels.insert(0, level)
-        mean_, deviation = channel_moments(*scales[0])
-        own_mean, own_deviation = channel_moments(image)
+        wanted, deviation = channel_moments(exemplar, known)
+        own, own_deviation = channel_moments(image)
         gain = torch.where(own_deviation > 1e-6, deviation / own_deviation.clamp_min(1e-6), 1.0).clamp(0.5, 2)
-        return cls(tuple(levels), gain, mean_ - gain * own_mean)
+        return cls(exemplar, known, tuple(levels), gain, wanted - gain * own)
+
+    def to(self, device: torch.device) -> Finish:
+        """The same finish on a device."""
+        if device == self.exemplar.device:
+            return self
+        exemplar, known = self.exemplar.to(device), None if self.known is None else self.known.to(device)
+        sources = sources_of(exemplar, known, len(self.levels), self.levels[0].source.side)
+        levels = [
+            replace(level, source=source, steps=tuple(Step(s.psi.to(device), s.cost) for s in level.steps))
+            for level, source in zip(self.levels, sources, strict=True)
+        ]
+        return Finish(exemplar, known, tuple(levels), self.gain.to(device), self.shift.to(device))
 
     def torus(self, start: Start, size: Size, periodic: Periodic = (True, True)) -> Tensor:
         """A whole image of (height, width), (C, h, w)."""
@@ -186,6 +204,15 @@ class Finish:
     def corrected(self, image: Tensor) -> Tensor:
         """The image (C, H, W) with the exemplar's colours, in [0, 1]."""
         return (image * self.gain + self.shift).clamp(0, 1)
+
+
+def sources_of(exemplar: Tensor, known: Tensor | None, count: int, side: int) -> list[Source]:
+    """The patches of an exemplar (C, h, w) at `count` scales, finest first.
+
+    Raises:
+        InputError: no patch fits a scale.
+    """
+    return [Source.of(*scale, side, FieldPlan.n_axes) for scale in exemplar_pyramid(exemplar, known, count)]
 
 
 def _search_of(source: Source, wide: int) -> tuple[int, bool]:
@@ -210,7 +237,7 @@ def _measure(
 ) -> tuple[Level, Correspondence, Tensor | None, Tensor]:
     """All steps of a scale, with potentials that change; the level, its field, potential and image."""
     patches = PatchPotential(grid, source, relative=relative) if all_pairs else None
-    blocks = BlockPotential(grid, source, min(source.image.shape[1:]) <= MAX_PRICED)
+    of_blocks = BlockPotential(grid, source, min(source.image.shape[1:]) <= MAX_PRICED)
     found, done = None if field is None else field.found, []
     for number in range(1, steps + 1):
         if patches is not None:
@@ -218,8 +245,9 @@ def _measure(
             psi = patches.psi
         else:
             found = nearest(source.project(grid, image), source) if found is None else found
-            found, whole = search(grid, source, image, found, blocks.prices if blocks.moves else None)
-            distance, psi = whole.float() * source.unit**2, blocks.psi if blocks.moves else blocks.psi[:0]
+            found, units = search(grid, source, image, found, of_blocks.prices if of_blocks.moves else None)
+            distance = units.float() * source.unit**2
+            psi = of_blocks.psi if of_blocks.moves else of_blocks.psi[:0]
         done.append(Step(psi.clone(), mean(distance)))
         robust = LAST if last and number == steps else ROBUST
         image = vote(grid, source.image, found, robust_weights(distance, done[-1].cost, robust))

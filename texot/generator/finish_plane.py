@@ -1,9 +1,9 @@
 """The finish of any window of a plane, in blocks.
 
-The plane of every level is divided into square blocks. A block is computed with a margin as wide as the
-level's reach, and only its own patches are kept, so that blocks agree where they meet. A window is made of
-blocks, so its pixels do not depend on where it was cut. Of coarser levels, the targets of some hundred blocks
-are kept.
+The plane of every level is divided into square blocks. A block is computed with a margin of half the level's
+reach, and only its own patches are kept, so that blocks agree where they meet (in tests they did so with
+margins of .4 of the reach, and no longer of .25). A window is made of blocks, so its pixels do not depend on
+where it was cut. Of coarser levels, the targets of some hundred blocks are kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from torch import Tensor
 
 from texot.errors import InputError
 from texot.field.correspondence import Correspondence
-from texot.generator.finish import Finish
+from texot.files.exemplar import Exemplar
+from texot.generator.finish import MAX_SIDE, Finish
+from texot.generator.network import PlaneNetwork
 from texot.images.pyramid import wrap
 from texot.solver.plan import Size
 
@@ -30,6 +32,7 @@ BLOCK = 512
 """Side of the blocks of the finest scale, in pixels."""
 _BLOCKS = (BLOCK, 512, 256)  # of each scale, finest first; coarser ones as the last
 _UNIT = 16  # pixels that sides of blocks, and margins, are multiples of
+_SEED = 2**62 + 2  # of the sample on which potentials are measured
 _KEPT = 256  # blocks of each level
 WHOLE = 2**20
 """Pixels up to which a torus is finished as a whole."""
@@ -72,11 +75,11 @@ class FinishedPlane:
         self._whole = area is not None and area <= (WHOLE if fits else MOST_WHOLE)
         if not fits and not self._whole:
             raise InputError(
-                f"a finished sample that tiles has sides that are multiples of {unit} px, or tiles along both "
-                f"axes and has at most {MOST_WHOLE >> 20} megapixels: choose such a size, or finish none"
+                f"sides along which a finished sample tiles are multiples of {unit} px, or it tiles along "
+                f"both and has at most {MOST_WHOLE >> 20} megapixels: choose such a size, or finish none"
             )
 
-    def parts(self, at: Corner, size: Size) -> Iterator[tuple[int, int, Size]]:
+    def parts(self, at: Corner, size: Size) -> Iterator[tuple[Corner, Size]]:
         """The parts of a window that lie in one block each, row by row.
 
         Args:
@@ -89,7 +92,7 @@ class FinishedPlane:
         rows, columns = (self._cuts(*axis) for axis in zip(at, size, self.periods, strict=True))
         for top, bottom in pairwise(rows):
             for left, right in pairwise(columns):
-                yield top, left, (bottom - top, right - left)
+                yield (top, left), (bottom - top, right - left)
 
     def part(self, at: Corner, size: Size) -> Tensor:
         """The pixels (C, height, width) of a part, in [0, 1]."""
@@ -121,15 +124,7 @@ class FinishedPlane:
         return self.finish.torus(lambda scale, size: self._start(scale, (0, 0), size, size), (height, width))
 
     def _start(self, scale: int, corner: Corner, size: Size, periods: Periods) -> Tensor:
-        """The network's sample at a scale of the exemplar, which may be coarser than its coarsest one."""
-        own = min(scale, self.n_scales - 1)
-        factor = 1 << (scale - own)
-        # pixel k of the network's coarse scales is nearly where k + 1 of means of 2x2 pixels is
-        y, x = (factor * a - (own > 0) for a in corner)
-        height, width = (factor * n for n in size)
-        rows, columns = (None if n is None else factor * n for n in periods)
-        image = self.sample(own, (y, x), (height, width), (rows, columns)).clamp(0, 1)
-        return F.avg_pool2d(image[None], factor)[0] if factor > 1 else image
+        return start_of(self.sample, self.n_scales, scale, corner, size, periods)
 
     def _periods(self, scale: int) -> Periods:
         height, width = (None if n is None else n >> scale for n in self.periods)
@@ -144,7 +139,7 @@ class FinishedPlane:
         size = [
             side if n is None else min(side, n - a) for a, n in zip(corner, periods, strict=True)
         ]  # less where a torus ends
-        margin = -(-level.reach // _UNIT) * _UNIT
+        margin = -(-level.reach // (2 * _UNIT)) * _UNIT
         y, x = (a - margin for a in corner)
         grid = level.grid((size[0] + 2 * margin, size[1] + 2 * margin))
         if scale + 1 == len(self.finish.levels):
@@ -175,6 +170,30 @@ class FinishedPlane:
         height, width = ((n - 1) * level.stride + level.source.side for n in found.shape)
         grid = level.grid((height, width))
         return Correspondence(grid, level.source.shape, found.flatten().to(level.source.image.device))
+
+
+def start_of(
+    sample: Sample, n_scales: int, scale: int, corner: Corner, size: Size, periods: Periods
+) -> Tensor:
+    """The network's sample at a scale of the exemplar, which may be coarser than its coarsest one.
+
+    Args:
+        sample: of the network.
+        n_scales: scales of the network.
+        scale: of the exemplar.
+        corner, size, periods: see `Sample`, at that scale.
+
+    Returns:
+        (C, *size), in [0, 1].
+    """
+    own = min(scale, n_scales - 1)
+    factor = 1 << (scale - own)
+    # pixel k of the network's coarse scales is nearly where k + 1 of means of 2x2 pixels is
+    y, x = (factor * a - (own > 0) for a in corner)
+    height, width = (factor * n for n in size)
+    rows, columns = (None if n is None else factor * n for n in periods)
+    image = sample(own, (y, x), (height, width), (rows, columns)).clamp(0, 1)
+    return F.avg_pool2d(image[None], factor)[0] if factor > 1 else image
 
 
 def _side(scale: int) -> int:
@@ -214,3 +233,28 @@ class _Cache(Generic[T]):
             except BaseException as error:
                 future.set_exception(error)
         return future.result()
+
+
+@torch.no_grad()
+def measured_finish(network: PlaneNetwork, exemplar: Exemplar) -> Finish:
+    """The finish of a network's samples.
+
+    Args:
+        network: on the CPU.
+        exemplar: of its texture; of a large one, `MAX_SIDE` pixels a side in its middle are kept.
+
+    Raises:
+        InputError: no patch fits the part that is kept.
+    """
+    top, left = (max(0, n - MAX_SIDE) // 2 for n in exemplar.pixels.shape[1:])
+    rows, columns = slice(top, top + MAX_SIDE), slice(left, left + MAX_SIDE)
+    pixels = exemplar.pixels[:, rows, columns].contiguous().clone()
+    known = None if exemplar.mask is None else exemplar.mask[rows, columns].contiguous().clone()
+
+    def sample(scale: int, at: Corner, size: Size, periods: Periods) -> Tensor:
+        return network.sample(_SEED, at, size, scale=scale, periods=periods)
+
+    def start(scale: int, size: Size) -> Tensor:
+        return start_of(sample, network.architecture.n_scales, scale, (0, 0), size, size)
+
+    return Finish.measured(pixels, known, start)

@@ -22,12 +22,15 @@ from texot.errors import InputError, one_line
 from texot.files.schema import check_facts, is_text, parse_json
 from texot.files.source import open_file
 from texot.files.whole import write_whole
+from texot.generator.finish import Finish
+from texot.generator.finish_file import PREFIX, pack_finish, unpack_finish
 from texot.generator.network import Architecture, PlaneNetwork, TextureNetwork
 from texot.generator.paper_network import PaperNetwork
 from texot.solver.torch_modes import own_modes
 
 FORMAT = "texot-generator"
-VERSIONS = (1, 2, 3)  # of one texture, of several, and of a map of pictures or with auxiliary tensors
+VERSIONS = (1, 2, 3, 4)
+"""Of one texture, of several, of a map of pictures or with auxiliary tensors, and with a finish."""
 AUXILIARY = "critics."
 """Start of the names of auxiliary tensors, see `PlaneNetwork.auxiliary`."""
 _MAX_BYTES = 2**28
@@ -47,12 +50,14 @@ class Model:
         facts: how it was made, plain JSON values.
         license: of the exemplar or the model, if given.
         icc_profile: of textures whose values are not sRGB, else None.
+        finish: of samples, if it has one.
     """
 
     network: PlaneNetwork
     facts: dict[str, Any]
     license: str | None = None
     icc_profile: bytes | None = None
+    finish: Finish | None = None
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
@@ -63,7 +68,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     """
     about: dict[str, Any] = {
         "format": FORMAT,
-        "version": version_of(model.network),
+        "version": version_of(model.network, model.finish),
         "architecture": _stored(model.network.architecture),
         "facts": model.facts,
     }
@@ -72,6 +77,9 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     if model.icc_profile is not None:
         about["icc_profile"] = base64.b64encode(model.icc_profile).decode()
     own = {**_tensors(model.network), **model.network.auxiliary}
+    if model.finish is not None:
+        tensors, about["finish"] = pack_finish(model.finish)
+        own |= tensors
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in own.items()}
     write_whole(path, pack(tensors, about))
 
@@ -97,9 +105,12 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         architecture = _architecture(about.get("architecture"))
         network = build_network(architecture, blank=True)
         network.auxiliary = _auxiliary(tensors)
-        if version != version_of(network):
+        finish = None
+        if "finish" in about:
+            finish = unpack_finish(tensors, about["finish"], architecture.colours)
+        if version != version_of(network, finish):
             raise InputError(f"its version {version} is not that of {architecture.textures} textures")
-        _fill(network, {name: t for name, t in tensors.items() if name not in network.auxiliary})
+        _fill(network, {name: t for name, t in tensors.items() if not name.startswith((AUXILIARY, PREFIX))})
         facts, license_, icc = about.get("facts"), about.get("license"), about.get("icc_profile")
         facts = check_facts(facts)
         if license_ is not None and not is_text(license_):
@@ -114,12 +125,14 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise InputError(
             f"{name!r} is no model of texot ({one_line(error)}): expected a file that 'texot train' wrote"
         ) from error
-    return Model(network.requires_grad_(False).eval(), facts, license_, profile)
+    return Model(network.requires_grad_(False).eval(), facts, license_, profile, finish)
 
 
-def version_of(network: PlaneNetwork) -> int:
-    """The version of a network's file; older versions of texot also read files of one texture."""
+def version_of(network: PlaneNetwork, finish: Finish | None = None) -> int:
+    """The version of a model's file; older versions of texot also read files of one texture."""
     architecture = network.architecture
+    if finish is not None:
+        return VERSIONS[3]
     if architecture.maps or network.auxiliary:
         return VERSIONS[2]
     return VERSIONS[0] if architecture.textures == 1 else VERSIONS[1]

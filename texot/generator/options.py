@@ -34,6 +34,7 @@ class TrainKeywords(TypedDict, total=False):
     lr: float | None
     entropy: float | None
     early_stop: bool
+    keep_exemplar: bool
     backend: str
     device: str | torch.device
     resume: Checkpoint | None
@@ -63,6 +64,8 @@ class TrainOptions:
         entropy: regularisation of the transport, in units of squared patch distance.
         early_stop: end when the loss has settled; of several exemplars, whose loss depends on the weights
             that a step has drawn, never.
+        keep_exemplar: keep the exemplar in the model, at most 512 px a side of it, so that its patches can
+            finish samples. Not for several exemplars, the published network, or another objective.
         backend, device: see `texot.synthesize`.
         resume: state of another training with the same options.
         processes: those that share the work; None: this one alone.
@@ -80,6 +83,7 @@ class TrainOptions:
     lr: float | None = None
     entropy: float | None = None
     early_stop: bool = True
+    keep_exemplar: bool = True
     backend: str = "auto"
     device: str | torch.device = "auto"
     resume: Checkpoint | None = None

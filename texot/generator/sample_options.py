@@ -26,6 +26,11 @@ class SampleKeywords(TypedDict, total=False):
     weights: Weights | None
     weight_map: Any
     weight_map_area: tuple[int, int, int, int] | None
+    finish: str
+
+
+FINISHES = ("auto", "patches", "none")
+"""How samples end, see `SampleOptions.finish`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +48,8 @@ class SampleOptions:
             Not with `weights`.
         weight_map_area: (x, y, width, height) that the map covers in the plane; it is constant beyond.
             None: the sample. Windows of one plane need the same area.
+        finish: "patches": patches of the exemplar, which the model has kept, take over along a correspondence
+            field; "none": the network's sample; "auto": patches if the model has kept the exemplar.
     """
 
     seed: int = 0
@@ -51,6 +58,7 @@ class SampleOptions:
     weights: Weights | None = None
     weight_map: Any = None
     weight_map_area: tuple[int, int, int, int] | None = None
+    finish: str = "auto"
 
     @property
     def axes(self) -> str:
@@ -64,6 +72,7 @@ class SampleOptions:
             InputError: a value that cannot be used.
         """
         check_choice("tile", self.axes, tuple(TILES))
+        check_choice("finish", self.finish, FINISHES)
         return replace(
             self, seed=whole("seed", self.seed, 0, 2**63 - 1), at=check_position(self.at), tile=self.axes
         )

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -15,10 +16,13 @@ from torch import Tensor
 
 from texot._version import ALGORITHM, __version__
 from texot.errors import InputError
+from texot.field import compiled
 from texot.files.record import png_text
 from texot.files.sizes import parse_size
 from texot.files.stream import STREAMED, write_rows
 from texot.files.write import check_format, write_image
+from texot.generator.finish import Finish
+from texot.generator.finish_plane import FinishedPlane, Periods
 from texot.generator.model_file import Model, load_model, save_model
 from texot.generator.network import PlaneNetwork
 from texot.generator.sample_options import SampleKeywords, SampleOptions
@@ -34,7 +38,9 @@ if TYPE_CHECKING:
 
 TILE = 384
 """Default side of tiles, in pixels. The memory of a sample is that of its tiles."""
+_COMPILED = 2**19  # pixels from which compiled loops of the finish pay
 _AHEAD = 8  # tiles per worker that are computed ahead
+Place = tuple[int, int]
 P = TypeVar("P")
 T = TypeVar("T")
 
@@ -47,10 +53,11 @@ class Generator:
         facts: about its training, plain JSON values; "mode" and "exemplar_size" are required.
         license: one line about the licence of the exemplar or the model.
         icc_profile: of textures whose values are not sRGB, else None.
+        finish: of its samples, on the network's device, or None.
 
     Attributes:
         network: a `torch.nn.Module`.
-        facts, license, icc_profile: as given.
+        facts, license, icc_profile, finish: as given.
         tile_side: default side of the tiles of `tiles` and `write`, in pixels.
 
     Example:
@@ -67,7 +74,9 @@ class Generator:
         *,
         license: str | None = None,
         icc_profile: bytes | None = None,
+        finish: Finish | None = None,
     ) -> None:
+        self.finish = finish
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.facts, self.license, self.icc_profile = facts, license, icc_profile
 
@@ -92,7 +101,14 @@ class Generator:
         """
         place = resolve_device(device)
         model = load_model(path)
-        return cls(model.network.to(place), model.facts, license=model.license, icc_profile=model.icc_profile)
+        finish = None if model.finish is None else model.finish.to(place)
+        return cls(
+            model.network.to(place),
+            model.facts,
+            license=model.license,
+            icc_profile=model.icc_profile,
+            finish=finish,
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model atomically.
@@ -100,7 +116,7 @@ class Generator:
         Raises:
             OutputError: it cannot be written there.
         """
-        save_model(Model(self.network, self.facts, self.license, self.icc_profile), path)
+        save_model(Model(self.network, self.facts, self.license, self.icc_profile, self.finish), path)
 
     @property
     def mode(self) -> str:
@@ -164,7 +180,7 @@ class Generator:
 
         Args:
             size: see `sample`.
-            side: of the square tiles, in pixels.
+            side: of the square tiles of the network, in pixels; finished samples have tiles of their own.
             workers: threads that compute tiles in parallel. Several, of one torch thread each
                 (`torch.set_num_threads(1)`), are faster than torch's own threads on one tile.
             **options: see `texot.generator.sample_options.SampleOptions`; checked at once.
@@ -179,18 +195,45 @@ class Generator:
         own = SampleOptions(**options).checked()
         side, workers = whole("side", side, 1), whole("workers", workers, 1, 4096)
         periods, (x, y) = own.periods((width, height)), own.at
-        mixture = self._mixture(own, own.area((width, height)), periods)
-        corners = ((top, left) for top in range(0, height, side) for left in range(0, width, side))
+        pixels: Callable[[Place, Place], Tensor]
+        places: Iterable[tuple[Place, Place]]
+        if self.finishes(own.finish):
+            assert self.finish is not None
+            if width * height >= _COMPILED:
+                compiled.prepare()
+            scales = self.network.architecture.n_scales
+            plane = FinishedPlane(self.finish, partial(self._at_scale, own.seed), scales, periods)
+            pixels, places = plane.part, plane.parts((y, x), (height, width))
+        else:
+            mixture = self._mixture(own, own.area((width, height)), periods)
+            pixels = partial(self.network.sample, own.seed, periods=periods, mixture=mixture)
+            places = (
+                ((top, left), (min(side, height - top), min(side, width - left)))
+                for top in range(0, height, side)
+                for left in range(0, width, side)
+            )
 
-        def make(corner: tuple[int, int]) -> tuple[int, int, Tensor]:
-            top, left = corner
-            extent = min(side, height - top), min(side, width - left)
-            at = y + top, x + left
+        def make(place: tuple[Place, Place]) -> tuple[int, int, Tensor]:
+            (top, left), extent = place
             with own_modes(), torch.no_grad():
-                image = self.network.sample(own.seed, at, extent, periods=periods, mixture=mixture)
-                return top, left, image.clamp_(0, 1).cpu()
+                return top, left, pixels((y + top, x + left), extent).clamp(0, 1).cpu()
 
-        return map(make, corners) if workers == 1 else _in_order(make, corners, workers)
+        return map(make, places) if workers == 1 else _in_order(make, places, workers)
+
+    def finishes(self, finish: str) -> bool:
+        """Whether samples of this option `SampleOptions.finish` are finished.
+
+        Raises:
+            InputError: "patches", and the model has kept no exemplar.
+        """
+        if finish == "patches" and self.finish is None:
+            raise InputError("this model has kept no exemplar whose patches could finish a sample: use none")
+        return self.finish is not None and finish != "none"
+
+    def _at_scale(self, seed: int, scale: int, at: Place, size: Place, periods: Periods) -> Tensor:
+        """The network's sample at a scale, see `texot.generator.finish_plane.Sample`."""
+        image: Tensor = self.network.sample(seed, at, size, scale=scale, periods=periods)
+        return image
 
     def rows(
         self,
@@ -300,6 +343,7 @@ class Generator:
             "at": list(own.at),
             "tile": own.axes,
             "seed": own.seed,
+            "finish": "patches" if self.finishes(own.finish) else "none",
             "exemplar_sha256": self.facts.get("exemplar_sha256"),
         }
         if self.n_exemplars > 1 and own.weight_map is None:

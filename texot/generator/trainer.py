@@ -19,6 +19,8 @@ from texot.errors import InputError
 from texot.files.exemplar import Exemplar
 from texot.generator.checkpoint import Checkpoint
 from texot.generator.duality_gap import largest_gap
+from texot.generator.finish import Finish
+from texot.generator.finish_plane import measured_finish
 from texot.generator.model_file import build_network
 from texot.generator.network import PlaneNetwork
 from texot.generator.options import TrainKeywords, TrainOptions
@@ -269,7 +271,21 @@ class Trainer:
             facts["dual_gap"] = self.dual_gap(network)
         if self._objective is not None:
             self._objective.keep(network, self.terms)
-        return Generator(network, facts, icc_profile=self.source.icc_profile)
+        finish = self._finish(network)
+        return Generator(network, facts, icc_profile=self.source.icc_profile, finish=finish)
+
+    def _finish(self, network: PlaneNetwork) -> Finish | None:
+        """The finish of samples; None for several exemplars, the published network, or other objectives."""
+        options = self.setup.options
+        if not options.keep_exemplar or options.published or self._objective is not None:
+            return None
+        if self.setup.n_textures > 1:
+            return None
+        try:
+            return measured_finish(network, self.source)
+        except InputError as error:
+            log.info("samples will not be finished: %s", error)
+            return None
 
     @own_modes()
     def dual_gap(self, network: PlaneNetwork) -> float:
