@@ -1,8 +1,8 @@
 """The finish of any window of a plane, in blocks.
 
-The plane of every level is divided into square blocks. A block is computed with a margin of half the level's
-reach, and only its own patches are kept, so that blocks agree where they meet (in tests they did so with
-margins of .4 of the reach, and no longer of .25). A window is made of blocks, so its pixels do not depend on
+The plane of every level is divided into square blocks. A block is computed with a margin of the level's reach,
+or half of a long one, and only its own patches are kept, so that blocks agree where they meet (in tests they
+did so with margins of .4 of a long reach, and no longer of .25). A window is made of blocks, so its pixels do not depend on
 where it was cut. Of coarser levels, the targets of some hundred blocks are kept.
 """
 
@@ -28,9 +28,9 @@ from texot.generator.network import PlaneNetwork
 from texot.images.pyramid import wrap
 from texot.solver.plan import Size
 
-BLOCK = 512
-"""Side of the blocks of the finest scale, in pixels."""
-_BLOCKS = (BLOCK, 512, 256)  # of each scale, finest first; coarser ones as the last
+BLOCKS = (512, 512, 256)
+"""Sides of the blocks of each scale in pixels, finest first; those of coarser scales are as the last."""
+_LEAST_MARGIN = 48  # pixels
 _UNIT = 16  # pixels that sides of blocks, and margins, are multiples of
 _SEED = 2**62 + 2  # of the sample on which potentials are measured
 _KEPT = 256  # blocks of each level
@@ -99,7 +99,8 @@ class FinishedPlane:
         y, x = (a if n is None else a % n for a, n in zip(at, self.periods, strict=True))
         if self._whole:
             return wrap(wrap(self._torus.get(0, self._all), 1, y, y + size[0]), 2, x, x + size[1])
-        corner = y // BLOCK * BLOCK, x // BLOCK * BLOCK
+        side = BLOCKS[0]
+        corner = y // side * side, x // side * side
         image = self.finish.corrected(self._computed(0, corner)[1])
         top, left = y - corner[0], x - corner[1]
         return image[:, top : top + size[0], left : left + size[1]]
@@ -107,11 +108,11 @@ class FinishedPlane:
     def _cuts(self, first: int, length: int, period: int | None) -> list[int]:
         """Where blocks cut an axis of a window, with its ends."""
         if self._whole:
-            return [*range(0, length, BLOCK), length]
+            return [*range(0, length, BLOCKS[0]), length]
         found, at = [0], first
         while found[-1] < length:
             place = at if period is None else at % period
-            step = BLOCK - place % BLOCK
+            step = BLOCKS[0] - place % BLOCKS[0]
             step = step if period is None else min(step, period - place)
             at += step
             found.append(min(length, at - first))
@@ -139,7 +140,7 @@ class FinishedPlane:
         size = [
             side if n is None else min(side, n - a) for a, n in zip(corner, periods, strict=True)
         ]  # less where a torus ends
-        margin = -(-level.reach // (2 * _UNIT)) * _UNIT
+        margin = _margin(level.reach)
         y, x = (a - margin for a in corner)
         grid = level.grid((size[0] + 2 * margin, size[1] + 2 * margin))
         if scale + 1 == len(self.finish.levels):
@@ -196,8 +197,13 @@ def start_of(
     return F.avg_pool2d(image[None], factor)[0] if factor > 1 else image
 
 
+def _margin(reach: int) -> int:
+    """Pixels around a block: all of a short reach, half of a long one; a multiple of `_UNIT`."""
+    return -(-min(reach, max(_LEAST_MARGIN, reach // 2)) // _UNIT) * _UNIT
+
+
 def _side(scale: int) -> int:
-    return _BLOCKS[min(scale, len(_BLOCKS) - 1)]
+    return BLOCKS[min(scale, len(BLOCKS) - 1)]
 
 
 def _runs(places: Tensor, period: int | None, side: int) -> list[tuple[int, int, Tensor]]:

