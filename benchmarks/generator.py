@@ -45,6 +45,7 @@ from texot.images.masks import details
 METHODS = (
     "algorithm 1",
     "algorithm 2",
+    "algorithm 2, no finish",
     "algorithm 2, sliced",
     "algorithm 2, semi-dual",
     "algorithm 2, both",
@@ -62,6 +63,7 @@ FIGURES = (
     ("mean_percent", "mean %", 1),
     ("deviation_percent", "deviation %", 1),
     ("copied", "copied", 2),
+    ("forgotten", "forgotten", 2),
     ("train_seconds", "training s", 0),
     ("seconds", "making s", 1),
 )
@@ -73,9 +75,10 @@ unseen part of the photograph; deep Gram too. Lower is better, 1 is as like as a
 difference of radial spectra; lattice: rise of a weave of 2, 4 or 8 pixels; peak: how much more the
 autocorrelation of details stands out at lags of 2, 4 or 8 pixels (the network's scales) than the exemplar's,
 on 1024x1024 px of a generator. Mean, deviation: worst channel's relative error. Copied: share of 12x12
-patches that are coherent copies. Training once, then making one 2x texture, start to exit. The quarters of
-rust and stonewall repeat each other: their reference is no unseen part, and what is relative to it says only
-which method is nearer. A method that this commit was not measured with names the last that was."""
+patches that are coherent copies. Forgotten: share of the exemplar that no patch was taken from. Training
+once, then making one 2x texture, start to exit. The quarters of rust and stonewall repeat each other: their
+reference is no unseen part, and what is relative to it says only which method is nearer. A method that this
+commit was not measured with names the last that was."""
 
 
 def pair(sample: str, side: int) -> tuple[Tensor, Tensor]:
@@ -102,6 +105,7 @@ def figures(image: Tensor, exemplar: Tensor, reference: Tensor) -> dict[str, flo
         return float(own / other)
 
     mean, deviation = evaluation.colour_error(image, exemplar)
+    copies = evaluation.copy_share(image, exemplar)
     return {
         "w2": both(evaluation.multiscale_patch_distance, patch_size=4, n_scales=4),
         "p8": both(evaluation.patch_distance),
@@ -111,7 +115,8 @@ def figures(image: Tensor, exemplar: Tensor, reference: Tensor) -> dict[str, flo
         "oddness": evaluation.oddness(image, exemplar),
         "mean_percent": 100 * float(mean.abs().max()),
         "deviation_percent": 100 * float(deviation.abs().max()),
-        "copied": evaluation.copy_share(image, exemplar).share,
+        "copied": copies.share,
+        "forgotten": copies.unused,
     }
 
 
@@ -132,29 +137,36 @@ def peak(image: Tensor, exemplar: Tensor) -> float:
 
 
 def measure(method: str, exemplar: Tensor, folder: Path, seed: int, threads: int | None) -> dict[str, float]:
-    """Make `result.png` in a folder; its seconds."""
-    source, result, model = folder / "exemplar.png", folder / "result.png", folder / "model.safetensors"
+    """Make `result.png` in a folder; its seconds. Methods that differ in sampling only share a training."""
+    source, result, wide = folder / "exemplar.png", folder / "result.png", folder / "wide.png"
     write_image(exemplar, source, mode=mode_of(exemplar))
+    wide.unlink(missing_ok=True)
     if method == "algorithm 1":
         done = run_texot("synthesize", source, "-o", result, "--size", "2x", "--seed", seed, threads=threads)
         return {"train_seconds": 0.0, "seconds": done.seconds}
     kinds: dict[str, tuple[str, ...]] = {
-        "algorithm 2": ("--features", "efficientnet-lite0"),
+        "algorithm 2": (),
+        "algorithm 2, no finish": (),
         "algorithm 2, no features": ("--features", "none"),
         "paper preset": ("--preset", "paper"),
     }
-    kind = kinds.get(method, (*kinds["algorithm 2"], "--feature-transport", method.rpartition(", ")[2]))
-    trained = run_texot("train", source, "-o", model, "--seed", seed, *kind, threads=threads)
-    made = run_texot("sample", model, "-o", result, "--size", "2x", "--seed", seed, threads=threads)
-    wide = folder / "wide.png"
-    run_texot("sample", model, "-o", wide, "--size", "1024x1024", "--seed", seed + 1, threads=threads)
-    return {"train_seconds": trained.seconds, "seconds": made.seconds}
+    kind = kinds.get(method, ("--feature-transport", method.rpartition(", ")[2]))
+    model = folder / f"model{''.join(kind)}.safetensors"
+    took = model.with_suffix(".seconds")
+    if not model.exists():
+        trained = run_texot("train", source, "-o", model, "--seed", seed, *kind, threads=threads)
+        took.write_text(str(trained.seconds))
+    finish = ("--finish", "none") if method.endswith("no finish") else ()
+    made = run_texot("sample", model, "-o", result, "--size", "2x", "--seed", seed, *finish, threads=threads)
+    wider = "--size", "1024x1024", "--seed", seed + 1, *finish
+    run_texot("sample", model, "-o", wide, *wider, threads=threads)
+    return {"train_seconds": float(took.read_text()), "seconds": made.seconds}
 
 
 @click.command()
 @click.option("--sample", "samples", multiple=True, help="Samples; default: all.")
 @click.option(
-    "--method", "methods", multiple=True, type=click.Choice(METHODS), help="Default: the first two."
+    "--method", "methods", multiple=True, type=click.Choice(METHODS), help="Default: the first three."
 )
 @click.option("--side", type=int, default=128, show_default=True, help="Pixels of the exemplar's sides.")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -185,20 +197,21 @@ def main(
     where = stamp(threads)
     for sample in chosen(samples):
         exemplar, reference = pair(sample, side)
-        for method in methods or METHODS[:2]:
-            key = {"sample": sample, "side": side, "method": method, "seed": seed}
-            if not table.find(commit=where["commit"], **key):
-                with tempfile.TemporaryDirectory() as temporary:
-                    folder = Path(temporary)
-                    times = measure(method, exemplar, folder, seed, threads)
-                    image = read_exemplar(folder / "result.png").pixels
-                    wide = folder / "wide.png"
-                    times["peak"] = peak(read_exemplar(wide).pixels if wide.exists() else image, exemplar)
-                    if keep:
-                        keep.mkdir(parents=True, exist_ok=True)
-                        name = f"{sample}-{side}-{method.replace(' ', '_')}"
-                        (folder / "result.png").rename(keep / f"{name}.png")
-                        write_image(exemplar, keep / f"{sample}-{side}.png", mode=mode_of(exemplar))
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            for method in methods or METHODS[:3]:
+                key = {"sample": sample, "side": side, "method": method, "seed": seed}
+                if table.find(commit=where["commit"], **key):
+                    continue
+                times = measure(method, exemplar, folder, seed, threads)
+                image = read_exemplar(folder / "result.png").pixels
+                wide = folder / "wide.png"
+                times["peak"] = peak(read_exemplar(wide).pixels if wide.exists() else image, exemplar)
+                if keep:
+                    keep.mkdir(parents=True, exist_ok=True)
+                    name = f"{sample}-{side}-{method.replace(' ', '_')}"
+                    (folder / "result.png").rename(keep / f"{name}.png")
+                    write_image(exemplar, keep / f"{sample}-{side}.png", mode=mode_of(exemplar))
                 row = table.add({**where, **key, **times, **figures(image, exemplar, reference)})
                 click.echo(" ".join(f"{name} {row[name]}" for name in COLUMNS), err=True)
     last = {(row["sample"], row["method"]): row for row in table.find(side=side, seed=seed)}
@@ -216,15 +229,15 @@ def main(
 
 
 def draw(samples: list[str], side: int, folder: Path) -> None:
-    """A row a sample: the exemplar, Algorithm 1's texture, the generator's twice, side by side."""
-    sheet = Image.new("RGB", (side * 7 + 16, len(samples) * (2 * side + 8) - 8), "white")
+    """A row a sample: the exemplar, textures of Algorithm 1, of the generator, and without its finish."""
+    sheet = Image.new("RGB", (side * 7 + 24, len(samples) * (2 * side + 8) - 8), "white")
     for row, sample in enumerate(samples):
-        names = [f"{sample}-{side}", *(f"{sample}-{side}-{m.replace(' ', '_')}" for m in METHODS[:2])]
+        names = [f"{sample}-{side}", *(f"{sample}-{side}-{m.replace(' ', '_')}" for m in METHODS[:3])]
         left = 0
-        for name, gap in zip([*names, names[-1]], (8, 8, 0, 0), strict=True):
+        for name in names:
             with Image.open(folder / f"{name}.png") as image:
                 sheet.paste(image.convert("RGB"), (left, row * (2 * side + 8)))
-                left += image.width + gap
+                left += image.width + 8
     sheet = sheet.reduce(max(1, side // 128))
     sheet.save(RESULTS / f"generator_{side}.jpg", quality=88)
 
@@ -250,9 +263,9 @@ def measure_between(first: str, last: str, side: int, seed: int, threads: int | 
         way = [sample(f"{t}.png", "--size", "2x", "--weights", f"{1 - t},{t}") for t in WAY]
         strip = sample("map.png", "--size", f"{7 * side + 48}x{2 * side}", "--weight-map", "horizontal")
     table = Table(RESULTS / "generator.csv", COLUMNS)
-    shown = [figure for figure in FIGURES if figure[0] not in ("seconds", "peak")]
+    shown = [figure for figure in FIGURES if figure[0] not in ("seconds", "peak", "forgotten")]
     for name, image, (exemplar, reference) in zip((first, last), (way[0], way[-1]), pairs, strict=True):
-        alone = table.find(sample=name, side=side, method=METHODS[1], seed=seed)
+        alone = table.find(sample=name, side=side, method=METHODS[2], seed=seed)
         own = {**figures(image, exemplar, reference), "train_seconds": trained.seconds}
         for which, row in (("of both", own), *(("of one", row) for row in alone[-1:])):
             cells = [f"{float(row[figure]):.{digits}f}" for figure, _, digits in shown]

@@ -30,8 +30,8 @@ from texot.solver.region import padded
 MAX_SIDE = 512
 """Pixels a side of the part of the exemplar that is kept."""
 _BAND = 2**22  # pairs of patches that are compared at once
-_LEAST, _MOST = 2, 4  # sides of the measured torus, in sides of the exemplar
-_MEASURED = 1024  # pixels of its shorter side, within these bounds
+_TORUS = 8  # sides of the measured torus, in sides of the exemplar
+_MEASURED = 1024  # pixels of the shorter side of its part that is measured at fine scales
 
 Start = Callable[[int, Size], Tensor]
 """The network's sample at a scale of the exemplar: (scale, (height, width)) of a torus to (C, h, w)."""
@@ -134,7 +134,10 @@ class Finish:
 
     @classmethod
     def measured(cls, exemplar: Tensor, known: Tensor | None, start: Start) -> Finish:
-        """Measure the potentials of every step on a torus of two to four times the exemplar's sides.
+        """Measure the potentials of every step.
+
+        Where all pairs of patches are compared, this is done on a torus of eight times the exemplar's sides:
+        on smaller ones, the potentials depend on the sample. At finer scales a part of it is enough.
 
         Args:
             exemplar: (C, h, w), in [0, 1].
@@ -145,25 +148,29 @@ class Finish:
             InputError: no patch fits the exemplar.
         """
         sides = exemplar.shape[1], exemplar.shape[2]
-        factor = min(_MOST, max(_LEAST, _MEASURED // min(sides)))
         plan = field_plan(sides, (2 * sides[0], 2 * sides[1]), known, EngineOptions())
         unit = 2 ** (plan.n_scales - 1)
-        height, width = (-(-factor * n // unit) * unit for n in sides)
-        sizes = scale_sizes((height, width), plan.n_scales)
-        sources = sources_of(exemplar, known, plan.n_scales, plan.patch_size)
+        sizes, part = (
+            scale_sizes(
+                (-(-factor * sides[0] // unit) * unit, -(-factor * sides[1] // unit) * unit), plan.n_scales
+            )
+            for factor in (_TORUS, min(_TORUS, max(2, _MEASURED // min(sides))))
+        )
         levels: list[Level] = []
         field: Correspondence | None = None
         plane: Tensor | None = None
         image = start(plan.n_scales - 1, sizes[-1])
-        for scale in reversed(range(plan.n_scales)):
-            source = sources[scale]
+        for scale, source in reversed(
+            list(enumerate(sources_of(exemplar, known, plan.n_scales, plan.patch_size)))
+        ):
             stride, all_pairs = _search_of(source, plan.wide_stride)
-            grid = grid_of(sizes[scale], plan.patch_size, stride, (True, True))
+            wide = all_pairs or field is None
+            grid = grid_of((sizes if wide else part)[scale], plan.patch_size, stride, (wide, wide))
             if field is not None:
                 field = field.finer(2, grid, source.shape, source.usable)
                 image = field.image(source.image)
             relative = None if plane is None else finer(plane, source.shape)
-            steps = plan.steps[scale] if scale + 1 == plan.n_scales else -(-plan.steps[scale] // 2)
+            steps = -(-plan.steps[scale] // 2)  # with all of them, uneven parts of the sample grow
             level, field, plane, image = _measure(
                 source, grid, image, field, relative, steps, all_pairs=all_pairs, last=scale == 0
             )

