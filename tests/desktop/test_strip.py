@@ -158,7 +158,21 @@ def test_the_menu_of_a_result(
     choose("Save all...")
     until(lambda: not session.saves.unsaved())
     assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["noise-0.png", "noise-1.png"]
+    session.select(session.results[1])
+    canvas = window.view.canvas
+    with_exemplar = canvas.grab().toImage()
+    QTest.keyPress(window, Qt.Key.Key_B)
+    assert canvas.grab().toImage() != with_exemplar, "the exemplar alone"
+    QTest.keyRelease(window, Qt.Key.Key_B)
+    assert canvas.grab().toImage() == with_exemplar
+    session.select(session.results[0])
+    choose("Compare with this")
+    session.select(session.results[1])
+    assert canvas.grab().toImage() != with_exemplar
+    session.select(session.results[0])
     choose("Delete")
     assert len(session.results) == 1
+    assert session.reference is None
+    assert canvas.grab().toImage() == with_exemplar
     choose("Use as exemplar")
     until(lambda: session.image.path == str(tmp_path / "all" / "noise-1.png"))

@@ -232,6 +232,8 @@ def test_zoom_pan_split_and_repeat(window: Window, image: Path, until: Until) ->
     nine = canvas.grab().toImage()
     assert one != nine
     click(view.split)
+    click(view.split)
+    assert canvas.split, "it is on by default"
     before = canvas.grab().toImage()
     middle = QPoint(canvas.width() // 2, 50)
     QTest.mousePress(canvas, LEFT, pos=middle)

@@ -19,6 +19,7 @@ class SessionEvents:
         result_saved: (result): it is in a file of the user.
         request_restored: (request): forms show the settings of a result that was selected.
         selection_changed: another result is shown, or none.
+        reference_changed: results are compared with another picture.
         preview_shown: (picture): it is shown and is not a result.
         progress_changed: another job runs, or it has made progress.
         training_progressed: (loss, steps in all).
@@ -34,6 +35,7 @@ class SessionEvents:
         self.result_saved: Observers[[Result]] = Observers()
         self.request_restored: Observers[[JobRequest]] = Observers()
         self.selection_changed: Observers[[]] = Observers()
+        self.reference_changed: Observers[[]] = Observers()
         self.preview_shown: Observers[[Any]] = Observers()
         self.progress_changed: Observers[[]] = Observers()
         self.training_progressed: Observers[[float, int]] = Observers()

@@ -74,6 +74,7 @@ class Looks:
         self._failed: set[tuple[Shown, str]] = set()
         session.events.image_changed.subscribe(self.update)
         session.events.selection_changed.subscribe(self.update)
+        session.events.reference_changed.subscribe(self.update)
 
     @property
     def choices(self) -> list[str]:
@@ -116,8 +117,8 @@ class Looks:
         self.changed.notify()
 
     def _shown(self) -> list[Shown]:
-        found = [self._session.image, self._session.selected]
-        return [one for one in found if one is not None and one.maps]
+        found = [self._session.image, self._session.reference, self._session.selected]
+        return list(dict.fromkeys(one for one in found if one is not None and one.maps))
 
     def _ask(self) -> None:
         for shown in self._shown():

@@ -67,6 +67,12 @@ class Result:
         return f"{self.request.task}: {self.size[0]}x{self.size[1]}, {', '.join(given)}"
 
     @property
+    def label(self) -> str:
+        """The seed and the quality, or the task."""
+        arguments = self.request.arguments
+        return f"seed {arguments.get('seed', 0)}, {arguments.get('quality') or self.request.task}"
+
+    @property
     def file_name(self) -> str:
         """A name for the user's file or folder: of the source and the seed."""
         path, suffix = Path(self.source.path), "" if self.maps else ".png"

@@ -54,6 +54,7 @@ class Session:
         progress: of the running job, or None.
         results: in the order in which they were made.
         selected: the result that is shown; None while something else is.
+        reference: the result that others are compared with; None: they are compared with the open image.
         models: the model that samples are made from, and the training that can be resumed.
         saves: writes the user's files.
         message: what happened last, in one line.
@@ -68,6 +69,7 @@ class Session:
         self.progress: Progress | None = None
         self.results: list[Result] = []
         self.selected: Result | None = None
+        self.reference: Result | None = None
         self.models = Models()
         self.saves = Saves(self)
         self.message, self.failed = "", False
@@ -105,6 +107,7 @@ class Session:
             maps = tuple(header.get("maps", ()))
             self._set_image(OpenImage(header["path"], picture, maps))
             self._select(None)
+            self.compare_with(None)
             width, height = header["size"]
             self.say(", ".join([f"{header['path']}: {width}x{height} px", *maps]))
             then(header["path"])
@@ -307,11 +310,19 @@ class Session:
         self._select(result)
         self.say(result.summary)
 
+    def compare_with(self, result: Result | None) -> None:
+        """Compare what is shown with a result; None: with the open image."""
+        if result is not self.reference:
+            self.reference = result
+            self.events.reference_changed.notify()
+
     def remove(self, result: Result) -> None:
         """Remove a result. If it is selected, the next one is selected instead, or the last, or none."""
         place = self.results.index(result)
         del self.results[place]
         self.events.result_removed.notify(result)
+        if result is self.reference:
+            self.compare_with(None)
         if result is self.selected and self.results:
             self.select(self.results[min(place, len(self.results) - 1)])
         elif result is self.selected:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QPoint, QRect, QSettings, QSize, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QImage
+from PySide6.QtCore import QByteArray, QPoint, QRect, QSettings, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QImage, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QMainWindow, QMessageBox, QSpinBox, QStyle
 
 from texot.desktop.controllers.exemplar_actions import ExemplarActions
@@ -123,6 +123,8 @@ class Window(QMainWindow):
             ("Save &all...", self.saving.ask_save_all),
             ("&Copy picture", self.saving.copy_image),
             ("Copy as co&mmand", self.saving.copy_command),
+            ("Compare &with this", lambda: session.compare_with(session.selected)),
+            ("Compare with the &exemplar", lambda: session.compare_with(None)),
             ("&Use as exemplar", self.opening.open_selected),
             ("&Delete", lambda: self._remove(session.selected)),
         ]
@@ -137,7 +139,8 @@ class Window(QMainWindow):
         session.events.result_removed.subscribe(view.history.remove)
         session.events.request_restored.subscribe(self._show_request)
         session.events.selection_changed.subscribe(self._show_selection)
-        session.events.preview_shown.subscribe(view.canvas.show_result)
+        session.events.reference_changed.subscribe(self._show_reference)
+        session.events.preview_shown.subscribe(self._show_preview)
         session.events.progress_changed.subscribe(self._show_progress)
         session.events.message_changed.subscribe(
             lambda: view.show_message(session.message, failed=session.failed)
@@ -194,6 +197,7 @@ class Window(QMainWindow):
     def _show_selection(self) -> None:
         result = self.session.selected
         if result is not None:
+            self.view.canvas.labels = "exemplar", result.label
             self.view.canvas.show_result(result.picture)
         self.view.history.mark(result)
         view, menus = self.view, self.menus
@@ -201,6 +205,14 @@ class Window(QMainWindow):
             control.setEnabled(result is not None)
         menus.save_all.setEnabled(bool(self.session.results))
         self._enable_final()
+
+    def _show_preview(self, picture: QImage) -> None:
+        self.view.canvas.labels = "exemplar", "on its way"
+        self.view.canvas.show_result(picture)
+
+    def _show_reference(self) -> None:
+        found = self.session.reference
+        self.view.canvas.show_reference(found.picture if found else QImage(), found.label if found else "")
 
     def _enable_final(self) -> None:
         result, busy = self.session.selected, self.session.running is not None
@@ -241,6 +253,20 @@ class Window(QMainWindow):
         place.moveBottom(min(place.bottom(), room.bottom()))
         place.moveTopLeft(QPoint(max(place.left(), room.left()), max(place.top(), room.top())))
         self.setGeometry(place)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Show the exemplar in place of the result while B is down."""
+        if event.key() == Qt.Key.Key_B and not event.modifiers():
+            self.view.canvas.show_before(True)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Show the result again."""
+        if event.key() == Qt.Key.Key_B and not event.isAutoRepeat():
+            self.view.canvas.show_before(False)
+        else:
+            super().keyReleaseEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept files and images."""

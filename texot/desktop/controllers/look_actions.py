@@ -60,5 +60,6 @@ class LookActions(QObject):
         look = looks.look if looks.look in choices else next(iter(choices), "")
         self._bar.show_looks(choices, look)
         self._canvas.follows = looks.is_lit
-        pictures = [looks.picture(shown) or QImage() for shown in (session.image, session.selected)]
+        left = session.reference or session.image
+        pictures = [looks.picture(shown) or QImage() for shown in (left, session.selected)]
         self._canvas.show_looks(*pictures)

@@ -1,4 +1,4 @@
-"""The canvas: exemplar and result, side by side or with a split; zoom, pan, and painting a mask."""
+"""The canvas: exemplar and result, with a split or side by side; zoom, pan, and painting a mask."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
-    QPixmap,
     QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from texot.desktop.views.canvas_marks import GRIP_RADIUS, draw_label, draw_split
 from texot.desktop.views.mask import Mask
+from texot.desktop.views.reduced import Reduced
 
 MIN_ZOOM, MAX_ZOOM = 1 / 64, 64.0
 _STEP = 1.25
@@ -27,9 +28,10 @@ _SHARP = 2.0  # zoom from which pixels are shown as squares
 
 
 class Canvas(QWidget):
-    """Two pictures at one zoom.
+    """Two pictures at one zoom: the exemplar, or a result to compare with, and a result.
 
     Attributes:
+        labels: texts of the two.
         zoomed: the zoom changed; 1 is one picture pixel a pixel of the widget.
         dragged: the result was dragged by this many of its pixels, where `explores`.
         pointed: the mouse moved without a button, where `follows`: place in the view below it, from its
@@ -47,11 +49,15 @@ class Canvas(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Exemplar and result")
         self.exemplar, self.result = QImage(), QImage()
-        self.split, self.repeated = False, False
+        self.labels = ("exemplar", "result")
+        self.split, self.repeated = True, False
         self.zoom, self.centre = 1.0, QPointF(0, 0)  # centre: from a picture's middle to its pane's
         self.painting: Mask | None = None
         self.brush, self.erasing = 24, False
         self.follows = False  # `pointed` is emitted
+        self._reference, self._reference_label = QImage(), ""  # compared with the result, if not null
+        self._before_only = False  # the result is hidden for now
+        self._reduced = Reduced()
         self._looks = (QImage(), QImage())  # drawn in the places of exemplar and result, if not null
         self.explores = False  # dragging the result asks for other places of the plane, and does not pan
         self._ahead = QPointF()  # pixels by which the result was dragged since it was made
@@ -77,6 +83,21 @@ class Canvas(QWidget):
             self.fit()
         self.update()
 
+    def show_reference(self, image: QImage, label: str) -> None:
+        """Compare results with this picture in place of the exemplar; null: with the exemplar."""
+        self._reference, self._reference_label = image, label
+        self.fit() if self._fits else self.update()
+
+    def show_before(self, on: bool) -> None:
+        """Show the exemplar, or what is compared with, in the place of the result."""
+        self._before_only = on
+        self.update()
+
+    @property
+    def _before(self) -> QImage:
+        """The picture that is compared with the result."""
+        return self.exemplar if self._reference.isNull() else self._reference
+
     def show_looks(self, exemplar: QImage, result: QImage) -> None:
         """Draw other pictures in the places of exemplar and result, of any size; null: the pictures."""
         self._looks = exemplar, result
@@ -99,7 +120,7 @@ class Canvas(QWidget):
         self.fit() if self._fits else self.update()
 
     def set_repeated(self, on: bool) -> None:
-        """Show the result 3x3, as tiles."""
+        """Show both pictures 3x3, as tiles."""
         self.repeated = on
         self.fit() if self._fits else self.update()
 
@@ -115,7 +136,7 @@ class Canvas(QWidget):
 
     def fit(self) -> None:
         """Zoom so that both pictures are in view."""
-        size = self.exemplar.size().expandedTo(self.result.size() * (3 if self.repeated else 1))
+        size = self._before.size().expandedTo(self.result.size()) * (3 if self.repeated else 1)
         pane = self._panes()[0]
         self.centre, self._fits = QPointF(0, 0), True
         if not size.isEmpty() and pane.width() > 8 and pane.height() > 8:
@@ -125,7 +146,9 @@ class Canvas(QWidget):
 
     def actual_size(self) -> None:
         """Show one picture pixel as one screen pixel."""
-        self.zoom_at(1 / self.devicePixelRatioF() / self.zoom, None)
+        self._set_zoom(1 / self.devicePixelRatioF())
+        self._fits = False
+        self.update()
 
     def zoom_in(self) -> None:
         """Zoom in about the middle."""
@@ -183,55 +206,83 @@ class Canvas(QWidget):
             text = "Open an image (Ctrl+O), drop one or a folder of maps here, or paste one (Ctrl+V)"
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, text)
             return
+        before, after = self._sides()
         panes = self._panes()
-        if len(panes) == 1 and not self.result.isNull():
-            x = round(self._divider * self.width())
-            self._draw_exemplar(painter, panes[0], QRect(0, 0, x, self.height()))
-            self._draw_result(painter, panes[0], QRect(x, 0, self.width() - x, self.height()))
-            painter.setClipping(False)
-            painter.setPen(QPen(self.palette().highlight().color(), 2))
-            painter.drawLine(x, 0, x, self.height())
-        else:
-            self._draw_exemplar(painter, panes[0], panes[0])
-            if len(panes) == 2:
-                self._draw_result(painter, panes[1], panes[1])
-                painter.setClipping(False)
-                painter.fillRect(panes[0].right() + 1, 0, _GAP, self.height(), self.palette().window())
+        self._draw_before(painter, panes[0], before)
+        if self._before_only and len(panes) == 2:
+            self._draw_before(painter, panes[1], after)
+        elif not after.isEmpty():
+            self._draw_result(painter, panes[-1], after)
+        painter.setClipping(False)
+        if len(panes) == 2:
+            painter.fillRect(panes[0].right() + 1, 0, _GAP, self.height(), self.palette().window())
+        elif self._has_split:
+            draw_split(painter, self._divider * self.width(), self.height(), self.palette())
+        self._draw_labels(painter, QRectF(before), QRectF(after))
         if self.painting is not None and self._pointer is not None and self._held in ("", "paint"):
-            painter.setClipRect(panes[0])
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            radius = self.brush * self.zoom / 2
-            for colour, width in ((Qt.GlobalColor.black, 3), (Qt.GlobalColor.white, 1)):
-                painter.setPen(QPen(QColor(colour), width))
-                painter.drawEllipse(self._pointer, radius, radius)
+            self._draw_brush(painter, before, self._pointer)
 
-    def _draw_exemplar(self, painter: QPainter, pane: QRect, clip: QRect) -> None:
+    @property
+    def _has_split(self) -> bool:
+        return self.split and not self.result.isNull() and not self._before_only
+
+    def _sides(self) -> tuple[QRect, QRect]:
+        """The parts of the widget that show the two pictures; the second is empty without a result."""
+        panes = self._panes()
+        if len(panes) == 2:
+            return panes[0], panes[1]
+        x = round(self._divider * self.width()) if self._has_split else self.width()
+        return QRect(0, 0, x, self.height()), QRect(x, 0, self.width() - x, self.height())
+
+    def _draw_labels(self, painter: QPainter, before: QRectF, after: QRectF) -> None:
+        if self.result.isNull():
+            return
+        left = self.labels[0] if self._reference.isNull() else self._reference_label
+        draw_label(painter, left, before, right=False)
+        draw_label(painter, left if self._before_only else self.labels[1], after, right=True)
+
+    def _draw_brush(self, painter: QPainter, clip: QRect, place: QPointF) -> None:
         painter.setClipRect(clip)
-        target = self._target(self.exemplar, pane)
-        self._draw(painter, target, self.exemplar if self._looks[0].isNull() else self._looks[0])
-        if self.painting is not None and self.painting.size == self.exemplar.size():
-            painter.drawImage(target, self.painting.overlay())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        radius = self.brush * self.zoom / 2
+        for colour, width in ((Qt.GlobalColor.black, 3), (Qt.GlobalColor.white, 1)):
+            painter.setPen(QPen(QColor(colour), width))
+            painter.drawEllipse(place, radius, radius)
+
+    def _draw_before(self, painter: QPainter, pane: QRect, clip: QRect) -> None:
+        painter.setClipRect(clip)
+        before, mask = self._before, self.painting
+        look = self._looks[0]
+        has_mask = mask is not None and self._reference.isNull() and mask.size == before.size()
+        for target in self._tiles(self._target(before, pane)):
+            self._draw(painter, target, before if look.isNull() else look)
+            if mask is not None and has_mask:
+                painter.drawImage(target, mask.overlay())
 
     def _draw_result(self, painter: QPainter, pane: QRect, clip: QRect) -> None:
-        painter.setClipRect(clip)
         target = self._target(self.result, pane)
-        if not self.repeated:
-            painter.setClipRect(QRectF(clip) & target)
-            ahead = QPointF(self._ahead.toPoint())
-            self._draw(painter, target.translated(ahead * self.zoom), self.shown_result)
+        if self.repeated:
+            painter.setClipRect(clip)
+            for tile in self._tiles(target):
+                self._draw(painter, tile, self.shown_result)
             return
-        tile = QPixmap.fromImage(self.shown_result)
-        for row in (-1, 0, 1):
-            for column in (-1, 0, 1):
-                place = target.translated(column * target.width(), row * target.height())
-                painter.drawPixmap(place, tile, QRectF(tile.rect()))
+        painter.setClipRect(QRectF(clip) & target)
+        ahead = QPointF(self._ahead.toPoint())
+        self._draw(painter, target.translated(ahead * self.zoom), self.shown_result)
 
-    @staticmethod
-    def _draw(painter: QPainter, target: QRectF, image: QImage) -> None:
+    def _tiles(self, target: QRectF) -> list[QRectF]:
+        """The places of a picture: one, or 3x3 around it."""
+        around = (-1, 0, 1) if self.repeated else (0,)
+        width, height = target.width(), target.height()
+        return [target.translated(x * width, y * height) for y in around for x in around]
+
+    def _draw(self, painter: QPainter, target: QRectF, image: QImage) -> None:
         if image.hasAlphaChannel():
             painter.fillRect(target, QColor(200, 200, 200))
             painter.fillRect(target, Qt.BrushStyle.Dense4Pattern)
-        painter.drawImage(target, image)
+        small = self._reduced.of(image, (target.size() * self.devicePixelRatioF()).toSize())
+        painter.drawImage(target, small)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep both pictures in view, if they were."""
@@ -262,22 +313,28 @@ class Canvas(QWidget):
         self.update()
 
     def _on_split(self, place: QPointF) -> bool:
-        shown = self.split and not self.result.isNull()
-        return shown and abs(place.x() - self._divider * self.width()) <= _GRIP
+        x, y = place.x() - self._divider * self.width(), place.y() - self.height() / 2
+        on_grip = x * x + y * y <= GRIP_RADIUS**2
+        return self._has_split and (abs(x) <= _GRIP or on_grip)
+
+    def _paints_at(self, place: QPointF) -> bool:
+        """Whether a stroke may begin here: on the photograph, not on a result."""
+        on_before = QRectF(self._sides()[0]).contains(place)
+        return self.painting is not None and self._reference.isNull() and on_before
 
     def _explores_at(self, place: QPointF) -> bool:
-        on_result = not self.result.isNull() and QRectF(self._panes()[-1]).contains(place)
+        on_result = not self.result.isNull() and QRectF(self._sides()[1]).contains(place)
         return self.explores and on_result
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to move the split, paint, explore the plane, or pan."""
         place = self._last = event.position()
         left = event.button() == Qt.MouseButton.LeftButton
-        on_exemplar = QRectF(self._panes()[0]).contains(place)
         if left and self._on_split(place):
             self._held = "split"
-        elif left and self.painting is not None and on_exemplar:
+        elif left and self.painting is not None and self._paints_at(place):
             self._held = "paint"
+            self._push_split(place)
             pixel = self.to_picture(place)
             self.painting.begin()
             self.painting.stroke(pixel, pixel, self.brush, self.erasing)
@@ -285,6 +342,11 @@ class Canvas(QWidget):
             self._held = "explore"
         else:
             self._held = "pan"
+
+    def _push_split(self, place: QPointF) -> None:
+        """Move the split to the right of the brush, so that the stroke is seen."""
+        edge = place.x() + self.brush * self.zoom / 2 + _GRIP
+        self._divider = max(self._divider, min(edge / self.width(), 1.0))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Continue what the press began."""
@@ -294,7 +356,9 @@ class Canvas(QWidget):
         elif self._held == "paint" and self.painting is not None:
             begin, end = self.to_picture(self._last), self.to_picture(place)
             self.painting.stroke(begin, end, self.brush, self.erasing)
+            self._push_split(place)
         elif self._held == "explore":
+            self._fits = False  # a sample of another size keeps the zoom
             pixels = (place - self._last) / self.zoom
             self._ahead += pixels
             self.dragged.emit(pixels)

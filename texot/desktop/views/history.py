@@ -72,9 +72,7 @@ class History(QListWidget):
     def add(self, result: Result) -> None:
         """Add a result at the right."""
         self._results.append(result)
-        arguments = result.request.arguments
-        what = arguments.get("quality") or result.request.task
-        item = QListWidgetItem(f"seed {arguments.get('seed', 0)}\n{what}")
+        item = QListWidgetItem(result.label.replace(", ", "\n"))
         item.setSizeHint(self.gridSize())
         self.addItem(item)
         self.update_marks(result)

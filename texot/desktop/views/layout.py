@@ -72,25 +72,31 @@ class Layout(QWidget):
         canvas = self.canvas
         tip = "Exemplar and result over each other, with a movable split (Ctrl+T)"
         self.split = button("Split", tip, self._set_view, checkable=True)
-        tip = "Show the result repeated 3x3 (Ctrl+R)"
+        self.split.setChecked(canvas.split)
+        tip = "As long as it is pressed, show the exemplar in place of the result (hold B)"
+        self.before = button("Before", tip, lambda: None)
+        self.before.pressed.connect(lambda: canvas.show_before(True))
+        self.before.released.connect(lambda: canvas.show_before(False))
+        tip = "Show exemplar and result repeated 3x3 (Ctrl+R)"
         self.repeated = button("3x3", tip, self._set_view, checkable=True)
         self.fit = button("Fit", "Zoom so that everything is in view (Ctrl+0)", canvas.fit)
         self.actual = button("1:1", "One picture pixel is one screen pixel (Ctrl+1)", canvas.actual_size)
         zoom = QLabel("100 %")
         zoom.setMinimumWidth(zoom.fontMetrics().horizontalAdvance("6400 %"))
-        for small in (self.split, self.repeated, self.fit, self.actual):
+        for small in (self.split, self.before, self.repeated, self.fit, self.actual):
             small.setMinimumWidth(0)
-            small.setFixedWidth(small.fontMetrics().horizontalAdvance(small.text()) + 24)
+            small.setFixedWidth(small.fontMetrics().horizontalAdvance(small.text()) + 14)
         canvas.zoomed.connect(lambda value: zoom.setText(f"{100 * value * canvas.devicePixelRatioF():.0f} %"))
         tip = "Repeat the result with the same seed, at the quality chosen at the left (Ctrl+M)"
         self.render_final = button("Render final", tip, actions.render_final)
         tip = "Copy the texot command that makes the same file (Ctrl+Shift+C)"
         self.command = button("Copy as command", tip, actions.copy_command)
         self.save = button("Save...", "Write the result to a file (Ctrl+S)", actions.save)
-        looks = (self.split, self.repeated, self.fit, self.actual, zoom)
+        looks = (self.split, self.before, self.repeated, self.fit, self.actual, zoom)
         bar = row(*looks, self.render_final, self.command, self.save)
         layout = bar.layout()
         assert isinstance(layout, QHBoxLayout)
+        layout.setSpacing(4)
         layout.insertStretch(len(looks), 1)
         return bar
 

@@ -11,7 +11,7 @@ _KEPT = 4  # pictures
 class Reduced:
     """Reduces pictures and keeps the last ones.
 
-    A painter's own interpolation looks at 4 pixels only: at a small zoom it shows a pattern that is not there.
+    A painter's own interpolation looks at 4 pixels only, which shows false patterns at a small zoom.
     """
 
     def __init__(self) -> None:
