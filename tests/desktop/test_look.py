@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QScrollArea,
     QSlider,
     QSpinBox,
+    QToolButton,
     QWidget,
 )
 
@@ -241,6 +242,37 @@ def test_tooltips_have_the_words_of_the_help(window: Window) -> None:
             wanted = [w.lower() for w in re.findall(r"[A-Za-z]+", help_text.split(";")[0])]
             known = [w for w in wanted if w in words]
             assert len(known) >= 0.8 * len(wanted), (command, name, tip, help_text)
+
+
+def test_return_starts_and_no_button_moves(window: Window) -> None:
+    started: list[str] = []
+    window.generate = lambda quality="", **_: started.append(quality)  # type: ignore[method-assign]
+    common = window.forms[0].common  # type: ignore[attr-defined]
+    for count, field in enumerate((common.size, common.seed, common.quality), start=1):
+        QTest.keyClick(field, Qt.Key.Key_Return)
+        assert len(started) == count, field
+    places = [control.geometry() for control in controls(window)]
+    window.view.show_progress((3, 10), busy=True)
+    QTest.qWait(10)
+    assert [control.geometry() for control in controls(window)] == places
+    window.view.show_progress(None, busy=False)
+    QTest.qWait(10)
+    assert [control.geometry() for control in controls(window)] == places
+
+
+def test_sizes_are_chosen_and_their_time_is_told(window: Window) -> None:
+    size = window.forms[0].common.size  # type: ignore[attr-defined]
+    presets = size.parent().findChild(QToolButton, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    actions = {action.text(): action for action in presets.menu().actions()}
+    assert set(actions) >= {"512", "1K", "2K", "4K", "2x", "4x"}
+    window.session.image = OpenImage("/a.png", None, (), (256, 256))
+    window.forms[0].image = "/a.png"
+    actions["512"].trigger()
+    assert window.forms[0].settings().size == "512x512"  # type: ignore[attr-defined]
+    assert not window.view.progress.text()
+    actions["4K"].trigger()
+    assert window.view.progress.text().startswith("takes about")
+    assert window.view.progress.isVisible()
 
 
 def test_the_edit_menu_disables_what_would_do_nothing(window: Window) -> None:

@@ -78,10 +78,9 @@ class Table:
         self.session.open(path)
         self.answer("opened", f"pixels of {path}", path=path, size=[40, 36])
 
-    def state(self, step: int, picture: object = "on its way") -> None:
-        self.answer(
-            "state", picture, number=self.runs[-1]["id"], step=step, steps=10, seconds_left=3, loss=0.5
-        )
+    def state(self, step: int, picture: object = "on its way", *, scale: int = 0) -> None:
+        facts = {"step": step, "steps": 10, "seconds_left": 3, "loss": 0.5, "scale": scale}
+        self.answer("state", picture, number=self.runs[-1]["id"], **facts)
 
     def done(self, picture: object = "result", *, step: int = 10, **facts: Any) -> None:
         run = self.runs[-1]
@@ -238,6 +237,46 @@ def test_events_of_a_job_that_has_ended_change_nothing(table: Table) -> None:
     table.done("twice")
     assert [result.picture for result in table.session.results] == ["result"]
     assert table.session.message == before
+
+
+def test_a_result_stays_in_view_until_the_new_one_is_better(table: Table) -> None:
+    session = table.session
+    session.generate(drafts(2))
+    table.state(1, "coarse", scale=3)
+    assert table.previews == ["coarse"], "there is nothing better"
+    table.done()
+    table.state(4, "coarse again", scale=2)
+    assert session.selected is session.results[0]
+    assert table.previews == ["coarse"]
+    table.state(9, "fine", scale=0)
+    assert table.previews[1:] == ["fine"]
+    assert session.selected is None
+
+
+def test_the_message_says_stopping_until_the_job_has_stopped(table: Table) -> None:
+    table.session.generate(drafts())
+    table.state(4)
+    table.session.stop()
+    table.state(5)
+    assert table.session.message == "stopping ..."
+    table.done(step=5)
+    assert table.session.message.startswith("stopped at step 5")
+
+
+def test_a_draft_of_a_large_photograph_has_a_megapixel(table: Table) -> None:
+    session = table.session
+    session.open("/large.png")
+    table.answer("opened", "pixels", path="/large.png", size=[4000, 4000])
+    settings = SynthesisSettings("/large.png", quality="draft")
+    session.generate(settings)
+    assert table.runs[-1]["job"]["arguments"]["size"] == "1000x1000"
+    table.done(size=[1000, 1000])
+    (result,) = session.results
+    assert result.request == settings.requests()[0], "the form shows the full size"
+    assert "--exemplar-size 1000" in result.command_line({})
+    session.render_final("normal")
+    assert table.runs[-1]["job"]["arguments"]["size"] is None
+    assert session.expected_seconds(settings) == pytest.approx(1.5)
 
 
 def test_a_preview_is_not_a_result(table: Table) -> None:

@@ -253,6 +253,7 @@ def test_a_crash_of_the_worker_leaves_the_window(window: Window, image: Path, un
     until(lambda: "the worker crashed" in window.view.failure)
     assert len(window.session.results) == 1
     window.forms[0].common.size.setText("")  # type: ignore[attr-defined]
+    window.forms[0].common.seed.setValue(9)  # type: ignore[attr-defined]
     draft(window, until)
 
 

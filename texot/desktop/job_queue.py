@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from texot.desktop.requests import JobRequest
+from texot.desktop.sizes import reduced_draft
 from texot.desktop.wording import duration
 
 
@@ -20,11 +21,13 @@ class OpenImage:
         path: of its file, or of the folder of a material; or empty.
         picture: its pixels as the views show them, of a material its main map; the model never looks at them.
         maps: roles of a material's maps; empty for an image.
+        size: (width, height) in pixels.
     """
 
     path: str
     picture: Any
     maps: tuple[str, ...] = ()
+    size: tuple[int, int] = (0, 0)
 
     @property
     def folder(self) -> str:
@@ -56,6 +59,11 @@ class QueuedJob:
     shown: bool = True
     stopped: bool = False
     kept: bool = True
+
+    @property
+    def run(self) -> JobRequest:
+        """What the worker does: a draft of a large image is reduced."""
+        return self.request if self.source.maps else reduced_draft(self.request, self.source.size)
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ class JobQueue:
         running: the job that runs, or None.
     """
 
-    def __init__(self, start: Callable[[JobRequest], int], stop: Callable[[int], object]) -> None:
+    def __init__(self, start: Callable[[QueuedJob], int], stop: Callable[[int], object]) -> None:
         self._start, self._stop = start, stop
         self.waiting: deque[QueuedJob] = deque()
         self.running: QueuedJob | None = None
@@ -125,7 +133,7 @@ class JobQueue:
         if self.running is not None or not self.waiting:
             return False
         self.running = self.waiting.popleft()
-        self.running.number = self._start(self.running.request)
+        self.running.number = self._start(self.running)
         return True
 
     def stop(self, *, keep: bool) -> bool:

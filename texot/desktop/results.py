@@ -16,7 +16,7 @@ class Result:
     """The result of a job.
 
     Attributes:
-        request: of the job.
+        request: of the job, in full size; see `run`.
         picture: its pixels as the views show them.
         size: (width, height) in pixels.
         source: the image that was open when the job was queued.
@@ -25,6 +25,7 @@ class Result:
         saved: the user's file or folder of it, or empty.
         maps: roles of a material's maps; empty for an image.
         names: names of the files in a material's folder.
+        run: what the worker did, where that is not `request`: a draft of a large image is reduced.
     """
 
     request: JobRequest
@@ -36,6 +37,7 @@ class Result:
     saved: str = ""
     maps: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    run: JobRequest | None = None
 
     @classmethod
     def from_event(cls, job: QueuedJob, header: dict[str, Any], picture: Any) -> Result:
@@ -43,7 +45,8 @@ class Result:
         width, height = header["size"]
         maps, names = tuple(header.get("maps", ())), tuple(header.get("names", ()))
         file, settings = header["file"], header["settings"]
-        return cls(job.request, picture, (width, height), job.source, file, settings, maps=maps, names=names)
+        size, run = (width, height), job.run if job.run != job.request else None
+        return cls(job.request, picture, size, job.source, file, settings, maps=maps, names=names, run=run)
 
     @property
     def stopped(self) -> bool:
@@ -104,7 +107,7 @@ class Result:
         self.check_repeatable()
         output = self.saved or self.file_name
         if not self.stopped:
-            return self.request.command_line(output, names, self.settings.get("threads"))
+            return (self.run or self.request).command_line(output, names, self.settings.get("threads"))
         path = Path(output)
         again = f"{path.name}-replay" if self.maps else f"{path.stem}-replay.png"
         return self.request.replay_line(output, str(path.with_name(again)), names)

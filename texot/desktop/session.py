@@ -20,6 +20,7 @@ from texot.desktop.results import Result
 from texot.desktop.saves import Saves
 from texot.desktop.session_files import SessionFiles
 from texot.desktop.settings import Settings
+from texot.desktop.sizes import Estimates, reduced_draft
 from texot.desktop.wording import duration
 from texot.errors import TexotError
 
@@ -57,6 +58,7 @@ class Session:
         reference: the result that others are compared with; None: they are compared with the open image.
         models: the model that samples are made from, and the training that can be resumed.
         saves: writes the user's files.
+        estimates: of how long jobs take.
         message: what happened last, in one line.
         failed: whether the message is about a failure.
     """
@@ -72,6 +74,7 @@ class Session:
         self.reference: Result | None = None
         self.models = Models()
         self.saves = Saves(self)
+        self.estimates = Estimates()
         self.message, self.failed = "", False
         self._answers: dict[int, tuple[OnAnswer, Callable[[], object]]] = {}  # by id of a request, see `ask`
         self._notes: list[str] = []  # messages of the library about what runs
@@ -105,7 +108,7 @@ class Session:
 
         def opened(header: dict[str, Any], picture: Any) -> None:
             maps = tuple(header.get("maps", ()))
-            self._set_image(OpenImage(header["path"], picture, maps))
+            self._set_image(OpenImage(header["path"], picture, maps, tuple(header["size"])))
             self._select(None)
             self.compare_with(None)
             width, height = header["size"]
@@ -160,6 +163,16 @@ class Session:
             [request.with_quality(quality) if quality else request for request in requests], self.image
         )
 
+    def expected_seconds(self, settings: Settings) -> float:
+        """Seconds that the jobs of some settings will take; 0 where that is not known."""
+        try:
+            requests = settings.requests()
+        except TexotError:
+            return 0.0
+        image = self.image.size
+        reduced = requests if self.image.maps else [reduced_draft(request, image) for request in requests]
+        return sum(self.estimates.seconds(request, image) or 0.0 for request in reduced)
+
     def render_final(self, quality: str) -> None:
         """Repeat the selected result with the same seed at this quality; instead of "draft", "normal"."""
         if self.selected is not None:
@@ -196,7 +209,8 @@ class Session:
             self.select(made)
             self.say(f"it was made before, with the same settings: {made.summary}")
 
-    def _start(self, request: JobRequest) -> int:
+    def _start(self, job: QueuedJob) -> int:
+        request = job.run
         is_training = request.task == "train"
         file = self.files.new("model", ".safetensors") if is_training else self.files.new("result")
         return self._worker.ask("run", job=request.to_json(), file=file)
@@ -261,19 +275,24 @@ class Session:
     def _progress(self, header: dict[str, Any], picture: Any) -> None:
         job = self.running
         assert job is not None
-        if picture is not None and job.shown:
+        better = self.selected is None or header.get("scale", 0) == 0  # coarse states are worse than a result
+        if picture is not None and job.shown and better:
             self.show_preview(picture)
         task = job.request.task
         if task == "train" and header["loss"] is not None:
             self.events.training_progressed.notify(header["loss"], header["steps"])
         self.progress = Progress.from_event(task, header, len(self.jobs.waiting))
         self.events.progress_changed.notify()
-        self.say(self.progress.text)
+        self.say("stopping ..." if job.stopped else self.progress.text)
 
     def _done(self, job: QueuedJob, header: dict[str, Any], picture: Any) -> None:
         if header["stopped"] and not job.kept:
             return
         result = Result.from_event(job, header, picture)
+        if not header["stopped"]:
+            self.estimates.learn(
+                job.request if result.run is None else result.run, result.size, header["seconds"]
+            )
         self.results.append(result)
         self.events.result_added.notify(result, job.shown)
         ended = f"stopped at step {header['step']} of {header['steps']}" if header["stopped"] else "done"

@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QPoint, QRect, QSettings, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QImage, QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QMainWindow, QMessageBox, QSpinBox, QStyle
+from PySide6.QtWidgets import QComboBox, QLineEdit, QMainWindow, QMessageBox, QSpinBox, QStyle
 
 from texot.desktop.controllers.exemplar_actions import ExemplarActions
 from texot.desktop.controllers.file_dialogs import FileDialogs
@@ -31,9 +31,11 @@ from texot.desktop.views.tabs.generator import GeneratorTab
 from texot.desktop.views.tabs.interpolate import InterpolateTab
 from texot.desktop.views.tabs.synthesise import SynthesiseTab
 from texot.desktop.views.tabs.tab import Tab
+from texot.desktop.wording import duration
 from texot.desktop.worker_client import WorkerClient
 from texot.errors import InputError
 
+_LONG = 10  # seconds from which the expected time of a job is shown
 NO_GENERATOR = "Generators learn from images, not from materials: open an image to train or sample one"
 
 
@@ -116,6 +118,11 @@ class Window(QMainWindow):
             form.mask_changed.connect(self._show_form)
         generator.explore.toggled.connect(lambda _: self._show_form())
         tabs.currentChanged.connect(self._form_changed)
+        for form in self.forms:
+            for field in form.findChildren(QLineEdit):
+                field.textChanged.connect(lambda _: self._show_estimate())
+            for box in form.findChildren(QComboBox):
+                box.currentTextChanged.connect(lambda _: self._show_estimate())
         history.chosen.connect(session.select)
         history.ask_remove.connect(self._remove)
         history.entries = [
@@ -225,6 +232,19 @@ class Window(QMainWindow):
         done = (progress.step, progress.steps) if progress else None
         self.view.show_progress(done, busy=self.session.running is not None)
         self._enable_final()
+        self._show_estimate()
+
+    def _show_estimate(self) -> None:
+        """Show how long the form in front will take, if it is long."""
+        session, form = self.session, self.view.tabs.front
+        text = ""
+        if session.running is None and session.image.path and form.painting is None:
+            try:
+                seconds = session.expected_seconds(form.settings())
+            except InputError:
+                seconds = 0.0
+            text = f"takes about {duration(seconds)}" if seconds >= _LONG else ""
+        self.view.show_estimate(text)
 
     def _form_changed(self) -> None:
         if self.session.failed:  # about the form that was in front
@@ -237,6 +257,7 @@ class Window(QMainWindow):
         canvas.set_mask(form.painting)
         canvas.explores = form is self._generator_form and self._generator_form.explore.isChecked()
         self.view.draft.setVisible(form.has_quality)
+        self._show_estimate()
 
     # the window itself
 
@@ -255,8 +276,10 @@ class Window(QMainWindow):
         self.setGeometry(place)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Show the exemplar in place of the result while B is down."""
-        if event.key() == Qt.Key.Key_B and not event.modifiers():
+        """Show the exemplar in place of the result while B is down; Return generates."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.isAutoRepeat():
+            self.generate()
+        elif event.key() == Qt.Key.Key_B and not event.modifiers():
             self.view.canvas.show_before(True)
         else:
             super().keyPressEvent(event)

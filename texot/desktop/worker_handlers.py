@@ -148,6 +148,7 @@ class Handlers:
                 "steps": state.total_steps,
                 "seconds_left": state.seconds_left if math.isfinite(state.seconds_left) else None,
                 "loss": state.loss if math.isfinite(state.loss) else None,
+                "scale": state.scale,
             }
             self._send_event("state", number, pixels, **facts)
             if pixels is not None:

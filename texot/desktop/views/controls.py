@@ -12,11 +12,15 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMenu,
     QPushButton,
     QSlider,
     QSpinBox,
+    QToolButton,
     QWidget,
 )
+
+from texot.desktop.sizes import PRESETS, size_word
 
 MAX_SEED = 2**31 - 1  # the largest value of a spin box
 AS_FITS = "as fits"
@@ -93,6 +97,23 @@ def write_hint(widget: QWidget, text: str) -> None:
     painter.drawText(widget.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text)
 
 
+def with_presets(size: QLineEdit) -> QWidget:
+    """A row with a field for a size, and a button with sizes to choose from."""
+    presets = QToolButton()
+    presets.setText("...")
+    presets.setToolTip("Sizes to choose from: squares of 512, 1024 (1K) and more pixels, factors")
+    presets.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    presets.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    menu = QMenu(presets)
+    for word in ("", *PRESETS):
+        menu.addAction(word or "as the exemplar").triggered.connect(lambda _=False, w=word: size.setText(w))
+    presets.setMenu(menu)
+    holder = row(size, presets)
+    holder.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # else the key of the label sets no focus
+    holder.setFocusProxy(size)
+    return holder
+
+
 class Share(QWidget):
     """A slider for a number in [0, 1], which it also shows as text."""
 
@@ -137,13 +158,18 @@ class CommonControls:
     def __init__(self, form: QFormLayout, tiles: list[str], tile: str, *, size: bool) -> None:
         self.size = line("as the exemplar", TIPS["size"])
         if size:
-            form.addRow("&Size", self.size)
+            form.addRow("&Size", with_presets(self.size))
         self.tile = choice(tiles, tile, TIPS["tile"])
         form.addRow("&Tile", self.tile)
         self.quality = choice(["draft", "normal", "high"], "normal", TIPS["quality"])
         form.addRow("&Quality", self.quality)
         self.seed = number(0, MAX_SEED, 0, TIPS["seed"])
         form.addRow("S&eed", self.seed)
+
+    @property
+    def size_value(self) -> str | None:
+        """The size that is shown; None: the default."""
+        return size_word(self.size.text())
 
     def next_seed(self, step: int = 1) -> None:
         """Show the seed that is `step` higher."""

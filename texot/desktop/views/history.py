@@ -53,7 +53,6 @@ class History(QListWidget):
         self.setAccessibleName("Results of this session")
         self.setToolTip("Results of this session: a click shows one, Del removes it")
         self.itemClicked.connect(self._choose)
-        self.itemActivated.connect(self._choose)
 
     def _size_cells(self) -> None:
         """Make all cells as large as the longest text needs, and the strip as high as one."""
@@ -111,6 +110,9 @@ class History(QListWidget):
         """Select what the arrows reach; ask to remove the current result on Del."""
         if event.key() == Qt.Key.Key_Delete and self.currentItem() is not None:
             self.ask_remove.emit(self._results[self.currentRow()])
+            return
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentItem() is not None:
+            self._choose(self.currentItem())
             return
         if event.text().isalpha():  # a key of the window, not a search for a text
             event.ignore()

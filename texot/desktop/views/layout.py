@@ -24,7 +24,7 @@ class Layout(QWidget):
 
     def __init__(self, tabs: FormTabs, canvas: Canvas, history: History, actions: Actions) -> None:
         super().__init__()
-        self.failure = ""
+        self.failure, self._estimate = "", ""
         self.tabs, self.canvas, self.history = tabs, canvas, history
         self.looks = LookBar()
         self.open = button("Open...", "Open an image (Ctrl+O)", actions.open)
@@ -40,7 +40,6 @@ class Layout(QWidget):
         tip = "Stop after this step and keep its result (Esc)"
         self.stop = button("Stop", tip, actions.stop)
         self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -118,11 +117,20 @@ class Layout(QWidget):
         self.message.setStyleSheet(f"color: {red}" if failed else "")
         self.message.setText(text)
 
+    def show_estimate(self, text: str) -> None:
+        """Show how long the settings will take, in the place of the progress while nothing runs."""
+        self._estimate = text
+        self.progress.setFormat(text)
+
     def show_progress(self, done: tuple[int, int] | None, *, busy: bool) -> None:
-        """Show (step, steps) of the running job; None: not known yet."""
+        """Show (step, steps) of the running job; None: not known yet. Without one, the estimate is shown."""
         self.stop.setEnabled(busy)
-        self.progress.setVisible(busy)
-        if done is None:
+        self.progress.setTextVisible(not busy)
+        if not busy:
+            self.progress.setRange(0, 1)
+            self.progress.setValue(0)  # `reset` would show no text
+            self.show_estimate(self._estimate)
+        elif done is None:
             self.progress.setRange(0, 0)
         else:
             self.progress.setRange(0, done[1])

@@ -11,7 +11,19 @@ from PySide6.QtWidgets import QCheckBox, QLabel
 from texot.desktop.models import Model, Models
 from texot.desktop.requests import JobRequest
 from texot.desktop.settings import SamplingSettings, TrainingSettings
-from texot.desktop.views.controls import AS_FITS, MAX_SEED, TIPS, Share, button, choice, line, number, row
+from texot.desktop.sizes import size_word
+from texot.desktop.views.controls import (
+    AS_FITS,
+    MAX_SEED,
+    TIPS,
+    Share,
+    button,
+    choice,
+    line,
+    number,
+    row,
+    with_presets,
+)
 from texot.desktop.views.curve import Curve
 from texot.desktop.views.exemplars import Exemplars
 from texot.desktop.views.tabs.tab import Tab
@@ -84,7 +96,7 @@ class GeneratorTab(Tab):
         self.form.addRow("M&ap", self.weight_map)
         tip = "Size in pixels, or a factor of the exemplar's size; default: the exemplar's size"
         self.size_line = line("as the exemplar", tip)
-        self.form.addRow("&Size", self.size_line)
+        self.form.addRow("&Size", with_presets(self.size_line))
         tip = TIPS["tile"] + "; none: a window of an unbounded plane; as fits: both, not along a map"
         self.tile = choice([AS_FITS, "both", "x", "y", "none"], AS_FITS, tip)
         self.form.addRow("T&ile", self.tile)
@@ -165,7 +177,7 @@ class GeneratorTab(Tab):
             n_exemplars=model.n_exemplars if model else 1,
             t=None if weight_map else self.t.value,
             weight_map=weight_map,
-            size=self.size_line.text().strip() or None,
+            size=size_word(self.size_line.text()),
             tile=None if tile == AS_FITS else tile,
             seed=self.seed.value(),
             at=self.at if self.explore.isChecked() else None,

@@ -86,7 +86,7 @@ class InterpolateTab(Tab):
             tuple(self.paths),
             t=self.t.value if weight_map is None else None,
             weight_map=weight_map,
-            size=self.common.size.text().strip() or None,
+            size=self.common.size_value,
             tile=None if tile == AS_FITS else tile,
             quality=self.quality,
             seed=self.common.seed.value(),

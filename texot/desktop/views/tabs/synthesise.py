@@ -48,7 +48,7 @@ class SynthesiseTab(Tab):
         common = self.common
         return SynthesisSettings(
             self.image,
-            size=common.size.text().strip() or None,
+            size=common.size_value,
             tile=common.tile.currentText(),
             quality=self.quality,
             novelty=self.novelty.value,
