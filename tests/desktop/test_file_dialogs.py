@@ -9,7 +9,15 @@ from PySide6.QtCore import QSettings, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QFileDialog, QLineEdit, QMessageBox, QWidget
 
-from texot.desktop.controllers.file_dialogs import EXACT, IMAGES, MODELS, FileDialogs, Kinds
+from texot.desktop.controllers.file_dialogs import (
+    EXACT,
+    FLOATS,
+    IMAGES,
+    MODELS,
+    FileDialogs,
+    Kinds,
+    kinds_of,
+)
 
 
 @pytest.fixture
@@ -61,6 +69,9 @@ def named(name: str, kind: str = "") -> Callable[[QFileDialog, QLineEdit], None]
         (IMAGES, "a.tiff", "", "b", "b.tif"),
         (EXACT, "mask.png", "", "mine", "mine.png"),
         (MODELS, "m.safetensors", "", "n", "n.safetensors"),
+        (FLOATS, "sky.exr", "", "b", "b.exr"),
+        (FLOATS, "sky.exr", "Radiance", "", "sky.hdr"),
+        (kinds_of(".exr"), "sky.exr", "", "b", "b.exr"),
     ],
 )
 def test_a_name_gets_the_suffix_of_its_kind(

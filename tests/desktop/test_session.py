@@ -455,6 +455,22 @@ def test_a_stopped_result_is_repeated_from_its_png(table: Table) -> None:
     assert result.command_line({}) == "texot replay /out.png /a.png -o /out-replay.png"
 
 
+def test_a_stopped_result_of_floats_cannot_be_repeated(table: Table) -> None:
+    table.session.generate(drafts())
+    table.done(step=5, settings={"stopped_at": 5}, file="/session/result-1.exr")
+    (result,) = table.session.results
+    result.saved = "/out.exr"
+    with pytest.raises(InputError, match=r"\.exr files hold no settings"):
+        result.command_line({})
+
+
+def test_a_result_of_floats_gets_the_suffix_of_its_file(table: Table) -> None:
+    table.session.generate(drafts())
+    table.done(file="/session/result-1.exr")
+    assert table.session.results[0].file_name == "a-0.exr"
+    assert file_names(table.session.results * 2) == ["a-0.exr", "a-0-draft.exr"]
+
+
 def test_removing_the_selected_result_selects_its_neighbour(table: Table) -> None:
     session = table.session
     session.generate(drafts(3))

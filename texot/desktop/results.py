@@ -20,7 +20,8 @@ class Result:
         picture: its pixels as the views show them.
         size: (width, height) in pixels.
         source: the image that was open when the job was queued.
-        file: the session's PNG of it, which holds the settings; of a material, the session's folder.
+        file: the session's file of it: a PNG, which holds the settings, or if a PNG cannot hold its values,
+            OpenEXR or TIFF; of a material, the session's folder.
         settings: as in that file.
         saved: the user's file or folder of it, or empty.
         maps: roles of a material's maps; empty for an image.
@@ -78,7 +79,7 @@ class Result:
     @property
     def file_name(self) -> str:
         """A name for the user's file or folder: of the source and the seed."""
-        path, suffix = Path(self.source.path), "" if self.maps else ".png"
+        path, suffix = Path(self.source.path), "" if self.maps else Path(self.file).suffix
         stem = (path.name if self.source.maps else path.stem) or "texture"
         arguments = self.request.arguments
         return f"{stem}-{arguments['seed']}{suffix}" if "seed" in arguments else f"{stem}{suffix}"
@@ -87,11 +88,15 @@ class Result:
         """Refuse a result that no command can repeat yet.
 
         Raises:
-            InputError: the job was stopped and its result is not saved, an image as a PNG: it is needed.
+            InputError: the job was stopped and its result is not saved, an image as a PNG: it is needed. Or
+                a PNG cannot hold it.
         """
         if self.stopped and self.maps:
             if not self.saved:
                 raise InputError("it was stopped: save it first, so that texot makes it again from there")
+        elif self.stopped and Path(self.file).suffix != ".png":
+            kind = Path(self.file).suffix
+            raise InputError(f"it was stopped, and {kind} files hold no settings: let it finish first")
         elif self.stopped and not self.saved.lower().endswith(".png"):
             raise InputError("it was stopped: save it as a PNG first, from which texot makes it again")
 

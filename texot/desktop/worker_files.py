@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from texot import Generator
+from texot import Generator, OutputError, Synthesis
 from texot.files.exemplar import read_exemplar
 from texot.files.mask import read_mask
 from texot.files.original import read_original
 from texot.files.stream import write_rows
-from texot.files.whole import write_whole
-from texot.files.write import check_output, to_pil, write_image
+from texot.files.whole import check_target, write_whole
+from texot.files.write import check_format, check_output, to_pil, write_image
 
+_FORMATS = (".png", ".exr", ".tif")  # of results, in this order: the first that holds their values
 _ROWS = 512  # rows that are converted to bytes at once
 _TIFF = (".tif", ".tiff")
 
@@ -60,31 +61,57 @@ def read_mask_picture(path: str, size: tuple[int, int]) -> Pixels:
     return to_pixels(read_mask(path, size).float()[None])
 
 
+def save_result(result: Synthesis, file: str) -> str:
+    """Write a result to the session's folder: a PNG, or where it holds no such values OpenEXR or TIFF.
+
+    Args:
+        result: the result.
+        file: path of the PNG.
+
+    Returns:
+        The path of the file, with the suffix of its format.
+    """
+    height, width = result.image.shape[1:]
+    for suffix in _FORMATS:
+        path = str(Path(file).with_suffix(suffix))
+        try:
+            check_format(path, (width, height), result.mode, depth=result.depth)
+        except OutputError:
+            if suffix == _FORMATS[-1]:
+                raise
+        else:
+            break
+    result.save(path)
+    return path
+
+
 def save_copy(source: Path, path: str, *, is_sample: bool) -> None:
     """Write a file of the session under the user's name, in the format of the name's suffix.
 
     Args:
-        source: a PNG, or a model (.safetensors).
+        source: an image, or a model (.safetensors).
         path: the user's file.
-        is_sample: the PNG is a sample of a model: a TIFF gets the bytes that `texot sample` writes.
+        is_sample: the image is a sample of a model: a TIFF gets the bytes that `texot sample` writes.
 
     Raises:
-        OutputError: it cannot be written there.
+        OutputError: it cannot be written there, or the format does not hold its values.
     """
-    if source.suffix != ".safetensors":
-        check_output(path)
-    if source.suffix == ".safetensors" or path.lower().endswith(".png"):
+    if source.suffix in (".safetensors", Path(path).suffix.lower()):
+        check_target(path)
         write_whole(path, source.read_bytes())
         return
     found = read_original(source)
+    check_output(path, found.depth)
     image = found.pixels if found.alpha is None else torch.cat([found.pixels, found.alpha])
+    opaque = found.alpha is None or bool((found.alpha == 1).all())
+    check_format(path, (image.shape[2], image.shape[1]), found.mode, opaque=opaque, depth=found.depth)
     kind: dict[str, Any] = {"mode": found.mode, "icc_profile": found.icc_profile}
     if is_sample and path.lower().endswith(_TIFF):
         _, height, width = image.shape
         blocks = torch.split(image, Generator.tile_side, 1)
         write_rows(blocks, path, size=(width, height), **kind)
     else:
-        write_image(image, path, dpi=found.dpi, exif=found.exif, **kind)
+        write_image(image, path, dpi=found.dpi, exif=found.exif, depth=found.depth, **kind)
 
 
 def to_pixels(image: Tensor) -> Pixels:

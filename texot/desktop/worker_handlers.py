@@ -81,7 +81,7 @@ class Handlers:
     def do_run(self, request: dict[str, Any]) -> None:
         """Run a "job", see `JobRequest.to_json`; its result is written to the session's "file".
 
-        A material is written to a folder of that name without its suffix.
+        A material is written to a folder of that name without its suffix, floats to a file with another one.
         """
         job = JobRequest.from_json(request["job"])
         of_images = self._make_material if is_material(job) else self._synthesize
@@ -102,7 +102,7 @@ class Handlers:
         self._send_event("previewed", request["id"], to_pixels(image))
 
     def _synthesize(self, number: int, job: JobRequest, file: str) -> None:
-        state, result = run_synthesis(job, file, self._on_state(number))
+        state, result, file = run_synthesis(job, file, self._on_state(number))
         self._send_event("done", number, to_pixels(result.image), file=file, **_facts(state, result))
 
     def _make_material(self, number: int, job: JobRequest, file: str) -> None:

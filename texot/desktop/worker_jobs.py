@@ -12,6 +12,7 @@ from torch import Tensor
 import texot
 from texot import Generator, InputError, State, Synthesis, Trainer
 from texot.desktop.requests import JobRequest
+from texot.desktop.worker_files import save_result
 
 # task -> public function that iterates over its states, and the input files that are its positional arguments
 _ITERATORS = {
@@ -29,21 +30,20 @@ class Stopped(InputError):
     """The user stopped a job of which no partial result is kept."""
 
 
-def run_synthesis(request: JobRequest, file: str, on_state: OnState) -> tuple[State, Synthesis]:
+def run_synthesis(request: JobRequest, file: str, on_state: OnState) -> tuple[State, Synthesis, str]:
     """Run a job that has an image as its result, and write that image.
 
     Args:
         request: any task of `iterate`.
-        file: PNG to write.
+        file: PNG to write, see `texot.desktop.worker_files.save_result`.
         on_state: called after each step.
 
     Returns:
-        The last state and its result.
+        The last state, its result, and the file.
     """
     state = last_state(iterate(request), on_state)
     result = state.result()
-    result.save(file)
-    return state, result
+    return state, result, save_result(result, file)
 
 
 def iterate(request: JobRequest) -> Iterator[State]:

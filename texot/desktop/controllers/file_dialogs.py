@@ -18,10 +18,17 @@ IMAGES: Kinds = {
     "WebP": (".webp",),
     "BMP": (".bmp",),
 }
+FLOATS: Kinds = {"OpenEXR": (".exr",), "Radiance HDR": (".hdr",), "TIFF": IMAGES["TIFF"]}
 EXACT: Kinds = {"PNG": IMAGES["PNG"]}
-"""For masks, and for inputs of a command: no pixel changes."""
+"""For masks: no pixel changes."""
 MODELS: Kinds = {"Models": (".safetensors",)}
 _MAX_RECENT = 8
+
+
+def kinds_of(suffix: str) -> Kinds:
+    """The kind of files with this suffix: a copy of one is exact."""
+    every = {**IMAGES, **FLOATS, **MODELS}
+    return {kind: suffixes for kind, suffixes in every.items() if suffix in suffixes}
 
 
 class FileDialogs:

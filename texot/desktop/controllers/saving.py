@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtGui import QGuiApplication, QImage
 
-from texot.desktop.controllers.file_dialogs import EXACT, IMAGES, MODELS, FileDialogs
+from texot.desktop.controllers.file_dialogs import FLOATS, IMAGES, FileDialogs, kinds_of
 from texot.desktop.requests import JobRequest
 from texot.desktop.results import Result
 from texot.desktop.saves import file_names
@@ -41,7 +41,8 @@ class Saving:
             self._ask_save_material(result, folder)
             return
         suggested = Path(folder) / result.file_name
-        path = self._dialogs.ask_save("Save the result", suggested, IMAGES)
+        kinds = IMAGES if suggested.suffix == ".png" else FLOATS
+        path = self._dialogs.ask_save("Save the result", suggested, kinds)
         if path:
             self.save(path)
 
@@ -106,7 +107,7 @@ class Saving:
         path = self._dialogs.ask_save(
             f"The command needs the {kind} in a file",
             Path(self._dialogs.folder()) / name,
-            MODELS if suffix == ".safetensors" else EXACT,
+            kinds_of(suffix),
         )
         if not path:
             self._session.say(f"nothing is copied: the command needs the {kind} in a file")
