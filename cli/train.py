@@ -100,7 +100,7 @@ def shown_text(value: str) -> str:
     metavar="auto|none|efficientnet-lite0|squeezenet|FILE",
     default="auto",
     show_default=True,
-    help="Network of the deep features; auto: if its weights are installed.",
+    help="Network of the deep features; auto: efficientnet-lite0; none: structure is not learned.",
 )
 @click.option(
     "--feature-transport",

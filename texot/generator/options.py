@@ -54,8 +54,8 @@ class TrainOptions:
         time_limit: seconds within which training ends; steps become fewer as far as needed. The same seed
             then gives the same bytes only where the same number of steps fits.
         seed: of all randomness, 0 <= seed < 2**63.
-        features: deep features for structure: "auto" where their weights are installed, "none",
-            "efficientnet-lite0", "squeezenet", or a file of the former's or VGG-19's weights.
+        features: deep features for structure: "auto" is "efficientnet-lite0" for exemplars of one or three
+            channels; "none", "squeezenet", or a file of the former's or VGG-19's weights.
         feature_transport: how they are compared: "sliced", "semi-dual", or "both": sliced at all layers and
             semi-dual at the deep ones. "auto": both for each exemplar whose features are large
             (`texot.images.autocorrelation.correlation_length` of 6 px or more), else sliced.
