@@ -9,6 +9,7 @@ hundred blocks are kept.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ MOST_WHOLE = 2**22
 """Pixels up to which this is possible."""
 
 
+log = logging.getLogger("texot")
 T = TypeVar("T")
 Corner = tuple[int, int]
 """(y, x) of a first pixel."""
@@ -256,6 +258,8 @@ def measured_finish(network: PlaneNetwork, exemplar: Exemplar) -> Finish:
     top, left = (max(0, n - MAX_SIDE) // 2 for n in exemplar.pixels.shape[1:])
     rows, columns = slice(top, top + MAX_SIDE), slice(left, left + MAX_SIDE)
     pixels = exemplar.pixels[:, rows, columns].contiguous().clone()
+    if top or left:
+        log.info("of the exemplar, the middle %dx%d px finish samples", *reversed(pixels.shape[1:]))
     known = None if exemplar.mask is None else exemplar.mask[rows, columns].contiguous().clone()
 
     def sample(scale: int, at: Corner, size: Size, periods: Periods) -> Tensor:
