@@ -26,6 +26,13 @@ def application() -> "QApplication":
     return found
 
 
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of what is unsaved, as that of a user, with none of another session."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "texot" / "sessions"
+
+
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
     """An exemplar, 40x36."""

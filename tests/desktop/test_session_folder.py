@@ -11,6 +11,8 @@ import needs_qt  # noqa: F401
 import pytest
 from command_line import environment
 
+from texot.desktop.session_folder import SessionFolder
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 _WINDOW = """
 import sys
@@ -29,10 +31,13 @@ _run(app, window, None, None, "draft")
 """
 
 
-def opened(tmp_path: Path) -> "subprocess.Popen[str]":
-    (tmp_path / "tmp").mkdir(exist_ok=True)
-    command = [sys.executable, "-c", _WINDOW, str(tmp_path / "settings.ini")]
-    extra = {"QT_QPA_PLATFORM": "offscreen", "TMPDIR": str(tmp_path / "tmp")}
+def _sessions(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "texot" / "sessions"
+
+
+def opened(tmp_path: Path, script: str = _WINDOW) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", script, str(tmp_path / "settings.ini")]
+    extra = {"QT_QPA_PLATFORM": "offscreen", "XDG_STATE_HOME": str(tmp_path / "state")}
     heard = functools.partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)  # though nohup runs the tests
     return subprocess.Popen(
         command, env=environment(**extra), stdout=subprocess.PIPE, text=True, preexec_fn=heard
@@ -47,14 +52,14 @@ def folder_of(window: "subprocess.Popen[str]") -> Path:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signals_close_the_window(tmp_path: Path, number: signal.Signals) -> None:
     with opened(tmp_path) as window:
-        assert folder_of(window).parent == tmp_path / "tmp"
+        assert folder_of(window).parent == _sessions(tmp_path)
         window.send_signal(number)
         try:
             window.communicate(timeout=30)
         finally:
             window.kill()  # else a failure waits for ever
     assert window.returncode == 0
-    assert not os.listdir(tmp_path / "tmp")
+    assert not os.listdir(_sessions(tmp_path))
 
 
 @pytest.mark.slow
@@ -63,7 +68,7 @@ def test_the_next_window_removes_the_folder_of_a_killed_one_only(tmp_path: Path)
         left = folder_of(killed)
         killed.kill()
     assert (left / "unsaved.png").exists()
-    (tmp_path / "tmp" / "texot-session-notes").mkdir()
+    (_sessions(tmp_path) / "texot-session-notes").mkdir()
     with opened(tmp_path) as first:
         living = folder_of(first)
         assert not left.exists()
@@ -72,7 +77,44 @@ def test_the_next_window_removes_the_folder_of_a_killed_one_only(tmp_path: Path)
             assert (living / "unsaved.png").exists()
             second.terminate()
         first.terminate()
-    assert os.listdir(tmp_path / "tmp") == ["texot-session-notes"]
+    assert os.listdir(_sessions(tmp_path)) == ["texot-session-notes"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_unsaved_work_outlives_its_window(tmp_path: Path, number: signal.Signals) -> None:
+    script = _WINDOW.replace("QTimer.single", "window._folder.record({'results': []})\nQTimer.single")
+    with opened(tmp_path, script) as window:
+        left = folder_of(window)
+        window.send_signal(number)
+        window.wait(timeout=30)
+    with opened(tmp_path) as other:  # does not sweep it away
+        folder_of(other)
+        assert (left / "unsaved.png").exists()
+        other.terminate()
+    folder = SessionFolder()
+    try:
+        assert folder.left() == [left]
+        assert folder.take_left(left) == {"results": []}
+        assert folder.left() == []
+        assert [path.name for path in Path(folder.path).glob("restored-*/*/*.png")] == ["unsaved.png"]
+    finally:
+        folder.remove()
+    assert not os.listdir(_sessions(tmp_path))
+
+
+def test_paths_of_a_folder_that_was_left_are_those_where_it_is_now() -> None:
+    first = SessionFolder()
+    image = os.path.join(first.path, 'result "1".png')
+    Path(image).write_bytes(b"png")
+    first.record({"file": image, "other": "/a.png"})
+    first.keep()
+    second = SessionFolder()
+    (left,) = second.left()
+    found = second.take_left(left)
+    assert found["other"] == "/a.png"
+    assert Path(found["file"]).read_bytes() == b"png"
+    assert Path(found["file"]).is_relative_to(second.path)
+    second.remove()
 
 
 def test_signals_of_the_terminal_do_not_end_the_worker() -> None:

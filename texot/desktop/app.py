@@ -59,6 +59,7 @@ def _run(
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             before[number] = signal.signal(number, soon(end))
+    app.commitDataRequest.connect(lambda manager: window.keep_at_close())  # the session of the desktop ends
     wake = QTimer()  # Python handles signals only while it runs code
     wake.timeout.connect(lambda: None)
     wake.start(200)

@@ -22,7 +22,7 @@ class SessionEvents:
         reference_changed: results are compared with another picture.
         preview_shown: (picture): it is shown and is not a result.
         progress_changed: another job runs, or it has made progress.
-        training_progressed: (loss, steps in all).
+        training_progressed: (loss, steps in all, scale).
         model_changed: another model is used, or it was saved.
         message_changed: there is another message.
         became_idle: the worker has nothing to do.
@@ -38,7 +38,7 @@ class SessionEvents:
         self.reference_changed: Observers[[]] = Observers()
         self.preview_shown: Observers[[Any]] = Observers()
         self.progress_changed: Observers[[]] = Observers()
-        self.training_progressed: Observers[[float, int]] = Observers()
+        self.training_progressed: Observers[[float, int, int]] = Observers()
         self.model_changed: Observers[[]] = Observers()
         self.message_changed: Observers[[]] = Observers()
         self.became_idle: Observers[[]] = Observers()

@@ -280,7 +280,7 @@ class Session:
             self.show_preview(picture)
         task = job.request.task
         if task == "train" and header["loss"] is not None:
-            self.events.training_progressed.notify(header["loss"], header["steps"])
+            self.events.training_progressed.notify(header["loss"], header["steps"], header.get("scale", 0))
         self.progress = Progress.from_event(task, header, len(self.jobs.waiting))
         self.events.progress_changed.notify()
         self.say("stopping ..." if job.stopped else self.progress.text)

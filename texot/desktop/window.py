@@ -6,14 +6,16 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QPoint, QRect, QSettings, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QImage, QKeyEvent
-from PySide6.QtWidgets import QComboBox, QLineEdit, QMainWindow, QMessageBox, QSpinBox, QStyle
+from PySide6.QtWidgets import QComboBox, QLineEdit, QMainWindow, QMessageBox, QSpinBox, QStyle, QWidget
 
+from texot.desktop.controllers import remembered
 from texot.desktop.controllers.exemplar_actions import ExemplarActions
 from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.controllers.generator_actions import GeneratorActions
 from texot.desktop.controllers.look_actions import LookActions
 from texot.desktop.controllers.mask_actions import MaskActions
 from texot.desktop.controllers.opening import Opening
+from texot.desktop.controllers.recovery import Recovery
 from texot.desktop.controllers.saving import Saving
 from texot.desktop.requests import JobRequest
 from texot.desktop.results import Result
@@ -62,6 +64,8 @@ class Window(QMainWindow):
         self.session = Session(self._folder.path, self.client)
         self._add_views()
         self._observe_session()
+        self.recovery = Recovery(self.session, self._folder, self.view.offer)
+        remembered.restore(settings, self._remembered())
         self.looks = LookActions(self.session, self.view.canvas, self.view.looks)
         self.setAcceptDrops(True)
         self.setMinimumSize(self.minimumSizeHint().width(), 520)  # in which no text is cut
@@ -135,6 +139,13 @@ class Window(QMainWindow):
             ("&Use as exemplar", self.opening.open_selected),
             ("&Delete", lambda: self._remove(session.selected)),
         ]
+
+    def _remembered(self) -> dict[str, QWidget]:
+        """The controls whose values are remembered, by name."""
+        found: dict[str, QWidget] = {"split": self.view.split, "repeated": self.view.repeated}
+        for form in self.forms:
+            found |= {f"{form.tasks[0]}/{name}": control for name, control in form.remembered().items()}
+        return found
 
     def _observe_session(self) -> None:
         session, view = self.session, self.view
@@ -308,19 +319,50 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved work, end the worker, remember the geometry."""
         lost = self.session.saves.unsaved()
-        if lost and self._asks_at_close and not self._may_lose(f"Close without saving {' and '.join(lost)}?"):
-            event.ignore()
-            return
+        if lost and self._asks_at_close:
+            answer = self._ask_at_close(f"Close without saving {' and '.join(lost)}?")
+            if answer == QMessageBox.StandardButton.Save:
+                self._save_and_close()
+            if answer != QMessageBox.StandardButton.Discard:
+                event.ignore()
+                return
+        remembered.remember(self.settings, self._remembered())
         self.settings.setValue("geometry", self.saveGeometry())
         self.settings.sync()
         self.client.close()
-        self._folder.remove()
+        self._folder.remove() if self._asks_at_close else self._folder.keep()
         event.accept()
 
     def end(self) -> None:
-        """Close without a question: the system ends the session, and there may be nobody to answer."""
-        self._asks_at_close = False
+        """Close without a question, and leave what is unsaved to the next window.
+
+        The system ends the session, and there may be nobody to answer.
+        """
+        self.keep_at_close()
         self.close()
+
+    def keep_at_close(self) -> None:
+        """From now on, closing asks nothing and leaves what is unsaved to the next window."""
+        self._asks_at_close = False
+
+    def _ask_at_close(self, question: str) -> QMessageBox.StandardButton:
+        buttons = QMessageBox.StandardButton
+        offered = buttons.Discard | buttons.Cancel
+        saves = self.session.saves
+        if saves.unsaved_results or saves.unsaved_model:
+            offered |= buttons.Save
+        return QMessageBox.question(self, "texot", question, offered, buttons.Cancel)
+
+    def _save_and_close(self) -> None:
+        """Ask where to save the results, then the model; close when all is written."""
+        saves = self.session.saves
+        if saves.unsaved_results:
+            self.saving.ask_save_several(saves.unsaved_results, self._save_and_close)
+        elif saves.unsaved_model:
+            self.generator.ask_save(self._save_and_close)
+        else:
+            self._asks_at_close = False  # what runs was asked about
+            QTimer.singleShot(0, self.close)
 
     def _may_lose(self, question: str) -> bool:
         """Ask whether to lose something that is not saved."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QPointF
@@ -87,16 +88,21 @@ class GeneratorActions:
         """Load a model."""
         self._session.load_model(path, lambda: self._dialogs.remember_folder(path, _FOLDER))
 
-    def ask_save(self) -> None:
-        """Ask for a file and write the model."""
+    def ask_save(self, then: Callable[[], object] = lambda: None) -> None:
+        """Ask for a file and write the model; `then` is called when it is written."""
         suggested = Path(self._dialogs.folder(_FOLDER)) / self._session.model_file_name
         path = self._dialogs.ask_save("Save the model", suggested, MODELS)
         if path:
-            self.save(path)
+            self.save(path, then)
 
-    def save(self, path: str) -> None:
-        """Write the model."""
-        self._session.saves.model(path, lambda: self._dialogs.remember_folder(path, _FOLDER))
+    def save(self, path: str, then: Callable[[], object] = lambda: None) -> None:
+        """Write the model; `then` is called when it is written."""
+
+        def saved() -> None:
+            self._dialogs.remember_folder(path, _FOLDER)
+            then()
+
+        self._session.saves.model(path, saved)
 
     def preview(self) -> None:
         """Show a sample of the present settings, at once or when the worker is idle."""

@@ -171,6 +171,10 @@ class CommonControls:
         """The size that is shown; None: the default."""
         return size_word(self.size.text())
 
+    def remembered(self) -> dict[str, QWidget]:
+        """The controls that are remembered: all but the seed."""
+        return {"size": self.size, "tile": self.tile, "quality": self.quality}
+
     def next_seed(self, step: int = 1) -> None:
         """Show the seed that is `step` higher."""
         self.seed.setValue((self.seed.value() + step) % MAX_SEED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
@@ -12,23 +13,30 @@ from texot.desktop.views.controls import write_hint
 
 
 class Curve(QWidget):
-    """Loss by step, on a logarithmic scale."""
+    """Loss by step, each scale in a range of its own: losses of different scales do not compare."""
 
     def __init__(self) -> None:
         super().__init__()
         self.losses: list[float] = []
+        self.begins: list[int] = []  # steps from which the next scale is trained
+        self._scale: int | None = None
         self.steps = 1
         self.setFixedHeight(110)
         self.setAccessibleName("Loss curve")
-        self.setToolTip("Loss of every step, on a logarithmic scale; it jumps where a finer scale begins")
+        self.setToolTip(
+            "Loss of every step, logarithmic; a finer scale begins at each line, with a range of its own"
+        )
 
     def clear(self) -> None:
         """Remove all points."""
-        self.losses = []
+        self.losses, self.begins, self._scale = [], [], None
         self.update()
 
-    def add(self, loss: float, steps: int) -> None:
-        """Append the loss of a step, of `steps` in all."""
+    def add(self, loss: float, steps: int, scale: int = 0) -> None:
+        """Append the loss of a step at a scale, of `steps` in all."""
+        if scale != self._scale:
+            self.begins.append(len(self.losses))
+            self._scale = scale
         self.losses.append(math.log(max(loss, 1e-12)))
         self.steps = steps
         self.update()
@@ -41,14 +49,17 @@ class Curve(QWidget):
             painter.end()
             write_hint(self, "Loss while it trains")
             return
-        low, high = min(self.losses), max(self.losses)
         room = self.rect().adjusted(4, 4, -4, -4)
         across = room.width() / max(self.steps - 1, len(self.losses) - 1)
-        up = room.height() / max(high - low, 1e-9)
-        places = [
-            QPointF(room.left() + i * across, room.bottom() - (loss - low) * up)
-            for i, loss in enumerate(self.losses)
-        ]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(self.palette().highlight().color(), 1.5))
-        painter.drawPolyline(QPolygonF(places))
+        for begin, end in pairwise([*self.begins, len(self.losses)]):
+            part = self.losses[begin:end]
+            low, high = min(part), max(part)
+            up = room.height() / max(high - low, 1e-9)
+            left = room.left() + begin * across
+            places = [QPointF(left + i * across, room.bottom() - (v - low) * up) for i, v in enumerate(part)]
+            if begin:
+                painter.setPen(QPen(self.palette().mid().color(), 1))
+                painter.drawLine(QPointF(left, room.top()), QPointF(left, room.bottom()))
+            painter.setPen(QPen(self.palette().highlight().color(), 1.5))
+            painter.drawPolyline(QPolygonF(places))

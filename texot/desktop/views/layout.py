@@ -11,6 +11,7 @@ from texot.desktop.views.controls import button, row
 from texot.desktop.views.form_tabs import FormTabs
 from texot.desktop.views.history import History
 from texot.desktop.views.look_bar import LookBar
+from texot.desktop.views.offer import Offer
 
 _PANEL = 340
 
@@ -49,6 +50,8 @@ class Layout(QWidget):
         outer = QHBoxLayout(self)
         outer.addWidget(self._panel())
         right = QVBoxLayout()
+        self.offer = Offer()
+        right.addWidget(self.offer)
         right.addWidget(self._view_bar(actions))
         right.addWidget(self.looks)
         right.addWidget(self.canvas, 1)

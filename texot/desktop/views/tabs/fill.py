@@ -112,6 +112,16 @@ class FillTab(Tab):
         if self._mask is not None:
             self._mask.replace(image)
 
+    def remembered(self) -> dict[str, QWidget]:
+        """Controls whose values the next window shows again."""
+        return {
+            **self.common.remembered(),
+            "what": self.what,
+            "reach": self.reach,
+            "band": self.band,
+            "flatten": self.flatten,
+        }
+
     def next_seed(self) -> None:
         """Show the next seed."""
         self.common.next_seed()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QCheckBox, QLabel
+from PySide6.QtWidgets import QCheckBox, QLabel, QWidget
 
 from texot.desktop.models import Model, Models
 from texot.desktop.requests import JobRequest
@@ -146,6 +146,10 @@ class GeneratorTab(Tab):
         """Enable the button where a stopped training has the exemplars of the list."""
         stopped = self._stopped
         self.resume.setEnabled(stopped is not None and stopped.files["images"] == self.list.paths)
+
+    def remembered(self) -> dict[str, QWidget]:
+        """Controls whose values the next window shows again."""
+        return {"steps": self.steps, "size": self.size_line, "tile": self.tile}
 
     def next_seed(self) -> None:
         """Show the next seed of a sample."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QCheckBox
+from PySide6.QtWidgets import QCheckBox, QWidget
 
 from texot.desktop.requests import JobRequest
 from texot.desktop.settings import InterpolationSettings
@@ -63,6 +63,10 @@ class InterpolateTab(Tab):
         """Make the open image the first exemplar, in place of the one that was open before."""
         self.list.replace_first(self.image, path)
         super().show_image(path, image)
+
+    def remembered(self) -> dict[str, QWidget]:
+        """Controls whose values the next window shows again."""
+        return {**self.common.remembered(), "novelty": self.novelty.slider, "t": self.t.slider}
 
     def next_seed(self) -> None:
         """Show the next seed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from PySide6.QtWidgets import QWidget
+
 from texot.desktop.requests import JobRequest
 from texot.desktop.settings import SynthesisSettings
 from texot.desktop.views.controls import TIPS, CommonControls, Share, number
@@ -31,6 +33,10 @@ class SynthesiseTab(Tab):
     def show_quality(self, quality: str) -> None:
         """Choose a quality."""
         self.common.quality.setCurrentText(quality)
+
+    def remembered(self) -> dict[str, QWidget]:
+        """Controls whose values the next window shows again."""
+        return {**self.common.remembered(), "novelty": self.novelty.slider, "variations": self.variations}
 
     def next_seed(self) -> None:
         """Show the seed after those of all variations."""

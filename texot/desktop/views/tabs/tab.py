@@ -60,6 +60,10 @@ class Tab(QWidget):
         """
         raise NotImplementedError
 
+    def remembered(self) -> dict[str, QWidget]:
+        """Controls whose values the next window shows again, by name."""
+        return {}
+
     def next_seed(self) -> None:
         """Show a seed that was not used before."""
         raise NotImplementedError
