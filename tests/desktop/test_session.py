@@ -327,15 +327,42 @@ def test_settings_that_lack_something_start_nothing() -> None:
     assert (table.session.failure, table.worker.requests) == ("open an image first", [])
 
 
-def test_final_repeats_the_selected_result(table: Table) -> None:
-    table.session.generate(drafts(seed=5))
-    table.done()
-    table.session.render_final("draft")
+def test_final_starts_from_the_selected_result(table: Table) -> None:
+    session = table.session
+    session.open("/a.png")
+    table.answer("opened", "pixels", path="/a.png", size=[400, 300])
+    session.generate(drafts(seed=5))
+    table.done(size=[400, 300])
+    (draft,) = session.results
+    assert session.can_render_final("draft")
+    session.render_final("draft")
     job = JobRequest.from_json(table.runs[-1]["job"])
-    assert job == table.session.results[0].request.with_quality("normal")
-    table.done()
-    table.session.render_final("high")
-    assert table.runs[-1]["job"]["arguments"]["quality"] == "high"
+    same = {**draft.request.arguments, "quality": "normal", "novelty": None}
+    assert job.arguments == {**same, "init": draft.file, "n_scales": 2}
+    table.done(size=[400, 300])
+    final = session.results[1]
+    assert session.selected is final
+    assert not session.can_render_final("normal"), "it is final already"
+    session.render_final("normal")
+    assert len(table.runs) == 2
+    assert session.can_render_final("high")
+    assert SynthesisSettings.from_request(final.request) == SynthesisSettings("/a.png", seed=5)
+    assert session.files.unsaved_inputs(final.request) == [draft.file], "its command needs the draft"
+    session.select(draft)
+    session.saves.selected("/draft.png")
+    table.answer("saved")
+    assert session.files.unsaved_inputs(final.request) == []
+    assert "--init /draft.png" in final.command_line(session.files.names)
+
+
+@pytest.mark.parametrize(("image", "count"), [((4000, 4000), 4), ((24, 24), 1), ((40, 36), 2)])
+def test_final_has_the_scales_that_the_draft_lacks(table: Table, image: tuple[int, int], count: int) -> None:
+    table.session.open("/b.png")
+    table.answer("opened", "pixels", path="/b.png", size=list(image))
+    table.session.generate(SynthesisSettings("/b.png", quality="draft"))
+    table.done(size=[min(side, 1000) for side in image])
+    table.session.render_final("normal")
+    assert table.runs[-1]["job"]["arguments"]["n_scales"] == count
 
 
 def test_the_last_quality_is_of_the_same_task(table: Table) -> None:

@@ -65,6 +65,10 @@ class JobRequest:
             found += [str(path) for path in (value if isinstance(value, list) else [value]) if path]
         return found
 
+    def inputs(self) -> list[str]:
+        """Paths of all files that the command reads: `paths`, and the image that it starts from."""
+        return [*self.paths(), *([self.arguments["init"]] if self.arguments.get("init") else [])]
+
     def command_line(
         self, output: str, names: Mapping[str, str] | None = None, threads: int | None = None
     ) -> str:
@@ -77,6 +81,8 @@ class JobRequest:
         """
         words = ["texot", self.task, *self._named(names), "-o", output]
         for name, value in {**self.arguments, "threads": threads}.items():
+            if name == "init" and value:
+                value = (names or {}).get(value, value)
             flag = "--" + name.replace("_", "-")
             if value is True:
                 words.append(flag)
@@ -98,6 +104,9 @@ class JobRequest:
         weight_map = self.arguments.get("weight_map")
         if weight_map and weight_map not in _NAMED_MAPS:
             words += ["--weight-map", weight_map]
+        init = self.arguments.get("init")
+        if init:
+            words += ["--init", (names or {}).get(init, init)]
         return shlex.join(words)
 
     def _named(self, names: Mapping[str, str] | None) -> list[str]:

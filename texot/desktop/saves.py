@@ -58,6 +58,8 @@ class Saves:
     def _write(self, result: Result, path: str, then: Callable[[], object], *, overwrite: bool) -> None:
         def saved(header: dict[str, Any], picture: Any) -> None:
             result.saved = path
+            if path.lower().endswith(".png"):
+                self._session.files.set_name(result.file, path)
             self._session.events.result_saved.notify(result)
             self._session.say(f"wrote {path}")
             then()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from texot.desktop.events import SessionEvents
+from texot.desktop.finals import final_request, is_final
 from texot.desktop.job_queue import JobQueue, OpenImage, Progress, QueuedJob
 from texot.desktop.models import Model, Models
 from texot.desktop.requests import JobRequest
@@ -20,7 +21,7 @@ from texot.desktop.results import Result
 from texot.desktop.saves import Saves
 from texot.desktop.session_files import SessionFiles
 from texot.desktop.settings import Settings
-from texot.desktop.sizes import Estimates, reduced_draft
+from texot.desktop.sizes import Estimates
 from texot.desktop.wording import duration
 from texot.errors import TexotError
 
@@ -169,15 +170,17 @@ class Session:
             requests = settings.requests()
         except TexotError:
             return 0.0
-        image = self.image.size
-        reduced = requests if self.image.maps else [reduced_draft(request, image) for request in requests]
-        return sum(self.estimates.seconds(request, image) or 0.0 for request in reduced)
+        jobs = [QueuedJob(request, self.image) for request in requests]
+        return sum(self.estimates.seconds(job.run, self.image.size) or 0.0 for job in jobs)
+
+    def can_render_final(self, quality: str) -> bool:
+        """Whether the selected result is below this quality; instead of "draft", "normal"."""
+        return self.selected is not None and self.running is None and not is_final(self.selected, quality)
 
     def render_final(self, quality: str) -> None:
-        """Repeat the selected result with the same seed at this quality; instead of "draft", "normal"."""
-        if self.selected is not None:
-            request = self.selected.request.with_quality("normal" if quality == "draft" else quality)
-            self._queue([request], self.selected.source)
+        """Make the selected result again at this quality, see `texot.desktop.finals`."""
+        if self.selected is not None and not is_final(self.selected, quality):
+            self._queue([final_request(self.selected, quality)], self.selected.source)
 
     def last_quality(self, tasks: tuple[str, ...]) -> str:
         """The quality of the last result, if it is of one of these tasks; else "draft"."""
@@ -290,9 +293,7 @@ class Session:
             return
         result = Result.from_event(job, header, picture)
         if not header["stopped"]:
-            self.estimates.learn(
-                job.request if result.run is None else result.run, result.size, header["seconds"]
-            )
+            self.estimates.learn(job.run, result.size, header["seconds"])
         self.results.append(result)
         self.events.result_added.notify(result, job.shown)
         ended = f"stopped at step {header['step']} of {header['steps']}" if header["stopped"] else "done"

@@ -39,4 +39,4 @@ class SessionFiles:
 
     def unsaved_inputs(self, request: JobRequest) -> list[str]:
         """Input files of a request that only this folder holds."""
-        return [path for path in request.paths() if self.owns(path) and path not in self.names]
+        return [path for path in request.inputs() if self.owns(path) and path not in self.names]

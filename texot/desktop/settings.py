@@ -6,7 +6,7 @@ position t; the function takes one weight for each exemplar.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from texot.desktop.requests import JobRequest
@@ -61,8 +61,12 @@ class SynthesisSettings:
 
     @classmethod
     def from_request(cls, request: JobRequest) -> SynthesisSettings:
-        """The settings that give this request alone."""
-        return cls(request.files["image"], **request.arguments)
+        """The settings that give this request alone; of one that starts from a result, those it shares."""
+        own = {field.name for field in fields(cls)}
+        given = {
+            name: value for name, value in request.arguments.items() if name in own and value is not None
+        }
+        return cls(request.files["image"], **given)
 
 
 @dataclass(frozen=True)

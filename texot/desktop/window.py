@@ -126,7 +126,7 @@ class Window(QMainWindow):
             for field in form.findChildren(QLineEdit):
                 field.textChanged.connect(lambda _: self._show_estimate())
             for box in form.findChildren(QComboBox):
-                box.currentTextChanged.connect(lambda _: self._show_estimate())
+                box.currentTextChanged.connect(lambda _: self._form_edited())
         history.chosen.connect(session.select)
         history.ask_remove.connect(self._remove)
         history.entries = [
@@ -233,15 +233,18 @@ class Window(QMainWindow):
         self.view.canvas.show_reference(found.picture if found else QImage(), found.label if found else "")
 
     def _enable_final(self) -> None:
-        result, busy = self.session.selected, self.session.running is not None
-        has_quality = result is not None and "quality" in result.request.arguments
+        can = self.session.can_render_final(self.view.tabs.front.quality)
         for control in (self.view.render_final, self.menus.final):
-            control.setEnabled(has_quality and not busy)
+            control.setEnabled(can)
 
     def _show_progress(self) -> None:
         progress = self.session.progress
         done = (progress.step, progress.steps) if progress else None
         self.view.show_progress(done, busy=self.session.running is not None)
+        self._enable_final()
+        self._show_estimate()
+
+    def _form_edited(self) -> None:
         self._enable_final()
         self._show_estimate()
 
@@ -268,7 +271,7 @@ class Window(QMainWindow):
         canvas.set_mask(form.painting)
         canvas.explores = form is self._generator_form and self._generator_form.explore.isChecked()
         self.view.draft.setVisible(form.has_quality)
-        self._show_estimate()
+        self._form_edited()
 
     # the window itself
 

@@ -89,7 +89,7 @@ class Layout(QWidget):
             small.setMinimumWidth(0)
             small.setFixedWidth(small.fontMetrics().horizontalAdvance(small.text()) + 14)
         canvas.zoomed.connect(lambda value: zoom.setText(f"{100 * value * canvas.devicePixelRatioF():.0f} %"))
-        tip = "Repeat the result with the same seed, at the quality chosen at the left (Ctrl+M)"
+        tip = "The same texture at the quality chosen at the left, from this layout (Ctrl+M)"
         self.render_final = button("Render final", tip, actions.render_final)
         tip = "Copy the texot command that makes the same file (Ctrl+Shift+C)"
         self.command = button("Copy as command", tip, actions.copy_command)

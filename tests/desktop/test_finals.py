@@ -1,0 +1,45 @@
+"""A final texture has the layout of its draft."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import texot
+from texot.desktop.finals import final_request
+from texot.desktop.job_queue import OpenImage
+from texot.desktop.results import Result
+from texot.desktop.settings import SynthesisSettings
+from texot.desktop.worker_jobs import iterate, last_state
+
+GRAVEL = Path(__file__).parents[2] / "samples" / "gravel.jpg"
+
+
+def blurred(image: Tensor) -> Tensor:
+    """The grey image (H, W), blurred by 2 pixels, on a torus."""
+    steps = torch.arange(-6, 7)
+    kernel = torch.exp(-(steps**2) / 8.0)
+    kernel = kernel / kernel.sum()
+    grey = F.pad(image.mean(0)[None, None], (6, 6, 6, 6), mode="circular")
+    return F.conv2d(F.conv2d(grey, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))[0, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("side", [128, 256, 512])
+def test_the_final_correlates_with_its_draft(side: int, tmp_path: Path) -> None:
+    (request,) = SynthesisSettings(str(GRAVEL), f"{side}x{side}", quality="draft", seed=3).requests()
+    draft = last_state(iterate(request), lambda state: True).result()
+    file = str(tmp_path / "draft.png")
+    draft.save(file)
+    source = OpenImage(str(GRAVEL), None, (), (512, 512))
+    final = final_request(Result(request, None, (side, side), source, file), "normal")
+    image = last_state(iterate(final), lambda state: True).result().image
+    both = torch.stack([blurred(draft.image).flatten(), blurred(image).flatten()])
+    assert torch.corrcoef(both)[0, 1] > 0.9
+    loss = [
+        texot.synthesize(GRAVEL, side, quality=quality, seed=3).losses[-1].loss
+        for quality in ("draft", "normal")
+    ]
+    assert last_state(iterate(final), lambda state: True).loss < loss[0], "it is better than the draft"
