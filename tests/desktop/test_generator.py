@@ -67,11 +67,13 @@ def test_train_sample_save_load_and_drag(
     click(window.view.generate)
     until(lambda: len(window.session.results) == 2 and not window.session.busy)
     canvas = window.view.canvas
-    before = canvas.result.copy()
     place = QPoint(canvas.width() * 3 // 4, canvas.height() // 2)
     QTest.mousePress(canvas, LEFT, pos=place)
-    QTest.mouseMove(canvas, place - QPoint(round(8 * canvas.zoom), 0))
-    until(lambda: tab.at == (8, 0) and not window.session.busy)
+    QTest.mouseMove(canvas, place - QPoint(round(4 * canvas.zoom), 0))
+    until(lambda: tab.at == (4, 0) and not window.session.busy)
+    before = canvas.result.copy()  # a preview, as the network makes it
+    QTest.mouseMove(canvas, place - QPoint(round(12 * canvas.zoom), 0))
+    until(lambda: tab.at == (12, 0) and not window.session.busy)
     QTest.mouseRelease(canvas, LEFT, pos=place)
     assert canvas.result.copy(0, 0, 24, 24) == before.copy(8, 0, 24, 24)
     click(window.view.generate)
@@ -79,7 +81,7 @@ def test_train_sample_save_load_and_drag(
     click(window.view.command)
     line = QGuiApplication.clipboard().text()
     assert line.startswith(f"texot sample {path} ")
-    assert line.endswith(" --at 8,0")
+    assert line.endswith(" --at 12,0")
 
 
 @pytest.mark.slow

@@ -165,16 +165,18 @@ def test_a_dragged_result_moves_at_once(window: Window, image: Path, until: Unti
     tab.explore.click()
     QTest.mouseClick(window.view.generate, LEFT)
     until(lambda: window.session.selected is not None and not window.session.busy)
-    before = canvas.grab().toImage()
     place = QPoint(canvas.width() * 3 // 4, canvas.height() // 2)
     shift = round(8 * canvas.zoom)
-    QTest.mousePress(canvas, LEFT, pos=place)
+    QTest.mousePress(canvas, LEFT, pos=place + QPoint(shift, 0))
+    QTest.mouseMove(canvas, place)
+    until(lambda: tab.at == (8, 0) and not window.session.busy)  # previews are as the network makes them
+    before = canvas.grab().toImage()
     QTest.mouseMove(canvas, place - QPoint(shift, 0))
     moved = canvas.grab().toImage()
     around = 6
     x, y = place.x() - around, place.y() - around
     assert moved.copy(x, y, 12, 12) == before.copy(x + shift, y, 12, 12)
-    until(lambda: tab.at == (8, 0) and not window.session.busy)
+    until(lambda: tab.at == (16, 0) and not window.session.busy)
     assert window.session.selected is None, "it is a preview"
     QTest.mouseRelease(canvas, LEFT, pos=place - QPoint(shift, 0))
     after = canvas.grab().toImage()

@@ -129,7 +129,7 @@ def test_stop_keeps_the_best_so_far(window: Window, image: Path, until: Until) -
 
 
 @pytest.mark.slow
-def test_variations_history_and_final(window: Window, image: Path, until: Until) -> None:
+def test_variations_history_and_final(window: Window, image: Path, until: Until, tmp_path: Path) -> None:
     opened(window, image, until)
     window.forms[0].variations.setValue(2)  # type: ignore[attr-defined]
     click(window.view.draft)
@@ -144,7 +144,22 @@ def test_variations_history_and_final(window: Window, image: Path, until: Until)
     assert window.forms[0].variations.value() == 1  # type: ignore[attr-defined]
     click(window.view.render_final)
     until(done(window, 3))
-    assert window.session.results[2].request.arguments == {**first.request.arguments, "quality": "normal"}
+    final = window.session.results[2]
+    start = {"init": first.file, "n_scales": 2, "novelty": None}
+    assert final.request.arguments == {**first.request.arguments, "quality": "normal", **start}
+    assert not window.view.render_final.isEnabled(), "it is final already"
+    window.session.select(first)
+    assert window.view.render_final.isEnabled()
+    for result, name in ((first, "draft.png"), (final, "final.png")):
+        window.session.select(result)
+        window.saving.save(str(tmp_path / name))
+        until(lambda result=result: result.saved)  # type: ignore[misc]
+    click(window.view.command)
+    words = QGuiApplication.clipboard().text().split()
+    assert words[words.index("--init") + 1] == str(tmp_path / "draft.png")
+    words[words.index("-o") + 1] = "again.png"
+    assert process(*words[1:], "--quiet", "--threads", "1", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "final.png").read_bytes()
 
 
 @pytest.mark.slow

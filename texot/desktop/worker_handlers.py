@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +96,10 @@ class Handlers:
         self._send_event("loaded", request["id"], path=request["path"], **facts)
 
     def do_preview(self, request: dict[str, Any]) -> None:
-        """Make a sample for the "job" without a file."""
-        image, _ = self._models.sample(
-            JobRequest.from_json(request["job"]), None, lambda done, total: request["id"] not in self._stopped
-        )
+        """Make a sample for the "job" without a file, as the network makes it: a finish takes seconds."""
+        job = JobRequest.from_json(request["job"])
+        job = replace(job, arguments={**job.arguments, "finish": "none"})
+        image, _ = self._models.sample(job, None, lambda done, total: request["id"] not in self._stopped)
         self._send_event("previewed", request["id"], to_pixels(image))
 
     def _synthesize(self, number: int, job: JobRequest, file: str) -> None:
