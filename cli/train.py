@@ -85,7 +85,7 @@ def shown_text(value: str) -> str:
     "--time-limit",
     metavar="TIME",
     type=duration,
-    help="Time limit (90s, 10m, 1h); the schedule is shortened to fit.",
+    help="Time limit (90s, 10m, 1h); the schedule is shortened to fit. The finish takes some seconds more.",
 )
 @click.option(
     "--seed",

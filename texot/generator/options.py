@@ -51,7 +51,8 @@ class TrainOptions:
         objective: replaces transport and deep features, see `texot.experimental.objectives`; None:
             transport.
         steps: of all stages together; None: see `default_steps` of the plan, or as published 5000.
-        time_limit: seconds within which training ends; steps become fewer as far as needed. The same seed
+        time_limit: seconds within which training ends; steps become fewer as far as needed. Measuring the
+            finish takes some seconds more. The same seed
             then gives the same bytes only where the same number of steps fits.
         seed: of all randomness, 0 <= seed < 2**63.
         features: deep features for structure: "auto" is "efficientnet-lite0" for exemplars of one or three
