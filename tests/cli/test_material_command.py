@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import call, one_line
+from materials import make_material
 from PIL import Image
 
 from texot.files.field import read_field
@@ -13,23 +14,12 @@ from texot.files.field import read_field
 QUICK = ["--quality", "draft", "--n-iter", "2", "--threads", "1"]
 
 
-def make(folder: Path, seed: int) -> None:
-    folder.mkdir()
-    random = np.random.default_rng(seed)
-    colour = random.integers(0, 256, (32, 40, 3), dtype=np.uint8)
-    Image.fromarray(colour).save(folder / "rock_basecolor.png")
-    v = np.dstack([random.normal(0, 0.2, (32, 40, 2)), np.ones((32, 40))])
-    v /= np.linalg.norm(v, axis=-1, keepdims=True)
-    Image.fromarray(np.rint((v + 1) * 127.5).astype(np.uint8)).save(folder / "rock_normal_gl.png")
-    Image.fromarray(colour[..., 0].astype(np.uint16) * 257).save(folder / "rock_height.png")
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A current folder with the materials a and b, and a mask."""
     monkeypatch.chdir(tmp_path)
-    make(tmp_path / "a", 1)
-    make(tmp_path / "b", 2)
+    make_material(tmp_path / "a", 1, normal="normal_gl")
+    make_material(tmp_path / "b", 2, normal="normal_gl")
     mask = np.zeros((32, 40), np.uint8)
     mask[10:20, 12:24] = 255
     Image.fromarray(mask).save("mask.png")

@@ -26,6 +26,8 @@ _BAND = 65536  # patches searched at once if prices are constant
 
 Step = tuple[int, int]
 """Offset (dy, dx) of a neighbour, in patches."""
+Prices = Callable[[Tensor, Tensor], Tensor] | Tensor | None
+"""Costs of targets, see `search`."""
 
 
 def distances(x: Tensor, source: Source, found: Tensor) -> Tensor:
@@ -34,10 +36,22 @@ def distances(x: Tensor, source: Source, found: Tensor) -> Tensor:
     return difference.square_().sum(1).to(torch.int32)  # below 2^24: exact in float32
 
 
-def nearest(x: Tensor, source: Source, backend: str = "auto") -> Tensor:
-    """Indices of the nearest targets, (n,), of patches x (n, k) float; `backend`: see `laguerre_cells`."""
+def nearest(x: Tensor, source: Source, backend: str = "auto", psi: Tensor | None = None) -> Tensor:
+    """Cells of patches among all targets.
+
+    Args:
+        x: (n, k) patches in the source's principal axes, centred.
+        source: the exemplar's patches.
+        backend: see `laguerre_cells`.
+        psi: (m,) potentials of the targets, or None for 0.
+
+    Returns:
+        (n,) indices among all patches of the source.
+    """
     key = source.key[source.targets]
-    return source.targets[laguerre_cells(x, key, key.new_zeros(len(key)), backend=backend)]
+    return source.targets[
+        laguerre_cells(x, key, key.new_zeros(len(key)) if psi is None else psi, backend=backend)
+    ]
 
 
 def search(
@@ -45,7 +59,7 @@ def search(
     source: Source,
     image: Tensor,
     found: Tensor,
-    prices: Callable[[Tensor, Tensor], Tensor] | Tensor | None,
+    prices: Prices,
     *,
     reach: Sequence[int] = (),
     active: Tensor | None = None,

@@ -17,19 +17,16 @@ from torch import Tensor
 from texot.field.correspondence import Correspondence
 from texot.field.grid import Grid
 from texot.field.potentials import BlockPotential, PatchPotential, blocks, finer, mean
-from texot.field.search import FARTHEST, nearest, search
+from texot.field.search import FARTHEST, Prices, nearest, search
 from texot.field.source import Source
-from texot.field.vote import vote
 from texot.images.pyramid import Periodic
 from texot.images.statistics import channel_moments
 from texot.solver.field_solver import LAST, MAX_PRICED, ROBUST, grid_of, robust_weights
 from texot.solver.options import EngineOptions
 from texot.solver.plan import MAX_PAIRS, FieldPlan, Size, exemplar_pyramid, field_plan, scale_sizes
-from texot.solver.region import padded
 
 MAX_SIDE = 512
 """Pixels a side of the part of the exemplar that is kept."""
-_BAND = 2**22  # pairs of patches that are compared at once
 _TORUS = 8  # sides of the measured torus, in sides of the exemplar
 _MEASURED = 1024  # pixels of the shorter side of its part that is measured at fine scales
 
@@ -92,27 +89,38 @@ class Level:
         image = first
         for number, step in enumerate(self.steps, 1):
             found, distance = self._cells(grid, image, found, step.psi)
-            robust = LAST if last and number == len(self.steps) else ROBUST
-            image = vote(grid, self.source.image, found, robust_weights(distance, step.cost, robust))
+            image = _voted(self.source, grid, found, distance, step.cost, last and number == len(self.steps))
         assert found is not None
         return found, image
 
     def _cells(self, grid: Grid, image: Tensor, found: Tensor | None, psi: Tensor) -> tuple[Tensor, Tensor]:
         source = self.source
-        if self.all_pairs:
-            return _all_pairs(source, source.project(grid, image), psi)
-        found = nearest(source.project(grid, image), source) if found is None else found
-        price = -psi[blocks(source)[0]] if len(psi) else None
-        found, distance = search(grid, source, image, found, price)
-        return found, distance.float() * source.unit**2
+        if not self.all_pairs:
+            return _along(source, grid, image, found, -psi[blocks(source)[0]] if len(psi) else None)
+        x = source.project(grid, image)
+        found = nearest(x, source, psi=psi)
+        return found, (x - source.key[found]).square().sum(1)
 
 
-def _all_pairs(source: Source, x: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
-    """Cells of patches x (n, k) with the potentials psi (m,): (n,) targets, (n,) squared distances."""
-    key = source.key[source.targets]
-    bias, parts = psi - key.square().sum(1), torch.split(x, max(1, _BAND // len(key)))
-    found = torch.cat([torch.addmm(bias, part, key.T, alpha=2).argmax(1) for part in parts])
-    return source.targets[found], (x - key[found]).square().sum(1)
+def _along(
+    source: Source, grid: Grid, image: Tensor, found: Tensor | None, prices: Prices
+) -> tuple[Tensor, Tensor]:
+    """Cells along the field: (n,) targets, and (n,) squared distances."""
+    found = nearest(source.project(grid, image), source) if found is None else found
+    found, distance = search(grid, source, image, found, prices)
+    return found, distance.float() * source.unit**2
+
+
+def _voted(source: Source, grid: Grid, found: Tensor, distance: Tensor, cost: float, ends: bool) -> Tensor:
+    """The image of a step; the one that `ends` prefers the best patch."""
+    weights = robust_weights(distance, cost, LAST if ends else ROBUST)
+    return Correspondence(grid, source.shape, found, weights).image(source.image)
+
+
+def refined(field: Correspondence, grid: Grid, source: Source) -> tuple[Tensor, Tensor]:
+    """Targets and image of a field at the next finer scale."""
+    finer_field = field.finer(2, grid, source.shape, source.usable)
+    return finer_field.found, finer_field.image(source.image)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,13 +174,13 @@ class Finish:
             stride, all_pairs = _search_of(source, plan.wide_stride)
             wide = all_pairs or field is None
             grid = grid_of((sizes if wide else part)[scale], plan.patch_size, stride, (wide, wide))
+            found = None
             if field is not None:
-                field = field.finer(2, grid, source.shape, source.usable)
-                image = field.image(source.image)
+                found, image = refined(field, grid, source)
             relative = None if plane is None else finer(plane, source.shape)
             steps = -(-plan.steps[scale] // 2)  # with all of them, uneven parts of the sample grow
             level, field, plane, image = _measure(
-                source, grid, image, field, relative, steps, all_pairs=all_pairs, last=scale == 0
+                source, grid, image, found, relative, steps, all_pairs=all_pairs, last=scale == 0
             )
             levels.insert(0, level)
         wanted, deviation = channel_moments(exemplar, known)
@@ -192,21 +200,19 @@ class Finish:
         ]
         return Finish(exemplar, known, tuple(levels), self.gain.to(device), self.shift.to(device))
 
-    def torus(self, start: Start, size: Size, periodic: Periodic = (True, True)) -> Tensor:
-        """A whole image of (height, width), (C, h, w)."""
+    def torus(self, start: Start, size: Size) -> Tensor:
+        """A whole torus of (height, width), (C, height, width)."""
         n = len(self.levels)
         sizes = scale_sizes(size, n)
         image, field = start(n - 1, sizes[-1]), None
         for scale in reversed(range(n)):
-            level = self.levels[scale]
-            grid = level.grid(sizes[scale], periodic)
+            level, found = self.levels[scale], None
+            grid = level.grid(sizes[scale], (True, True))
             if field is not None:
-                field = field.finer(2, grid, level.source.shape, level.source.usable)
-                image = field.image(level.source.image)
-            image = padded(image, grid.size)
-            found, image = level.run(grid, image, None if field is None else field.found, last=scale == 0)
+                found, image = refined(field, grid, level.source)
+            found, image = level.run(grid, image, found, last=scale == 0)
             field = Correspondence(grid, level.source.shape, found)
-        return self.corrected(image[:, : size[0], : size[1]])
+        return self.corrected(image)
 
     def corrected(self, image: Tensor) -> Tensor:
         """The image (C, H, W) with the exemplar's colours, in [0, 1]."""
@@ -235,7 +241,7 @@ def _measure(
     source: Source,
     grid: Grid,
     image: Tensor,
-    field: Correspondence | None,
+    found: Tensor | None,
     relative: Tensor | None,
     steps: int,
     *,
@@ -245,19 +251,18 @@ def _measure(
     """All steps of a scale, with potentials that change; the level, its field, potential and image."""
     patches = PatchPotential(grid, source, relative=relative) if all_pairs else None
     of_blocks = BlockPotential(grid, source, min(source.image.shape[1:]) <= MAX_PRICED)
-    found, done = None if field is None else field.found, []
+    done: list[Step] = []
     for number in range(1, steps + 1):
         if patches is not None:
             found, distance = patches.cells(source.project(grid, image))
             psi = patches.psi
         else:
-            found = nearest(source.project(grid, image), source) if found is None else found
-            found, units = search(grid, source, image, found, of_blocks.prices if of_blocks.moves else None)
-            distance = units.float() * source.unit**2
+            found, distance = _along(
+                source, grid, image, found, of_blocks.prices if of_blocks.moves else None
+            )
             psi = of_blocks.psi if of_blocks.moves else of_blocks.psi[:0]
         done.append(Step(psi.clone(), mean(distance)))
-        robust = LAST if last and number == steps else ROBUST
-        image = vote(grid, source.image, found, robust_weights(distance, done[-1].cost, robust))
+        image = _voted(source, grid, found, distance, done[-1].cost, last and number == steps)
     assert found is not None
     level = Level(source, grid.stride, all_pairs, tuple(done))
     plane = None if patches is None else patches.plane()

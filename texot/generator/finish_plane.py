@@ -25,13 +25,17 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.field.correspondence import Correspondence
 from texot.files.exemplar import Exemplar
-from texot.generator.finish import MAX_SIDE, Finish
+from texot.generator.finish import MAX_SIDE, Finish, refined
 from texot.generator.network import PlaneNetwork
 from texot.images.pyramid import wrap
 from texot.solver.plan import Size
 
 BLOCKS = (512, 512, 256, 128)
-"""Sides of the blocks of each scale in pixels, finest first; those of coarser scales are as the last."""
+"""Largest sides of the blocks of each scale in pixels, finest first; those of coarser scales are as the last.
+
+Small exemplars have smaller blocks, so that a small window of their plane takes less time.
+"""
+_OF_EXEMPLAR = 4  # largest side of a block, in sides of the exemplar, to a power of 2
 _LEAST_MARGIN = 48  # pixels
 _UNIT = 16  # pixels that sides of blocks, and margins, are multiples of
 _SEED = 2**62 + 2  # of the sample on which potentials are measured
@@ -71,6 +75,8 @@ class FinishedPlane:
         self.finish, self.sample, self.n_scales, self.periods = finish, sample, n_scales, periods
         self._fields: list[_Cache[Tensor]] = [_Cache() for _ in finish.levels]
         self._torus: _Cache[Tensor] = _Cache()
+        most = 1 << (min(finish.exemplar.shape[1:]) * _OF_EXEMPLAR).bit_length() - 1
+        self._sides = [min(most, BLOCKS[min(k, len(BLOCKS) - 1)]) for k in range(len(finish.levels))]
         unit = max(level.stride << scale for scale, level in enumerate(finish.levels))
         height, width = periods
         area = None if height is None or width is None else height * width
@@ -102,7 +108,7 @@ class FinishedPlane:
         y, x = (a if n is None else a % n for a, n in zip(at, self.periods, strict=True))
         if self._whole:
             return wrap(wrap(self._torus.get(0, self._all), 1, y, y + size[0]), 2, x, x + size[1])
-        side = BLOCKS[0]
+        side = self._sides[0]
         corner = y // side * side, x // side * side
         image = self.finish.corrected(self._computed(0, corner)[1])
         top, left = y - corner[0], x - corner[1]
@@ -111,11 +117,11 @@ class FinishedPlane:
     def _cuts(self, first: int, length: int, period: int | None) -> list[int]:
         """Where blocks cut an axis of a window, with its ends."""
         if self._whole:
-            return [*range(0, length, BLOCKS[0]), length]
+            return [*range(0, length, self._sides[0]), length]
         found, at = [0], first
         while found[-1] < length:
             place = at if period is None else at % period
-            step = BLOCKS[0] - place % BLOCKS[0]
+            step = self._sides[0] - place % self._sides[0]
             step = step if period is None else min(step, period - place)
             at += step
             found.append(min(length, at - first))
@@ -139,27 +145,26 @@ class FinishedPlane:
 
     def _computed(self, scale: int, corner: Corner) -> tuple[Tensor, Tensor]:
         """The targets (rows, columns) and the pixels (C, h, w) of the block that begins at a corner."""
-        level, periods, side = self.finish.levels[scale], self._periods(scale), _side(scale)
+        level, periods, side = self.finish.levels[scale], self._periods(scale), self._sides[scale]
         size = [
             side if n is None else min(side, n - a) for a, n in zip(corner, periods, strict=True)
         ]  # less where a torus ends
         margin = _margin(level.reach)
         y, x = (a - margin for a in corner)
         grid = level.grid((size[0] + 2 * margin, size[1] + 2 * margin))
+        first: Tensor | None = None
         if scale + 1 == len(self.finish.levels):
-            field, image = None, self._start(scale, (y, x), grid.size, periods)
+            image = self._start(scale, (y, x), grid.size, periods)
         else:
-            coarse = self._field(scale + 1, (y // 2, x // 2), grid.size)
-            field = coarse.finer(2, grid, level.source.shape, level.source.usable)
-            image = field.image(level.source.image)
-        found, image = level.run(grid, image, None if field is None else field.found, last=scale == 0)
+            first, image = refined(self._field(scale + 1, (y // 2, x // 2), grid.size), grid, level.source)
+        found, image = level.run(grid, image, first, last=scale == 0)
         rows, columns = (slice(margin // level.stride, (margin + n - 1) // level.stride + 1) for n in size)
         own = image[:, margin : margin + size[0], margin : margin + size[1]]
         return found.view(grid.shape)[rows, columns], own
 
     def _field(self, scale: int, corner: Corner, size: Size) -> Correspondence:
         """The field of a scale under a window of `size` pixels of the next finer scale."""
-        level, side = self.finish.levels[scale], _side(scale)
+        level, side = self.finish.levels[scale], self._sides[scale]
         places = [
             a + level.stride * torch.arange((n - 1) // (2 * level.stride) + 1)
             for a, n in zip(corner, size, strict=True)
@@ -203,10 +208,6 @@ def start_of(
 def _margin(reach: int) -> int:
     """Pixels around a block: all of a short reach, a third of a long one; a multiple of `_UNIT`."""
     return -(-min(reach, max(_LEAST_MARGIN, reach // 3)) // _UNIT) * _UNIT
-
-
-def _side(scale: int) -> int:
-    return BLOCKS[min(scale, len(BLOCKS) - 1)]
 
 
 def _runs(places: Tensor, period: int | None, side: int) -> list[tuple[int, int, Tensor]]:
