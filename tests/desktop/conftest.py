@@ -70,7 +70,7 @@ def until() -> Callable[[Callable[[], object]], None]:
     """Run the event loop until a condition is true."""
     from PySide6.QtTest import QTest
 
-    def wait(condition: Callable[[], object], seconds: float = 120) -> None:  # a finished sample takes 30
+    def wait(condition: Callable[[], object], seconds: float = 30) -> None:
         late = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < late, "the condition did not become true"
