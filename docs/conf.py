@@ -44,7 +44,7 @@ nitpick_ignore_regex = [
     ("py:obj", ".*"),
     ("py:.*", r"(?!texot\b).*"),
     ("py:class", r"texot\.(jobs\.apply_field\.Picture|files\.part\.Window|files\.layer\.Layer)"),
-    ("py:class", r"texot\.generator\.(network|checkpoint|objective|processes)\.[A-Z]\w+"),
+    ("py:class", r"texot\.generator\.(network|checkpoint|objective|processes|finish)\.[A-Z]\w+"),
 ]
 
 

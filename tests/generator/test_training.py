@@ -34,7 +34,13 @@ from texot.solver.adam.patch_term import PatchTerm
 from texot.solver.adam.term import Weighted
 from texot.transport.measure import PatchMeasure
 
-TINY: dict[str, Any] = {"features": "none", "n_scales": 2, "backend": "tiled", "device": "cpu"}
+TINY: dict[str, Any] = {
+    "features": "none",
+    "n_scales": 2,
+    "backend": "tiled",
+    "device": "cpu",
+    "keep_exemplar": False,  # test_finish.py
+}
 
 
 def trained(trainer: Trainer, steps: int | None = None) -> dict[str, torch.Tensor]:
