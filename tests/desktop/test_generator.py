@@ -29,9 +29,9 @@ def click(widget: QWidget) -> None:
 @pytest.fixture
 def tab(window: Window, image: Path, until: Until) -> GeneratorTab:
     """The form in front, with an exemplar of 40x36 open."""
-    found = window.forms[3]
+    found = window.forms[4]
     assert isinstance(found, GeneratorTab)
-    window.view.tabs.setCurrentIndex(3)
+    window.view.tabs.setCurrentIndex(4)
     window.opening.open(str(image))
     until(lambda: window.session.image.path == str(image))
     return found

@@ -23,9 +23,9 @@ def tab(
     window: Window, image: Path, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> InterpolateTab:
     """The form in front, with two exemplars."""
-    found = window.forms[2]
+    found = window.forms[3]
     assert isinstance(found, InterpolateTab)
-    window.view.tabs.setCurrentIndex(2)
+    window.view.tabs.setCurrentIndex(3)
     window.opening.open(str(image))
     until(lambda: window.session.image.path == str(image))
     QTest.mouseClick(window.view.draft, LEFT)

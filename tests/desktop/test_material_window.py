@@ -54,18 +54,19 @@ def seen(window: Window) -> bytes:
 
 
 def test_the_generator_is_off_for_a_material(window: Window) -> None:
-    window.view.tabs.setCurrentIndex(3)
+    window.view.tabs.setCurrentIndex(4)
     picture = QImage(40, 32, QImage.Format.Format_RGB888)
     window.session._set_image(OpenImage("/rock", picture, ("basecolor",)))
     tabs = window.view.tabs
-    assert not tabs.isTabEnabled(3)
-    assert tabs.tabToolTip(3) == NO_GENERATOR
-    assert tabs.currentIndex() != 3
-    QTest.keyClick(window, Qt.Key.Key_4, Qt.KeyboardModifier.AltModifier)
-    assert tabs.currentIndex() != 3
+    entry = tabs.entry(window.forms[4])
+    assert not entry.isEnabled()
+    assert entry.toolTip() == NO_GENERATOR
+    assert tabs.currentIndex() != 4
+    QTest.keyClick(window, Qt.Key.Key_5, Qt.KeyboardModifier.AltModifier)
+    assert tabs.currentIndex() != 4
     window.session._set_image(OpenImage("/a.png", picture))
-    assert tabs.isTabEnabled(3)
-    assert not tabs.tabToolTip(3)
+    assert entry.isEnabled()
+    assert entry.toolTip() == window.forms[4].hint
 
 
 @pytest.mark.parametrize("size", [(1024, 640), (1600, 1000)])
@@ -147,7 +148,7 @@ def test_fill_save_and_copy_as_command(
     modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     QTest.keyClick(window, Qt.Key.Key_O, modifiers)
     until(lambda: window.session.image.path == str(rock))
-    window.view.tabs.setCurrentIndex(1)
+    window.view.tabs.setCurrentIndex(2)
     canvas = window.view.canvas
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
     generated(window, until)
@@ -190,10 +191,10 @@ def test_two_materials_and_a_folder_that_is_gone(
 ) -> None:
     moss = make_material(tmp_path / "moss", 2)
     opened(window, rock, until)
-    window.view.tabs.setCurrentIndex(2)
+    window.view.tabs.setCurrentIndex(3)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(moss))
     window.exemplars.ask_add()
-    until(lambda: window.forms[2].paths == [str(rock), str(moss)])  # type: ignore[attr-defined]
+    until(lambda: window.forms[3].paths == [str(rock), str(moss)])  # type: ignore[attr-defined]
     generated(window, until)
     assert window.session.results[0].maps == ("basecolor", "normal", "height")
     shutil.rmtree(rock)

@@ -90,20 +90,20 @@ def test_discarded_work_is_deleted(window: Window, image: Path, until: Until, st
 
 
 def test_settings_are_remembered(window: Window) -> None:
-    synthesise, fill, interpolate, _ = window.forms
+    synthesise, seamless, _, interpolate, _ = window.forms
     synthesise.common.quality.setCurrentText("high")  # type: ignore[attr-defined]
     synthesise.common.size.setText("2K")  # type: ignore[attr-defined]
     synthesise.novelty.show_value(0.8)  # type: ignore[attr-defined]
-    fill.flatten.setChecked(True)  # type: ignore[attr-defined]
+    seamless.flatten.setChecked(True)  # type: ignore[attr-defined]
     interpolate.common.tile.setCurrentText("x")  # type: ignore[attr-defined]
     window.view.split.click()
     assert window.close()
     again = Window(window.settings)
-    synthesise, fill, interpolate, _ = again.forms
+    synthesise, seamless, _, interpolate, _ = again.forms
     assert synthesise.quality == "high"
     assert synthesise.common.size.text() == "2K"  # type: ignore[attr-defined]
     assert synthesise.novelty.value == 0.8  # type: ignore[attr-defined]
-    assert fill.flatten.isChecked()  # type: ignore[attr-defined]
+    assert seamless.flatten.isChecked()  # type: ignore[attr-defined]
     assert interpolate.common.tile.currentText() == "x"  # type: ignore[attr-defined]
     assert not again.view.canvas.split
     again.close()

@@ -16,7 +16,6 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
 from texot.desktop.controllers.file_dialogs import FileDialogs
-from texot.desktop.views.tabs.fill import TILE
 from texot.desktop.window import Window
 
 Until = Callable[[Callable[[], object]], None]
@@ -110,7 +109,7 @@ def test_hole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The mask is only painted: the window asks for a file for it."""
-    window.view.tabs.setCurrentIndex(1)
+    window.view.tabs.setCurrentIndex(2)
     opened(window, image, until)
     canvas = window.view.canvas
     QTest.mouseClick(canvas, LEFT, pos=canvas.from_picture(QPointF(20, 20)).toPoint())
@@ -133,7 +132,6 @@ def test_hole(
 def test_tile(window: Window, image: Path, until: Until, tmp_path: Path, copied: Callable[[], str]) -> None:
     window.view.tabs.setCurrentIndex(1)
     opened(window, image, until)
-    window.forms[1].what.setCurrentText(TILE)  # type: ignore[attr-defined]
     window.forms[1].flatten.setChecked(True)  # type: ignore[attr-defined]
     made(window, until)
     wanted = saved(window, tmp_path / "out.png", until)
@@ -152,9 +150,9 @@ def test_between(
     copied: Callable[[], str],
     weight_map: str,
 ) -> None:
-    window.view.tabs.setCurrentIndex(2)
+    window.view.tabs.setCurrentIndex(3)
     opened(window, image, until)
-    tab = window.forms[2]
+    tab = window.forms[3]
     window.exemplars.add(str(other))
     until(lambda: tab.list.count() == 2)  # type: ignore[attr-defined]
     tab.t.show_value(0.3)  # type: ignore[attr-defined]
@@ -179,9 +177,9 @@ def test_training_on_two_and_samples(
     copied: Callable[[], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    window.view.tabs.setCurrentIndex(3)
+    window.view.tabs.setCurrentIndex(4)
     opened(window, image, until)
-    tab = window.forms[3]
+    tab = window.forms[4]
     assert not tab.t.isVisible()
     window.exemplars.add(str(other))
     until(lambda: tab.list.count() == 2)
@@ -264,9 +262,9 @@ def test_stopped_between(
     window: Window, image: Path, other: Path, until: Until, tmp_path: Path, copied: Callable[[], str]
 ) -> None:
     """The command names all input images, also that of the map."""
-    window.view.tabs.setCurrentIndex(2)
+    window.view.tabs.setCurrentIndex(3)
     opened(window, image, until)
-    tab = window.forms[2]
+    tab = window.forms[3]
     window.exemplars.add(str(other))
     until(lambda: tab.list.count() == 2)  # type: ignore[attr-defined]
     Image.linear_gradient("L").resize((96, 96)).save(tmp_path / "map.png")

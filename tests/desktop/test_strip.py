@@ -148,7 +148,7 @@ def test_the_menu_of_a_result(
     texts = [action.text().replace("&", "") for action in shown.actions()]
     shown.close()
     assert session.selected is session.results[0], "its entries act on the result below the pointer"
-    assert {"Save...", "Save all...", "Delete", "Copy picture", "Use as exemplar"} <= set(texts)
+    assert {"Save...", "Save all...", "Delete", "Copy picture", "Use as original"} <= set(texts)
 
     def choose(text: str) -> None:
         next(a for a in strip.menu().actions() if a.text().replace("&", "") == text).trigger()
@@ -174,5 +174,5 @@ def test_the_menu_of_a_result(
     assert len(session.results) == 1
     assert session.reference is None
     assert canvas.grab().toImage() == with_exemplar
-    choose("Use as exemplar")
+    choose("Use as original")
     until(lambda: session.image.path == str(tmp_path / "all" / "noise-1.png"))

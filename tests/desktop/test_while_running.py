@@ -75,8 +75,8 @@ def test_a_result_is_selected_and_saved_while_a_job_runs(
 def test_closing_asks_about_what_runs(window: Window, image: Path, until: Until) -> None:
     window.opening.open(str(image))
     until(lambda: window.session.image.path == str(image))
-    window.view.tabs.setCurrentIndex(3)
-    QTest.mouseClick(window.forms[3].train, LEFT)
+    window.view.tabs.setCurrentIndex(4)
+    QTest.mouseClick(window.forms[4].train, LEFT)
     until(lambda: window.view.progress.value() > 0)
     asked: list[str] = []
 
@@ -140,15 +140,15 @@ def test_pictures_several_files_and_models_are_dropped(
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in (image, other)])
     drop(window, data)
-    until(lambda: window.forms[2].paths == [str(image), str(other)])  # type: ignore[attr-defined]
-    assert window.view.tabs.currentIndex() == 2
+    until(lambda: window.forms[3].paths == [str(image), str(other)])  # type: ignore[attr-defined]
+    assert window.view.tabs.currentIndex() == 3
     model = tmp_path / "no model.safetensors"
     model.write_bytes(b"nothing")
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(model))])
     drop(window, data)
     until(lambda: "no model.safetensors" in window.view.failure)
-    assert window.view.tabs.currentIndex() == 3
+    assert window.view.tabs.currentIndex() == 4
     assert window.session.models.current is None
 
 
@@ -157,15 +157,15 @@ def test_a_dragged_result_moves_at_once(window: Window, image: Path, until: Unti
     """A dragged result moves at once, before the next sample is made."""
     window.opening.open(str(image))
     until(lambda: window.session.image.path == str(image))
-    window.view.tabs.setCurrentIndex(3)
-    tab, canvas = window.forms[3], window.view.canvas
+    window.view.tabs.setCurrentIndex(4)
+    tab, canvas = window.forms[4], window.view.canvas
     tab.steps.setValue(2)
     QTest.mouseClick(tab.train, LEFT)
     until(lambda: window.session.models.current and not window.session.busy)
     tab.explore.click()
     QTest.mouseClick(window.view.generate, LEFT)
     until(lambda: window.session.selected is not None and not window.session.busy)
-    place = QPoint(canvas.width() * 3 // 4, canvas.height() // 2)
+    place = QPoint(canvas.width() * 5 // 8, canvas.height() // 2)  # in the result, also where it has moved
     shift = round(8 * canvas.zoom)
     QTest.mousePress(canvas, LEFT, pos=place + QPoint(shift, 0))
     QTest.mouseMove(canvas, place)

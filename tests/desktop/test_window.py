@@ -352,7 +352,7 @@ def test_selecting_a_result_of_another_image_restores_it(
     Image.open(image).crop((0, 0, 32, 32)).save(other)
     opened(window, other, until)
     window.forms[0].common.seed.setValue(6)  # type: ignore[attr-defined]
-    window.view.tabs.setCurrentIndex(2)
+    window.view.tabs.setCurrentIndex(3)
     window.session.select(window.session.results[0])
     assert window.session.image.path == str(image)
     assert window.view.tabs.currentIndex() == 0

@@ -28,9 +28,10 @@ from texot.desktop.views.form_tabs import FormTabs
 from texot.desktop.views.history import History
 from texot.desktop.views.layout import Layout
 from texot.desktop.views.menus import Menus
-from texot.desktop.views.tabs.fill import FillTab
 from texot.desktop.views.tabs.generator import GeneratorTab
 from texot.desktop.views.tabs.interpolate import InterpolateTab
+from texot.desktop.views.tabs.remove import RemoveTab
+from texot.desktop.views.tabs.seamless import SeamlessTab
 from texot.desktop.views.tabs.synthesise import SynthesiseTab
 from texot.desktop.views.tabs.tab import Tab
 from texot.desktop.wording import duration
@@ -81,10 +82,10 @@ class Window(QMainWindow):
         """Create the controllers between the views that they connect."""
         session = self.session
         canvas, history = Canvas(), History()
-        fill, interpolate, generator = FillTab(session.files.new), InterpolateTab(), GeneratorTab()
+        fill, interpolate, generator = RemoveTab(session.files.new), InterpolateTab(), GeneratorTab()
         self.synthesise = SynthesiseTab()
         self._generator_form = generator
-        self.forms: list[Tab] = [self.synthesise, fill, interpolate, generator]
+        self.forms: list[Tab] = [self.synthesise, SeamlessTab(), fill, interpolate, generator]
         tabs = FormTabs(self.forms)
         self.dialogs = dialogs = FileDialogs(self, self.settings)
         self.saving = Saving(session, dialogs, canvas)
@@ -111,6 +112,7 @@ class Window(QMainWindow):
         )
         self.view = Layout(tabs, canvas, history, actions)
         self.setCentralWidget(self.view)
+        self.view.welcome.ask_sample.connect(session.open)
         mask_buttons = (fill.undo, fill.redo, fill.invert)
         self.menus = Menus(
             self.menuBar(), self.view, actions, mask_buttons, self.masks.paints, self.opening.open
@@ -135,8 +137,8 @@ class Window(QMainWindow):
             ("&Copy picture", self.saving.copy_image),
             ("Copy as co&mmand", self.saving.copy_command),
             ("Compare &with this", lambda: session.compare_with(session.selected)),
-            ("Compare with the &exemplar", lambda: session.compare_with(None)),
-            ("&Use as exemplar", self.opening.open_selected),
+            ("Compare with the &original", lambda: session.compare_with(None)),
+            ("&Use as original", self.opening.open_selected),
             ("&Delete", lambda: self._remove(session.selected)),
         ]
 
@@ -215,7 +217,7 @@ class Window(QMainWindow):
     def _show_selection(self) -> None:
         result = self.session.selected
         if result is not None:
-            self.view.canvas.labels = "exemplar", result.label
+            self.view.canvas.labels = "original", result.label
             self.view.canvas.show_result(result.picture)
         self.view.history.mark(result)
         view, menus = self.view, self.menus
@@ -225,7 +227,7 @@ class Window(QMainWindow):
         self._enable_final()
 
     def _show_preview(self, picture: QImage) -> None:
-        self.view.canvas.labels = "exemplar", "on its way"
+        self.view.canvas.labels = "original", "on its way"
         self.view.canvas.show_result(picture)
 
     def _show_reference(self) -> None:

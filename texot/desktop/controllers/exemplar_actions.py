@@ -55,14 +55,14 @@ class ExemplarActions:
             self.add(path)
 
     def show_and_add(self, paths: Sequence[str]) -> None:
-        """Add exemplars to the form in front, or to Interpolate, which comes to the front."""
+        """Add exemplars to the form in front, or to Blend, which comes to the front."""
         if paths and self._tabs.front is not self._generator:
             self._tabs.show_form(self._interpolate)
         for path in paths:
             self.add(path)
 
     def add(self, path: str) -> None:
-        """Add an exemplar to Generator if that is in front, else to Interpolate, once it is read."""
+        """Add an exemplar to Generator if that is in front, else to Blend, once it is read."""
         path = os.path.abspath(path)
         form = self._generator if self._tabs.front is self._generator else self._interpolate
 

@@ -13,7 +13,7 @@ from texot.desktop.controllers.file_dialogs import EXACT, FileDialogs
 from texot.desktop.session import Session
 from texot.desktop.views.canvas import Canvas
 from texot.desktop.views.form_tabs import FormTabs
-from texot.desktop.views.tabs.fill import FillTab
+from texot.desktop.views.tabs.remove import RemoveTab
 
 
 class MaskActions:
@@ -33,7 +33,7 @@ class MaskActions:
         session: Session,
         dialogs: FileDialogs,
         tabs: FormTabs,
-        form: FillTab,
+        form: RemoveTab,
         canvas: Canvas,
         window: QWidget,
     ) -> None:

@@ -33,12 +33,14 @@ class Canvas(QWidget):
     Attributes:
         labels: texts of the two.
         zoomed: the zoom changed; 1 is one picture pixel a pixel of the widget.
+        emptied: whether there is no picture now.
         dragged: the result was dragged by this many of its pixels, where `explores`.
         pointed: the mouse moved without a button, where `follows`: place in the view below it, from its
             middle to the right and up, in halves of the shorter side.
     """
 
     zoomed = Signal(float)
+    emptied = Signal(bool)
     dragged = Signal(QPointF)
     pointed = Signal(QPointF)
 
@@ -49,7 +51,7 @@ class Canvas(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Exemplar and result")
         self.exemplar, self.result = QImage(), QImage()
-        self.labels = ("exemplar", "result")
+        self.labels = ("original", "result")
         self.split, self.repeated = True, False
         self.zoom, self.centre = 1.0, QPointF(0, 0)  # centre: from a picture's middle to its pane's
         self.painting: Mask | None = None
@@ -73,12 +75,14 @@ class Canvas(QWidget):
     def show_exemplar(self, image: QImage) -> None:
         """Show another exemplar, and no result."""
         self.exemplar, self.result, self._looks = image, QImage(), (QImage(), QImage())
+        self.emptied.emit(image.isNull())
         self.fit()
 
     def show_result(self, image: QImage) -> None:
         """Show another result."""
         another = image.size() != self.result.size()
         self.result, self._ahead, self._looks = image, QPointF(), (self._looks[0], QImage())
+        self.emptied.emit(image.isNull() and self.exemplar.isNull())
         if another and self._fits:
             self.fit()
         self.update()
@@ -203,8 +207,6 @@ class Canvas(QWidget):
         painter.fillRect(self.rect(), self.palette().base().color().darker(108))
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.zoom < _SHARP)
         if self.exemplar.isNull() and self.result.isNull():
-            text = "Open an image (Ctrl+O), drop one or a folder of maps here, or paste one (Ctrl+V)"
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, text)
             return
         before, after = self._sides()
         panes = self._panes()

@@ -23,10 +23,10 @@ from PySide6.QtWidgets import (
 from texot.desktop.sizes import PRESETS, size_word
 
 MAX_SEED = 2**31 - 1  # the largest value of a spin box
-AS_FITS = "as fits"
+AS_FITS = "automatic"
 """Choice of the tiled axes that leaves them to the library."""
 TIPS = {
-    "size": "Size in pixels, or a factor of the exemplar's size; default: the exemplar's size",
+    "size": "Size in pixels, or a factor of the exemplar's size (the open image's); default: that size",
     "tile": "Axes along which the result tiles",
     "quality": "Speed/quality trade-off",
     "seed": "Random seed; the same seed gives the same image",
@@ -106,7 +106,7 @@ def with_presets(size: QLineEdit) -> QWidget:
     presets.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     menu = QMenu(presets)
     for word in ("", *PRESETS):
-        menu.addAction(word or "as the exemplar").triggered.connect(lambda _=False, w=word: size.setText(w))
+        menu.addAction(word or "as the original").triggered.connect(lambda _=False, w=word: size.setText(w))
     presets.setMenu(menu)
     holder = row(size, presets)
     holder.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # else the key of the label sets no focus
@@ -156,7 +156,7 @@ class CommonControls:
     """
 
     def __init__(self, form: QFormLayout, tiles: list[str], tile: str, *, size: bool) -> None:
-        self.size = line("as the exemplar", TIPS["size"])
+        self.size = line("as the original", TIPS["size"])
         if size:
             form.addRow("&Size", with_presets(self.size))
         self.tile = choice(tiles, tile, TIPS["tile"])

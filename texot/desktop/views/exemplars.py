@@ -29,7 +29,9 @@ class Exemplars(QListWidget):
     def __init__(self, form: QFormLayout, height: int) -> None:
         super().__init__()
         self.setAccessibleName("Exemplars")
-        self.setToolTip("Exemplars, from t = 0 to t = 1; drag to reorder")
+        self.setToolTip(
+            "Exemplars: the images that textures are made from, from t = 0 to t = 1; drag to reorder"
+        )
         self.setDragDropMode(QListWidget.DragDropMode.InternalMove)
         self.setFixedHeight(height)
         self.setTextElideMode(Qt.TextElideMode.ElideLeft)

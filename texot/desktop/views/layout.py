@@ -12,6 +12,7 @@ from texot.desktop.views.form_tabs import FormTabs
 from texot.desktop.views.history import History
 from texot.desktop.views.look_bar import LookBar
 from texot.desktop.views.offer import Offer
+from texot.desktop.views.welcome import Welcome
 
 _PANEL = 340
 
@@ -28,6 +29,8 @@ class Layout(QWidget):
         self.failure, self._estimate = "", ""
         self.tabs, self.canvas, self.history = tabs, canvas, history
         self.looks = LookBar()
+        self.welcome = Welcome(canvas)
+        canvas.emptied.connect(self.welcome.setVisible)
         self.open = button("Open...", "Open an image (Ctrl+O)", actions.open)
         tip = "Open a folder of maps as a material (Ctrl+Shift+O)"
         self.open_material = button("Material...", tip, actions.open_material)
@@ -72,14 +75,14 @@ class Layout(QWidget):
 
     def _view_bar(self, actions: Actions) -> QWidget:
         canvas = self.canvas
-        tip = "Exemplar and result over each other, with a movable split (Ctrl+T)"
+        tip = "Original and result over each other, with a movable split (Ctrl+T)"
         self.split = button("Split", tip, self._set_view, checkable=True)
         self.split.setChecked(canvas.split)
-        tip = "As long as it is pressed, show the exemplar in place of the result (hold B)"
+        tip = "As long as it is pressed, show the original in place of the result (hold B)"
         self.before = button("Before", tip, lambda: None)
         self.before.pressed.connect(lambda: canvas.show_before(True))
         self.before.released.connect(lambda: canvas.show_before(False))
-        tip = "Show exemplar and result repeated 3x3 (Ctrl+R)"
+        tip = "Show original and result repeated 3x3 (Ctrl+R)"
         self.repeated = button("3x3", tip, self._set_view, checkable=True)
         self.fit = button("Fit", "Zoom so that everything is in view (Ctrl+0)", canvas.fit)
         self.actual = button("1:1", "One picture pixel is one screen pixel (Ctrl+1)", canvas.actual_size)

@@ -41,7 +41,8 @@ class GeneratorTab(Tab):
         at: (x, y) of the sample in the unbounded plane, in pixels.
     """
 
-    title = "Generator"
+    title, icon, advanced = "Generator", "network", True
+    hint = "Train a network that makes an endless plane."
     tasks = ("sample",)
     has_quality = False
     ask_train = Signal()
@@ -95,9 +96,9 @@ class GeneratorTab(Tab):
         self.weight_map = WeightMapChoice()
         self.form.addRow("M&ap", self.weight_map)
         tip = "Size in pixels, or a factor of the exemplar's size; default: the exemplar's size"
-        self.size_line = line("as the exemplar", tip)
+        self.size_line = line("as the original", tip)
         self.form.addRow("&Size", with_presets(self.size_line))
-        tip = TIPS["tile"] + "; none: a window of an unbounded plane; as fits: both, not along a map"
+        tip = TIPS["tile"] + "; none: a window of an unbounded plane; automatic: both, not along a map"
         self.tile = choice([AS_FITS, "both", "x", "y", "none"], AS_FITS, tip)
         self.form.addRow("T&ile", self.tile)
         self.seed = number(0, MAX_SEED, 0, TIPS["seed"])

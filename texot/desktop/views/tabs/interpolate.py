@@ -1,4 +1,4 @@
-"""Interpolate: textures between two or more exemplars, as `texot interpolate`."""
+"""Blend: textures between two or more exemplars, as `texot interpolate`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _LIVE_MS = 250  # a draft begins when nothing has changed for so long
 class InterpolateTab(Tab):
     """The form, with the list of exemplars."""
 
-    title = "Interpolate"
+    title, icon = "Blend", "blend"
+    hint = "A texture between images, or a gradient of them."
     tasks = ("interpolate",)
 
     def __init__(self) -> None:
@@ -36,7 +37,7 @@ class InterpolateTab(Tab):
         self.common.size.setToolTip(
             "Size in pixels, or a factor of the largest exemplar's size; default: that size"
         )
-        self.common.tile.setToolTip("Axes along which the result tiles; as fits: both, not along a map")
+        self.common.tile.setToolTip("Axes along which the result tiles; automatic: both, not along a map")
         tip = "How far the layout departs from the exemplar's, 0 to 1; 0 only makes it tile; default: 0.5"
         self.novelty = Share(0.5, tip)
         self.form.addRow("&Novelty", self.novelty)

@@ -1,4 +1,4 @@
-"""Synthesise: a new texture from one exemplar, as `texot synthesize`."""
+"""New texture: a new texture from one exemplar, as `texot synthesize`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from texot.desktop.views.tabs.tab import Tab
 class SynthesiseTab(Tab):
     """The form."""
 
-    title = "Synthesise"
+    title, icon = "New texture", "sparkles"
+    hint = "More of the same: any size, a new layout, no seams."
     tasks = ("synthesize",)
 
     def __init__(self) -> None:

@@ -15,7 +15,10 @@ class Tab(QWidget):
     """A form.
 
     Attributes:
-        title: of its tab.
+        title: of the task.
+        icon: of the task, see `texot.desktop.views.icons`.
+        hint: what the task does, in one line.
+        advanced: whether the task is listed apart from the others.
         tasks: whose settings it has.
         has_quality: whether its tasks have drafts.
         painting: the mask on which the mouse paints, or None.
@@ -24,7 +27,8 @@ class Tab(QWidget):
         mask_changed: `painting` is another one.
     """
 
-    title = ""
+    title, icon, hint = "", "", ""
+    advanced = False
     tasks: tuple[str, ...] = ()
     has_quality = True
     wanted = Signal(str)

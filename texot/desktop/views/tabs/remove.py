@@ -1,4 +1,4 @@
-"""Inpaint and Tile: fill what is painted, as `texot inpaint`, or make the photo tile, as `texot tile`."""
+"""Remove and fill: texture in place of what is painted, as `texot inpaint`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QCheckBox, QWidget
+from PySide6.QtWidgets import QWidget
 
 from texot.desktop.requests import JobRequest
-from texot.desktop.settings import InpaintSettings, TileSettings
-from texot.desktop.views.controls import CommonControls, button, choice, number, row
+from texot.desktop.settings import InpaintSettings
+from texot.desktop.views.controls import CommonControls, button, number, row
 from texot.desktop.views.mask import Mask
 from texot.desktop.views.tabs.tab import Tab
 from texot.errors import InputError
 
-FILL, TILE = "fill what is painted", "make the photo tile"
 
-
-class FillTab(Tab):
+class RemoveTab(Tab):
     """The form, with the tools that paint the mask.
 
     Args:
@@ -29,8 +27,9 @@ class FillTab(Tab):
         ask_load, ask_save: the mask is to be read from a file, written to one.
     """
 
-    title = "Inpaint, Tile"
-    tasks = ("inpaint", "tile")
+    title, icon = "Remove and fill", "eraser"
+    hint = "Paint over what shall go; texture nearby fills it."
+    tasks = ("inpaint",)
     brush_changed = Signal(int, bool)
     ask_load = Signal()
     ask_save = Signal()
@@ -42,17 +41,12 @@ class FillTab(Tab):
         self._has_hole = False  # whether some of the photo is transparent
         self._mask: Mask | None = None
         self._written: tuple[bytes, str] = (b"", "")  # the mask that was written last, and its file
-        self.what = choice([FILL, TILE], FILL, "What is made of the photo")
-        self.form.addRow("&What", self.what)
         self.common = CommonControls(self.form, ["none", "x", "y", "both"], "none", size=False)
-        self._of_fill: list[QWidget] = []
-        self._of_tile: list[QWidget] = []
-        self._build_fill()
-        self._build_tile()
-        self.what.currentTextChanged.connect(lambda _: self._choose())
-        self._choose()
+        self.common.tile.setToolTip("Axes along which the photo tiles")
+        self._build()
+        self._refresh()
 
-    def _build_fill(self) -> None:
+    def _build(self) -> None:
         tip = "Width of the brush; [ and ] make it smaller and larger"
         self.brush = number(1, 2000, 24, tip, " px")
         self.form.addRow("&Brush", self.brush)
@@ -73,28 +67,12 @@ class FillTab(Tab):
         files = row(self.load, self.save)
         for holder in (tools, changes, files):
             self.form.addRow(holder)
-        self._of_fill = [self.brush, self.reach, tools, changes, files]
         self.brush.valueChanged.connect(lambda _: self._brush_changed())
-
-    def _build_tile(self) -> None:
-        tip = "Width in pixels of the band that is synthesised at the edges; default: a quarter of the side"
-        self.band = number(0, 100_000, 0, tip, " px")
-        self.band.setSpecialValueText("a quarter of the shorter side")
-        self.form.addRow("&Band", self.band)
-        self.flatten = QCheckBox("F&latten")
-        self.flatten.setToolTip("First remove gradients of brightness and colour")
-        self.form.addRow(self.flatten)
-        self._of_tile = [self.band, self.flatten]
 
     @property
     def quality(self) -> str:
         """The quality that is chosen."""
         return self.common.quality.currentText()
-
-    @property
-    def fills(self) -> bool:
-        """Whether the painted pixels are filled; else the photograph is made to tile."""
-        return self.what.currentText() == FILL
 
     def show_image(self, path: str, image: QImage) -> None:
         """Begin a new mask, or keep the old one where the image has the same size."""
@@ -105,7 +83,9 @@ class FillTab(Tab):
             self._size, self._mask = size, Mask(size, self)
             self._mask.changed.connect(self._refresh)
             self.brush.setValue(max(3, min(size.width(), size.height()) // 12))
-        self._choose()
+        self.painting = self._mask
+        self._refresh()
+        self.mask_changed.emit()
 
     def show_mask(self, image: QImage) -> None:
         """Replace the mask, which undo brings back."""
@@ -114,13 +94,7 @@ class FillTab(Tab):
 
     def remembered(self) -> dict[str, QWidget]:
         """Controls whose values the next window shows again."""
-        return {
-            **self.common.remembered(),
-            "what": self.what,
-            "reach": self.reach,
-            "band": self.band,
-            "flatten": self.flatten,
-        }
+        return {**self.common.remembered(), "reach": self.reach}
 
     def next_seed(self) -> None:
         """Show the next seed."""
@@ -128,17 +102,10 @@ class FillTab(Tab):
 
     def show_request(self, request: JobRequest) -> None:
         """Show the settings of a request and its mask; undo brings the painted mask back."""
-        settings: InpaintSettings | TileSettings
-        if request.task == "inpaint":
-            settings = InpaintSettings.from_request(request)
-            self._show_mask_file(settings.mask or "")
-        else:
-            settings = TileSettings.from_request(request)
+        settings = InpaintSettings.from_request(request)
+        self._show_mask_file(settings.mask or "")
         self.common.show_values(None, settings.tile, settings.quality, settings.seed)
-        self.what.setCurrentText(FILL if request.task == "inpaint" else TILE)
-        self.reach.setValue(int(getattr(settings, "reach", None) or 0))
-        self.band.setValue(getattr(settings, "band", None) or 0)
-        self.flatten.setChecked(bool(getattr(settings, "flatten", False)))
+        self.reach.setValue(settings.reach or 0)
 
     def _show_mask_file(self, path: str) -> None:
         mask = QImage(path)
@@ -147,24 +114,15 @@ class FillTab(Tab):
             if mask != self._mask.image:
                 self._mask.replace(mask)
 
-    def settings(self) -> InpaintSettings | TileSettings:
+    def settings(self) -> InpaintSettings:
         """The settings that are shown; the mask is written to a file of the session."""
-        tile, seed = self.common.tile.currentText(), self.common.seed.value()
-        if not self.fills:
-            return TileSettings(
-                self.image,
-                tile="both" if tile == "none" else tile,
-                quality=self.quality,
-                seed=seed,
-                band=self.band.value() or None,
-                flatten=self.flatten.isChecked(),
-            )
         mask = None
         if self._mask is not None and not self._mask.is_empty():
             mask = self.write_mask()
         elif self._mask is not None and not self._has_hole:
             raise InputError("nothing is painted: paint on the photo what is to be filled, or load a mask")
         reach = self.reach.value() or None
+        tile, seed = self.common.tile.currentText(), self.common.seed.value()
         return InpaintSettings(self.image, mask, tile, self.quality, seed, reach)
 
     def write_mask(self) -> str:
@@ -175,17 +133,6 @@ class FillTab(Tab):
             self._written = bits, self._new_file("mask")
             self._mask.image.save(self._written[1])
         return self._written[1]
-
-    def _choose(self) -> None:
-        for widget in self._of_fill:
-            self.form.setRowVisible(widget, self.fills)
-        for widget in self._of_tile:
-            self.form.setRowVisible(widget, not self.fills)
-        tip = "Axes along which the photo tiles"
-        self.common.tile.setToolTip(tip if self.fills else "Axes along which the result tiles")
-        self.painting = self._mask if self.fills else None
-        self._refresh()
-        self.mask_changed.emit()
 
     def _refresh(self) -> None:
         mask = self._mask

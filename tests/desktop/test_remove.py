@@ -1,4 +1,4 @@
-"""Inpaint and Tile: a mask is painted with the mouse, undone, kept in files, filled."""
+"""Remove and fill: a mask is painted with the mouse, undone, kept in files, filled."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from texot.desktop.controllers.file_dialogs import FileDialogs
-from texot.desktop.views.tabs.fill import TILE, FillTab
+from texot.desktop.views.tabs.remove import RemoveTab
+from texot.desktop.views.tabs.seamless import SeamlessTab
 from texot.desktop.window import Window
 
 Until = Callable[[Callable[[], object]], None]
@@ -28,11 +29,11 @@ def click(widget: QWidget) -> None:
 
 
 @pytest.fixture
-def tab(window: Window, image: Path, until: Until) -> FillTab:
+def tab(window: Window, image: Path, until: Until) -> RemoveTab:
     """The form in front, with a photograph of 40x36 open."""
-    found = window.forms[1]
-    assert isinstance(found, FillTab)
-    window.view.tabs.setCurrentIndex(1)
+    found = window.forms[2]
+    assert isinstance(found, RemoveTab)
+    window.view.tabs.setCurrentIndex(2)
     window.opening.open(str(image))
     until(lambda: window.session.image.path == str(image))
     return found
@@ -57,7 +58,7 @@ def painted(window: Window) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_paint_erase_invert_undo_redo(window: Window, tab: FillTab) -> None:
+def test_paint_erase_invert_undo_redo(window: Window, tab: RemoveTab) -> None:
     tab.brush.setValue(6)
     paint(window, (10, 10), (20, 10))
     first = painted(window)
@@ -85,7 +86,7 @@ def test_paint_erase_invert_undo_redo(window: Window, tab: FillTab) -> None:
 
 @pytest.mark.slow
 def test_fill_what_is_painted(
-    window: Window, tab: FillTab, image: Path, until: Until, tmp_path: Path
+    window: Window, tab: RemoveTab, image: Path, until: Until, tmp_path: Path
 ) -> None:
     click(window.view.draft)
     assert "nothing is painted" in window.view.failure
@@ -112,7 +113,7 @@ def test_fill_what_is_painted(
 
 
 @pytest.mark.slow
-def test_selecting_a_result_restores_its_mask(window: Window, tab: FillTab, until: Until) -> None:
+def test_selecting_a_result_restores_its_mask(window: Window, tab: RemoveTab, until: Until) -> None:
     tab.brush.setValue(9)
     paint(window, (16, 16), (22, 18))
     first = painted(window)
@@ -131,7 +132,7 @@ def test_selecting_a_result_restores_its_mask(window: Window, tab: FillTab, unti
 
 @pytest.mark.slow
 def test_masks_in_files(
-    window: Window, tab: FillTab, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    window: Window, tab: RemoveTab, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = np.zeros((36, 40), np.uint8)
     values[4:9, 20:30] = 255
@@ -153,11 +154,13 @@ def test_masks_in_files(
 
 
 @pytest.mark.slow
-def test_make_the_photo_tile(window: Window, tab: FillTab, until: Until) -> None:
-    tab.what.setCurrentText(TILE)
+def test_make_the_photo_seamless(window: Window, tab: RemoveTab, until: Until) -> None:
+    click(window.view.tabs.buttons["Make seamless"])
+    seamless = window.view.tabs.front
+    assert isinstance(seamless, SeamlessTab)
     assert not tab.brush.isVisible()
     assert window.view.canvas.painting is None
-    tab.band.setValue(8)
+    seamless.band.setValue(8)
     click(window.view.draft)
     until(lambda: window.session.selected is not None)
     assert window.session.selected.settings["job"] == "tile"
@@ -165,14 +168,14 @@ def test_make_the_photo_tile(window: Window, tab: FillTab, until: Until) -> None
 
 
 @pytest.mark.slow
-def test_a_press_outside_the_photo_paints_nothing(window: Window, tab: FillTab) -> None:
+def test_a_press_outside_the_photo_paints_nothing(window: Window, tab: RemoveTab) -> None:
     QTest.mouseClick(window.view.canvas, LEFT, pos=QPoint(1, 1))
     assert not painted(window).any()
 
 
 @pytest.mark.slow
 def test_transparent_pixels_are_filled_where_nothing_is_painted(
-    window: Window, tab: FillTab, image: Path, until: Until, tmp_path: Path
+    window: Window, tab: RemoveTab, image: Path, until: Until, tmp_path: Path
 ) -> None:
     with Image.open(image) as photo:
         cut = photo.convert("RGBA")
