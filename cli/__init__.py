@@ -10,6 +10,7 @@ import sys
 import warnings
 from types import FrameType
 
+from texot.cli.calling import wants_json
 from texot.cli.streams import settle_streams
 
 
@@ -26,6 +27,9 @@ def main() -> None:
 
 def _quit(signum: int, frame: FrameType | None) -> None:
     """Exit at once: during imports there is no work to save, and C code may swallow exceptions."""
+    line = b"texot: interrupted"
+    if wants_json(sys.argv[1:]):
+        line = b'{"event": "interrupted", "message": "interrupted before the work began", "exit_code": 130}'
     with contextlib.suppress(OSError, ValueError):  # also for in-memory streams without a descriptor
-        os.write(sys.stderr.fileno(), b"texot: interrupted\n")
+        os.write(sys.stderr.fileno(), line + b"\n")
     os._exit(130)

@@ -4,9 +4,10 @@ import click
 
 from texot import __version__
 from texot.cli.apply import apply
+from texot.cli.calling import handshake
 from texot.cli.desktop import desktop
 from texot.cli.doctor import doctor
-from texot.cli.errors import OneLineErrors
+from texot.cli.errors import OneLineErrors, json_line
 from texot.cli.evaluate import evaluate
 from texot.cli.export import export
 from texot.cli.info import info
@@ -21,12 +22,38 @@ from texot.cli.tile import tile
 from texot.cli.train import train
 
 
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print the version, or the handshake, and exit."""
+    if not wanted:
+        return
+    command = context.command
+    assert isinstance(command, click.Group)
+    as_json = context.meta.get(_JSON)
+    click.echo(json_line(handshake(command.commands)) if as_json else f"texot {__version__}")
+    context.exit()
+
+
+def _json(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    context.meta[_JSON] = wanted
+
+
+_JSON = "texot.json"
+
+
 @click.group(
     cls=OneLineErrors,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=example("texot synthesize samples/pebbles.jpg -o pebbles.png --size 2x"),
 )
-@click.version_option(__version__, prog_name="texot", message="%(prog)s %(version)s")
+@click.option("--version", is_flag=True, expose_value=False, callback=_version, help="Show the version.")
+@click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,  # before --version
+    callback=_json,
+    help="With --version: one JSON object, for programs that call texot.",
+)
 def texot() -> None:
     """Texture synthesis from one image, by optimal transport of patches."""
 

@@ -38,7 +38,7 @@ from texot.cli.run import start
     show_default=True,
     help="Sampling between pixels; auto: nearest for images of few values, such as masks.",
 )
-@report_options()
+@report_options(preview=False)
 def apply(
     field: Path, image: Path, output: Path, overwrite: bool, filter: str, progress: str, quiet: bool
 ) -> None:

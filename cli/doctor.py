@@ -6,8 +6,8 @@ import sys
 import click
 
 from texot import __version__
+from texot.cli.errors import json_line
 from texot.cli.options import example
-from texot.cli.progress import json_line
 from texot.errors import printable
 
 

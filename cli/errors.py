@@ -5,6 +5,8 @@ of an unexpected error.
 """
 
 import contextlib
+import json
+import math
 import os
 import signal
 import sys
@@ -13,8 +15,9 @@ from typing import Any, NoReturn
 
 import click
 
+from texot.cli.calling import wants_json
 from texot.cli.interrupt import signals_restored
-from texot.errors import TexotError, short
+from texot.errors import DeviceError, InputError, OutputError, TexotError, short
 
 MEMORY_ADVICE = "out of memory: ask for a smaller --size, or use --device cpu if the GPU ran out"
 
@@ -49,6 +52,7 @@ class OneLineErrors(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run and exit; click's own `main` spreads usage errors over several lines."""
         code: object
+        given = kwargs.get("args") or (args[0] if args else None)
         try:
             code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.exceptions.NoArgsIsHelpError as error:
@@ -56,7 +60,9 @@ class OneLineErrors(click.Group):
             code = error.exit_code
         except Exception as error:  # outermost frame: otherwise there would be a traceback
             code = exit_code(error)
-            print(f"texot: {one_line(error)}", file=sys.stderr)
+            as_json = wants_json(sys.argv[1:] if given is None else given)
+            line = json_line(error_event(error)) if as_json else f"texot: {one_line(error)}"
+            print(line, file=sys.stderr)
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -71,6 +77,35 @@ class OneLineErrors(click.Group):
 def exit_code(error: Exception) -> int:
     """The process's exit code for an error."""
     return error.exit_code if isinstance(error, click.ClickException) else 1
+
+
+def error_event(error: Exception) -> dict[str, Any]:
+    """An error as the last object of `--progress json`."""
+    if isinstance(error, Interrupted):
+        return {"event": "interrupted", "message": one_line(error), "exit_code": error.exit_code}
+    kinds: dict[str, Any] = {
+        "usage": click.UsageError,
+        "input": (InputError, click.FileError),
+        "output": OutputError,
+        "device": DeviceError,
+        "memory": MemoryError,
+    }
+    kind = next((kind for kind, classes in kinds.items() if isinstance(error, classes)), "other")
+    kind = "memory" if _is_torch_memory_error(error) else kind
+    return {"event": "error", "kind": kind, "message": one_line(error), "exit_code": exit_code(error)}
+
+
+def json_line(value: Any) -> str:
+    """A value as JSON on one line; null for nan and inf, which JSON does not have."""
+
+    def plain(part: Any) -> Any:
+        if isinstance(part, float) and not math.isfinite(part):
+            return None
+        if isinstance(part, dict):
+            return {key: plain(own) for key, own in part.items()}
+        return [plain(own) for own in part] if isinstance(part, list | tuple) else part
+
+    return json.dumps(plain(value), default=str, allow_nan=False)
 
 
 def one_line(error: Exception) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from texot.cli.errors import json_line
 from texot.cli.files import check_apart
 from texot.cli.options import FILE, example, whole
-from texot.cli.progress import json_line, reporter
+from texot.cli.progress import reporter
 from texot.cli.run import start, use_threads
 from texot.errors import printable
 from texot.packages import imported

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from texot.cli.errors import json_line
 from texot.cli.options import FILE, example
-from texot.cli.progress import json_line
 from texot.cli.run import start
 from texot.errors import printable
 from texot.files.record import read_record, read_settings

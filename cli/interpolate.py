@@ -152,6 +152,7 @@ def interpolate(
             options.update(weights=weights, weight_map=weight_map)
             run(sources, options, plan[0], report, iterate=iter_interpolation)
             return
+        report.images = frames
         with CtrlC() as ctrl_c:  # around all frames, the animation and the sheet
             made = _sequence(sources, frames, options, plan if numbered else None, report, ctrl_c)
             if not numbered:
@@ -250,6 +251,7 @@ def _interpolate_materials(
             options["weights"] = whole_weights(options["weights"], len(folders))
         run_material(job, options, output, report, of_material)
         return
+    report.images = frames
     for weights, folder in zip(interpolation_path(len(folders), frames), outputs, strict=True):
         run_material(job, {**options, "weights": weights}, folder, report, of_material)
         start_image = job.stack.start(as_written(job, folder, of_material))

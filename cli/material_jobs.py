@@ -14,6 +14,8 @@ from texot.cli.progress import Quiet
 from texot.cli.run import steps
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from texot import State, Synthesis
     from texot.files.exemplar import Exemplar
     from texot.files.material import Material
@@ -40,6 +42,18 @@ class MaterialJob:
     iterate: "Callable[..., Iterator[State]]"
     finish: "Callable[[Synthesis], Material]"
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def picture(self, state: "State") -> "Tensor":
+        """The first map, which is the base colour if there is one, of a state: (1 or 3, H, W) in [0, 1]."""
+        import torch
+
+        from texot.files.material import top_of
+
+        role, layer = next(iter(self.material.layers.items()))
+        values = self.stack.sketch(state.image, role)
+        values = values[..., : values.shape[2] - layer.has_alpha].astype("float32") / top_of(values)
+        planes = torch.from_numpy(values).permute(2, 0, 1).clamp(0, 1)
+        return planes[:3] if len(planes) >= 3 else planes[:1]
 
 
 def synthesis_job(material: "Material", of_material: MaterialOptions, options: dict[str, Any]) -> MaterialJob:
@@ -146,6 +160,7 @@ def run_material(
     facts = {**of_material.facts(), **job.facts}
     if options.get("weights"):
         facts["mix"] = options["weights"]
+    report.picture = job.picture
     report.start(version=__version__, output=folder, seed=options["seed"])
     with CtrlC() as ctrl_c:
         iterate = iterate or job.iterate

@@ -293,8 +293,30 @@ def compute_options() -> Callable[[Command], Command]:
     )
 
 
-def report_options() -> Callable[[Command], Command]:
-    """Progress and messages."""
+def report_options(*, preview: bool = True) -> Callable[[Command], Command]:
+    """Progress, messages, and what other programs stop the work by.
+
+    The files are for the reporter, which finds them in the context's `meta`.
+
+    Args:
+        preview: whether the command has images to show while it works.
+    """
+    cancel = click.option(
+        "--cancel-file",
+        metavar="FILE",
+        type=FILE,
+        expose_value=False,
+        callback=_keep,
+        help="Stop as after Ctrl-C once FILE exists.",
+    )
+    shown = click.option(
+        "--preview-file",
+        metavar="FILE",
+        type=FILE,
+        expose_value=False,
+        callback=_keep,
+        help="Show the image so far in FILE, a PNG of at most 512 px a side.",
+    )
     return together(
         click.option(
             "--progress",
@@ -303,5 +325,12 @@ def report_options() -> Callable[[Command], Command]:
             show_default=True,
             help="Progress on stderr: a bar, or one JSON object per line.",
         ),
+        *([shown] if preview else []),
+        cancel,
         click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
     )
+
+
+def _keep(context: click.Context, option: click.Parameter, value: Path | None) -> None:
+    """Keep an option's value for the reporter."""
+    context.meta[f"texot.{option.name}"] = value

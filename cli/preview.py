@@ -70,7 +70,7 @@ from texot.cli.run import start
     show_default=True,
     help="Most pixels of the longer side; larger materials are reduced, smaller ones are not enlarged.",
 )
-@report_options()
+@report_options(preview=False)
 def preview(
     material: Path,
     output: Path,

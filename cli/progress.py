@@ -4,7 +4,6 @@ A reporter is a context around the work. It also shows the library's log, and re
 format: a program that reads JSON gets JSON to the end.
 """
 
-import json
 import logging
 import math
 import os
@@ -17,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
-from texot.cli.errors import Interrupted, exit_code, one_line
-from texot.errors import printable
+from texot.cli.calling import PROTOCOL, CancelFile, Picture, Preview, shown
+from texot.cli.errors import Interrupted, error_event, exit_code, json_line
+from texot.cli.files import check_apart
+from texot.errors import OutputError, printable
 
 if TYPE_CHECKING:
     from texot import State
@@ -29,9 +30,24 @@ _WORTH_A_BAR = 1.0  # seconds: shorter work shows no bar
 
 
 class Quiet:
-    """Shows nothing; base class of the other reporters."""
+    """Shows nothing; base class of the other reporters.
+
+    Args:
+        cancel: stops the work, see `--cancel-file`.
+        preview: shows the image so far, see `--preview-file`.
+
+    Attributes:
+        images: number of images that the command makes.
+        picture: the image of a state that a preview shows.
+    """
+
+    def __init__(self, cancel: CancelFile | None = None, preview: Preview | None = None) -> None:
+        self.cancel, self._preview = cancel or CancelFile(None), preview or Preview(None)
+        self.images = 1
+        self.picture: Picture = shown
 
     def __enter__(self) -> "Quiet":
+        self.cancel.__enter__()
         self.log = _Forward(self)
         self.level = _LOG.level
         _LOG.addHandler(self.log)
@@ -39,6 +55,7 @@ class Quiet:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.cancel.__exit__(kind, error, trace)
         _LOG.removeHandler(self.log)
         _LOG.setLevel(self.level)
         self.close()
@@ -48,6 +65,15 @@ class Quiet:
 
     def step(self, state: "State") -> None:
         """One step is done."""
+        self.preview(state)
+
+    def preview(self, state: "State") -> Path | None:
+        """Write the preview of a step; the file, if it was written."""
+        try:
+            return self._preview.write(state, self.picture)
+        except OutputError as error:  # a full disk must not end the work
+            self.say(f"no more previews: {error}")
+            return None
 
     def part(self, done: int, total: int, seconds: float) -> None:
         """Part of an image's pixels is done: number done, total, seconds."""
@@ -69,6 +95,7 @@ class Bar(Quiet):
 
     def step(self, state: "State") -> None:
         """Move the bar; the remaining time is the library's estimate, since finer scales are slower."""
+        super().step(state)
         place = f"scale {state.n_scales - state.scale} of {state.n_scales}"
         if not sys.stderr.isatty():
             if state.step == state.stage_steps:
@@ -121,34 +148,38 @@ class Bar(Quiet):
 
 
 class Json(Quiet):
-    """One JSON object per line: start, step, note, done, interrupted and error events."""
+    """One JSON object per line: start, step, note, done, interrupted and error events: docs/calling.md."""
 
     last = -math.inf
+    image = 0  # number of the image, from 1
+    share = 0.0  # of the work of all images that is done
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Report an error as an event and exit with its exit code."""
         super().__exit__(kind, error, trace)
         error = Interrupted.of(error) if isinstance(error, KeyboardInterrupt) else error
         if isinstance(error, Exception) and not isinstance(error, click.exceptions.Exit):
-            event = "interrupted" if isinstance(error, Interrupted) else "error"
-            self._event(event, message=one_line(error), exit_code=exit_code(error))
+            self._print(error_event(error))
             raise click.exceptions.Exit(exit_code(error)) from error
 
     def start(self, **facts: Any) -> None:
         """Emit the start event."""
         self.last = -math.inf
-        self._event("start", **facts)
+        self.image += 1
+        self._event(
+            "start", protocol=PROTOCOL, **facts, image=self.image, images=max(self.images, self.image)
+        )
 
     def step(self, state: "State") -> None:
         """Emit step events, a few per second and the last one of each stage."""
+        preview = self.preview(state)
         now = time.monotonic()
-        if now - self.last < JSON_INTERVAL and state.step != state.stage_steps:
+        if now - self.last < JSON_INTERVAL and state.step != state.stage_steps and preview is None:
             return
         self.last = now
-        names = (
-            "scale n_scales step stage_steps total_step total_steps loss marginal_error seconds seconds_left"
-        )
-        self._event("step", **{name: getattr(state, name) for name in names.split()})
+        names = "scale n_scales step stage_steps total_step total_steps loss marginal_error seconds"
+        facts = {name: getattr(state, name) for name in names.split()}
+        self._step(facts, state.seconds_left, {} if preview is None else {"preview": preview})
 
     def part(self, done: int, total: int, seconds: float) -> None:
         """Emit step events with pixels as steps, a few per second and the last one."""
@@ -156,8 +187,22 @@ class Json(Quiet):
         if now - self.last < JSON_INTERVAL and done != total:
             return
         self.last = now
-        left = seconds * (total / done - 1)
-        self._event("step", total_step=done, total_steps=total, seconds=seconds, seconds_left=left)
+        self._step(
+            {"total_step": done, "total_steps": total, "seconds": seconds}, seconds * (total / done - 1)
+        )
+
+    def _step(self, facts: dict[str, Any], left: float, more: dict[str, Any] | None = None) -> None:
+        """A step event; share and remaining time are of all images, as if they took the time of this one.
+
+        Finer scales are slower, so that the share of an image is one of its time, if that is known.
+        """
+        seconds, further = facts["seconds"], max(0, self.images - self.image)
+        timed = math.isfinite(left) and seconds + left > 0
+        own = seconds / (seconds + left) if timed else facts["total_step"] / facts["total_steps"]
+        own = 1.0 if facts["total_step"] == facts["total_steps"] else min(own, 0.999)
+        self.share = max(self.share, (self.image - 1 + own) / max(self.images, self.image, 1))
+        left += further * (seconds + left)
+        self._event("step", share=round(self.share, 4), seconds_left=left, **facts, **(more or {}))
 
     def done(self, **facts: Any) -> None:
         """Emit the done event."""
@@ -167,27 +212,43 @@ class Json(Quiet):
         """Emit a note event."""
         self._event("note", message=line)
 
+    def _event(self, event: str, **facts: Any) -> None:
+        self._print({"event": event, **facts})
+
     @staticmethod
-    def _event(event: str, **facts: Any) -> None:
-        print(json_line({"event": event, **facts}), file=sys.stderr, flush=True)
-
-
-def json_line(value: Any) -> str:
-    """A value as JSON on one line; null for nan and inf, which JSON does not have."""
-
-    def plain(part: Any) -> Any:
-        if isinstance(part, float) and not math.isfinite(part):
-            return None
-        if isinstance(part, dict):
-            return {key: plain(own) for key, own in part.items()}
-        return [plain(own) for own in part] if isinstance(part, list | tuple) else part
-
-    return json.dumps(plain(value), default=str, allow_nan=False)
+    def _print(event: dict[str, Any]) -> None:
+        print(json_line(event), file=sys.stderr, flush=True)
 
 
 def reporter(progress: str, quiet: bool) -> Quiet:
-    """The reporter for --progress and --quiet."""
-    return Quiet() if quiet else Json() if progress == "json" else Bar()
+    """The reporter for --progress, --quiet, --cancel-file and --preview-file.
+
+    Raises:
+        click.UsageError: the preview is an input or output of the command.
+        OutputError: the preview cannot be written.
+    """
+    context = click.get_current_context(silent=True)
+    meta = context.meta if context else {}
+    cancel, preview = (meta.get(f"texot.{name}") for name in ("cancel_file", "preview_file"))
+    if context is not None and preview is not None:
+        _check_preview(preview, context)
+    kind = Quiet if quiet else Json if progress == "json" else Bar
+    return kind(CancelFile(cancel), Preview(preview))
+
+
+def _check_preview(path: Path, context: click.Context) -> None:
+    from texot.files.whole import check_target
+
+    given = [part for value in context.params.values() for part in _parts(value) if isinstance(part, Path)]
+    check_apart(given, [path])
+    if path.suffix.lower() != ".png":
+        raise OutputError(f"expected a PNG for --preview-file, got {str(path)!r}: name a file ending in .png")
+    check_target(str(path))
+
+
+def _parts(value: Any) -> list[Any]:
+    """A parameter's value and, of a tuple, what it holds."""
+    return [part for own in value for part in _parts(own)] if isinstance(value, tuple | list) else [value]
 
 
 class _Forward(logging.Handler):

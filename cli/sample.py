@@ -128,7 +128,7 @@ def area(value: str) -> tuple[int, int, int, int]:
     help="Device: auto, cpu, cuda or cuda:i.",
 )
 @click.option("--threads", metavar="N", type=whole(1, 4096), help="CPU threads; default: torch's.")
-@report_options()
+@report_options(preview=False)
 @sampling_options()
 def sample(
     model: Path,
@@ -175,6 +175,7 @@ def sample(
         use_threads(threads, free, report)
         check_critics(generator, experimental_refine)
         window["workers"] = share_cores(generator)
+        report.images = count
         for number, name in enumerate(names):
             begun = time.perf_counter()
             report.start(version=__version__, output=name, seed=seed + number, size=window["size"])

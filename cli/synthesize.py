@@ -168,7 +168,7 @@ def synthesize(
         check_outputs(plan, [exemplar, Path(init)], overwrite=overwrite, depth=source.depth)
         check_formats(plan, options["size"], source.mode, depth=source.depth)
         use_threads(threads, free, report)
-        first = None
+        first, report.images = None, variations
         for number, outputs in enumerate(plan):
             if first and share_border:
                 given = {name: value for name, value in options.items() if name not in _FIRST_ONLY}
@@ -200,5 +200,6 @@ def _synthesize_material(
     inputs = of_material.inputs(exemplar)
     check_folders(material, folders, options["size"], of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
+    report.images = len(folders)
     for number, folder in enumerate(folders):
         run_material(job, {**options, "seed": seed + number}, folder, report, of_material)

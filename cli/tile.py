@@ -124,6 +124,7 @@ def tile(
         check_formats(layouts, wanted or original.size, original.mode, opaque=opaque, depth=depth)
         use_threads(threads, free, report)
         first = {**options, "band": band, "flatten": flatten, "tile": tile, "seed": seed}
+        report.images = count
         tiles = [run(original, first, plan[0], report, iterate=iter_tileable)]
         _report_seams(original, tiles[0], tile, report)
         for number, outputs in enumerate(plan[1:], start=1):
@@ -175,6 +176,7 @@ def _tile_material(
     check_folders(material, folders, material.size, of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
     job = tiling_job(material, of_material, options, flatten=flatten)
+    report.images = len(folders)
     run_material(job, {**options, "band": band, "seed": seed}, folders[0], report, of_material)
     if len(folders) == 1:
         return

@@ -77,7 +77,9 @@ def test_import_is_quick() -> None:
     assert not loaded("import texot; texot.__version__; texot.TexotError") & {"torch", "numpy", "PIL"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["synthesize", "--help"], ["--version"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["synthesize", "--help"], ["--version"], ["--version", "--json"]], ids=" ".join
+)
 def test_help_is_quick(arguments: list[str]) -> None:
     run = (
         f"sys.argv = ['texot', *{arguments!r}]\nfrom texot.cli import main\n"
