@@ -10,7 +10,7 @@ from torch import Tensor
 
 from texot.images.pyramid import Periodic
 from texot.layout.cuts import least_cut
-from texot.layout.quilt import quilt
+from texot.layout.quilt import _Pieces, quilt
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -136,3 +136,14 @@ def test_the_layout_kept_has_the_exemplars_share_of_light_and_dark() -> None:
     for seed in range(4):
         image = quilt(exemplar, (32, 32), 8, generator=generator(seed))
         assert float((image.mean((1, 2)) - exemplar.mean((1, 2))).abs().max()) < 0.12
+
+
+@pytest.mark.parametrize("size", [(9, 14), (16, 16)])
+def test_errors_of_pieces_are_sums_of_squares(size: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(2)
+    source = torch.rand(3, *size, generator=generator) + 5
+    goal = torch.rand(3, 4, 4, generator=generator) + 5
+    mask = (torch.rand(4, 4, generator=generator) > 0.4).float()
+    pieces = source.unfold(1, 4, 1).unfold(2, 4, 1)
+    direct = ((pieces - goal[:, None, None]) ** 2 * mask).sum((0, 3, 4)) / mask.sum()
+    assert torch.allclose(_Pieces(source, 4).errors(goal, mask), direct.flatten(), atol=1e-4)

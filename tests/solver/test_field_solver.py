@@ -18,7 +18,7 @@ from texot.images.pyramid import Periodic
 from texot.images.statistics import Statistics
 from texot.solver.field_solver import FieldStep, Problem, solve
 from texot.solver.options import EngineOptions
-from texot.solver.plan import exemplar_pyramid, field_plan
+from texot.solver.plan import exemplar_pyramid, field_plan, for_texture
 from texot.solver.run import Task, iterate
 from texot.solver.state import Output, State
 
@@ -166,6 +166,15 @@ def test_tiny_images_have_small_patches_and_others_are_refused() -> None:
         field_plan((20, 20), (40, 6), None, EngineOptions(patch_size=7))
     with pytest.raises(InputError, match="use --n-scales 2 or fewer"):
         field_plan((20, 20), (40, 40), None, EngineOptions(n_scales=3))
+
+
+@pytest.mark.parametrize(("side", "laid"), [(256, 128), (96, 96)])
+def test_layouts_of_thin_rows_have_128_pixels_at_most(side: int, laid: int) -> None:
+    lines = torch.arange(side).remainder(8).eq(0).float()[:, None].expand(1, side, side)
+    rows = lines + 0.3 * torch.randn(1, side, side, generator=torch.Generator().manual_seed(0))
+    plan = field_plan((side, side), (side, side), None, EngineOptions())
+    scales = exemplar_pyramid(rows, None, plan.n_scales)
+    assert min(scales[for_texture(plan, scales).n_scales - 1][0].shape[1:]) == laid
 
 
 def test_the_field_makes_the_image_again() -> None:

@@ -25,7 +25,6 @@ from torch import Tensor
 
 from texot.images.autocorrelation import PATTERN
 from texot.images.masks import filled
-from texot.images.patches import extract_patches
 from texot.images.pyramid import Periodic
 from texot.layout.cuts import least_cut
 
@@ -170,6 +169,35 @@ class _Kept:
         return (place in self.across) == self.inside
 
 
+class _Pieces:
+    """All square pieces of an image (C, h, w), compared by spectra: memory is that of the image."""
+
+    def __init__(self, source: Tensor, side: int) -> None:
+        self.size = source.shape[1], source.shape[2]
+        self.positions = self.size[0] - side + 1, self.size[1] - side + 1
+        self.middle = source.mean((1, 2), keepdim=True)  # rounding errors are least about the mean
+        centred = source - self.middle
+        self.spectra = torch.fft.rfft2(torch.cat([(centred**2).sum(0)[None], -2 * centred]))
+
+    def errors(self, goal: Tensor, mask: Tensor) -> Tensor:
+        """Mean squared difference of every piece from a goal, over the pixels of a mask.
+
+        sum m (s - g)^2 = corr(m, s^2) - 2 corr(m g, s) + sum m g^2 for a mask m of zeros and ones.
+
+        Args:
+            goal: (C, p, p).
+            mask: (p, p) of 0 and 1.
+
+        Returns:
+            (n,), summed over channels, in raster order of the pieces' first pixels.
+        """
+        goal = (goal - self.middle) * mask
+        kernels = torch.fft.rfft2(torch.cat([mask[None], goal]), s=self.size)
+        sums = torch.fft.irfft2((self.spectra * kernels.conj()).sum(0), s=self.size)
+        error: Tensor = sums[: self.positions[0], : self.positions[1]].flatten() + (goal**2).sum()
+        return error.clamp_min(0) / (float(mask.sum()) + 1e-6)
+
+
 class _Sheet:
     """Data shared by all attempts at one result."""
 
@@ -183,10 +211,7 @@ class _Sheet:
         regular: float,
     ) -> None:
         self.source, self.piece, self.size, self.regular = source, piece, size, regular
-        self.windows = extract_patches(source, piece)  # (n, C*p*p)
-        self.squares = self.windows**2
-        n, width = len(self.windows), source.shape[2] - piece + 1
-        self.positions = n // width, width
+        self.pieces = _Pieces(source, piece)
         line = 1 - torch.arange(1 - piece, piece).abs().float() / piece
         self.shared = torch.outer(line, line)  # fraction of pixels that pieces at this distance share
         self.unknown = _FORBIDDEN * F.avg_pool2d(unknown[None, None], piece, stride=1).flatten()
@@ -233,9 +258,7 @@ class _Sheet:
                 x = self.columns.indices(left, piece)
                 mask = filled[y[:, None], x]
                 goal = result[:, y[:, None], x]
-                weight, wanted = mask.expand_as(goal).reshape(-1), goal.reshape(-1)
-                error = self.squares @ weight - 2 * (self.windows @ (weight * wanted))
-                error = (error + (weight * wanted**2).sum()) / (float(mask.sum()) + 1e-6) / self.variance
+                error = self.pieces.errors(goal, mask) / self.variance
                 cost = error + self.unknown
                 cost = cost + _NOISE * torch.rand(len(cost), generator=generator, dtype=torch.float32)
                 if self.regular < PATTERN:
@@ -245,9 +268,9 @@ class _Sheet:
                     cost = cost + _USE / self.fair * used
                 best = int(cost.argmin())
                 total += float(error[best])
-                sy, sx = divmod(best, self.positions[1])
+                sy, sx = divmod(best, self.pieces.positions[1])
                 use[sy : sy + piece, sx : sx + piece] += 1
-                new = self.windows[best].view_as(goal)
+                new = self.source[:, sy : sy + piece, sx : sx + piece]
                 old = self._kept((mask * (goal - new) ** 2).sum(0), (i, j), laid)
                 result[:, y[:, None], x] = torch.where(old, goal, new)
                 filled[y[:, None], x] = 1
@@ -293,7 +316,7 @@ class _Sheet:
             for dj in around:
                 there = axes[0].place(here[0] + di), axes[1].place(here[1] + dj)
                 steps[there] = min(steps.get(there, _REACH), max(abs(di), abs(dj)))
-        plane = torch.zeros(self.positions, dtype=torch.float32)
+        plane = torch.zeros(self.pieces.positions, dtype=torch.float32)
         for there, away in steps.items():
             if there not in laid:
                 continue

@@ -32,6 +32,7 @@ _STEPS = ((24, 30), (48, 16), (96, 8), (192, 4))  # (largest shorter side of the
 _FINE_STEPS = 3  # for larger exemplars
 _MAX_ANALYSED = 512  # pixels a side of an image whose regularity is measured
 _MIN_ROW = 0.9  # pixels of correlation length that rows need there
+_MAX_LAID = 128  # pixels of the exemplar's shorter side where a layout is made: the time grows with its cube
 _LAYOUT_STEPS = 4  # maximal steps of the scale that starts from a layout
 _CAP = 0.13  # maximal fraction of the result that one shift of the exemplar holds, at a novelty of .5
 _MIN_CAP = 0.03
@@ -161,8 +162,8 @@ def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) ->
     """The plan with the scales that suit the texture.
 
     Textures with rows (`regularity` from .35), results that keep the exemplar's layout, and given start
-    images begin at a scale where the exemplar has 32 to 63 pixels a side, or at a finer one if the rows are
-    too fine there (`correlation_length` below .9).
+    images begin at a scale where the exemplar has 32 to 63 pixels a side, or at a finer one, of at most 128
+    pixels, if the rows are too fine there (`correlation_length` below .9).
 
     Args:
         plan: result of `field_plan`.
@@ -175,11 +176,16 @@ def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) ->
     if not given and plan.novelty > 0:
         if _regularity(scales) < LOOSE:
             return plan
-        while count > 1 and correlation_length(*scales[count - 1]) < _MIN_ROW:
+        while _may_be_finer(scales, count) and correlation_length(*scales[count - 1]) < _MIN_ROW:
             count -= 1
     steps = (*plan.steps[: count - 1], min(plan.steps[count - 1], _LAYOUT_STEPS))
     most = 1.0 if plan.novelty == 0 else plan.max_shift
     return replace(plan, sizes=plan.sizes[:count], steps=steps, max_shift=most, laid=True)
+
+
+def _may_be_finer(scales: list[Scale], count: int) -> bool:
+    """Whether a layout can be made at the scale before the last of `count`."""
+    return count > 1 and min(scales[count - 2][0].shape[1:]) <= _MAX_LAID
 
 
 def _regularity(scales: list[Scale]) -> float:
