@@ -7,7 +7,7 @@ import click
 
 from texot.cli.files import Outputs, check_outputs
 from texot.cli.material import MaterialOptions, check_folders, material_options
-from texot.cli.material_jobs import inpainting_job, run_material
+from texot.cli.material_jobs import inpainting_job, run_material, start_of
 from texot.cli.options import (
     FILE,
     compute_options,
@@ -18,6 +18,7 @@ from texot.cli.options import (
     real,
     report_options,
     result_options,
+    start_options,
 )
 from texot.cli.pictures import check_formats, readable
 from texot.cli.progress import Quiet, reporter
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     type=real(zero=False, high=1e6),
     help="Distance in pixels from which a hole takes texture; default: its width, at least 64.",
 )
+@start_options()
 @result_options(tile="none", tile_help="Axes along which PHOTO tiles.")
 @material_options()
 @exemplar_options()
@@ -80,7 +82,8 @@ def inpaint(
         return
     if output is None and show_mask is None:
         raise click.UsageError("Missing option '-o' / '--output'.", click.get_current_context())
-    inputs = [path for path in (photo, mask, options["source"], options["exemplar"]) if path]
+    extra = [options[name] for name in ("source", "exemplar", "init")]
+    inputs = [path for path in (photo, mask, *extra) if path]
     with reporter(progress, quiet) as report:
         free = start()
         from texot.files.original import read_original
@@ -101,7 +104,7 @@ def inpaint(
             report.say(f"wrote {show_mask}")
         if output:
             options["mask"] = ~hole if options["invert_mask"] else hole
-            for name in ("source", "exemplar"):
+            for name in ("source", "exemplar", "init"):
                 options[name] = options[name] and readable(options[name])
             run(original, options, Outputs(output), report, iterate=iter_inpaint)
 
@@ -134,9 +137,10 @@ def _fill_material(
     material = of_material.read(photo)
     job = inpainting_job(material, of_material, options)
     hole = find_hole(job.stack.original(), readable(mask), invert=options["invert_mask"])
-    inputs = of_material.inputs(photo, mask, options["source"])
+    inputs = of_material.inputs(photo, mask, options["source"], options["init"])
     check_folders(material, [folder], material.size, of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
     options["mask"] = ~hole if options["invert_mask"] else hole
     options["source"] = options["source"] and readable(options["source"])
+    options["init"] = options["init"] and start_of(job, options["init"], of_material)
     run_material(job, options, folder, report, of_material)

@@ -9,7 +9,7 @@ from texot.cli.errors import Interrupted
 from texot.cli.files import Outputs, check_outputs, is_numbered, make_folder, plan_outputs
 from texot.cli.interrupt import CtrlC, Stopped
 from texot.cli.material import MaterialOptions, check_folders, material_options
-from texot.cli.material_jobs import as_written, interpolation_job, run_material
+from texot.cli.material_jobs import as_written, interpolation_job, run_material, start_of
 from texot.cli.options import (
     FILE,
     check_mix,
@@ -22,6 +22,7 @@ from texot.cli.options import (
     real,
     report_options,
     result_options,
+    start_options,
     whole,
 )
 from texot.cli.pictures import check_formats, readable
@@ -67,6 +68,7 @@ _TWO_PATHS = "--frames goes from the first image to the last: leave out --weight
     type=real(zero=True, high=1),
     help="How far the layout departs from the exemplar's, 0 to 1; 0 only makes it tile; default: 0.5.",
 )
+@start_options(size=False)
 @material_options()
 @exemplar_options(palette=False)
 @expert_options()
@@ -80,6 +82,7 @@ def interpolate(
     weight_map: str | None,
     frames: int | None,
     sheet: Path | None,
+    init: Path | None,
     size: str | None,
     threads: int | None,
     progress: str,
@@ -105,7 +108,7 @@ def interpolate(
         if frames and not is_numbered(output):
             raise click.UsageError(f"frames of materials are folders: give -o {output}/{{i}}.")
         with reporter(progress, quiet) as report:
-            options.update(weights=weights, weight_map=weight_map)
+            options.update(weights=weights, weight_map=weight_map, init=init)
             _interpolate_materials(
                 exemplars, of_map, output, frames, of_material, report, size, threads, overwrite, options
             )
@@ -116,7 +119,7 @@ def interpolate(
         raise click.UsageError("--sheet shows frames: give --frames N as well.")
     numbered = bool(frames) and is_numbered(output)
     plan = plan_outputs(output, None, None, None, frames or 1) if numbered else [Outputs(output)]
-    inputs = [*exemplars, *of_map]
+    inputs = [*exemplars, *of_map, *([init] if init else [])]
     with reporter(progress, quiet) as report:
         free = start()
         from texot.files.animation import check_animation, sheet_size
@@ -148,6 +151,7 @@ def interpolate(
         check_formats(plan, options["size"], mode, depth=None if kind else depth)
         check_formats(sheets, sheet_size(frames or 1, options["size"]), mode, depth=depth)
         use_threads(threads, free, report)
+        options["init"] = "noise" if init is None else readable(init)
         if not frames:
             options.update(weights=weights, weight_map=weight_map)
             run(sources, options, plan[0], report, iterate=iter_interpolation)
@@ -242,10 +246,11 @@ def _interpolate_materials(
     options["size"] = pixel_size(size, max(job.source, key=lambda e: (e.size[0] * e.size[1], e.size)))
     outputs = [files.image for files in plan_outputs(output, None, None, None, frames or 1)]
     make_folder(outputs[0], len(outputs))
-    check_folders(
-        materials[0], outputs, options["size"], of_material, [*folders, *of_map], overwrite=overwrite
-    )
+    init = options["init"]
+    inputs = [*folders, *of_map, *([init] if init else [])]
+    check_folders(materials[0], outputs, options["size"], of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
+    options["init"] = "noise" if init is None else start_of(job, init, of_material)
     if not frames:
         if options["weight_map"] is None:
             options["weights"] = whole_weights(options["weights"], len(folders))
@@ -254,5 +259,4 @@ def _interpolate_materials(
     report.images = frames
     for weights, folder in zip(interpolation_path(len(folders), frames), outputs, strict=True):
         run_material(job, {**options, "weights": weights}, folder, report, of_material)
-        start_image = job.stack.start(as_written(job, folder, of_material))
-        options.update(init=start_image, novelty=None)
+        options.update(init=job.stack.start(as_written(job, folder, of_material)), novelty=None)

@@ -179,6 +179,12 @@ def run_material(
     return result
 
 
+def start_of(job: MaterialJob, folder: Path, of_material: MaterialOptions) -> "Exemplar":
+    """A result of a job, in the folder that the command wrote, as a start image."""
+    made = job.material.flipped() if of_material.flip else job.material
+    return job.stack.start(replace(replace(of_material, maps={}).read(folder), convention=made.convention))
+
+
 def as_written(job: MaterialJob, folder: Path, of_material: MaterialOptions) -> "Material":
     """The material that `run_material` wrote to a folder: input of the next one, which replay reads too."""
     from texot.files.material import name_of, read_material

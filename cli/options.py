@@ -256,6 +256,23 @@ def exemplar_options(
     return together(*found)
 
 
+def start_options(*, size: bool = True) -> Callable[[Command], Command]:
+    """A start image, and of jobs on photographs the size of a draft."""
+    init = click.option(
+        "--init",
+        metavar="IMAGE",
+        type=FILE,
+        help="Start image, such as a draft of any size; needs few scales.",
+    )
+    image_size = click.option(
+        "--image-size",
+        metavar="PX",
+        type=whole(16, 10**6),
+        help="Reduce a larger PHOTO to PX x PX pixels first.",
+    )
+    return together(init, *([image_size] if size else []))
+
+
 def exemplar_size_option() -> Callable[[Command], Command]:
     """Maximal size of an exemplar."""
     return click.option(

@@ -1,7 +1,7 @@
 """`texot replay` of a material: the maps of a folder again, from the settings next to them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from texot.cli.material_jobs import (
     inpainting_job,
     interpolation_job,
     run_material,
+    start_of,
     synthesis_job,
     tiling_job,
     variation_job,
@@ -90,12 +91,21 @@ def _synthesis(again: MaterialReplay) -> MaterialJob:
     job = synthesis_job(again.read(again.images[0]), again.of_material, again.options)
     assert not isinstance(job.source, list)
     again.options["size"] = pixel_size(again.options["size"], job.source)
+    _start(again, job)
     return job
 
 
 def _tile(again: MaterialReplay) -> MaterialJob:
     flatten = again.options.pop("flatten")
-    return tiling_job(again.read(again.images[0]), again.of_material, again.options, flatten=flatten)
+    job = tiling_job(again.read(again.images[0]), again.of_material, again.options, flatten=flatten)
+    _start(again, job)
+    return job
+
+
+def _start(again: MaterialReplay, job: MaterialJob) -> None:
+    """Set the start image of a job, if it had one."""
+    if "init" in again.extra:
+        again.options["init"] = start_of(job, again.extra["init"], again.of_material)
 
 
 def _variation(again: MaterialReplay) -> MaterialJob:
@@ -112,6 +122,7 @@ def _inpainting(again: MaterialReplay) -> MaterialJob:
     hole = find_hole(job.stack.original(), readable(again.images[1]), invert=invert)
     again.options["mask"] = ~hole if invert else hole
     again.options["source"] = readable(again.extra["source"]) if "source" in again.extra else None
+    _start(again, job)
     return job
 
 
@@ -121,10 +132,7 @@ def _interpolation(again: MaterialReplay) -> MaterialJob:
     again.options["size"] = pixel_size(again.options["size"], job.source[0])
     name = again.settings.get("weight_map")
     again.options["weight_map"] = again.extra.get("weight_map", name if name in MAPS else None)
-    if "init" in again.extra:
-        made = job.material.flipped() if again.of_material.flip else job.material
-        found = again.read(again.extra["init"])
-        again.options["init"] = job.stack.start(replace(found, convention=made.convention))
+    _start(again, job)
     return job
 
 

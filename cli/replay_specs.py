@@ -123,6 +123,7 @@ def _tile(given: ReplayInputs) -> tuple["Original", Iterate]:
     from texot.files.original import read_original
     from texot.jobs.tiling import iter_tileable
 
+    given.options["init"] = readable(given.extra["init"]) if "init" in given.extra else None
     return read_original(readable(given.images[0]), alpha=given.options["alpha"]), iter_tileable
 
 
@@ -199,11 +200,11 @@ REPLAY_SPECS = {
     "inpaint": ReplaySpec(
         inpaint,
         _inpainting,
-        ("reach", "invert_mask", "palette", "exemplar_size"),
+        ("reach", "invert_mask", "palette", "exemplar_size", "image_size"),
         max_images=2,
-        extra=("source", "exemplar"),
+        extra=("source", "exemplar", "init"),
     ),
-    "tile": ReplaySpec(tile, _tile, ("band", "flatten", "palette")),
+    "tile": ReplaySpec(tile, _tile, ("band", "flatten", "palette", "image_size"), extra=("init",)),
     "variation": ReplaySpec(tile, _variation, ("frame", "palette")),
     "interpolate": ReplaySpec(
         interpolate,

@@ -7,7 +7,7 @@ import click
 
 from texot.cli.files import DASH, check_outputs, make_folder, plan_outputs
 from texot.cli.material import MaterialOptions, check_folders, material_options
-from texot.cli.material_jobs import run_material, synthesis_job
+from texot.cli.material_jobs import run_material, start_of, synthesis_job
 from texot.cli.options import (
     FILE,
     compute_options,
@@ -131,13 +131,14 @@ def synthesize(
     """
     of_material = MaterialOptions.taken_from(options)
     if of_material.is_material(exemplar):
-        if share_border or save_field or loss_plot or save_every or init != "noise":
+        if share_border or save_field or loss_plot or save_every:
             raise click.UsageError(
-                "--share-border, --save-field, --loss-plot, --save-every and --init are not for materials."
+                "--share-border, --save-field, --loss-plot and --save-every are not for materials."
             )
         if options["preset"] == "paper" or options["features"] != "none":
             raise click.UsageError("--preset paper and --features are not for materials.")
         folders = [outputs.image for outputs in plan_outputs(output, None, None, None, variations)]
+        options["init"] = init
         with reporter(progress, quiet) as report:
             _synthesize_material(
                 exemplar, folders, of_material, report, size, threads, seed, overwrite, options
@@ -197,9 +198,11 @@ def _synthesize_material(
     assert not isinstance(job.source, list)
     options["size"] = pixel_size(size, job.source)
     make_folder(folders[0], len(folders))
-    inputs = of_material.inputs(exemplar)
+    first = None if options["init"] == "noise" else Path(options["init"])
+    inputs = of_material.inputs(exemplar, first)
     check_folders(material, folders, options["size"], of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
     report.images = len(folders)
+    options["init"] = "noise" if first is None else start_of(job, first, of_material)
     for number, folder in enumerate(folders):
         run_material(job, {**options, "seed": seed + number}, folder, report, of_material)

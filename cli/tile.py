@@ -8,7 +8,7 @@ import click
 
 from texot.cli.files import Outputs, check_outputs, make_folder, plan_outputs
 from texot.cli.material import MaterialOptions, check_folders, material_options
-from texot.cli.material_jobs import as_written, run_material, tiling_job, variation_job
+from texot.cli.material_jobs import as_written, run_material, start_of, tiling_job, variation_job
 from texot.cli.options import (
     FILE,
     compute_options,
@@ -18,6 +18,7 @@ from texot.cli.options import (
     output_options,
     report_options,
     result_options,
+    start_options,
     whole,
 )
 from texot.cli.pictures import check_formats, readable
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 )
 @click.option("--layout", metavar="FILE", type=FILE, help="Write a random arrangement of the tiles.")
 @click.option("--size", metavar="WxH", help="Size of that arrangement in pixels; default: 4 x 3 tiles.")
+@start_options()
 @result_options(tile="both", tile_help="Axes along which the result tiles.")
 @material_options()
 @exemplar_options(alpha="channel", size=False)
@@ -74,6 +76,8 @@ def tile(
     overwrite: bool,
     band: int | None,
     flatten: bool,
+    init: Path | None,
+    image_size: int | None,
     count: int,
     frame: int | None,
     layout: Path | None,
@@ -97,8 +101,9 @@ def tile(
         folders = [outputs.image for outputs in plan_outputs(output, None, None, None, count)]
         with reporter(progress, quiet) as report:
             options["tile"] = tile
+            first: dict[str, Any] = {"band": band, "init": init, "image_size": image_size}
             _tile_material(
-                photo, folders, of_material, report, band, frame, flatten, threads, seed, overwrite, options
+                photo, folders, of_material, report, first, frame, flatten, threads, seed, overwrite, options
             )
         return
     if photo is None:
@@ -119,12 +124,14 @@ def tile(
         make_folder(output, count)
         layouts = [Outputs(layout)] if layout else []
         depth, opaque = original.depth, original.is_opaque()
-        check_outputs([*plan, *layouts], [photo], overwrite=overwrite, depth=depth)
+        inputs = [photo, *([init] if init else [])]
+        check_outputs([*plan, *layouts], inputs, overwrite=overwrite, depth=depth)
         check_formats(plan, original.size, original.mode, opaque=opaque, depth=depth)
         check_formats(layouts, wanted or original.size, original.mode, opaque=opaque, depth=depth)
         use_threads(threads, free, report)
         first = {**options, "band": band, "flatten": flatten, "tile": tile, "seed": seed}
         report.images = count
+        first |= {"init": init and readable(init), "image_size": image_size}
         tiles = [run(original, first, plan[0], report, iterate=iter_tileable)]
         _report_seams(original, tiles[0], tile, report)
         for number, outputs in enumerate(plan[1:], start=1):
@@ -160,7 +167,7 @@ def _tile_material(
     folders: list[Path],
     of_material: MaterialOptions,
     report: Quiet,
-    band: int | None,
+    first: dict[str, Any],
     frame: int | None,
     flatten: bool,
     threads: int | None,
@@ -172,12 +179,13 @@ def _tile_material(
     free = start()
     material = of_material.read(photo)
     make_folder(folders[0], len(folders))
-    inputs = of_material.inputs(photo)
+    inputs = of_material.inputs(photo, first["init"])
     check_folders(material, folders, material.size, of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
     job = tiling_job(material, of_material, options, flatten=flatten)
     report.images = len(folders)
-    run_material(job, {**options, "band": band, "seed": seed}, folders[0], report, of_material)
+    first["init"] = first["init"] and start_of(job, first["init"], of_material)
+    run_material(job, {**options, **first, "seed": seed}, folders[0], report, of_material)
     if len(folders) == 1:
         return
     further = replace(of_material, flip=False)  # the first tile has the wanted normals

@@ -239,3 +239,23 @@ def test_replay_of_damaged_settings(folder: Path, text: str) -> None:
     assert done.exit_code == 1, done.stderr
     assert "a" in one_line(done)
     assert not Path("again").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "inputs"),
+    [
+        ("synthesize a", "a"),
+        ("tile a", "a"),
+        ("inpaint a mask.png", "a mask.png"),
+        ("interpolate a b", "a b"),
+    ],
+)
+def test_a_material_starts_from_a_draft_and_is_replayed(folder: Path, command: str, inputs: str) -> None:
+    size = "--image-size 24" if command.startswith(("tile", "inpaint")) else "--exemplar-size 24"
+    assert call(*command.split(), *size.split(), "-o", "draft", *QUICK).exit_code == 0
+    done = call(*command.split(), "-o", "final", "--init", "draft", "--n-scales", "1", *QUICK)
+    assert done.exit_code == 0, done.stderr
+    assert values("final/rock_height.png").shape == (32, 40)
+    done = call("replay", "final", *inputs.split(), "--init", "draft")
+    assert "is identical to" in done.stderr, done.stderr

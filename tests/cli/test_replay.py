@@ -22,6 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     mask[10:22, 12:24] = 255
     Image.fromarray(mask).save("mask.png")
     Image.fromarray(255 - mask).save("source.png")
+    Image.fromarray(random.integers(0, 256, (20, 22, 3), np.uint8)).save("draft.png")
     Image.fromarray(np.linspace(0, 255, 44 * 40).reshape(40, 44).astype(np.uint8)).save("map.png")
     return tmp_path
 
@@ -31,6 +32,17 @@ MADE = {
     "inverted": ("inpaint a.png source.png -o out.png --invert-mask", "a.png source.png"),
     "source": ("inpaint a.png mask.png -o out.png --source source.png", "a.png mask.png --source source.png"),
     "exemplar": ("inpaint a.png mask.png -o out.png --exemplar b.png", "a.png mask.png --exemplar b.png"),
+    "draft of a fill": ("inpaint a.png mask.png -o out.png --image-size 30", "a.png mask.png"),
+    "fill from a draft": (
+        "inpaint a.png mask.png -o out.png --init draft.png --n-scales 1",
+        "a.png mask.png --init draft.png",
+    ),
+    "draft of a tile": ("tile a.png -o out.png --image-size 30", "a.png"),
+    "tile from a draft": ("tile a.png -o out.png --init draft.png --n-scales 1", "a.png --init draft.png"),
+    "mix from a draft": (
+        "interpolate a.png b.png -o out.png --init draft.png --n-scales 1",
+        "a.png b.png --init draft.png",
+    ),
     "tile": ("tile a.png -o out.png --band 12 --flatten", "a.png"),
     "mix": ("interpolate a.png b.png -o out.png --weights 3,7 --size 40x36", "a.png b.png"),
     "map": ("interpolate a.png b.png -o out.png --weight-map horizontal", "a.png b.png"),

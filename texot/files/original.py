@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from texot.files.decode import Decoded, decode
 from texot.files.deep_image import DeepImage
 from texot.files.depth import WITH_ALPHA, Depth, decode_any, decode_deep
 from texot.files.exemplar import KNOWN_ALPHA, Exemplar, check_alpha, read_exemplar, with_alpha
+from texot.files.sizes import at_most, exemplar_side
 from texot.files.source import is_encoded, opened
 
 log = logging.getLogger("texot")
@@ -86,6 +88,27 @@ class Original:
         clear = self.alpha[0] < 1
         return not bool((clear if hole is None else clear & ~hole).any())
 
+    def reduced(self, side: int | None) -> Original:
+        """The photograph in at most `side` * `side` pixels of the same aspect; None: as it is.
+
+        Raises:
+            InputError: not a whole number from 16 to 10**6.
+        """
+        size = self.size if side is None else at_most(exemplar_side(side))(self.size)
+        if size == self.size:
+            return self
+        known, whole = self.opaque, self.pixels if self.opaque is None else self.pixels * self.opaque
+        pixels, alpha = _mean(whole, size), None if self.alpha is None else _mean(self.alpha, size)
+        if known is not None:
+            share = _mean(known[None].float(), size)
+            pixels, known = pixels / share.clamp_min(1e-6), share[0] > KNOWN_ALPHA
+        pixels = pixels.clamp(0, 1)
+        depth = self.depth
+        if depth is not None:
+            depth = depth.resized(pixels if alpha is None else torch.cat([pixels, alpha]), self.mode)
+        sha256 = Exemplar(pixels, known).sha256
+        return replace(self, pixels=pixels, opaque=known, alpha=alpha, sha256=sha256, depth=depth)
+
     def taking(self, alpha: str) -> Original:
         """The photograph with alpha as a mask, ignored, or as a channel; see `read_original`."""
         if self.alpha is None or alpha == "mask" or (alpha == "channel" and bool((self.alpha == 1).all())):
@@ -142,6 +165,17 @@ def read_original(source: Any, *, alpha: str = "mask") -> Original:
             "keep all"
         )
     return _original(decoded, label, alpha)
+
+
+def reduced_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """A mask (H, W) bool in (width, height) pixels: true where some of a pixel is."""
+    if mask.shape == (size[1], size[0]):
+        return mask
+    return _mean(mask[None].float(), size)[0] > 0
+
+
+def _mean(image: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(image[None], size=(size[1], size[0]), mode="area")[0]
 
 
 def _original(decoded: Decoded, label: str, alpha: str) -> Original:

@@ -24,7 +24,7 @@ from texot.images.masks import (
     opened,
     shrunk,
 )
-from texot.images.pyramid import Periodic, extend
+from texot.images.pyramid import Periodic, extend, gaussian_pyramid
 from texot.jobs.hole_plan import MIN_HOLE
 from texot.jobs.photograph import Canvas, HoleFill, output_of
 from texot.layout.onion_fill import onion_fill
@@ -105,7 +105,10 @@ class Filling:
         own = masked_pyramid(canvas.to(device), ~hole.to(device), n_scales, periodic=self.periodic)
         self.fixed = [image for image, _ in own]
         self.holes = [self.hole.to(device), *(~known for _, known in own[1:])]
-        if laid is None:
+        if laid is None and photograph.start is not None:
+            given = self.box.cut(photograph.start).to(device)
+            laid = gaussian_pyramid(given, n_scales, periodic=self.periodic)[coarsest]
+        elif laid is None:
             laid, origin = self._first_fill(coarsest)
             if density is not None:
                 self.densities = self._planes(density * self._likely(origin, density.shape), periodic)

@@ -25,12 +25,12 @@ from texot.files.exemplar import (
     with_channels,
 )
 from texot.files.mask import read_mask
-from texot.files.original import Original, read_original
+from texot.files.original import Original, read_original, reduced_mask
 from texot.files.part import part_side
 from texot.files.sizes import at_most, exemplar_side
 from texot.images.palette import choose_palette
 from texot.jobs.filling import fill
-from texot.jobs.photograph import Photograph
+from texot.jobs.photograph import Photograph, start_image
 from texot.solver.memory_checks import check_photograph
 from texot.solver.options import TILES, EngineOptions, check_choice, provenance, real
 from texot.solver.state import State, Synthesis
@@ -92,6 +92,8 @@ def iter_inpaint(
     exemplar_size: int | None = None,
     reach: float | None = None,
     tile: str = "none",
+    init: Any = None,
+    image_size: int | None = None,
     **engine: Unpack[EngineKeywords],
 ) -> Iterator[State]:
     """Fill step by step: an iterator of states. Stop it whenever the image is good enough.
@@ -109,6 +111,10 @@ def iter_inpaint(
         exemplar_size: see `texot.iter_synthesis`; for `exemplar`.
         reach: distance from the hole in pixels over which weights decrease; None: by the hole's width.
         tile: axes along which opposite edges of the image match: "both", "x", "y" or "none".
+        init: an image, such as a draft of any size, whose pixels the hole has at first, in place of pieces of
+            the texture. With few scales the result keeps its layout.
+        image_size: an image of more pixels than a square of this side is reduced to as many, with its masks;
+            the result has that size. None: no reduction. `reach` is in pixels of the reduced image.
         **engine: quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend and device as in
             `texot.iter_synthesis`.
 
@@ -118,7 +124,7 @@ def iter_inpaint(
     """
     options = EngineOptions(**engine)
     original = read_original(image, alpha=alpha)
-    hole = find_hole(original, mask, invert=invert_mask)
+    hole, whole = find_hole(original, mask, invert=invert_mask), original.size
     if mask is not None and original.opaque is not None:  # otherwise the transparent pixels are the hole
         log_left_out(float(original.opaque.double().mean()), "the image")
     if source is not None and exemplar is not None:
@@ -130,7 +136,11 @@ def iter_inpaint(
     if other is not None:
         exemplar_size = side if other.reduced else exemplar_size
         other = _fitting(other.on_curve_of(original.depth, "the image and the exemplar"), original)
-    allowed = None if source is None else read_mask(source, original.size, name="source mask")
+    allowed = None if source is None else read_mask(source, whole, name="source mask")
+    original = original.reduced(image_size)
+    hole = reduced_mask(hole, original.size)
+    allowed = allowed if allowed is None else reduced_mask(allowed, original.size)
+    start, start_sha256 = (None, None) if init is None else start_image(init, original, alpha)
     check_choice("tile", tile, tuple(TILES))
     if reach is not None:
         reach = real("reach", reach, "a number of pixels from 1", 1, 1e6)
@@ -139,7 +149,14 @@ def iter_inpaint(
     known = ~hole if original.opaque is None else ~hole & original.opaque
     colours = choose_palette(original.pixels, known, palette)
     photograph = Photograph(
-        original, hole, TILES[tile], options.torch_device, allowed=allowed, other=other, reach=reach
+        original,
+        hole,
+        TILES[tile],
+        options.torch_device,
+        allowed=allowed,
+        other=other,
+        reach=reach,
+        start=start,
     )
     settings = {
         "job": "inpaint",
@@ -154,6 +171,8 @@ def iter_inpaint(
         "hole_sha256": _sha256(hole),
         "source_sha256": None if allowed is None else _sha256(allowed),
         "exemplar_sha256": None if other is None else other.sha256,
+        "init_sha256": start_sha256,
+        "image_size": image_size,
         **({} if other is None else part_fact(other)),
     }
     return fill(photograph, options, settings=settings, colours=colours)

@@ -65,6 +65,8 @@ class InpaintOptions(EngineKeywords, total=False):
     exemplar_size: int | None
     reach: float | None
     tile: str
+    init: Any
+    image_size: int | None
 
 
 class TileOptions(EngineKeywords, total=False):
@@ -75,6 +77,8 @@ class TileOptions(EngineKeywords, total=False):
     flatten: bool
     palette: str | None
     tile: str
+    init: Any
+    image_size: int | None
 
 
 class VariationOptions(EngineKeywords, total=False):

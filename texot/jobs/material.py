@@ -179,7 +179,9 @@ class MaterialStack:
                 values are exactly those of the input.
         """
         source = self.materials[0 if unchanged is None else unchanged]
-        kept = None if unchanged is None else (image == self.pixels(unchanged)).all(0).numpy()
+        kept = None
+        if unchanged is not None and (image.shape[2], image.shape[1]) == source.size:  # else it was reduced
+            kept = (image == self.pixels(unchanged)).all(0).numpy()
         height, width = image.shape[1:]
         like = {one.role: source.layers[one.role].values for one in self._scalings}
         found = {

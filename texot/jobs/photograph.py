@@ -12,11 +12,12 @@ from functools import cached_property
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from texot.errors import InputError
-from texot.files.exemplar import Exemplar
-from texot.files.original import Original
+from texot.files.exemplar import Exemplar, with_channels
+from texot.files.original import Original, read_original
 from texot.images.masks import Box, around, distance, fill_smoothly, largest_square, opened
 from texot.images.palette import in_palette
 from texot.images.pyramid import Periodic
@@ -50,6 +51,7 @@ class Photograph:
             then reduced to these and their surroundings. None: pieces are laid from the hole's edge inwards.
         reach: distance in pixels over which the weights of known pixels decrease, or None for the hole's
             width, at least 64.
+        start: (C, H, W), whose pixels the hole has at first, in place of pieces; or None.
     """
 
     original: Original
@@ -60,12 +62,37 @@ class Photograph:
     other: Exemplar | None = None
     lay: Lay | None = None
     reach: float | None = None
+    start: Tensor | None = None
 
     @property
     def usable(self) -> Tensor:
         """(H, W) bool: known pixels that texture may be taken from."""
         known = ~self.hole if self.original.opaque is None else ~self.hole & self.original.opaque
         return known if self.allowed is None else known & self.allowed
+
+
+def start_image(init: Any, original: Original, alpha: str) -> tuple[Tensor, str]:
+    """An image to start from, in the size and channels of a photograph, and the hash of its file.
+
+    Args:
+        init: as a photograph is given, of any size.
+        original: the photograph.
+        alpha: see `texot.files.original.read_original`.
+
+    Raises:
+        InputError: it cannot be read, or is of another kind than the photograph.
+    """
+    found = read_original(init, alpha=alpha)
+    seen = Exemplar(found.pixels, None, found.mode, depth=found.depth)
+    seen = seen.on_curve_of(original.depth, "the image and init")
+    planes = with_channels(seen.pixels, len(original.pixels))
+    if planes is None:
+        have, want = len(found.pixels), len(original.pixels)
+        raise InputError(f"init has {have} channels, the image {want}: give a start image of the same kind")
+    size = original.pixels.shape[1:]
+    if planes.shape[1:] != size:
+        planes = F.interpolate(planes[None], tuple(size), mode="bicubic", antialias=True)[0].clamp(0, 1)
+    return planes.contiguous(), found.sha256
 
 
 def output_of(

@@ -24,7 +24,7 @@ from texot.images.palette import choose_palette
 from texot.images.pyramid import Periodic, gaussian_pyramid
 from texot.images.seams import tiling_axes
 from texot.jobs.filling import fill
-from texot.jobs.photograph import Lay, Photograph
+from texot.jobs.photograph import Lay, Photograph, start_image
 from texot.layout.quilt import requilt
 from texot.layout.start import piece_side
 from texot.solver.memory_checks import check_photograph
@@ -47,6 +47,7 @@ MIN_BAND, MAX_BAND = 16, 256
 FRAME = 1 / 32
 MIN_FRAME, MAX_FRAME = 4, 32
 MIN_SIDE = 16
+_MOVED = 0.06  # difference from which a pixel of a start image is not the photograph's
 _EDGES_MEMORY = 8  # the test whether an image tiles needs this fraction (1 / 8) of the job's memory
 
 
@@ -86,6 +87,8 @@ def iter_tileable(
     alpha: str = "channel",
     palette: str | None = None,
     tile: str = "both",
+    init: Any = None,
+    image_size: int | None = None,
     **engine: Unpack[EngineKeywords],
 ) -> Iterator[State]:
     """Make a photograph tile step by step.
@@ -101,6 +104,9 @@ def iter_tileable(
         alpha: see `texot.iter_synthesis`; with "channel", the default, the alpha channel tiles too.
         palette: see `texot.iter_synthesis`.
         tile: axes along which the result tiles: "both", "x" or "y".
+        init: an image, such as a draft of any size: where it differs from the photograph, the result has its
+            pixels at first, in place of pieces of the photograph. With few scales it keeps its layout.
+        image_size: see `texot.iter_inpaint`; `band` is in pixels of the reduced photograph.
         **engine: quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend and device as in
             `texot.iter_synthesis`.
 
@@ -109,7 +115,7 @@ def iter_tileable(
         DeviceError: a device or back end that is not available.
     """
     options = EngineOptions(**engine)
-    original = read_original(image, alpha=alpha)
+    original = read_original(image, alpha=alpha).reduced(image_size)
     if original.opaque is not None:
         log_left_out(float(original.opaque.double().mean()), "the image")
     periodic, sides = _axes(tile, original)
@@ -122,9 +128,12 @@ def iter_tileable(
     if flatten:
         original = dataclasses.replace(original, pixels=level(original.pixels, original.opaque))
     join = periodic if asked is not None else _seen_edges(original, periodic)
+    start, start_sha256 = (None, None) if init is None else start_image(init, original, alpha)
 
     def lay(scale: int, texture: Tensor, known: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The photograph up to cuts through the bands, and pieces of it across the seam."""
+        if start is not None:
+            return _changed(original.pixels.to(texture), start.to(texture), scale, periodic)
         piece = max(4, band >> scale)
         return _relay(texture, texture, piece, known, periodic, generator, inside=False, join=join)
 
@@ -134,7 +143,15 @@ def iter_tileable(
         ~_inside(original, band // 2, join),
         periodic,
         lay,
-        {"job": "tile", "band": asked, "flatten": bool(flatten), "tile": tile, "alpha": alpha},
+        {
+            "job": "tile",
+            "band": asked,
+            "flatten": bool(flatten),
+            "tile": tile,
+            "alpha": alpha,
+            "image_size": image_size,
+            "init_sha256": start_sha256,
+        },
         palette=palette,
     )
 
@@ -288,6 +305,16 @@ def _relay(
         join=join,
         generator=generator,
     )
+
+
+def _changed(image: Tensor, start: Tensor, scale: int, periodic: Periodic) -> tuple[Tensor, Tensor]:
+    """A start image at a scale, and (H, W) bool, where it is not the photograph.
+
+    A draft of a reduced photograph lacks details, so that small differences do not count.
+    """
+    old, new = (gaussian_pyramid(one, scale + 1, periodic=periodic)[scale] for one in (image, start))
+    moved = (new - old).abs().amax(0) > _MOVED
+    return new, moved if bool(moved.any()) else torch.ones_like(moved)
 
 
 def _seen_edges(original: Original, periodic: Periodic) -> Periodic:
