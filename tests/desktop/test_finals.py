@@ -1,5 +1,6 @@
-"""A final texture has the layout of its draft."""
+"""A final result has the layout of its draft."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ import texot
 from texot.desktop.finals import final_request
 from texot.desktop.job_queue import OpenImage
 from texot.desktop.results import Result
-from texot.desktop.settings import SynthesisSettings
+from texot.desktop.settings import InterpolationSettings, SynthesisSettings
 from texot.desktop.worker_jobs import iterate, last_state
+from texot.desktop.worker_materials import MaterialJob
 
 GRAVEL = Path(__file__).parents[2] / "samples" / "gravel.jpg"
 
@@ -43,3 +45,47 @@ def test_the_final_correlates_with_its_draft(side: int, tmp_path: Path) -> None:
         for quality in ("draft", "normal")
     ]
     assert last_state(iterate(final), lambda state: True).loss < loss[0], "it is better than the draft"
+
+
+@pytest.mark.slow
+def test_the_final_of_a_blend_correlates_with_its_draft(tmp_path: Path) -> None:
+    other = GRAVEL.with_name("pebbles.jpg")
+    settings = InterpolationSettings((str(GRAVEL), str(other)), size="256x256", quality="draft", seed=3)
+    (request,) = settings.requests()
+    draft = last_state(iterate(request), lambda state: True).result()
+    file = str(tmp_path / "draft.png")
+    draft.save(file)
+    source = OpenImage(str(GRAVEL), None, (), (512, 512))
+    final = final_request(Result(request, None, (256, 256), source, file), "normal")
+    image = last_state(iterate(final), lambda state: True).result().image
+    both = torch.stack([blurred(draft.image).flatten(), blurred(image).flatten()])
+    assert torch.corrcoef(both)[0, 1] > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reduced", [False, True])
+def test_the_final_of_a_material_correlates_with_its_draft(tmp_path: Path, reduced: bool) -> None:
+    folder = str(GRAVEL.parent / "materials" / "cliff")
+    (request,) = SynthesisSettings(folder, "256x256", quality="draft", seed=3).requests()
+    arguments = (
+        {**request.arguments, "size": "128x128", "exemplar_size": 128} if reduced else request.arguments
+    )
+    run = replace(request, arguments=arguments)
+    job = MaterialJob(run)
+    result = last_state(job.states, lambda state: True).result()
+    draft = job.write(result, str(tmp_path / "draft"))
+    source = OpenImage(folder, None, ("basecolor", "normal"), (256, 256))
+    side = 128 if reduced else 256
+    made = Result(request, None, (side, side), source, str(tmp_path / "draft"), maps=("basecolor",), run=run)
+    job = MaterialJob(final_request(made, "normal"))
+    result = last_state(job.states, lambda state: True).result()
+    final = job.write(result, str(tmp_path / "final"))
+    colours = [planes_of(one) for one in (draft, final)]
+    shown = F.interpolate(colours[0][None], size=(256, 256), mode="bicubic")[0]
+    both = torch.stack([blurred(shown).flatten(), blurred(colours[1]).flatten()])
+    assert torch.corrcoef(both)[0, 1] > 0.9
+
+
+def planes_of(material: texot.Material) -> Tensor:
+    """The base colour (3, H, W)."""
+    return torch.from_numpy(material.layers["basecolor"].values.astype("float32")).permute(2, 0, 1)

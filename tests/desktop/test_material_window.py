@@ -180,7 +180,7 @@ def test_fill_save_and_copy_as_command(
     mask = str(tmp_path / "mask.png")
     monkeypatch.setattr(FileDialogs, "ask_save", lambda *_: mask)
     window.saving.copy_command()
-    until(lambda: "texot inpaint" in QGuiApplication.clipboard().text())
+    until(lambda: f"texot inpaint {rock}" in QGuiApplication.clipboard().text())
     line = QGuiApplication.clipboard().text()
     assert line.startswith(f"texot inpaint {rock} {mask} -o {target} ")
 

@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from texot.desktop.controllers.file_dialogs import FileDialogs
+from texot.desktop.job_queue import OpenImage
 from texot.desktop.views.tabs.remove import RemoveTab
 from texot.desktop.views.tabs.seamless import SeamlessTab
 from texot.desktop.window import Window
@@ -187,3 +188,31 @@ def test_transparent_pixels_are_filled_where_nothing_is_painted(
     until(lambda: window.session.selected is not None)
     assert window.session.selected.picture.pixelColor(12, 12).alpha() == 255
     assert f"{tmp_path / 'cut.png'} -o" in window.session.selected.request.command_line("out.png")
+
+
+@pytest.mark.slow
+def test_a_reduced_draft_is_shown_in_full_size_and_made_final(
+    window: Window, tab: RemoveTab, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("texot.desktop.sizes.DRAFT_PIXELS", 400)
+    tab.brush.setValue(9)
+    paint(window, (16, 16), (22, 18))
+    click(window.view.draft)
+    until(lambda: window.session.selected is not None and not window.session.busy)
+    assert window.session.selected.size == (21, 18)
+    assert window.view.canvas.result.size() == window.view.canvas.exemplar.size()
+    click(window.view.render_final)
+    until(lambda: len(window.session.results) == 2 and not window.session.busy)
+    final = window.session.results[1]
+    assert final.size == (40, 36)
+    assert final.settings["init_sha256"]
+    assert not window.view.render_final.isEnabled()
+
+
+def test_the_time_of_a_large_hole_is_told(window: Window, until: Until) -> None:
+    picture = QImage(1200, 1000, QImage.Format.Format_RGB888)
+    window.session._set_image(OpenImage("/photo.png", picture, (), (1200, 1000)))
+    window.view.tabs.setCurrentIndex(2)
+    assert not window.view.progress.text()
+    window.forms[2].invert.click()  # type: ignore[attr-defined]
+    until(lambda: window.view.progress.text().startswith("takes about 36 s"))

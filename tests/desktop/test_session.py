@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,59 @@ def test_a_draft_of_a_large_photograph_has_a_megapixel(table: Table) -> None:
     session.render_final("normal")
     assert table.runs[-1]["job"]["arguments"]["size"] is None
     assert session.expected_seconds(settings) == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("material", [False, True])
+def test_a_draft_of_a_photograph_is_reduced_and_the_final_starts_from_it(
+    table: Table, material: bool
+) -> None:
+    session, maps = table.session, ["basecolor", "normal"] if material else []
+    session.open("/large")
+    table.answer("opened", "pixels", path="/large", size=[4000, 2000], maps=maps)
+    for form, length in (
+        (InpaintSettings("/large", "/mask.png", quality="draft", reach=400), "reach"),
+        (TileSettings("/large", quality="draft", band=400), "band"),
+    ):
+        session.generate(form)
+        run = table.runs[-1]["job"]["arguments"]
+        assert (run["image_size"], run[length]) == (1000, 141)
+        table.done(size=[1414, 707])
+        draft = session.results[-1]
+        assert draft.request == form.requests()[0], "the form shows the full size"
+        assert "--image-size 1000" in draft.command_line({})
+        session.render_final("normal")
+        run = table.runs[-1]["job"]["arguments"]
+        assert run == {**draft.request.arguments, "quality": "normal", "init": draft.file, "n_scales": 2}
+        table.done(size=[4000, 2000])
+        assert form.from_request(session.results[-1].request) == replace(form, quality="normal")
+
+
+def test_a_draft_between_images_of_one_size_is_reduced(table: Table) -> None:
+    session = table.session
+    session.open("/a.png")
+    table.answer("opened", "pixels", path="/a.png", size=[2000, 2000])
+    settings = InterpolationSettings(("/a.png", "/b.png"), quality="draft")
+    session.generate(settings)
+    assert "exemplar_size" not in table.runs[-1]["job"]["arguments"], "the size of one is not known"
+    table.done(size=[2000, 2000])
+    session.read_image("/b.png", lambda header, picture: None)
+    table.answer("opened", "pixels", path="/b.png", size=[1000, 1000])
+    session.generate(replace(settings, seed=1))
+    assert "exemplar_size" not in table.runs[-1]["job"]["arguments"], "they would not be reduced alike"
+    table.done(size=[2000, 2000])
+    session.read_image("/b.png", lambda header, picture: None)
+    table.answer("opened", "pixels", path="/b.png", size=[2000, 1990])
+    session.generate(replace(settings, seed=2))
+    run = table.runs[-1]["job"]["arguments"]
+    assert (run["size"], run["exemplar_size"]) == ("1000x1000", 1000)
+    table.done(size=[1000, 1000])
+    draft = session.results[-1]
+    session.render_final("normal")
+    run = table.runs[-1]["job"]["arguments"]
+    assert (run["init"], run["novelty"], run["n_scales"]) == (draft.file, None, 3)
+    table.done(size=[2000, 2000])
+    final = InterpolationSettings.from_request(session.results[-1].request)
+    assert final == replace(settings, seed=2, quality="normal")
 
 
 def test_a_preview_is_not_a_result(table: Table) -> None:

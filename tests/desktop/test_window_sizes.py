@@ -41,7 +41,7 @@ def test_a_draft_of_a_large_image_is_reduced_with_its_exemplar(size: str | None)
     image = (4000, 3000)
     full = result_size(size, image)
     assert full is not None
-    arguments = reduced_draft(request(size=size), image).arguments
+    arguments = reduced_draft(request(size=size), {"/a.png": image}).arguments
     width, height = map(int, arguments["size"].split("x"))
     assert 0.98 * DRAFT_PIXELS < width * height <= DRAFT_PIXELS
     assert width / height == pytest.approx(full[0] / full[1], rel=0.01)
@@ -50,9 +50,9 @@ def test_a_draft_of_a_large_image_is_reduced_with_its_exemplar(size: str | None)
 
 
 def test_other_jobs_keep_their_size() -> None:
-    assert reduced_draft(request("normal"), (4000, 3000)) == request("normal")
-    assert reduced_draft(request(), (1000, 1000)) == request()
-    assert reduced_draft(request(size="4K"), (0, 0)) == request(size="4K"), "no image is open"
+    assert reduced_draft(request("normal"), {"/a.png": (4000, 3000)}) == request("normal")
+    assert reduced_draft(request(), {"/a.png": (1000, 1000)}) == request()
+    assert reduced_draft(request(size="4K"), {}) == request(size="4K"), "no image is open"
 
 
 def test_the_next_job_takes_as_long_as_the_last_one() -> None:

@@ -1,15 +1,17 @@
-"""Render final: the same texture at a better quality, from the layout of a draft."""
+"""Render final: the same result at a better quality, from the layout of a draft."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
-from texot.desktop.requests import JobRequest
+from texot.desktop.requests import PHOTOGRAPHS, JobRequest
 from texot.desktop.results import Result
 from texot.desktop.sizes import result_size
 
 _RANKS = {"draft": 0, "normal": 1, "high": 2}
+_STARTED = ("synthesize", "interpolate", *PHOTOGRAPHS)
 _SCALES = 2  # at the coarser one, details of 4 pixels are free to move and all others stay
 _LEAST = 16  # pixels of the shorter side at the coarsest scale
 
@@ -26,18 +28,22 @@ def is_final(result: Result, quality: str) -> bool:
 
 
 def final_request(result: Result, quality: str) -> JobRequest:
-    """The job that makes a result again at a better quality.
+    """The job that makes a result again at a better quality, from its pixels, at scales that keep its layout.
 
-    A texture of one image starts from the result's pixels, at scales that keep its layout. Other jobs, and
-    materials, start with the same seed.
+    Of a size that is not known, it has only the seed of the result.
     """
     request = result.request.with_quality(final_quality(quality))
-    image = result.source.size
-    size = result_size(request.arguments.get("size"), image)
-    if request.task != "synthesize" or result.maps or size is None or not all(image):
+    image, arguments = result.source.size, request.arguments
+    fills = request.task in PHOTOGRAPHS
+    size = image if fills else result_size(arguments.get("size"), image)
+    if request.task not in _STARTED or size is None or not all(image):
         return request
     # a reduced draft has no details of the finest scales
-    missing = math.ceil(math.log2(max(1.0, math.sqrt(math.prod(size) / math.prod(result.size)))))
-    room = int(math.log2(max(1, min(*size, *image) // _LEAST)))
-    start = {"novelty": None, "init": result.file, "n_scales": min(_SCALES + missing, 1 + room)}
-    return replace(request, arguments={**request.arguments, **start})
+    octaves = math.log2(max(1.0, math.sqrt(math.prod(size) / math.prod(result.size))))
+    if fills:
+        start: dict[str, Any] = {"init": result.file, "n_scales": 1 + int(octaves)}
+    else:
+        room = int(math.log2(max(1, min(*size, *image) // _LEAST)))
+        n_scales = min(_SCALES + math.ceil(octaves), 1 + room)
+        start = {"novelty": None, "init": result.file, "n_scales": n_scales}
+    return replace(request, arguments={**arguments, **start})

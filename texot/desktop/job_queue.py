@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from texot.desktop.requests import JobRequest
-from texot.desktop.sizes import reduced_draft
+from texot.desktop.sizes import Size, reduced_draft
 from texot.desktop.wording import duration
 
 
@@ -47,6 +47,7 @@ class QueuedJob:
     Attributes:
         request: what to do.
         source: the open image when it was queued.
+        sizes: of input images that are known, by path.
         number: id of the worker's request, once it runs.
         shown: whether its pictures are shown: not after the user has opened or selected something else.
         stopped: whether it was told to end after its current step.
@@ -55,6 +56,7 @@ class QueuedJob:
 
     request: JobRequest
     source: OpenImage
+    sizes: Mapping[str, Size] = field(default_factory=dict)
     number: int = 0
     shown: bool = True
     stopped: bool = False
@@ -63,7 +65,7 @@ class QueuedJob:
     @property
     def run(self) -> JobRequest:
         """What the worker does: a draft of a large image is reduced."""
-        return self.request if self.source.maps else reduced_draft(self.request, self.source.size)
+        return reduced_draft(self.request, {self.source.path: self.source.size, **self.sizes})
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 _WORD = b"texo"
 _START = struct.Struct("<4sII")
@@ -19,6 +19,18 @@ def pack(header: dict[str, Any], blob: bytes = b"") -> bytes:
     """A frame's bytes."""
     text = json.dumps(header).encode()
     return _START.pack(_WORD, len(text), len(blob)) + text + blob
+
+
+class WorkerPort(Protocol):
+    """Sends requests to the worker process, see `texot.desktop.worker`."""
+
+    def ask(self, do: str, **facts: Any) -> int:
+        """Send a request; returns its id."""
+        ...
+
+    def stop(self, number: int) -> None:
+        """End a job after its current step."""
+        ...
 
 
 class Unpacker:

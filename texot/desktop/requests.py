@@ -10,6 +10,8 @@ from typing import Any
 TASKS = ("synthesize", "inpaint", "tile", "interpolate", "train", "sample")
 """The tasks, named as their commands are."""
 
+PHOTOGRAPHS = ("inpaint", "tile")
+"""Tasks whose results have the size of the photograph."""
 _NAMED_MAPS = ("horizontal", "vertical", "radial")
 
 
@@ -57,6 +59,14 @@ class JobRequest:
         if "quality" not in self.arguments:
             return self
         return replace(self, arguments={**self.arguments, "quality": quality})
+
+    def size_shown(self, image: tuple[int, int]) -> tuple[int, int] | None:
+        """The size in which pictures of the job are shown: that of its photograph; None: their own.
+
+        Args:
+            image: (width, height) of the open image. A draft may be reduced.
+        """
+        return image if self.task in PHOTOGRAPHS else None
 
     def paths(self) -> list[str]:
         """Paths of all input files, in the order of the command's arguments."""

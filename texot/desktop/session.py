@@ -10,35 +10,24 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from texot.desktop.events import SessionEvents
 from texot.desktop.finals import final_request, is_final
 from texot.desktop.job_queue import JobQueue, OpenImage, Progress, QueuedJob
 from texot.desktop.models import Model, Models
+from texot.desktop.protocol import WorkerPort
 from texot.desktop.requests import JobRequest
 from texot.desktop.results import Result
 from texot.desktop.saves import Saves
 from texot.desktop.session_files import SessionFiles
 from texot.desktop.settings import Settings
-from texot.desktop.sizes import Estimates
+from texot.desktop.sizes import Estimates, Size
 from texot.desktop.wording import duration
 from texot.errors import TexotError
 
 OnAnswer = Callable[[dict[str, Any], Any], object]
 """Called with the header of the worker's event and its picture."""
-
-
-class WorkerPort(Protocol):
-    """Sends requests to the worker process, see `texot.desktop.worker`."""
-
-    def ask(self, do: str, **facts: Any) -> int:
-        """Send a request; returns its id."""
-        ...
-
-    def stop(self, number: int) -> None:
-        """End a job after its current step."""
-        ...
 
 
 class Session:
@@ -78,6 +67,7 @@ class Session:
         self.estimates = Estimates()
         self.message, self.failed = "", False
         self._answers: dict[int, tuple[OnAnswer, Callable[[], object]]] = {}  # by id of a request, see `ask`
+        self._sizes: dict[str, Size] = {}  # of images that were read, by path
         self._notes: list[str] = []  # messages of the library about what runs
 
     # messages and files
@@ -123,11 +113,17 @@ class Session:
         self.jobs.hide()
         if image is not self.image:
             self.image = image
+            self._sizes[image.path] = image.size
             self.events.image_changed.notify()
 
     def read_image(self, path: str, then: OnAnswer) -> None:
         """Read an image or a material without opening it."""
-        self.ask("open", then, path=path)
+
+        def read(header: dict[str, Any], picture: Any) -> None:
+            self._sizes[header["path"]] = tuple(header["size"])
+            then(header, picture)
+
+        self.ask("open", read, path=path)
 
     def read_mask(self, path: str, size: tuple[int, int], then: OnAnswer) -> None:
         """Read a mask for a photograph of `size` (width, height)."""
@@ -170,7 +166,7 @@ class Session:
             requests = settings.requests()
         except TexotError:
             return 0.0
-        jobs = [QueuedJob(request, self.image) for request in requests]
+        jobs = [QueuedJob(request, self.image, self._sizes) for request in requests]
         return sum(self.estimates.seconds(job.run, self.image.size) or 0.0 for job in jobs)
 
     def can_render_final(self, quality: str) -> bool:
@@ -204,7 +200,7 @@ class Session:
         for request in requests:
             made = next((one for one in self.results if one.is_of(request, source)), None)
             if made is None and not self.jobs.makes(request, source):
-                self.jobs.add(QueuedJob(request, source))
+                self.jobs.add(QueuedJob(request, source, self._sizes))
                 n_added += 1
         if n_added or made is None:
             self._continue()

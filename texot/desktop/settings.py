@@ -62,11 +62,7 @@ class SynthesisSettings:
     @classmethod
     def from_request(cls, request: JobRequest) -> SynthesisSettings:
         """The settings that give this request alone; of one that starts from a result, those it shares."""
-        own = {field.name for field in fields(cls)}
-        given = {
-            name: value for name, value in request.arguments.items() if name in own and value is not None
-        }
-        return cls(request.files["image"], **given)
+        return cls(request.files["image"], **_shared(cls, request))
 
 
 @dataclass(frozen=True)
@@ -97,8 +93,8 @@ class InpaintSettings:
 
     @classmethod
     def from_request(cls, request: JobRequest) -> InpaintSettings:
-        """The settings that give this request."""
-        return cls(**request.files, **request.arguments)
+        """The settings that give this request alone; of one that starts from a result, those it shares."""
+        return cls(**request.files, **_shared(cls, request))
 
 
 @dataclass(frozen=True)
@@ -134,8 +130,8 @@ class TileSettings:
 
     @classmethod
     def from_request(cls, request: JobRequest) -> TileSettings:
-        """The settings that give this request."""
-        return cls(request.files["image"], **request.arguments)
+        """The settings that give this request alone; of one that starts from a result, those it shares."""
+        return cls(request.files["image"], **_shared(cls, request))
 
 
 @dataclass(frozen=True)
@@ -178,11 +174,10 @@ class InterpolationSettings:
 
     @classmethod
     def from_request(cls, request: JobRequest) -> InterpolationSettings:
-        """The settings that give this request."""
-        arguments = dict(request.arguments)
-        weights, weight_map = arguments.pop("weights"), arguments.pop("weight_map")
+        """The settings that give this request alone; of one that starts from a result, those it shares."""
+        arguments, weights = _shared(cls, request), request.arguments["weights"]
         t = None if weights is None else position_of(weights)
-        return cls(tuple(request.files["images"]), t, weight_map, **arguments)
+        return cls(tuple(request.files["images"]), t, **arguments)
 
 
 @dataclass(frozen=True)
@@ -255,6 +250,12 @@ class SamplingSettings:
             at=(at[0], at[1]) if at else None,
             **arguments,
         )
+
+
+def _shared(of: type, request: JobRequest) -> dict[str, Any]:
+    """The arguments of a request that settings of a class have, except those that have their default."""
+    own = {field.name for field in fields(of)}
+    return {name: value for name, value in request.arguments.items() if name in own and value is not None}
 
 
 def weights_at(t: float, count: int) -> list[float]:

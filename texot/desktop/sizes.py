@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from texot.desktop.requests import JobRequest
+from texot.desktop.requests import PHOTOGRAPHS, JobRequest
 
 PRESETS = ("512", "1K", "2K", "4K", "2x", "4x")
 """Sizes to choose from: sides of squares in pixels (1K is 1024), and factors."""
 DRAFT_PIXELS = 1_000_000
 """Pixels of a draft, at most."""
+_REDUCED = ("synthesize", "interpolate", *PHOTOGRAPHS)
+_ALIKE = 1.02  # ratio of pixels up to which images count as equally large
 _SECONDS = {"draft": 4.0, "normal": 5.0, "high": 40.0}  # a megapixel, before one was measured
+_FILL_SECONDS = {"draft": 25.0, "normal": 30.0, "high": 90.0}  # a megapixel of holes
 
 Size = tuple[int, int]
 
@@ -42,23 +47,33 @@ def result_size(size: str | None, image: Size) -> Size | None:
         return None
 
 
-def reduced_draft(request: JobRequest, image: Size) -> JobRequest:
-    """A draft of a synthesis of more than `DRAFT_PIXELS`, with exemplar and result reduced alike.
+def reduced_draft(request: JobRequest, sizes: Mapping[str, Size]) -> JobRequest:
+    """A draft of more than `DRAFT_PIXELS`, with inputs and result reduced alike.
 
     Args:
-        request: other jobs are returned as they are.
-        image: (width, height) of the exemplar.
+        request: other jobs are returned as they are, and those of images of different sizes, which one size
+            of exemplars would not reduce alike.
+        sizes: (width, height) of the input images that are known, by path.
     """
-    arguments = request.arguments
-    if request.task != "synthesize" or arguments.get("quality") != "draft" or not all(image):
+    arguments, images = request.arguments, request.files.get("images") or [request.files.get("image")]
+    known = [sizes.get(path, (0, 0)) for path in images]
+    pixels = [math.prod(size) for size in known]
+    if arguments.get("quality") != "draft" or request.task not in _REDUCED or not all(pixels):
         return request
-    size = result_size(arguments.get("size"), image)
-    if size is None or math.prod(size) <= DRAFT_PIXELS:
+    largest = max(known, key=lambda size: (math.prod(size), size))
+    size = largest if request.task in PHOTOGRAPHS else result_size(arguments.get("size"), largest)
+    if size is None or math.prod(size) <= DRAFT_PIXELS or max(pixels) > _ALIKE * min(pixels):
         return request
     factor = math.sqrt(DRAFT_PIXELS / math.prod(size))
-    width, height = (max(1, int(side * factor)) for side in size)
-    side = max(16, int(factor * math.sqrt(math.prod(image))))
-    return replace(request, arguments={**arguments, "size": f"{width}x{height}", "exemplar_size": side})
+    if request.task in PHOTOGRAPHS:
+        lengths = {name: arguments.get(name) for name in ("band", "reach")}
+        scaled = {name: max(2, round(factor * value)) for name, value in lengths.items() if value}
+        changed: dict[str, Any] = {"image_size": math.isqrt(DRAFT_PIXELS), **scaled}
+    else:
+        width, height = (max(1, int(side * factor)) for side in size)
+        side = max(16, int(factor * math.sqrt(max(pixels))))
+        changed = {"size": f"{width}x{height}", "exemplar_size": side}
+    return replace(request, arguments={**arguments, **changed})
 
 
 class Estimates:
@@ -69,7 +84,12 @@ class Estimates:
 
     def learn(self, request: JobRequest, size: Size, seconds: float) -> None:
         """A job of this size took this time."""
-        self._known[_kind(request)] = seconds / max(math.prod(size), 1) * 1e6
+        if request.task != "inpaint":  # whose time depends on its holes
+            self._known[_kind(request)] = seconds / max(math.prod(size), 1) * 1e6
+
+    def fill_seconds(self, pixels: int, quality: str) -> float:
+        """Seconds to fill so many pixels of a photograph."""
+        return _FILL_SECONDS[quality] * pixels / 1e6
 
     def seconds(self, request: JobRequest, image: Size) -> float | None:
         """Seconds that a job will take; None where that is not known, as its part of the image is not."""

@@ -28,6 +28,7 @@ from texot.desktop.views.form_tabs import FormTabs
 from texot.desktop.views.history import History
 from texot.desktop.views.layout import Layout
 from texot.desktop.views.menus import Menus
+from texot.desktop.views.reduced import in_size
 from texot.desktop.views.tabs.generator import GeneratorTab
 from texot.desktop.views.tabs.interpolate import InterpolateTab
 from texot.desktop.views.tabs.remove import RemoveTab
@@ -122,6 +123,7 @@ class Window(QMainWindow):
         for form in self.forms:
             form.wanted.connect(lambda quality: self.generate(quality, replace_running=True))
             form.mask_changed.connect(self._show_form)
+            form.mask_rested.connect(self._show_estimate)
         generator.explore.toggled.connect(lambda _: self._show_form())
         tabs.currentChanged.connect(self._form_changed)
         for form in self.forms:
@@ -218,7 +220,9 @@ class Window(QMainWindow):
         result = self.session.selected
         if result is not None:
             self.view.canvas.labels = "original", result.label
-            self.view.canvas.show_result(result.picture)
+            self.view.canvas.show_result(
+                in_size(result.picture, result.request.size_shown(result.source.size))
+            )
         self.view.history.mark(result)
         view, menus = self.view, self.menus
         for control in (view.save, view.command, menus.save, menus.command):
@@ -228,7 +232,10 @@ class Window(QMainWindow):
 
     def _show_preview(self, picture: QImage) -> None:
         self.view.canvas.labels = "original", "on its way"
-        self.view.canvas.show_result(picture)
+        job = self.session.running
+        self.view.canvas.show_result(
+            picture if job is None else in_size(picture, job.request.size_shown(job.source.size))
+        )
 
     def _show_reference(self) -> None:
         found = self.session.reference
@@ -254,9 +261,14 @@ class Window(QMainWindow):
         """Show how long the form in front will take, if it is long."""
         session, form = self.session, self.view.tabs.front
         text = ""
-        if session.running is None and session.image.path and form.painting is None:
+        if session.running is None and session.image.path:
             try:
-                seconds = session.expected_seconds(form.settings())
+                pixels = form.painted_pixels  # settings of a mask would write it
+                seconds = (
+                    session.expected_seconds(form.settings())
+                    if pixels is None
+                    else session.estimates.fill_seconds(pixels, form.quality)
+                )
             except InputError:
                 seconds = 0.0
             text = f"takes about {duration(seconds)}" if seconds >= _LONG else ""

@@ -153,12 +153,15 @@ class MaterialJob:
     def _states(self, request: JobRequest, arguments: dict[str, object]) -> Iterator[State]:
         stack = self._stack
         source: Exemplar | Original
+        if arguments.get("init"):
+            arguments["init"] = stack.start(read_material(str(arguments["init"])))
         if request.task == "interpolate":
             exemplars = [stack.exemplar(number) for number in range(len(stack.materials))]
             return texot.iter_interpolation(exemplars, **arguments)  # type: ignore[arg-type]
         arguments["palette"] = "none"
         if request.task == "synthesize":
-            source = read_exemplar(stack.exemplar(), fit=at_most(exemplar_side(None)))
+            side = exemplar_side(arguments.get("exemplar_size"))  # type: ignore[arg-type]
+            source = read_exemplar(stack.exemplar(), fit=at_most(side))
             self._finish = partial(finish_synthesis, stack, exemplar_size=source.size)
             self._whole = source.whole
             return texot.iter_synthesis(source, **arguments)  # type: ignore[arg-type]

@@ -47,7 +47,12 @@ class Mask(QObject):
 
     def is_empty(self) -> bool:
         """Whether nothing is painted."""
-        return not any(bytes(self.image.constBits()))
+        return not self.n_painted
+
+    @property
+    def n_painted(self) -> int:
+        """Number of painted pixels."""
+        return bytes(self.image.constBits()).count(255)
 
     def begin(self) -> None:
         """Begin a change, which undo reverts as a whole."""

@@ -8,6 +8,16 @@ from PySide6.QtGui import QImage
 _KEPT = 4  # pictures
 
 
+def in_size(image: QImage, size: tuple[int, int] | None) -> QImage:
+    """A picture in (width, height) pixels; None, or zeros: as it is."""
+    wanted = image.size() if size is None else QSize(*size)
+    if wanted.isEmpty() or wanted == image.size():
+        return image
+    return image.scaled(
+        wanted, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+    )
+
+
 class Reduced:
     """Reduces pictures and keeps the last ones.
 

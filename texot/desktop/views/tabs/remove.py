@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 
@@ -14,6 +14,8 @@ from texot.desktop.views.controls import CommonControls, button, number, row
 from texot.desktop.views.mask import Mask
 from texot.desktop.views.tabs.tab import Tab
 from texot.errors import InputError
+
+_REST_MS = 200  # a mask rests when it has not changed for so long
 
 
 class RemoveTab(Tab):
@@ -43,6 +45,10 @@ class RemoveTab(Tab):
         self._written: tuple[bytes, str] = (b"", "")  # the mask that was written last, and its file
         self.common = CommonControls(self.form, ["none", "x", "y", "both"], "none", size=False)
         self.common.tile.setToolTip("Axes along which the photo tiles")
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self.mask_rested.emit)
         self._build()
         self._refresh()
 
@@ -74,6 +80,11 @@ class RemoveTab(Tab):
         """The quality that is chosen."""
         return self.common.quality.currentText()
 
+    @property
+    def painted_pixels(self) -> int | None:
+        """Number of pixels that are painted; None without a mask."""
+        return None if self._mask is None else self._mask.n_painted
+
     def show_image(self, path: str, image: QImage) -> None:
         """Begin a new mask, or keep the old one where the image has the same size."""
         super().show_image(path, image)
@@ -82,6 +93,7 @@ class RemoveTab(Tab):
         if size != self._size:
             self._size, self._mask = size, Mask(size, self)
             self._mask.changed.connect(self._refresh)
+            self._mask.changed.connect(self._rest.start)
             self.brush.setValue(max(3, min(size.width(), size.height()) // 12))
         self.painting = self._mask
         self._refresh()

@@ -25,6 +25,7 @@ class Tab(QWidget):
         image: path of the open image.
         wanted: jobs of this quality are wanted now, in place of those that run.
         mask_changed: `painting` is another one.
+        mask_rested: its pixels are others, and have not changed since.
     """
 
     title, icon, hint = "", "", ""
@@ -33,6 +34,7 @@ class Tab(QWidget):
     has_quality = True
     wanted = Signal(str)
     mask_changed = Signal()
+    mask_rested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,6 +50,11 @@ class Tab(QWidget):
     def quality(self) -> str:
         """The quality that is chosen."""
         return "normal"
+
+    @property
+    def painted_pixels(self) -> int | None:
+        """Number of pixels that are painted; None without a mask."""
+        return None
 
     def show_quality(self, quality: str) -> None:
         """Choose a quality, where the form has several."""
