@@ -17,6 +17,7 @@ from texot.cli.options import example
 from texot.cli.preview import preview
 from texot.cli.replay import replay
 from texot.cli.sample import sample
+from texot.cli.straighten import straighten
 from texot.cli.synthesize import synthesize
 from texot.cli.tile import tile
 from texot.cli.train import train
@@ -62,6 +63,7 @@ texot.add_command(synthesize)
 texot.add_command(inpaint)
 texot.add_command(tile)
 texot.add_command(interpolate)
+texot.add_command(straighten)
 texot.add_command(apply)
 texot.add_command(preview)
 texot.add_command(train)

@@ -99,7 +99,7 @@ def replay(
         report_work(file, options, report, stop_at=settings.get("stopped_at"), force=force)
         if not folder:
             check_outputs([outputs], [file, *images, *given.values()], overwrite=overwrite)
-        use_threads(threads(options.pop("threads"), file, report), None, report)
+        use_threads(threads(options.pop("threads", None), file, report), None, report)
         if folder:
             of_material = MaterialOptions.taken_from({"map": maps, **options})
             given_to_job = {key: value for key, value in options.items() if key not in OF_MATERIALS}

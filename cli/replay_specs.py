@@ -12,6 +12,7 @@ from texot.cli.interpolate import interpolate
 from texot.cli.options import MAPS
 from texot.cli.pictures import readable
 from texot.cli.run import pixel_size
+from texot.cli.straighten import straighten
 from texot.cli.synthesize import synthesize
 from texot.cli.tile import tile
 from texot.errors import InputError
@@ -134,6 +135,15 @@ def _variation(given: ReplayInputs) -> tuple["Original", Iterate]:
     return read_original(readable(given.images[0]), alpha=given.options["alpha"]), iter_variation
 
 
+def _straightening(given: ReplayInputs) -> tuple["Original", Iterate]:
+    from texot.files.original import read_original
+    from texot.jobs.straightening import iter_straightened
+
+    original = read_original(readable(given.images[0]), alpha=given.options["alpha"])
+    given.options["size"] = pixel_size(given.options["size"], original)
+    return original, iter_straightened
+
+
 def _interpolation(given: ReplayInputs) -> tuple["list[Exemplar]", Iterate]:
     from texot.jobs.interpolation import iter_interpolation
 
@@ -155,6 +165,7 @@ class ReplaySpec:
         options: recorded options of this command only.
         min_images, max_images: number of arguments IMAGE.
         extra: options of `replay` that name more images.
+        common: recorded options that other commands have too.
     """
 
     command: click.Command
@@ -163,6 +174,7 @@ class ReplaySpec:
     min_images: int = 1
     max_images: int = 1
     extra: tuple[str, ...] = ()
+    common: tuple[str, ...] = _COMMON_OPTIONS
 
     def parse(self, file: Path, settings: dict[str, Any]) -> dict[str, Any]:
         """The recorded options, validated by the command line's own parser: a file may hold anything.
@@ -170,7 +182,7 @@ class ReplaySpec:
         Raises:
             InputError: a value that its option does not accept.
         """
-        names = (*_COMMON_OPTIONS, *self.options)
+        names = (*self.common, *self.options)
         names = (*names, *OF_MATERIALS) if "maps" in settings else names
         arguments = [*["IMAGE"] * self.min_images, "-o", "OUT"]
         for name in names:
@@ -206,6 +218,7 @@ REPLAY_SPECS = {
     ),
     "tile": ReplaySpec(tile, _tile, ("band", "flatten", "palette", "image_size"), extra=("init",)),
     "variation": ReplaySpec(tile, _variation, ("frame", "palette")),
+    "straighten": ReplaySpec(straighten, _straightening, ("quad", "size", "flatten"), common=("alpha",)),
     "interpolate": ReplaySpec(
         interpolate,
         _interpolation,

@@ -118,7 +118,7 @@ def run(
         TexotError: see `texot.synthesize` and `texot.files.write.write_image`.
     """
     size = options["size"] if isinstance(exemplar, list) else options.get("size", exemplar.size)
-    report.start(version=__version__, output=outputs.image, seed=options["seed"], size=size)
+    report.start(version=__version__, output=outputs.image, seed=options.get("seed", 0), size=size)
     with CtrlC() as ctrl_c:
         state, losses = steps(exemplar, options, outputs, report, ctrl_c, stop_at=stop_at, iterate=iterate)
         result = state.result()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         vary_material,
     )
     from texot.jobs.preview import preview_material
+    from texot.jobs.straightening import iter_straightened, straighten
     from texot.jobs.synthesis import iter_synthesis, synthesize
     from texot.jobs.tiling import iter_tileable, iter_variation, make_tileable, make_variation
     from texot.solver.state import LossRecord, State, Synthesis
@@ -54,6 +55,7 @@ __all__ = [
     "interpolate_materials",
     "iter_inpaint",
     "iter_interpolation",
+    "iter_straightened",
     "iter_synthesis",
     "iter_tileable",
     "iter_variation",
@@ -61,6 +63,7 @@ __all__ = [
     "make_variation",
     "preview_material",
     "read_material",
+    "straighten",
     "synthesize",
     "synthesize_material",
     "tile_material",
@@ -84,6 +87,7 @@ _LAZY = {
     "iter_inpaint": "texot.jobs.inpainting",
     "interpolate": "texot.jobs.interpolation",
     "iter_interpolation": "texot.jobs.interpolation",
+    "iter_straightened": "texot.jobs.straightening",
     "iter_synthesis": "texot.jobs.synthesis",
     "iter_tileable": "texot.jobs.tiling",
     "iter_variation": "texot.jobs.tiling",
@@ -91,6 +95,7 @@ _LAZY = {
     "make_variation": "texot.jobs.tiling",
     "preview_material": "texot.jobs.preview",
     "read_material": "texot.files.material",
+    "straighten": "texot.jobs.straightening",
     "synthesize": "texot.jobs.synthesis",
     "synthesize_material": "texot.jobs.material",
     "tile_material": "texot.jobs.material",

@@ -142,6 +142,7 @@ KNOWN: dict[str, Check] = {
     "threads": _whole(1, 4096),
     "size": _SIZE,
     "exemplar_size": _none_or(_either(_SIZE, _whole(1, 2**31 - 1))),  # of a model, or of an option
+    "quad": _list(_real, 8, 8),
     "image_size": _none_or(_whole(1, 2**31 - 1)),
     "exemplar_part": _none_or(_whole(1, 2**31 - 1)),
     "at": _list(_whole(-(2**40), 2**40), 2, 2),
