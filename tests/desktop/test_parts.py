@@ -24,7 +24,14 @@ ALLOWED: dict[str, tuple[set[str], set[str], tuple[str, ...]]] = {
         {"model", "worker"},
         {"torch"},
         (
-            *("texot", "texot.errors", "texot._version", "texot.files", "texot.images.shading"),
+            *(
+                "texot",
+                "texot.errors",
+                "texot._version",
+                "texot.files",
+                "texot.images.shading",
+                "texot.images.perspective",
+            ),
             *(
                 "texot.jobs.material",
                 "texot.jobs.material_files",

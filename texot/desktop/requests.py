@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-TASKS = ("synthesize", "inpaint", "tile", "interpolate", "train", "sample")
+TASKS = ("synthesize", "inpaint", "tile", "interpolate", "straighten", "train", "sample")
 """The tasks, named as their commands are."""
 
 PHOTOGRAPHS = ("inpaint", "tile")
@@ -124,4 +124,6 @@ class JobRequest:
 
 
 def _word(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """A number with as many digits as it needs."""
+    short = f"{value:g}" if isinstance(value, float) else str(value)
+    return short if not isinstance(value, float) or float(short) == value else repr(value)

@@ -74,7 +74,9 @@ class Result:
     def label(self) -> str:
         """The seed and the quality, or the task."""
         arguments = self.request.arguments
-        return f"seed {arguments.get('seed', 0)}, {arguments.get('quality') or self.request.task}"
+        if "seed" not in arguments:
+            return self.request.task
+        return f"seed {arguments['seed']}, {arguments.get('quality') or self.request.task}"
 
     @property
     def file_name(self) -> str:
@@ -82,7 +84,7 @@ class Result:
         path, suffix = Path(self.source.path), "" if self.maps else Path(self.file).suffix
         stem = (path.name if self.source.maps else path.stem) or "texture"
         arguments = self.request.arguments
-        return f"{stem}-{arguments['seed']}{suffix}" if "seed" in arguments else f"{stem}{suffix}"
+        return f"{stem}-{arguments.get('seed', self.request.task)}{suffix}"
 
     def check_repeatable(self) -> None:
         """Refuse a result that no command can repeat yet.

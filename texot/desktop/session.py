@@ -211,7 +211,8 @@ class Session:
     def _start(self, job: QueuedJob) -> int:
         request = job.run
         is_training = request.task == "train"
-        file = self.files.new("model", ".safetensors") if is_training else self.files.new("result")
+        name = "straightened photo" if request.task == "straighten" else "result"
+        file = self.files.new("model", ".safetensors") if is_training else self.files.new(name)
         return self._worker.ask("run", job=request.to_json(), file=file)
 
     def _continue(self) -> None:

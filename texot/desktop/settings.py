@@ -135,6 +135,26 @@ class TileSettings:
 
 
 @dataclass(frozen=True)
+class StraightenSettings:
+    """Settings of `texot.straighten`.
+
+    Attributes:
+        image: path of the photograph.
+        quad: corners (x, y) of the part, clockwise from its upper left, as eight numbers.
+        flatten: remove gradients of brightness and colour.
+    """
+
+    image: str
+    quad: tuple[float, ...]
+    flatten: bool = False
+
+    def requests(self) -> list[JobRequest]:
+        """One job."""
+        arguments = {"quad": list(self.quad), "flatten": self.flatten}
+        return [JobRequest("straighten", {"image": _image(self.image)}, arguments)]
+
+
+@dataclass(frozen=True)
 class InterpolationSettings:
     """Settings of `texot.interpolate`.
 

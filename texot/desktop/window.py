@@ -17,6 +17,7 @@ from texot.desktop.controllers.mask_actions import MaskActions
 from texot.desktop.controllers.opening import Opening
 from texot.desktop.controllers.recovery import Recovery
 from texot.desktop.controllers.saving import Saving
+from texot.desktop.controllers.straightening import StraightenActions
 from texot.desktop.requests import JobRequest
 from texot.desktop.results import Result
 from texot.desktop.session import Session
@@ -96,10 +97,12 @@ class Window(QMainWindow):
         self.opening = Opening(
             session, dialogs, self.exemplars, self.generator, lambda paths: self.menus.show_recent(paths)
         )
+        self.straightening = StraightenActions(session, self.opening.open, self)
         actions = Actions(
             open=self.opening.ask_open,
             open_material=self.opening.ask_open_material,
             paste=self.opening.paste,
+            straighten=self.straightening.ask,
             generate=self.generate,
             draft=lambda: self.generate("draft"),
             new_seed=self.new_seed,
@@ -118,6 +121,7 @@ class Window(QMainWindow):
         self.menus = Menus(
             self.menuBar(), self.view, actions, mask_buttons, self.masks.paints, self.opening.open
         )
+        self.straightening.enable(self.view.straighten, self.menus.straighten)
         self.menus.show_recent(dialogs.recent())
         self.opening.watch(*self.findChildren(QLineEdit), *self.findChildren(QSpinBox))
         for form in self.forms:

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from texot import Generator, OutputError, Synthesis
+from texot import Generator, OutputError, Synthesis, iter_straightened
 from texot.files.exemplar import read_exemplar
 from texot.files.mask import read_mask
-from texot.files.original import read_original
+from texot.files.original import Original, read_original
 from texot.files.stream import write_rows
 from texot.files.whole import check_target, write_whole
 from texot.files.write import check_format, check_output, to_pil, write_image
+from texot.images.perspective import quad_size
 
 _FORMATS = (".png", ".exr", ".tif")  # of results, in this order: the first that holds their values
 _ROWS = 512  # rows that are converted to bytes at once
@@ -112,6 +113,33 @@ def save_copy(source: Path, path: str, *, is_sample: bool) -> None:
         write_rows(blocks, path, size=(width, height), **kind)
     else:
         write_image(image, path, dpi=found.dpi, exif=found.exif, depth=found.depth, **kind)
+
+
+class Photographs:
+    """The photograph that is straightened, reduced and kept in memory. For one thread."""
+
+    def __init__(self) -> None:
+        self._path, self._whole = "", (0, 0)
+        self._reduced: Original | None = None
+
+    def straightened(self, path: str, quad: list[float], side: int, *, flatten: bool) -> Pixels:
+        """A preview of `texot.straighten`.
+
+        Args:
+            path: of the photograph.
+            quad, flatten: see `texot.iter_straightened`.
+            side: most pixels of the longer side.
+        """
+        if self._reduced is None or self._path != path:
+            found = read_original(path)
+            self._path, self._whole, self._reduced = path, found.size, found.reduced(2 * side)
+        factors = [own / whole for own, whole in zip(self._reduced.size, self._whole, strict=True)]
+        small = [value * factors[k % 2] for k, value in enumerate(quad)]
+        width, height = quad_size(list(zip(small[::2], small[1::2], strict=True)))
+        fit = min(1.0, side / max(width, height))
+        size = max(1, round(fit * width)), max(1, round(fit * height))
+        (state,) = iter_straightened(self._reduced, quad=small, size=size, flatten=flatten)
+        return to_pixels(state.result().image)
 
 
 def to_pixels(image: Tensor) -> Pixels:

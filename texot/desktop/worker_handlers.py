@@ -14,7 +14,14 @@ from torch import Tensor
 
 from texot import State, Synthesis
 from texot.desktop.requests import JobRequest
-from texot.desktop.worker_files import Pixels, read_mask_picture, read_picture, save_copy, to_pixels
+from texot.desktop.worker_files import (
+    Photographs,
+    Pixels,
+    read_mask_picture,
+    read_picture,
+    save_copy,
+    to_pixels,
+)
 from texot.desktop.worker_jobs import Models, OnState, last_state, run_synthesis
 from texot.desktop.worker_materials import (
     MaterialJob,
@@ -39,7 +46,7 @@ class Handlers:
 
     def __init__(self, send_event: Callable[..., None], stopped: set[int]) -> None:
         self._send_event, self._stopped = send_event, stopped
-        self._models, self._materials = Models(), Materials()
+        self._models, self._materials, self._photographs = Models(), Materials(), Photographs()
 
     def do_open(self, request: dict[str, Any]) -> None:
         """Read an image, or a material where it is a folder: "path"."""
@@ -88,6 +95,13 @@ class Handlers:
         of_images = self._make_material if is_material(job) else self._synthesize
         run = {"train": self._train, "sample": self._sample}.get(job.task, of_images)
         run(request["id"], job, request["file"])
+
+    def do_straightened(self, request: dict[str, Any]) -> None:
+        """Show the part "quad" of the photograph "path", with even light if "flatten", in "side" pixels."""
+        pixels = self._photographs.straightened(
+            request["path"], request["quad"], request["side"], flatten=request["flatten"]
+        )
+        self._send_event("straightened", request["id"], pixels)
 
     def do_load(self, request: dict[str, Any]) -> None:
         """Load the model of a "path"."""

@@ -20,6 +20,7 @@ _ITERATORS = {
     "inpaint": ("iter_inpaint", ("image", "mask")),
     "tile": ("iter_tileable", ("image",)),
     "interpolate": ("iter_interpolation", ("images",)),
+    "straighten": ("iter_straightened", ("image",)),
 }
 
 OnState = Callable[[State], bool]

@@ -35,6 +35,8 @@ class Layout(QWidget):
         tip = "Open a folder of maps as a material (Ctrl+Shift+O)"
         self.open_material = button("Material...", tip, actions.open_material)
         self.paste = button("Paste", "Open the image in the clipboard (Ctrl+V)", actions.paste)
+        tip = "Crop, turn, set upright and flatten the photo before it becomes a texture (Ctrl+E)"
+        self.straighten = button("Straighten...", tip, actions.straighten)
         self.generate = button("Generate", "Generate with the settings above (Ctrl+Return)", actions.generate)
         self.generate.setDefault(True)
         tip = "Quick preview: the same at draft quality (Ctrl+D)"
@@ -65,7 +67,7 @@ class Layout(QWidget):
         panel = QWidget()
         layout = QVBoxLayout(panel)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(row(self.open, self.open_material, self.paste))
+        layout.addWidget(row(self.open, self.open_material, self.paste, self.straighten))
         layout.addWidget(self.tabs, 1)
         layout.addWidget(row(self.generate, self.draft, self.new_seed, self.stop))
         layout.addWidget(self.progress)

@@ -26,7 +26,7 @@ class Menus:
         open: opens the image of a path.
 
     Attributes:
-        save, save_all, command, final: enabled by the window.
+        save, save_all, command, final, straighten: enabled by the window.
         undo, redo, invert, copy: disabled while their menu is open, where they would do nothing.
     """
 
@@ -71,6 +71,8 @@ class Menus:
         self.copy = self._add(menu, "Copy pi&cture", "Ctrl+C", actions.copy_image)
         self.command = self._add(menu, "Copy as co&mmand", "Ctrl+Shift+C", actions.copy_command)
         self._add(menu, "&Paste", "Ctrl+V", self._paste)
+        menu.addSeparator()
+        self.straighten = self._add(menu, "&Straighten photo...", "Ctrl+E", actions.straighten)
 
     def _add_generate(self, actions: Actions) -> None:
         menu = self._bar.addMenu("&Generate")
