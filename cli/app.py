@@ -4,6 +4,7 @@ import click
 
 from texot import __version__
 from texot.cli.apply import apply
+from texot.cli.batch import batch
 from texot.cli.calling import handshake
 from texot.cli.desktop import desktop
 from texot.cli.doctor import doctor
@@ -68,6 +69,7 @@ texot.add_command(apply)
 texot.add_command(preview)
 texot.add_command(train)
 texot.add_command(sample)
+texot.add_command(batch)
 texot.add_command(info)
 texot.add_command(export)
 texot.add_command(replay)

@@ -5,6 +5,7 @@
 
 import _thread
 import platform
+import signal
 import sys
 import threading
 import time
@@ -83,9 +84,18 @@ class CancelFile:
         assert self._path is not None
         while not self._end.is_set():
             if self._path.exists():
-                _thread.interrupt_main()  # runs the handler of SIGINT in the main thread, on Windows too
+                _interrupt()
                 return
             self._end.wait(_POLL)
+
+
+def _interrupt() -> None:
+    """Send SIGINT to the main thread."""
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, signal.SIGINT)  # which ends waiting for a lock, too
+    else:
+        _thread.interrupt_main()
 
 
 class Preview:

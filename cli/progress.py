@@ -78,6 +78,12 @@ class Quiet:
     def part(self, done: int, total: int, seconds: float) -> None:
         """Part of an image's pixels is done: number done, total, seconds."""
 
+    def overall(self, share: float, done: int, total: int, seconds: float) -> None:
+        """Share of a batch, items that have ended, their number, seconds."""
+
+    def item(self, **facts: Any) -> None:
+        """One item of a batch has ended: item, state, message, seconds."""
+
     def done(self, **facts: Any) -> None:
         """One image is written: output, seconds and, if there is one, loss."""
 
@@ -116,6 +122,22 @@ class Bar(Quiet):
         bar.set_postfix_str(f"{done / 1e6 / seconds:.1f} megapixels/s, {_clock(left)} left", refresh=False)
         bar.update(done - bar.n)
 
+    def overall(self, share: float, done: int, total: int, seconds: float) -> None:
+        """Move the bar, if stderr is a terminal."""
+        if sys.stderr.isatty():
+            bar = self._opened(1000, f"{{percentage:.0f}}% of {total} items{{postfix}}")
+            left = seconds * (1 / share - 1) if share else math.inf
+            bar.set_description("batch", refresh=False)
+            bar.set_postfix_str(f"{done} done, {_clock(left)} left", refresh=False)
+            bar.update(round(1000 * share) - bar.n)
+
+    def item(self, **facts: Any) -> None:
+        """Report an item that failed, and without a terminal every item."""
+        if facts["state"] != "done":
+            self.say(f"{facts['item']}: {facts['state']}: {facts['message']}")
+        elif not sys.stderr.isatty():
+            self.say(f"{facts['item']}: done ({facts['seconds']:.1f} s)")
+
     def _opened(self, total: int, figures: str) -> "tqdm[None]":
         if self.bar is None:
             sized = _has_size()
@@ -153,6 +175,7 @@ class Json(Quiet):
     last = -math.inf
     image = 0  # number of the image, from 1
     share = 0.0  # of the work of all images that is done
+    ended = 0  # items of a batch
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Report an error as an event and exit with its exit code."""
@@ -203,6 +226,20 @@ class Json(Quiet):
         self.share = max(self.share, (self.image - 1 + own) / max(self.images, self.image, 1))
         left += further * (seconds + left)
         self._event("step", share=round(self.share, 4), seconds_left=left, **facts, **(more or {}))
+
+    def overall(self, share: float, done: int, total: int, seconds: float) -> None:
+        """Emit step events with items as steps, a few per second and as items end."""
+        now = time.monotonic()
+        if now - self.last < JSON_INTERVAL and done == self.ended:
+            return
+        self.last, self.ended, self.share = now, done, max(self.share, share)
+        left = seconds * (1 / share - 1) if share else math.nan
+        facts = {"total_step": done, "total_steps": total, "seconds": seconds}
+        self._event("step", share=round(self.share, 4), seconds_left=left, **facts)
+
+    def item(self, **facts: Any) -> None:
+        """Emit an item event."""
+        self._event("item", **facts)
 
     def done(self, **facts: Any) -> None:
         """Emit the done event."""
