@@ -52,6 +52,10 @@ class QueuedJob:
         shown: whether its pictures are shown: not after the user has opened or selected something else.
         stopped: whether it was told to end after its current step.
         kept: whether a stopped job keeps its last state as a result.
+        background: whether it is of a batch: other jobs go first.
+        state: "waiting", "running", "done", "stopped" or "failed".
+        note: why it failed.
+        result: that it made, or None.
     """
 
     request: JobRequest
@@ -61,6 +65,14 @@ class QueuedJob:
     shown: bool = True
     stopped: bool = False
     kept: bool = True
+    background: bool = False
+    state: str = "waiting"
+    note: str = ""
+    result: Any = None
+
+    def end(self, state: str, note: str = "") -> None:
+        """It has ended in this state."""
+        self.state, self.note = state, note
 
     @property
     def run(self) -> JobRequest:
@@ -131,24 +143,33 @@ class JobQueue:
         return any(job.request == request and job.source is source for job in jobs)
 
     def start_next(self) -> bool:
-        """Start the first job that waits, unless one runs; returns whether one was started."""
+        """Start the first job that waits, of a batch only if no other does, unless one runs.
+
+        Returns:
+            Whether one was started.
+        """
         if self.running is not None or not self.waiting:
             return False
-        self.running = self.waiting.popleft()
+        self.running = next((job for job in self.waiting if not job.background), self.waiting[0])
+        self.waiting.remove(self.running)
+        self.running.state = "running"
         self.running.number = self._start(self.running)
         return True
 
-    def stop(self, *, keep: bool) -> bool:
+    def stop(self, *, keep: bool, of: Callable[[QueuedJob], bool] = lambda job: True) -> bool:
         """Remove the jobs that wait, and end the running one after its current step.
 
         Args:
             keep: whether the result of that step is kept.
+            of: which jobs are meant.
 
         Returns:
-            Whether a job runs.
+            Whether one is ended.
         """
-        self.waiting.clear()
-        if self.running is None:
+        for job in filter(of, list(self.waiting)):
+            job.end("stopped")
+            self.waiting.remove(job)
+        if self.running is None or not of(self.running):
             return False
         self.running.kept, self.running.stopped = keep, True
         self._stop(self.running.number)
@@ -171,5 +192,7 @@ class JobQueue:
 
     def clear(self) -> None:
         """Forget all jobs: the worker has ended."""
+        for job in (*self.waiting, *([self.running] if self.running else [])):
+            job.end("failed", "the worker has ended")
         self.running = None
         self.waiting.clear()

@@ -26,6 +26,7 @@ class Result:
         saved: the user's file or folder of it, or empty.
         maps: roles of a material's maps; empty for an image.
         names: names of the files in a material's folder.
+        is_thumbnail: whether the picture is small: of a batch, see `texot.desktop.batch`.
         run: what the worker did, where that is not `request`: a draft of a large image is reduced.
     """
 
@@ -39,15 +40,27 @@ class Result:
     maps: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     run: JobRequest | None = None
+    is_thumbnail: bool = False
 
     @classmethod
     def from_event(cls, job: QueuedJob, header: dict[str, Any], picture: Any) -> Result:
         """The result in a "done" event of a job."""
-        width, height = header["size"]
+        width, height = header.get("whole") or header["size"]
         maps, names = tuple(header.get("maps", ())), tuple(header.get("names", ()))
         file, settings = header["file"], header["settings"]
         size, run = (width, height), job.run if job.run != job.request else None
-        return cls(job.request, picture, size, job.source, file, settings, maps=maps, names=names, run=run)
+        return cls(
+            job.request,
+            picture,
+            size,
+            job.source,
+            file,
+            settings,
+            maps=maps,
+            names=names,
+            run=run,
+            is_thumbnail="whole" in header,
+        )
 
     @property
     def stopped(self) -> bool:

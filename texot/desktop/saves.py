@@ -101,6 +101,9 @@ class Saves:
             lost.append("a result" if count == 1 else f"{count} results")
         if self.unsaved_model:
             lost.append("the model")
+        waiting = sum(job.background for job in self._session.jobs.waiting)
+        if waiting:
+            lost.append(f"{waiting} images that wait")
         running = self._session.running
         if running is not None:
             training = running.request.task == "train"

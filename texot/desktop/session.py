@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from texot.desktop.batch import THUMBNAIL, Batch
 from texot.desktop.events import SessionEvents
 from texot.desktop.finals import final_request, is_final
 from texot.desktop.job_queue import JobQueue, OpenImage, Progress, QueuedJob
@@ -23,7 +24,7 @@ from texot.desktop.saves import Saves
 from texot.desktop.session_files import SessionFiles
 from texot.desktop.settings import Settings
 from texot.desktop.sizes import Estimates, Size
-from texot.desktop.wording import duration
+from texot.desktop.wording import done_text, exemplars_text, trained_text
 from texot.errors import TexotError
 
 OnAnswer = Callable[[dict[str, Any], Any], object]
@@ -48,6 +49,7 @@ class Session:
         reference: the result that others are compared with; None: they are compared with the open image.
         models: the model that samples are made from, and the training that can be resumed.
         saves: writes the user's files.
+        batch: the images that are worked on in the background.
         estimates: of how long jobs take.
         message: what happened last, in one line.
         failed: whether the message is about a failure.
@@ -64,6 +66,7 @@ class Session:
         self.reference: Result | None = None
         self.models = Models()
         self.saves = Saves(self)
+        self.batch = Batch(self)
         self.estimates = Estimates()
         self.message, self.failed = "", False
         self._answers: dict[int, tuple[OnAnswer, Callable[[], object]]] = {}  # by id of a request, see `ask`
@@ -155,7 +158,7 @@ class Session:
             self.fail(str(error))
             return
         if replace_running:
-            self.stop(keep=False)
+            self.jobs.stop(keep=False, of=lambda job: not job.background)
         self._queue(
             [request.with_quality(quality) if quality else request for request in requests], self.image
         )
@@ -203,7 +206,7 @@ class Session:
                 self.jobs.add(QueuedJob(request, source, self._sizes))
                 n_added += 1
         if n_added or made is None:
-            self._continue()
+            self.start_waiting()
         else:
             self.select(made)
             self.say(f"it was made before, with the same settings: {made.summary}")
@@ -213,9 +216,11 @@ class Session:
         is_training = request.task == "train"
         name = "straightened photo" if request.task == "straighten" else "result"
         file = self.files.new("model", ".safetensors") if is_training else self.files.new(name)
-        return self._worker.ask("run", job=request.to_json(), file=file)
+        side = THUMBNAIL if job.background else None
+        return self._worker.ask("run", job=request.to_json(), file=file, side=side)
 
-    def _continue(self) -> None:
+    def start_waiting(self) -> None:
+        """Start the next job that waits, unless one runs."""
         if self.jobs.start_next():
             self.say("preparing ...")
         if self.running is None:
@@ -248,20 +253,21 @@ class Session:
             else:
                 then(header, picture)
             self._say_notes()
-            self._continue()
+            self.start_waiting()
         elif self.jobs.is_running(number):
             if event == "state":
                 self._progress(header, picture)
                 return
             job = self.jobs.finish()
             if event == "error":
+                job.end("failed", header["text"])
                 self.fail(header["text"])
             elif event == "trained":
                 self._trained(job, header, picture)
             else:
                 self._done(job, header, picture)
             self._say_notes()
-            self._continue()
+            self.start_waiting()
 
     def worker_ended(self, text: str) -> None:
         """The worker has crashed or was refused: nothing runs or waits any more; results stay."""
@@ -270,7 +276,7 @@ class Session:
         self.fail(text)
         for _, failed in answers.values():
             failed()
-        self._continue()
+        self.start_waiting()
 
     def _progress(self, header: dict[str, Any], picture: Any) -> None:
         job = self.running
@@ -286,17 +292,15 @@ class Session:
         self.say("stopping ..." if job.stopped else self.progress.text)
 
     def _done(self, job: QueuedJob, header: dict[str, Any], picture: Any) -> None:
+        job.end("stopped" if header["stopped"] else "done")
         if header["stopped"] and not job.kept:
             return
-        result = Result.from_event(job, header, picture)
+        result = job.result = Result.from_event(job, header, picture)
         if not header["stopped"]:
             self.estimates.learn(job.run, result.size, header["seconds"])
         self.results.append(result)
         self.events.result_added.notify(result, job.shown)
-        ended = f"stopped at step {header['step']} of {header['steps']}" if header["stopped"] else "done"
-        place = "" if job.shown else ", in the strip"
-        width, height = result.size
-        self.say(f"{ended}: {width}x{height} px in {duration(header['seconds'])}{place}")
+        self.say(done_text(header, result.size) + ("" if job.shown else ", in the strip"))
         if job.shown:
             self._select(result)
 
@@ -320,6 +324,9 @@ class Session:
 
     def select(self, result: Result) -> None:
         """Show a result, the image it was made from, and its settings."""
+        if result.is_thumbnail:
+            self.batch.load(result, self.select)
+            return
         self._set_image(result.source)
         if result.request.task == "sample":
             self.use_model(result.request.files["model"])
@@ -362,10 +369,7 @@ class Session:
         self.events.model_changed.notify()
         if job.shown:
             self.show_preview(picture)
-        self.say(
-            f"{'stopped' if resumable else 'trained'} after step {header['step']} of {header['steps']}, "
-            f"{duration(header['seconds'])}: Generate gives samples of any size"
-        )
+        self.say(trained_text(header))
 
     def load_model(self, path: str, then: Callable[[], object] = lambda: None) -> None:
         """Read a model and use it for samples."""
@@ -375,9 +379,7 @@ class Session:
             self.models.use(Model(path, path, count))
             self.events.model_changed.notify()
             then()
-            width, height = header["exemplar_size"]
-            learned = f"{count} exemplars, of at most" if count > 1 else "an exemplar of"
-            self.say(f"{path}: learned from {learned} {width}x{height} px")
+            self.say(f"{path}: learned from {exemplars_text(count, header['exemplar_size'])}")
 
         self.ask("load", loaded, path=path)
 

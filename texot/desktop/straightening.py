@@ -12,6 +12,7 @@ from collections.abc import Callable
 Point = tuple[float, float]
 LEAST = 8.0
 """Pixels of the shortest side."""
+_SLACK = 1e-9  # pixels: rounding
 _HALVINGS = 24  # of a move that would leave the photograph
 
 
@@ -61,9 +62,8 @@ class Part:
             return [(x + share * u, y + share * v) for u, v in turned]
 
         self.angle = degrees
-        self.corners = shrunk(1.0)
-        if not self._is_inside(self.corners):
-            self.corners = self._furthest(shrunk)
+        whole = shrunk(1.0)
+        self.corners = self._clipped(whole if self._is_inside(whole) else self._furthest(shrunk))
 
     def move_corner(self, number: int, place: Point) -> None:
         """Move a corner as far towards a place as the part stays valid."""
@@ -109,7 +109,12 @@ class Part:
         return found
 
     def _move(self, moved: Callable[[float], list[Point]]) -> None:
-        self.corners = moved(1.0) if self._is_valid(moved(1.0)) else self._furthest(moved)
+        self.corners = self._clipped(moved(1.0) if self._is_valid(moved(1.0)) else self._furthest(moved))
+
+    def _clipped(self, corners: list[Point]) -> list[Point]:
+        """Corners without what rounding has moved out of the photograph."""
+        width, height = self.size
+        return [(min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))) for x, y in corners]
 
     def _furthest(self, moved: Callable[[float], list[Point]]) -> list[Point]:
         """The valid part of the largest share; at share 0 it is valid, or a point."""
@@ -123,7 +128,7 @@ class Part:
 
     def _is_inside(self, corners: list[Point]) -> bool:
         width, height = self.size
-        return all(0 <= x <= width and 0 <= y <= height for x, y in corners)
+        return all(-_SLACK <= x <= width + _SLACK and -_SLACK <= y <= height + _SLACK for x, y in corners)
 
     def _is_valid(self, corners: list[Point]) -> bool:
         if not self._is_inside(corners):

@@ -9,6 +9,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QImage, QKey
 from PySide6.QtWidgets import QComboBox, QLineEdit, QMainWindow, QMessageBox, QSpinBox, QStyle, QWidget
 
 from texot.desktop.controllers import remembered
+from texot.desktop.controllers.batching import BatchActions
 from texot.desktop.controllers.exemplar_actions import ExemplarActions
 from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.controllers.generator_actions import GeneratorActions
@@ -99,6 +100,7 @@ class Window(QMainWindow):
         )
         self.straightening = StraightenActions(session, self.opening.open, self)
         actions = Actions(
+            batch=lambda: self.batching.ask(),
             open=self.opening.ask_open,
             open_material=self.opening.ask_open_material,
             paste=self.opening.paste,
@@ -115,6 +117,10 @@ class Window(QMainWindow):
             quit=self.close,
         )
         self.view = Layout(tabs, canvas, history, actions)
+        self.batching = BatchActions(
+            session, dialogs, tabs, self.synthesise, self.view.batch, self.opening.open
+        )
+        self.opening.open_folder = self.batching.open_folder
         self.setCentralWidget(self.view)
         self.view.welcome.ask_sample.connect(session.open)
         mask_buttons = (fill.undo, fill.redo, fill.invert)
@@ -388,11 +394,5 @@ class Window(QMainWindow):
     def _may_lose(self, question: str) -> bool:
         """Ask whether to lose something that is not saved."""
         buttons = QMessageBox.StandardButton
-        answer = QMessageBox.question(
-            self,
-            "texot",
-            question,
-            buttons.Discard | buttons.Cancel,
-            buttons.Cancel,
-        )
-        return answer == buttons.Discard
+        offered = buttons.Discard | buttons.Cancel
+        return QMessageBox.question(self, "texot", question, offered, buttons.Cancel) == buttons.Discard

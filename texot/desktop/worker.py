@@ -2,9 +2,9 @@
 
 It reads requests from stdin and writes events to stdout, as frames of `texot.desktop.protocol`. It ends when
 stdin is closed. Its first event is "hello", with its version. `texot.desktop.worker_handlers` handles the
-requests {"do": name, "id": n, ...}. One final event with the same id answers it: "opened", "mask", "map",
-"lit", "straightened", "loaded", "previewed", "done", "trained", "saved" or "error". Jobs send "state" and
-"note" first.
+requests {"do": name, "id": n, ...}. One final event with the same id answers it: "opened", "listed", "mask",
+"map", "lit", "straightened", "loaded", "previewed", "done", "trained", "saved" or "error". Jobs send "state"
+and "note" first.
 The request {"do": "stop", "id": n} ends job n after its current step; the job keeps the result of that step.
 
 Two threads answer: one runs jobs, the other reads and writes files, so that files do not wait for a job.
@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from texot.desktop.worker_files import Pixels
     from texot.desktop.worker_handlers import Handlers
 
-_FILE_REQUESTS = ("open", "mask", "map", "lit", "straightened", "save")  # answered by the thread for files
+_FILE_REQUESTS = (
+    "open",
+    "list",
+    "mask",
+    "map",
+    "lit",
+    "straightened",
+    "save",
+)  # answered by the thread for files
 MEMORY_ADVICE = "out of memory: ask for a smaller size"
 
 

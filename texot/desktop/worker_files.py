@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from texot import Generator, OutputError, Synthesis, iter_straightened
+from texot import Generator, InputError, OutputError, Synthesis, iter_straightened
 from texot.files.exemplar import read_exemplar
 from texot.files.mask import read_mask
+from texot.files.material import SUFFIXES
+from texot.files.material_names import role_of
 from texot.files.original import Original, read_original
 from texot.files.stream import write_rows
 from texot.files.whole import check_target, write_whole
@@ -140,6 +145,40 @@ class Photographs:
         size = max(1, round(fit * width)), max(1, round(fit * height))
         (state,) = iter_straightened(self._reduced, quad=small, size=size, flatten=flatten)
         return to_pixels(state.result().image)
+
+
+def images_in(folder: str) -> list[str]:
+    """Paths of the image files in a folder, by name.
+
+    Raises:
+        InputError: it cannot be read, or has none.
+    """
+    try:
+        found = sorted(entry.path for entry in os.scandir(folder) if entry.is_file())
+    except OSError as error:
+        raise InputError(f"cannot read the folder {folder!r}: {error.strerror or error}") from error
+    found = [path for path in found if path.lower().endswith(SUFFIXES)]
+    if not found:
+        raise InputError(f"{folder!r} has no images: expected {', '.join(SUFFIXES)}")
+    return found
+
+
+def looks_like_material(images: Sequence[str]) -> bool:
+    """Whether files are the maps of one material: most names have roles, and no role is there three times.
+
+    There may be normal maps of both conventions.
+    """
+    roles = [found[0] for found in map(role_of, images) if found is not None]
+    return 2 * len(roles) > len(images) and all(roles.count(role) < 3 for role in roles)
+
+
+def small(image: Tensor, side: int | None) -> Tensor:
+    """An image (C, H, W) in at most `side` pixels a side; None: as it is."""
+    height, width = image.shape[1:]
+    if side is None or max(height, width) <= side:
+        return image
+    size = max(1, round(side * height / max(height, width))), max(1, round(side * width / max(height, width)))
+    return F.interpolate(image[None], size, mode="area")[0]
 
 
 def to_pixels(image: Tensor) -> Pixels:

@@ -17,9 +17,12 @@ from texot.desktop.requests import JobRequest
 from texot.desktop.worker_files import (
     Photographs,
     Pixels,
+    images_in,
+    looks_like_material,
     read_mask_picture,
     read_picture,
     save_copy,
+    small,
     to_pixels,
 )
 from texot.desktop.worker_jobs import Models, OnState, last_state, run_synthesis
@@ -46,6 +49,7 @@ class Handlers:
 
     def __init__(self, send_event: Callable[..., None], stopped: set[int]) -> None:
         self._send_event, self._stopped = send_event, stopped
+        self._side: int | None = None  # of the picture of the job that runs
         self._models, self._materials, self._photographs = Models(), Materials(), Photographs()
 
     def do_open(self, request: dict[str, Any]) -> None:
@@ -57,6 +61,11 @@ class Handlers:
         else:
             pixels = read_picture(path)
         self._send_event("opened", request["id"], pixels, path=path, maps=maps)
+
+    def do_list(self, request: dict[str, Any]) -> None:
+        """Tell the images in the folder "path", or that it is a material."""
+        images = images_in(request["path"])
+        self._send_event("listed", request["id"], images=images, material=looks_like_material(images))
 
     def do_map(self, request: dict[str, Any]) -> None:
         """Show the map of a "role" of the material in the folder "path"."""
@@ -89,11 +98,14 @@ class Handlers:
     def do_run(self, request: dict[str, Any]) -> None:
         """Run a "job", see `JobRequest.to_json`; its result is written to the session's "file".
 
+        With a "side", its picture has at most so many pixels a side, and the event has the "whole" size.
+
         A material is written to a folder of that name without its suffix, floats to a file with another one.
         """
         job = JobRequest.from_json(request["job"])
         of_images = self._make_material if is_material(job) else self._synthesize
         run = {"train": self._train, "sample": self._sample}.get(job.task, of_images)
+        self._side = request.get("side")
         run(request["id"], job, request["file"])
 
     def do_straightened(self, request: dict[str, Any]) -> None:
@@ -118,7 +130,10 @@ class Handlers:
 
     def _synthesize(self, number: int, job: JobRequest, file: str) -> None:
         state, result, file = run_synthesis(job, file, self._on_state(number))
-        self._send_event("done", number, to_pixels(result.image), file=file, **_facts(state, result))
+        facts, pixels = _facts(state, result), to_pixels(small(result.image, self._side))
+        if self._side:
+            facts["whole"] = [result.image.shape[2], result.image.shape[1]]
+        self._send_event("done", number, pixels, file=file, **facts)
 
     def _make_material(self, number: int, job: JobRequest, file: str) -> None:
         made = MaterialJob(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QMimeData, QObject
@@ -24,6 +25,9 @@ class Opening(QObject):
         exemplars: take further images.
         generator: takes models.
         recent_changed: called with the images that were opened, the latest first.
+
+    Attributes:
+        open_folder: called with a folder that was dropped.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Opening(QObject):
         self._session, self._dialogs = session, dialogs
         self._exemplars, self._generator = exemplars, generator
         self._recent_changed = recent_changed
+        self.open_folder: Callable[[str], object] = self.open
 
     def watch(self, *fields: QWidget) -> None:
         """Leave the key for pasting to the menu, where these fields would take it but cannot use it."""
@@ -92,7 +97,8 @@ class Opening(QObject):
     def take(self, data: QMimeData) -> bool:
         """Open what a drop or the clipboard holds; returns whether there was something to open.
 
-        The first image is opened, the others are added as exemplars. A model is loaded.
+        The first image is opened, the others are added as exemplars. A model is loaded. A folder is a
+        material, or a batch.
         """
         files = local_files(data)
         models = [path for path in files if path.lower().endswith(".safetensors")]
@@ -100,7 +106,7 @@ class Opening(QObject):
         if models:
             self._generator.show_and_load(models[0])
         if images:
-            self.open(images[0])
+            (self.open_folder if os.path.isdir(images[0]) else self.open)(images[0])
             self._exemplars.show_and_add(images[1:])
         if not files and data.hasImage():
             path = self._session.files.new("pasted image")

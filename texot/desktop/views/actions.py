@@ -12,6 +12,7 @@ class Actions:
 
     Attributes:
         open, open_material, paste: open an image of a file, a material of a folder, what the clipboard holds.
+        batch: queue the images of a folder.
         straighten: crop and turn the open photograph.
         generate, draft: run the settings in front, at their quality or as a draft.
         new_seed: the same with another seed.
@@ -25,6 +26,7 @@ class Actions:
     open: Callable[[], object]
     open_material: Callable[[], object]
     paste: Callable[[], object]
+    batch: Callable[[], object]
     straighten: Callable[[], object]
     generate: Callable[[], object]
     draft: Callable[[], object]

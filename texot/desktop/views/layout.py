@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from texot.desktop.views.actions import Actions
+from texot.desktop.views.batch_list import BatchList
 from texot.desktop.views.canvas import Canvas
 from texot.desktop.views.controls import button, row
 from texot.desktop.views.form_tabs import FormTabs
@@ -60,6 +61,8 @@ class Layout(QWidget):
         right.addWidget(self._view_bar(actions))
         right.addWidget(self.looks)
         right.addWidget(self.canvas, 1)
+        self.batch = BatchList()
+        right.addWidget(self.batch)
         right.addWidget(self.history)
         outer.addLayout(right, 1)
 

@@ -52,6 +52,7 @@ class Menus:
         menu = self._bar.addMenu("&File")
         self._add(menu, "&Open...", "Ctrl+O", actions.open)
         self._add(menu, "Open &material...", "Ctrl+Shift+O", actions.open_material)
+        self._add(menu, "&Batch: a folder of images...", "Ctrl+B", actions.batch)
         self._recent = menu.addMenu("Open &recent")
         self.save = self._add(menu, "&Save...", "Ctrl+S", actions.save)
         self.save_all = self._add(menu, "Save &all results...", "Ctrl+Shift+S", actions.save_all)

@@ -16,6 +16,7 @@ class SeamlessTab(Tab):
     title, icon = "Make seamless", "grid-2x2"
     hint = "The edges change, so that copies of the photo join."
     tasks = ("tile",)
+    takes_batches = True
 
     def __init__(self) -> None:
         super().__init__()

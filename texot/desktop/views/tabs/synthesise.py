@@ -16,6 +16,7 @@ class SynthesiseTab(Tab):
     title, icon = "New texture", "sparkles"
     hint = "More of the same: any size, a new layout, no seams."
     tasks = ("synthesize",)
+    takes_batches = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -20,6 +20,7 @@ class Tab(QWidget):
         hint: what the task does, in one line.
         advanced: whether the task is listed apart from the others.
         tasks: whose settings it has.
+        takes_batches: whether its settings hold for any image.
         has_quality: whether its tasks have drafts.
         painting: the mask on which the mouse paints, or None.
         image: path of the open image.
@@ -31,6 +32,7 @@ class Tab(QWidget):
     title, icon, hint = "", "", ""
     advanced = False
     tasks: tuple[str, ...] = ()
+    takes_batches = False
     has_quality = True
     wanted = Signal(str)
     mask_changed = Signal()
