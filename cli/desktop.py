@@ -28,8 +28,17 @@ from texot.errors import OutputError, TexotError
     show_default=True,
     help="Speed/quality trade-off of that texture.",
 )
-def desktop(image: Path | None, screenshot: Path | None, quality: str) -> None:
+@click.option("--install-menu", is_flag=True, help="Add texot to the menu of this user's desktop, and exit.")
+@click.option("--remove-menu", is_flag=True, help="Remove it from the menu, and exit.")
+def desktop(
+    image: Path | None, screenshot: Path | None, quality: str, install_menu: bool, remove_menu: bool
+) -> None:
     """Open the window, with IMAGE, an image or a folder of maps, if given."""
+    if install_menu or remove_menu:
+        if image or screenshot or (install_menu and remove_menu):
+            raise click.UsageError("--install-menu and --remove-menu stand alone.")
+        _change_menu(install=install_menu)
+        return
     if screenshot is not None and image is None:
         raise click.UsageError("--screenshot shows a texture of IMAGE: give one.")
     if screenshot is not None and screenshot.suffix.lower() != ".png":
@@ -49,6 +58,21 @@ def desktop(image: Path | None, screenshot: Path | None, quality: str) -> None:
     )
     if failure:
         raise (OutputError if "cannot write" in failure else TexotError)(failure)
+
+
+def _change_menu(*, install: bool) -> None:
+    """Add the entry of the desktop's menu, or remove it, and report the files.
+
+    Raises:
+        OutputError: see `texot.desktop.menu_entry`.
+    """
+    from texot.desktop import menu_entry
+
+    paths = menu_entry.install() if install else menu_entry.remove()
+    for path in paths:
+        click.echo(f"{'wrote' if install else 'removed'} {path}", err=True)
+    if not paths:
+        click.echo(f"there is no menu entry in {menu_entry.data_folder()}", err=True)
 
 
 def _check_display(hidden: bool) -> None:

@@ -1,5 +1,6 @@
 """The look of the window, and its use by keyboard alone."""
 
+import fnmatch
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from texot.desktop.controllers.file_dialogs import ANY_IMAGE
 from texot.desktop.job_queue import OpenImage
 from texot.desktop.views.controls import thumbnail
 from texot.desktop.views.mask import Mask
@@ -282,3 +284,33 @@ def test_the_edit_menu_disables_what_would_do_nothing(window: Window) -> None:
     assert not any(a.isEnabled() for a in (window.menus.undo, window.menus.redo, window.menus.copy))
     edit.close()
     assert window.menus.undo.isEnabled(), "a disabled action would have no key"
+
+
+def test_drops_are_copies_and_addresses_are_answered(window: Window, tmp_path: Path, until: Until) -> None:
+    move, none = Qt.DropAction.MoveAction, Qt.KeyboardModifier.NoModifier
+    left, both = Qt.MouseButton.LeftButton, Qt.DropAction.MoveAction | Qt.DropAction.CopyAction
+
+    def dropped(url: QUrl) -> QDropEvent:
+        data = QMimeData()
+        data.setUrls([url])
+        enter = QDragEnterEvent(QPoint(300, 300), both, data, left, none)
+        QApplication.sendEvent(window, enter)
+        assert enter.isAccepted()
+        drop = QDropEvent(QPointF(300, 300), both, data, left, none)
+        drop.setDropAction(move)
+        QApplication.sendEvent(window, drop)
+        return drop
+
+    dropped(QUrl("https://example.org/wall.jpg"))
+    assert "that is an address" in window.view.failure
+    text = tmp_path / "notes.txt"
+    text.write_text("no image")
+    assert dropped(QUrl.fromLocalFile(str(text))).dropAction() == Qt.DropAction.CopyAction
+    until(lambda: "notes.txt" in window.view.failure)
+
+
+@pytest.mark.parametrize("name", ["a.png", "B.JPG", "c.exr", "d.TIFF"])
+def test_the_filter_of_images_shows_images(name: str) -> None:
+    patterns = re.findall(r"\((.*?)\)", ANY_IMAGE.split(";;")[0])[0].split()
+    assert any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    assert not any(fnmatch.fnmatchcase("notes.txt", pattern) for pattern in patterns)

@@ -25,7 +25,7 @@ from texot.desktop.session import Session
 from texot.desktop.session_folder import SessionFolder
 from texot.desktop.views.actions import Actions
 from texot.desktop.views.canvas import Canvas
-from texot.desktop.views.clipboard import holds_picture
+from texot.desktop.views.clipboard import holds_elsewhere, holds_picture
 from texot.desktop.views.form_tabs import FormTabs
 from texot.desktop.views.history import History
 from texot.desktop.views.layout import Layout
@@ -330,14 +330,16 @@ class Window(QMainWindow):
             super().keyReleaseEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept files and images."""
-        if holds_picture(event.mimeData()):
-            event.acceptProposedAction()
+        """Accept files and images, and addresses, which are answered with a message."""
+        if holds_picture(event.mimeData()) or holds_elsewhere(event.mimeData()):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open files and images."""
         if self.opening.take(event.mimeData()):
-            event.acceptProposedAction()
+            event.setDropAction(Qt.DropAction.CopyAction)  # else a file manager may remove the file
+            event.accept()
 
     def sizeHint(self) -> QSize:
         """The preferred size."""

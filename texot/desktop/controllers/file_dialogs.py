@@ -8,7 +8,11 @@ from pathlib import Path
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-ANY_IMAGE = "Images (*);;All files (*)"
+_READ = "png jpg jpeg tif tiff webp bmp gif avif jp2 tga pbm pgm ppm pnm exr hdr"
+ANY_IMAGE = "Images ({});;All files (*)".format(
+    " ".join(f"*.{suffix} *.{suffix.upper()}" for suffix in _READ.split())
+)
+"""Filters of dialogs that open images; some systems tell upper and lower case apart."""
 Kinds = dict[str, tuple[str, ...]]
 """Kinds of files to write, by name, with their suffixes; the first of each is that of a name without one."""
 IMAGES: Kinds = {

@@ -13,7 +13,7 @@ from texot.desktop.controllers.exemplar_actions import ExemplarActions
 from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.controllers.generator_actions import GeneratorActions
 from texot.desktop.session import Session
-from texot.desktop.views.clipboard import holds_picture, local_files
+from texot.desktop.views.clipboard import holds_elsewhere, holds_picture, local_files
 
 
 class Opening(QObject):
@@ -112,4 +112,6 @@ class Opening(QObject):
             path = self._session.files.new("pasted image")
             QImage(data.imageData()).save(path)
             self.open(path)
+        elif holds_elsewhere(data):
+            self._session.fail("that is an address: save the image to this machine, and drop the file")
         return bool(files) or data.hasImage()
