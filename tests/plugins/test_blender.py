@@ -25,29 +25,49 @@ def test_versions_agree() -> None:
         ast.parse(path.read_text("utf-8"), feature_version=(3, 10))  # Blender 3.4 has 3.10 or later
 
 
+def run(
+    script: str, before: list[str], options: list[str], bin_folder: Path, folder: Path
+) -> tuple[str, int]:
+    """What a script in Blender prints, and Blender's exit code; skips where Blender has no NumPy."""
+    assert BLENDER is not None
+    picture(folder / '-it\'s 100% "é" {i}.png', size=(32, 24))
+    environment = {
+        **os.environ,
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        "TEXOT_ADDONS": str(PLUGINS / "blender"),
+        "TEXOT_TEST_FOLDER": str(folder),
+        "HOME": str(folder),
+        "LIBGL_ALWAYS_SOFTWARE": "1",
+    }
+    environment.pop("PYTHONPATH", None)
+    line = [*before, BLENDER, "--factory-startup", *options, "--python", str(ROOT / "tests/plugins" / script)]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    said = done.stdout + done.stderr
+    if "No module named 'numpy'" in said:
+        pytest.skip("Blender's Python has no NumPy: the add-on is NOT TESTED (apt-get install python3-numpy)")
+    return said, done.returncode
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     BLENDER is None, reason="Blender is not installed: the add-on is NOT TESTED (apt-get install blender)"
 )
 def test_in_blender(bin_folder: Path, tmp_path: Path) -> None:
-    """All operators, on images of odd names, with materials and undo; the script says what it checked."""
-    assert BLENDER is not None
-    picture(tmp_path / '-it\'s 100% "é" {i}.png', size=(32, 24))
-    environment = {
-        **os.environ,
-        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
-        "TEXOT_ADDONS": str(PLUGINS / "blender"),
-        "TEXOT_TEST_FOLDER": str(tmp_path),
-        "HOME": str(tmp_path),
-    }
-    environment.pop("PYTHONPATH", None)
-    script = ROOT / "tests" / "plugins" / "blender_script.py"
-    line = [BLENDER, "-b", "--factory-startup", "--python-exit-code", "3", "--python", str(script)]
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    said = done.stdout + done.stderr
-    if "No module named 'numpy'" in said:
-        pytest.skip("Blender's Python has no NumPy: the add-on is NOT TESTED (apt-get install python3-numpy)")
-    assert done.returncode == 0, said[-3000:]
-    assert re.findall(r"checked: (\w+)", done.stdout) == [
+    """All operators, on images of odd names, with materials; the script says what it checked."""
+    said, code = run("blender_script.py", [], ["-b", "--python-exit-code", "3"], bin_folder, tmp_path)
+    assert code == 0, said[-3000:]
+    assert re.findall(r"checked: (\w+)", said) == [
         *("register", "tile", "larger", "fill", "material", "errors", "floats", "modal", "unregister")
     ], said[-3000:]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    BLENDER is None or shutil.which("xvfb-run") is None,
+    reason="Blender or Xvfb is not installed: the panel is NOT TESTED (apt-get install blender xvfb xauth)",
+)
+def test_in_blenders_window(bin_folder: Path, tmp_path: Path) -> None:
+    """The panel is drawn, a job runs while the interface goes on, and is stopped."""
+    before = ["xvfb-run", "-a", "-s", "-screen 0 1280x800x24"]
+    said, _ = run("blender_window_script.py", before, [], bin_folder, tmp_path)
+    assert (tmp_path / "checked").exists(), said[-3000:]
