@@ -113,3 +113,27 @@ def test_pictures_are_small_until_somebody_looks(table: Table) -> None:
 
 def test_what_waits_is_told_before_it_is_lost(table: Table) -> None:
     assert table.session.saves.unsaved() == ["2 images that wait", "what is made now"]
+
+
+def test_a_result_is_shown_though_its_image_is_gone(table: Table) -> None:
+    small(table)
+    (result,) = table.session.results
+    table.session.select(result)
+    table.answer("error", text="no such file")
+    table.answer("opened", "large", path=result.file, size=[4000, 3000])
+    assert table.session.selected is result
+    assert result.picture == "large"
+
+
+def test_removing_what_is_shown_selects_the_next_once_it_is_read(table: Table) -> None:
+    session = table.session
+    small(table)
+    table.session.batch.rows[0].result.is_thumbnail = False
+    session.select(session.results[0])
+    small(table)
+    first, second = session.results
+    session.remove(first)
+    assert session.selected is None, "what was removed is not shown any more"
+    table.answer("opened", "photograph", path=PATHS[1], size=[4000, 3000])
+    table.answer("opened", "large", path=second.file, size=[4000, 3000])
+    assert session.selected is second

@@ -89,14 +89,20 @@ class Batch:
             self.changed.notify()
 
     def load(self, result: Result, then: Callable[[Result], object]) -> None:
-        """Read the pictures of a result that nobody has looked at, and of its image; `then` gets it."""
+        """Read the pictures of a result that nobody has looked at, and of its image; `then` gets it.
+
+        If the image is gone, the result is shown without it.
+        """
 
         def read_source(header: dict[str, Any], picture: Any) -> None:
             result.source = OpenImage(result.source.path, picture, (), tuple(header["size"]))
+            read_file()
+
+        def read_file() -> None:
             self._session.read_image(result.file, read_result)
 
         def read_result(header: dict[str, Any], picture: Any) -> None:
             result.picture, result.is_thumbnail = picture, False
             then(result)
 
-        self._session.read_image(result.source.path, read_source)
+        self._session.ask("open", read_source, read_file, path=result.source.path)

@@ -325,6 +325,7 @@ class Session:
     def select(self, result: Result) -> None:
         """Show a result, the image it was made from, and its settings."""
         if result.is_thumbnail:
+            self.deselect()
             self.batch.load(result, self.select)
             return
         self._set_image(result.source)
