@@ -13,6 +13,7 @@ from texot.desktop.sizes import result_size
 _RANKS = {"draft": 0, "normal": 1, "high": 2}
 _STARTED = ("synthesize", "interpolate", *PHOTOGRAPHS)
 _SCALES = 2  # at the coarser one, details of 4 pixels are free to move and all others stay
+_ONE_SCALE = 2**16  # pixels of a photograph up to which a fill takes one scale, which compares all patches
 _LEAST = 16  # pixels of the shorter side at the coarsest scale
 
 
@@ -41,7 +42,8 @@ def final_request(result: Result, quality: str) -> JobRequest:
     # a reduced draft has no details of the finest scales
     octaves = math.log2(max(1.0, math.sqrt(math.prod(size) / math.prod(result.size))))
     if fills:
-        start: dict[str, Any] = {"init": result.file, "n_scales": 1 + int(octaves)}
+        least = 1 if math.prod(size) <= _ONE_SCALE else 2
+        start: dict[str, Any] = {"init": result.file, "n_scales": max(least, 1 + int(octaves))}
     else:
         room = int(math.log2(max(1, min(*size, *image) // _LEAST)))
         n_scales = min(_SCALES + math.ceil(octaves), 1 + room)
