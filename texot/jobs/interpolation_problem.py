@@ -220,6 +220,7 @@ class Interpolation:
             guides=guides,
             densities=target.densities([morph.mass for morph in self.morphs], plan.patch_size),
             backend=self.options.backend,
+            traced=False,
         )
 
     def _images(self, generator: torch.Generator) -> tuple[list[Scale], list[Statistics]]:

@@ -7,6 +7,7 @@ a test compares names and types with its signature.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
 import torch
@@ -40,6 +41,16 @@ class SynthesisOptions(EngineKeywords, total=False):
     exemplar_size: int | None
     alpha: str
     copy: bool
+    proportions: Sequence[float] | None
+    blend_scale: float | None
+    source: Any
+    weights_map: Any
+    labels: Any
+    target_labels: Any
+    guide: Any
+    guide_exemplar: Any
+    guide_strength: float | None
+    symmetry: str
 
 
 class InterpolationOptions(EngineKeywords, total=False):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,11 @@ from texot.images.palette import choose_palette, in_palette
 from texot.images.pyramid import Periodic
 from texot.images.statistics import Statistics
 from texot.jobs.adam_synthesis import adam_plan, adam_problem, find_features
+from texot.jobs.controls import all_pixels, merged, read_controls, read_exemplars_of
+from texot.jobs.directed import Direction, directed_plan, directed_tasks
 from texot.jobs.starts import SCORE_BYTES, choice_of_starts
 from texot.layout.start import first_layout
+from texot.networks.network import Network
 from texot.solver.adam.feature_term import BYTES_A_PIXEL
 from texot.solver.adam.loop import optimise
 from texot.solver.adam.plan import Plan
@@ -61,8 +64,10 @@ def synthesize(
 
     Args:
         exemplar: path, PIL image, NumPy array (H, W[, C]) of uint8, uint16 or floats, or torch tensor
-            (C, H, W). Transparent pixels do not belong to the texture.
-        size: (width, height), "WxH", a factor "2x", or None for the exemplar's own size.
+            (C, H, W). Transparent pixels do not belong to the texture. A list of them is one texture made of
+            several, see `proportions`.
+        size: (width, height), "WxH", a factor "2x", or None for the size of `target_labels`, of `guide`, or
+            the first exemplar's.
         callback: called with a `State` after every step.
         **options: see `iter_synthesis`; it raises the errors listed there.
 
@@ -100,6 +105,16 @@ def iter_synthesis(
     palette: str | None = None,
     exemplar_size: int | None = None,
     copy: bool = False,
+    proportions: Sequence[float] | None = None,
+    blend_scale: float | None = None,
+    source: Any = None,
+    weights_map: Any = None,
+    labels: Any = None,
+    target_labels: Any = None,
+    guide: Any = None,
+    guide_exemplar: Any = None,
+    guide_strength: float | None = None,
+    symmetry: str = "none",
     **engine: Unpack[EngineKeywords],
 ) -> Iterator[State]:
     """Synthesise step by step: an iterator of states. Stop it whenever the image is good enough.
@@ -156,43 +171,74 @@ def iter_synthesis(
     """
     options = EngineOptions(**engine)
     side = exemplar_side(exemplar_size)
-    part = part_side(size, exemplar_size)
-    source = read_exemplar(exemplar, alpha=alpha, fit=at_most(side), part=part)
-    log_normals(source.pixels, source.name)
-    width, height = parse_size(size, source.size)
+    several = list(exemplar) if isinstance(exemplar, (list, tuple)) and len(exemplar) > 1 else [exemplar]
+    controls = read_controls(
+        n_exemplars=len(several),
+        proportions=proportions,
+        blend_scale=blend_scale,
+        source=source,
+        weights_map=weights_map,
+        labels=labels,
+        target_labels=target_labels,
+        guide=guide,
+        guide_exemplar=guide_exemplar,
+        guide_strength=guide_strength,
+        symmetry=symmetry,
+    )
+    part = None if controls.needs_whole else part_side(size, exemplar_size)
+    read = read_exemplars_of(several, alpha, at_most(side), part)
+    hashes = [one.sha256 for one in read]
+    sources, shares = merged(read, controls.proportions)
+    texture = sources[0]
+    for one in sources:
+        log_normals(one.pixels, one.name)
+    size = controls.target_size if size is None else size
+    width, height = parse_size(size, read[0].size)
     check_choice("preset", preset, ("default", "paper"))
     check_choice("tile", tile, tuple(TILES))
     lr = step_size(lr)
     if novelty is not None:
         novelty = real("novelty", novelty, "a number from 0", 0, 1)
-    network = find_features(features, preset, source)
+    network = find_features(features, preset, texture)
     deep = 0 if network is None else BYTES_A_PIXEL
     first = None
     if not (isinstance(init, str) and init == "noise"):
-        first = read_exemplar(init, alpha=alpha).on_curve_of(source.depth, "the exemplar and init")
+        first = read_exemplar(init, alpha=alpha).on_curve_of(texture.depth, "the exemplar and init")
+    direction = controls.direct(sources, shares, (width, height), TILES[tile], options.generator())
+    if direction is not None:
+        _check_directed(direction, preset, network, copy=copy)
     choice = None
     tries = None if attempts is None else whole("attempts", attempts, 1, 100)
     if preset == "paper" or network is not None:
         if (tries or 1) > 1:
             raise InputError("attempts are compared by deep features: leave out the preset or the features")
-    elif tries is not None or (options.quality == "high" and novelty != 0 and first is None):
-        choice = choice_of_starts(tries, source.pixels, source.mask, (height, width), TILES[tile])
+    elif tries is not None or (
+        options.quality == "high" and novelty != 0 and first is None and direction is None
+    ):
+        choice = choice_of_starts(tries, texture.pixels, texture.mask, (height, width), TILES[tile])
         deep = 0 if choice is None else SCORE_BYTES
     planes = None if network is None and preset == "default" else ADAM_PLANES
-    channels, backend = len(source.pixels), options.backend
-    check_memory(channels, source.size, (width, height), planes=planes, more=deep, backend=backend)
-    start = None if first is None else _start_image(first, source)
-    colours = choose_palette(source.pixels, source.mask, palette)
+    channels, backend = len(texture.pixels), options.backend
+    area = texture.size
+    if direction is not None:
+        channels, area = channels + direction.n_channels, (direction.n_pixels, 1)
+    check_memory(channels, area, (width, height), planes=planes, more=deep, backend=backend)
+    start = None if first is None else _start_image(first, texture)
+    colours = choose_palette(*all_pixels(sources), palette)
     if start is not None and novelty is not None:
         raise InputError("novelty chooses a first layout, and init is one: give one of the two")
     if lr is not None and preset != "paper" and network is None:
         raise InputError("lr is the step of Adam, which only preset paper and deep features take")
     adam: Plan | None = None
     if preset == "paper" or network is not None:
-        adam = adam_plan(source, (height, width), options, preset=preset, lr=lr, novelty=novelty)
+        adam = adam_plan(texture, (height, width), options, preset=preset, lr=lr, novelty=novelty)
     if preset == "default":
-        exemplar_sides = source.size[1], source.size[0]
-        field = field_plan(exemplar_sides, (height, width), source.mask, options, novelty=novelty)
+        sides, known = (texture.size[1], texture.size[0]), texture.mask
+        if direction is not None:
+            main = direction.main
+            sides, known = (main.classes.shape[0], main.classes.shape[1]), main.known
+        field = field_plan(sides, (height, width), known, options, novelty=novelty)
+        field = field if direction is None else directed_plan(direction, field)
     plan = adam or field
     if options.n_scales is None and plan.n_scales < (4 if preset == "paper" else 2):
         log.info("%d scale(s) fit images of this size", plan.n_scales)
@@ -206,14 +252,14 @@ def iter_synthesis(
         "tile": tile,
         "lr": lr,
         "novelty": novelty,
-        "exemplar_sha256": source.sha256,
+        "exemplar_sha256": texture.sha256 if len(several) == 1 else hashes,
         "init_sha256": None if first is None else first.sha256,
         "alpha": alpha,
         "palette": "none" if colours is None else "exemplar",
-        "exemplar_size": side if source.reduced else exemplar_size,
+        "exemplar_size": side if texture.reduced else exemplar_size,
         "attempts": 1 if choice is None else choice.attempts,
     }
-    settings |= part_fact(source)
+    settings |= part_fact(*sources) | controls.facts
     if copy:
         if adam is not None:
             raise InputError("copy needs the correspondence field: leave out the preset or the features")
@@ -224,20 +270,38 @@ def iter_synthesis(
     finish = None if colours is None else partial(in_palette, colours=colours)
     output = Output(
         settings,
-        source.mode,
-        source.icc_profile,
+        texture.mode,
+        texture.icc_profile,
         finish=finish,
-        origin=source.origin,
-        depth=source.depth,
-        copied=source if copy else None,
+        origin=texture.origin,
+        depth=texture.depth,
+        copied=texture if copy else None,
     )
-    tasks = None if preset == "paper" else partial(_tasks, source, field, options, TILES[tile], start, output)
+    tasks = (
+        None if preset == "paper" else partial(_tasks, texture, field, options, TILES[tile], start, output)
+    )
+    if direction is not None:
+        tasks = partial(directed_tasks, texture, direction, field, options, TILES[tile], start, output)
     if adam is None:
         assert tasks is not None
         return stepwise(iterate(tasks, generator, choice))
 
-    prepare = partial(adam_problem, source, adam, options, TILES[tile], start, tasks, network, output)
+    prepare = partial(adam_problem, texture, adam, options, TILES[tile], start, tasks, network, output)
     return stepwise(optimise(prepare, generator))
+
+
+def _check_directed(direction: Direction, preset: str, network: Network | None, *, copy: bool) -> None:
+    """Refuse options that do not work with a direction.
+
+    Raises:
+        InputError: one of them is given.
+    """
+    if preset == "paper" or network is not None:
+        raise InputError(
+            "several exemplars, weights, labels, guides and symmetry take no preset and no features"
+        )
+    if copy and len(direction.parts) > 1:
+        raise InputError("copy takes one exemplar, without symmetry: leave one of them out")
 
 
 def _tasks(

@@ -59,6 +59,7 @@ class Problem:
             last vote, without a part in the search; or None.
         moments: whether every image but the last gets the exemplar's mean and deviation of each channel. The
             last one remains a mean of patches, with the same weights in all channels.
+        traced: whether positions in `scales` are positions in the exemplar.
     """
 
     plan: FieldPlan
@@ -73,6 +74,7 @@ class Problem:
     backend: str = "auto"
     followers: Tensor | None = None
     moments: bool = False
+    traced: bool = True
 
     def pixels(self, exemplar: Tensor) -> Tensor:
         """The exemplar's channels without those of the guide."""

@@ -109,7 +109,7 @@ def iterate(
                 log.losses.append(LossRecord(scale, step.step, step.cost / step.source.dimension))
                 log.marginal_errors.append(step.error)
                 result = partial(_result, problem, step)
-                traced = not problem.holes and not problem.densities
+                traced = problem.traced and not problem.holes
                 if choice is not None and total % steps == 0:
                     kept = _better(kept, choice, log, result(), _field(problem, step) if traced else None)
                 yield State(
