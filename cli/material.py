@@ -13,7 +13,7 @@ from texot.errors import OutputError
 
 if TYPE_CHECKING:
     from texot.files.material import Material
-    from texot.jobs.material import MaterialStack
+    from texot.jobs.material_stack import MaterialStack
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class MaterialOptions:
 
     def stack(self, *materials: "Material") -> "MaterialStack":
         """Materials as images for the solver."""
-        from texot.jobs.material import MaterialStack
+        from texot.jobs.material_stack import MaterialStack
 
         return MaterialStack(materials, self.weights)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from texot.files.exemplar import Exemplar
     from texot.files.material import Material
     from texot.files.original import Original
-    from texot.jobs.material import MaterialStack
+    from texot.jobs.material_stack import MaterialStack
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from texot.files.layer import Layer
 from texot.files.material import Material, vectors
 from texot.files.original import Original
 from texot.jobs.material import (
-    MaterialStack,
     inpaint_material,
     interpolate_materials,
     synthesize_material,
     tile_material,
     vary_material,
 )
+from texot.jobs.material_stack import MaterialStack
 
 QUICK: dict[str, Any] = {"quality": "draft", "n_iter": 2}
 H, W = 40, 48

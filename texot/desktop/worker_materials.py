@@ -24,8 +24,9 @@ from texot.files.sizes import at_most, exemplar_side
 from texot.files.surface import is_linear, surface_of
 from texot.files.whole import write_whole
 from texot.images.shading import Lighting, Surface, encoded_of, shade_plane
-from texot.jobs.material import MaterialStack, finish_synthesis, flattened
+from texot.jobs.material import finish_synthesis, flattened
 from texot.jobs.material_files import write_result
+from texot.jobs.material_stack import MaterialStack
 
 _MAX_MATERIALS, _MAX_SURFACES = 2, 4  # that are kept in memory
 

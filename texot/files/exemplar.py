@@ -33,6 +33,7 @@ log = logging.getLogger("texot")
 ALPHA = ("mask", "ignore", "channel")
 """Meaning of an alpha channel: a mask of the texture's pixels, nothing, or one more channel."""
 KNOWN_ALPHA = 0.5  # pixels with more belong to the texture
+_LUMINANCE = 0.2126, 0.7152, 0.0722
 _MUCH = 0.1  # fraction of left-out pixels that is reported
 _TILT, _UP, _UNIT = (
     0.1,
@@ -60,6 +61,7 @@ class Exemplar:
             follow by the last vote. Such a stack of maps gets no correction of its statistics, which would
             move maps against each other. None: one image.
         depth: the values of an image of more than 8 bits a channel in colour, or of floats; otherwise None.
+        shade: (H, W), the brightness that guides are compared with; None: `brightness` of the pixels.
     """
 
     pixels: Tensor
@@ -73,6 +75,7 @@ class Exemplar:
     whole: tuple[int, int] = (0, 0)
     main: int | None = None
     depth: Depth | None = None
+    shade: Tensor | None = None
 
     def __post_init__(self) -> None:
         if not self.sha256:
@@ -143,6 +146,13 @@ class Exemplar:
         values = self.depth.curve.values(colours.numpy())
         colours.copy_(torch.from_numpy(depth.curve.pixels(values)))
         return replace(self, pixels=pixels, depth=replace(self.depth, curve=depth.curve))
+
+
+def brightness(pixels: Tensor) -> Tensor:
+    """The luminance (H, W) of RGB or RGBA (C, H, W), by ITU-R BT.709; of others, the first channel."""
+    if len(pixels) not in (3, 4):
+        return pixels[0]
+    return (pixels[:3] * pixels.new_tensor(_LUMINANCE)[:, None, None]).sum(0)
 
 
 def with_channels(pixels: Tensor, channels: int) -> Tensor | None:
@@ -295,7 +305,10 @@ def _fitted(exemplar: Exemplar, fit: Fit | None) -> Exemplar:
         small, mask = small / weight.clamp_min(1e-6), weight[0] > KNOWN_ALPHA
     small = small.clamp(0, 1)
     depth = exemplar.depth and exemplar.depth.resized(small, exemplar.mode)
-    found = replace(exemplar, pixels=small, mask=mask, sha256="", depth=depth)
+    shade = exemplar.shade
+    if shade is not None:
+        shade = F.interpolate(shade[None, None], size=shape, mode="area")[0, 0]
+    found = replace(exemplar, pixels=small, mask=mask, sha256="", depth=depth, shade=shade)
     label = repr(exemplar.name) if exemplar.name else "the exemplar"
     return _told_reduced(found, exemplar.size, label)
 

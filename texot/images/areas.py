@@ -39,7 +39,7 @@ def random_areas(
     left = torch.ones(height * width, dtype=torch.bool)
     found = torch.full((height * width,), len(shares) - 1)
     for number, share in enumerate(shares[:-1]):
-        longer = length / math.sqrt(2 * max(1e-3, min(share, 0.5)))  # areas above a high level are small
+        longer = length / max(1e-3, min(2 * share, 1))  # what lies above a high level is small
         noise = (
             _smooth_noise(size, min(longer, max(size)), periodic, generator)
             .flatten()
@@ -54,15 +54,15 @@ def random_areas(
 def _smooth_noise(
     size: tuple[int, int], length: float, periodic: Periodic, generator: torch.Generator
 ) -> Tensor:
-    """Gaussian noise (H, W) without wavelengths far below 2 * length, and with some variation in any case."""
+    """Gaussian noise (H, W) without wavelengths far below 2 * length, or the longest one there is."""
     # an axis that does not wrap is cut from a longer one
     whole = [n if wraps else n + math.ceil(2 * length) for n, wraps in zip(size, periodic, strict=True)]
     noise = torch.fft.rfft2(torch.randn(*whole, generator=generator, dtype=torch.float64))
     y, x = torch.fft.fftfreq(whole[0]).double(), torch.fft.rfftfreq(whole[1]).double()
     radius = torch.sqrt(y[:, None] ** 2 + x**2)
     radius[0, 0] = math.inf  # the mean decides nothing
-    longest = max(2 * length, 1 / float(radius.min()))
-    noise = noise * torch.exp(-((radius * longest) ** 2))
+    wavelength = min(2 * length, 1 / float(radius.min()))
+    noise = noise * torch.exp(-((radius * wavelength) ** 2))
     smooth: Tensor = torch.fft.irfft2(torch.nan_to_num(noise), s=whole)
     return smooth[: size[0], : size[1]].float()
 

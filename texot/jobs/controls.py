@@ -13,13 +13,13 @@ from torch import Tensor
 from texot.errors import InputError
 from texot.files.decode import Fit
 from texot.files.depth import common_depth
-from texot.files.exemplar import Exemplar, read_exemplar
+from texot.files.exemplar import Exemplar, brightness, read_exemplar
 from texot.files.labels import read_labels
 from texot.files.mask import read_mask
 from texot.images.areas import random_areas
 from texot.images.autocorrelation import correlation_length
 from texot.images.pyramid import Periodic
-from texot.jobs.directed import Direction, Part, brightness
+from texot.jobs.directed import Direction, Part
 from texot.solver.barycentric_weights import read_exemplars, whole_weights
 from texot.solver.options import check_choice, real
 
@@ -124,7 +124,7 @@ class Controls:
         guide = self.guide
         if guide is not None and tuple(guide.shape[1:]) != shape:
             guide = F.interpolate(guide[None], shape, mode="bilinear", antialias=True)[0]
-        return Direction(parts, areas, soft, guide, self.strength, own=self.guide_exemplar is not None)
+        return Direction(parts, areas, soft, guide, self.strength, ranked=self.guide_exemplar is None)
 
     def _part(self, exemplar: Exemplar, number: int) -> Part:
         known = exemplar.mask
@@ -148,6 +148,8 @@ class Controls:
                     )
         if self.guide_exemplar is not None:
             guide = _fitted(self.guide_exemplar, exemplar, "guide exemplar")
+        elif self.guide is not None:
+            guide = (brightness(exemplar.pixels) if exemplar.shade is None else exemplar.shade)[None]
         if known is not None and not bool(known.any()):
             raise InputError(
                 "the source mask and the weights map leave nothing of the exemplar: use more of it"

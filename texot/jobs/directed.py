@@ -39,7 +39,6 @@ _GUIDE = 0.8  # standard deviation of the guide at strength 1, in those of the t
 _SMOOTH = 8  # pixels over which the final correction changes between areas
 _MOST_PAIRS = 8  # limit of the growth of the pairs that are compared, with the area of the target
 _MEAN_OVER = 7  # pixels: side of the squares whose brightness is guided
-_LUMINANCE = 0.2126, 0.7152, 0.0722  # ITU-R BT.709
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +90,7 @@ class Direction:
         soft: width of the borders between areas in pixels, in which textures meet where they fit.
         guide: (G, H, W), the result's guide, or None.
         strength: of the guide, above 0 and at most 1.
-        own: whether the guide is compared with guides of the parts; otherwise, one channel, with their
-            brightness.
+        ranked: whether only the order of the guide's values counts, of one channel; otherwise the values do.
     """
 
     parts: Sequence[Part]
@@ -100,7 +98,7 @@ class Direction:
     soft: int = 1
     guide: Tensor | None = None
     strength: float = 0.5
-    own: bool = False
+    ranked: bool = True
 
     @property
     def n_classes(self) -> int:
@@ -154,7 +152,8 @@ def directed_problem(
     """
     device, main = options.torch_device, exemplar.main or len(exemplar.pixels)
     sheet = _Sheet(direction, plan.n_scales, device)
-    if direction.guide is None or start is not None:  # a layout of rows would not follow the guide
+    follows = direction.guide is not None or any(part.weight is not None for part in direction.parts)
+    if start is not None or not follows:  # a layout of rows would follow neither guides nor weights
         plan = for_texture(plan, _main_scales(direction, main, plan.n_scales), given=start is not None)
     if start is not None:
         start = F.interpolate(start[None, :main], plan.sizes[-1], mode="bicubic", antialias=True)[0].clamp(
@@ -270,10 +269,9 @@ class _Sheet:
             result.append(step * F.interpolate(members[None], size, mode="area")[0])
         if guide is not None:
             wanted = F.interpolate(guide[None].to(self.device), size, mode="area")[0]
-            if self.direction.own:
-                own = self.scales[scale][0][self.ends[1] + 1 :]
-            else:
-                own = local_mean(brightness(image), _MEAN_OVER)[None]
+            own = self.scales[scale][0][self.ends[1] + 1 :]
+            if self.direction.ranked:
+                own = local_mean(own[0], _MEAN_OVER)[None]
                 seen = own[0] if known is None else own[0][known]
                 wanted = local_mean(wanted[0], _MEAN_OVER, periodic=periodic)
                 wanted = matched_histogram(wanted, seen)[None]
@@ -359,13 +357,6 @@ def _start(
 def _one_hot(classes: Tensor, count: int) -> Tensor:
     """(count, h, w) float32 of (h, w) int64."""
     return F.one_hot(classes, count).movedim(-1, 0).float()
-
-
-def brightness(image: Tensor) -> Tensor:
-    """(h, w): luminance of RGB, the first channel of stacks, the mean of others."""
-    if len(image) == 3:
-        return (image * image.new_tensor(_LUMINANCE)[:, None, None]).sum(0)
-    return image[0]
 
 
 def _moments(image: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

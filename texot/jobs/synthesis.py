@@ -171,7 +171,9 @@ def iter_synthesis(
     """
     options = EngineOptions(**engine)
     side = exemplar_side(exemplar_size)
-    several = list(exemplar) if isinstance(exemplar, (list, tuple)) and len(exemplar) > 1 else [exemplar]
+    several = list(exemplar) if isinstance(exemplar, list | tuple) else [exemplar]
+    if not several:
+        raise InputError("give one exemplar or more, not an empty list")
     controls = read_controls(
         n_exemplars=len(several),
         proportions=proportions,
@@ -206,7 +208,7 @@ def iter_synthesis(
         first = read_exemplar(init, alpha=alpha).on_curve_of(texture.depth, "the exemplar and init")
     direction = controls.direct(sources, shares, (width, height), TILES[tile], options.generator())
     if direction is not None:
-        _check_directed(direction, preset, network, copy=copy)
+        _check_directed(direction, preset, network, attempts, copy=copy)
     choice = None
     tries = None if attempts is None else whole("attempts", attempts, 1, 100)
     if preset == "paper" or network is not None:
@@ -290,7 +292,9 @@ def iter_synthesis(
     return stepwise(optimise(prepare, generator))
 
 
-def _check_directed(direction: Direction, preset: str, network: Network | None, *, copy: bool) -> None:
+def _check_directed(
+    direction: Direction, preset: str, network: Network | None, attempts: int | None, *, copy: bool
+) -> None:
     """Refuse options that do not work with a direction.
 
     Raises:
@@ -300,6 +304,8 @@ def _check_directed(direction: Direction, preset: str, network: Network | None, 
         raise InputError(
             "several exemplars, weights, labels, guides and symmetry take no preset and no features"
         )
+    if (attempts or 1) > 1:
+        raise InputError("attempts are compared with one exemplar: leave them out")
     if copy and len(direction.parts) > 1:
         raise InputError("copy takes one exemplar, without symmetry: leave one of them out")
 
