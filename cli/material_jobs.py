@@ -56,18 +56,26 @@ class MaterialJob:
         return planes[:3] if len(planes) >= 3 else planes[:1]
 
 
-def synthesis_job(material: "Material", of_material: MaterialOptions, options: dict[str, Any]) -> MaterialJob:
-    """`texot synthesize` of a material; sets the options that materials fix."""
+def synthesis_job(
+    materials: "Sequence[Material]", of_material: MaterialOptions, options: dict[str, Any]
+) -> MaterialJob:
+    """`texot synthesize` of one material or several; sets the options that materials fix."""
     from texot.files.exemplar import read_exemplar
     from texot.files.sizes import at_most, exemplar_side
-    from texot.jobs.material import finish_synthesis
+    from texot.jobs.material import check_symmetry, finish_synthesis
     from texot.jobs.synthesis import iter_synthesis
 
-    stack = of_material.stack(material)
-    source = read_exemplar(stack.exemplar(), fit=at_most(exemplar_side(options["exemplar_size"])))
+    check_symmetry(materials, options["symmetry"])
+    stack = of_material.stack(*materials)
+    fit = at_most(exemplar_side(options["exemplar_size"]))
+    sources = [read_exemplar(stack.exemplar(number), fit=fit) for number in range(len(materials))]
     options["palette"] = "none"
+
+    def finish(result: "Synthesis") -> "Material":
+        return finish_synthesis(stack, result, sources[0].size)
+
     return MaterialJob(
-        material, stack, source, iter_synthesis, lambda result: finish_synthesis(stack, result, source.size)
+        materials[0], stack, sources if len(sources) > 1 else sources[0], iter_synthesis, finish
     )
 
 

@@ -25,13 +25,13 @@ def readable(path: Path) -> Path | BinaryIO:
 
 
 def read_inputs(
-    exemplar: Path, init: str, size: str | None, options: dict[str, Any]
-) -> tuple["Exemplar", "Exemplar | str"]:
-    """The exemplar, and the start image or "noise".
+    exemplars: Sequence[Path], init: str, size: str | None, options: dict[str, Any]
+) -> tuple["list[Exemplar]", "Exemplar | str"]:
+    """The exemplars, and the start image or "noise".
 
     Args:
-        exemplar, init, size: as on the command line; size of the result.
-        options: options of the command, with `alpha` and `exemplar_size`.
+        exemplars, init, size: as on the command line; size of the result.
+        options: options of the command, with `alpha`, `exemplar_size` and the pictures of `cli.controls`.
     """
     from texot.files.exemplar import read_exemplar
     from texot.files.part import part_side
@@ -39,8 +39,9 @@ def read_inputs(
 
     alpha, fit = options["alpha"], at_most(exemplar_side(options["exemplar_size"]))
     first = init if init == "noise" else read_exemplar(readable(Path(init)), alpha=alpha)
-    part = part_side(size, options["exemplar_size"])
-    return read_exemplar(readable(exemplar), alpha=alpha, fit=fit, part=part), first
+    whole = any(options[name] is not None for name in ("source", "weights_map", "labels", "guide_exemplar"))
+    part = None if whole else part_side(size, options["exemplar_size"])
+    return [read_exemplar(readable(path), alpha=alpha, fit=fit, part=part) for path in exemplars], first
 
 
 def check_formats(

@@ -30,12 +30,17 @@ _RENAMED = {"map": "weight_map", "map_sha256": "weight_map_sha256"}  # settings 
 @click.argument("images", type=FILE, nargs=-1, required=True, metavar="IMAGE...")
 @output_options(required=False, default=" Default: FILE's name + -replay.")
 @click.option("--init", metavar="IMAGE", type=FILE, help="The start image of FILE, if it had one.")
-@click.option("--source", metavar="MASK2", type=FILE, help="The --source of inpaint, if it had one.")
+@click.option("--source", metavar="MASK2", type=FILE, help="The --source of FILE, if it had one.")
 @click.option("--exemplar", metavar="IMAGE", type=FILE, help="The --exemplar of inpaint, if it had one.")
 @click.option("--weight-map", metavar="IMAGE", type=FILE, help="The weight map of FILE, if it was an image.")
 @click.option(
     "--features", metavar="FILE", type=FILE, help="The weights file of synthesize --features, if it had one."
 )
+@click.option("--weights-map", metavar="IMAGE", type=FILE, help="The --weights-map of synthesize.")
+@click.option("--labels", metavar="IMAGE", type=FILE, help="The --labels of synthesize.")
+@click.option("--target-labels", metavar="IMAGE", type=FILE, help="The --target-labels of synthesize.")
+@click.option("--guide", metavar="IMAGE", type=FILE, help="The --guide of synthesize.")
+@click.option("--guide-exemplar", metavar="IMAGE", type=FILE, help="The --guide-exemplar of synthesize.")
 @click.option("--force", is_flag=True, help="Accept other input images than FILE's, and extreme settings.")
 @click.option(
     "--map",

@@ -24,6 +24,11 @@ _IMAGES = {
     "weight_map_sha256": ("weight map", "--weight-map"),
     "init_sha256": ("start image", "--init"),
     "features_sha256": ("file of weights", "--features"),
+    "weights_map_sha256": ("weights map", "--weights-map"),
+    "labels_sha256": ("label picture", "--labels"),
+    "target_labels_sha256": ("label picture of the result", "--target-labels"),
+    "guide_sha256": ("guide", "--guide"),
+    "guide_exemplar_sha256": ("guide exemplar", "--guide-exemplar"),
 }
 """Recorded hash of an input -> what it is, and how it is given."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from texot.cli.controls import set_pictures
 from texot.cli.material import MaterialOptions, check_folders
 from texot.cli.material_jobs import (
     MaterialJob,
@@ -88,9 +89,10 @@ class MaterialReplay:
 
 
 def _synthesis(again: MaterialReplay) -> MaterialJob:
-    job = synthesis_job(again.read(again.images[0]), again.of_material, again.options)
-    assert not isinstance(job.source, list)
-    again.options["size"] = pixel_size(again.options["size"], job.source)
+    set_pictures(again.options, again.extra)
+    job = synthesis_job([again.read(path) for path in again.images], again.of_material, again.options)
+    source = job.source[0] if isinstance(job.source, list) else job.source
+    again.options["size"] = pixel_size(again.options["size"], source)
     _start(again, job)
     return job
 

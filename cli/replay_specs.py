@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from texot.cli.controls import PICTURES, VALUES, set_pictures
 from texot.cli.inpaint import inpaint
 from texot.cli.interpolate import interpolate
 from texot.cli.options import MAPS
@@ -61,16 +62,17 @@ class ReplayInputs:
     settings: dict[str, Any]
 
 
-def _synthesis(given: ReplayInputs) -> tuple["Exemplar", Iterate]:
+def _synthesis(given: ReplayInputs) -> tuple["Exemplar | list[Exemplar]", Iterate]:
     from texot.jobs.synthesis import iter_synthesis
 
-    source, given.options["init"] = _read(given, given.images)[0], _init(given)
-    given.options["size"] = pixel_size(given.options["size"], source)
+    sources, given.options["init"] = _read(given, given.images), _init(given)
+    set_pictures(given.options, given.extra)
+    given.options["size"] = pixel_size(given.options["size"], sources[0])
     given.options["features"] = _features(given)
     given.options["attempts"] = given.options["attempts"] or 1  # missing in files of older versions
     if given.options["preset"] == "default" and given.options["features"] == "none":
         given.options["lr"] = None  # older algorithms had one
-    return source, iter_synthesis
+    return sources if len(sources) > 1 else sources[0], iter_synthesis
 
 
 def _read(given: ReplayInputs, images: tuple[Path, ...]) -> "list[Exemplar]":
@@ -206,8 +208,12 @@ REPLAY_SPECS = {
     "synthesize": ReplaySpec(
         synthesize,
         _synthesis,
-        ("size", "preset", "novelty", "attempts", "features", "palette", "exemplar_size", "lr", "copy"),
-        extra=("init", "features"),
+        (
+            *("size", "preset", "novelty", "attempts", "features", "palette", "exemplar_size", "lr", "copy"),
+            *VALUES,
+        ),
+        max_images=100,
+        extra=("init", "features", *PICTURES),
     ),
     "inpaint": ReplaySpec(
         inpaint,

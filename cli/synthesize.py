@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from texot.cli.controls import control_options, given_controls, picture_files, read_pictures
 from texot.cli.files import DASH, check_outputs, make_folder, plan_outputs
 from texot.cli.material import MaterialOptions, check_folders, material_options
 from texot.cli.material_jobs import run_material, start_of, synthesis_job
@@ -39,9 +40,12 @@ _FIRST_ONLY = (
 
 @click.command(
     short_help="Synthesise a texture from one image.",
-    epilog=example("texot synthesize samples/pebbles.jpg -o pebbles.png --size 2x"),
+    epilog=example(
+        "texot synthesize samples/pebbles.jpg -o pebbles.png --size 2x",
+        "texot synthesize samples/pebbles.jpg samples/rust.jpg -o both.png --proportions 0.3,0.7",
+    ),
 )
-@click.argument("exemplar", type=FILE, required=False)
+@click.argument("exemplars", type=FILE, nargs=-1, metavar="EXEMPLAR...")
 @output_options(required=True)
 @click.option(
     "--size",
@@ -89,6 +93,7 @@ _FIRST_ONLY = (
 @click.option(
     "--copy", is_flag=True, help="Copy every pixel from one place, exactly; else they are means of patches."
 )
+@control_options()
 @material_options()
 @exemplar_options()
 @expert_options(adam=True)
@@ -106,7 +111,7 @@ _FIRST_ONLY = (
 )
 @report_options()
 def synthesize(
-    exemplar: Path | None,
+    exemplars: tuple[Path, ...],
     output: Path,
     overwrite: bool,
     size: str | None,
@@ -125,12 +130,17 @@ def synthesize(
 ) -> None:
     """Synthesise a texture from the image EXEMPLAR and write it to OUT.
 
+    Several EXEMPLARs become one texture with areas of each; 'texot interpolate' makes one between them.
+
     A folder of maps (NAME_basecolor.png, NAME_normal.png, ...) as EXEMPLAR, or --map, is a material: all maps
     are synthesised together and written to the folder OUT, with field.npz for 'texot apply'. Press Ctrl-C to
     stop early; the current image is saved. 'texot replay' reproduces a PNG.
     """
     of_material = MaterialOptions.taken_from(options)
-    if of_material.is_material(exemplar):
+    several = len(exemplars) > 1
+    if of_material.is_material(exemplars[0] if exemplars else None):
+        if several and (of_material.maps or not all(path.is_dir() for path in exemplars)):
+            raise click.UsageError("several materials are folders, without --map.")
         if share_border or save_field or loss_plot or save_every:
             raise click.UsageError(
                 "--share-border, --save-field, --loss-plot and --save-every are not for materials."
@@ -141,11 +151,20 @@ def synthesize(
         options["init"] = init
         with reporter(progress, quiet) as report:
             _synthesize_material(
-                exemplar, folders, of_material, report, size, threads, seed, overwrite, options
+                exemplars, folders, of_material, report, size, threads, seed, overwrite, options
             )
         return
-    if exemplar is None:
-        raise click.UsageError("Missing argument 'EXEMPLAR'.", click.get_current_context())
+    if not exemplars:
+        raise click.UsageError("Missing argument 'EXEMPLAR...'.", click.get_current_context())
+    if any(path.is_dir() for path in exemplars):
+        raise click.UsageError("images and folders of maps cannot be mixed: give one kind.")
+    controls = given_controls(options)
+    if share_border and (several or controls):
+        raise click.UsageError(
+            "--share-border takes one EXEMPLAR, without " + ", ".join(controls or ["others"])
+        )
+    if save_field and (several or options["symmetry"] != "none"):
+        raise click.UsageError("--save-field takes one EXEMPLAR, without --symmetry.")
     if share_border and options["tile"] == "none":
         raise click.UsageError("--share-border needs results that tile: leave out --tile none.")
     if share_border and options["preset"] == "paper":
@@ -163,10 +182,13 @@ def synthesize(
         free = start()
         from texot.jobs.tiling import iter_variation
 
-        source, options["init"] = read_inputs(exemplar, init, size, options)
-        options["size"] = pixel_size(size, source)
+        inputs = [*exemplars, Path(init), *picture_files(options)]
+        target = read_pictures(options)
+        sources, options["init"] = read_inputs(exemplars, init, size, options)
+        source = sources[0]
+        options["size"] = target if size is None and target else pixel_size(size, source)
         make_folder(output, variations)
-        check_outputs(plan, [exemplar, Path(init)], overwrite=overwrite, depth=source.depth)
+        check_outputs(plan, inputs, overwrite=overwrite, depth=source.depth)
         check_formats(plan, options["size"], source.mode, depth=source.depth)
         use_threads(threads, free, report)
         first, report.images = None, variations
@@ -176,12 +198,14 @@ def synthesize(
                 given["seed"] = seed + number
                 run(again(first), given, outputs, report, iterate=iter_variation)
             else:
-                made = run(source, {**options, "seed": seed + number}, outputs, report)
+                made = run(
+                    sources if several else source, {**options, "seed": seed + number}, outputs, report
+                )
                 first = first or made
 
 
 def _synthesize_material(
-    exemplar: Path | None,
+    exemplars: tuple[Path, ...],
     folders: list[Path],
     of_material: MaterialOptions,
     report: Quiet,
@@ -191,16 +215,18 @@ def _synthesize_material(
     overwrite: bool,
     options: dict[str, Any],
 ) -> None:
-    """Synthesise the maps of a material together, once for each folder."""
+    """Synthesise the maps of one material or several together, once for each folder."""
     free = start()
-    material = of_material.read(exemplar)
-    job = synthesis_job(material, of_material, options)
-    assert not isinstance(job.source, list)
-    options["size"] = pixel_size(size, job.source)
+    materials = [of_material.read(path) for path in exemplars or (None,)]
+    pictures = picture_files(options)
+    target = read_pictures(options)
+    job = synthesis_job(materials, of_material, options)
+    source = job.source[0] if isinstance(job.source, list) else job.source
+    options["size"] = target if size is None and target else pixel_size(size, source)
     make_folder(folders[0], len(folders))
     first = None if options["init"] == "noise" else Path(options["init"])
-    inputs = of_material.inputs(exemplar, first)
-    check_folders(material, folders, options["size"], of_material, inputs, overwrite=overwrite)
+    inputs = of_material.inputs(*exemplars, first, *pictures)
+    check_folders(materials[0], folders, options["size"], of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
     report.images = len(folders)
     options["init"] = "noise" if first is None else start_of(job, first, of_material)

@@ -43,6 +43,26 @@ MADE = {
         "interpolate a.png b.png -o out.png --init draft.png --n-scales 1",
         "a.png b.png --init draft.png",
     ),
+    "shares": (
+        "synthesize a.png b.png -o out.png --proportions 3,7 --blend-scale 0.2 --symmetry flips",
+        "a.png b.png",
+    ),
+    "weights": (
+        "synthesize a.png -o out.png --weights-map map.png --source source.png --copy",
+        "a.png --weights-map map.png --source source.png",
+    ),
+    "labels": (
+        "synthesize a.png -o out.png --labels mask.png --target-labels source.png",
+        "a.png --labels mask.png --target-labels source.png",
+    ),
+    "guide": (
+        "synthesize a.png -o out.png --guide draft.png --guide-strength 0.7",
+        "a.png --guide draft.png",
+    ),
+    "guide exemplar": (
+        "synthesize a.png -o out.png --guide draft.png --guide-exemplar map.png",
+        "a.png --guide draft.png --guide-exemplar map.png",
+    ),
     "corners": ("straighten a.png -o out.png --quad 3,2,40.25,1,42,37.5,1,39 --flatten", "a.png"),
     "turned": ("straighten a.png -o out.png --rotate 7.3 --size 30x20", "a.png"),
     "tile": ("tile a.png -o out.png --band 12 --flatten", "a.png"),

@@ -16,6 +16,7 @@ log = logging.getLogger("texot")
 
 MAX_LABELS = 64
 _RARE = 0.005  # fraction of a picture below which a colour may be an edge between two labels
+_EDGES = 0.05  # maximal fraction of all such colours in the result's labels
 
 
 def read_labels(labels: Any, target: Any) -> tuple[Tensor, Tensor, list[str]]:
@@ -70,7 +71,7 @@ def _nearest(colours: Tensor, names: list[int], what: str, *, strict: bool) -> T
     """The index of the label of every pixel, (h, w) int64.
 
     Raises:
-        InputError: strict, and a colour that is not rare is no label.
+        InputError: strict, and a colour that is not rare is no label, or too many of them.
     """
     values, which, counts = np.unique(colours.numpy(), return_inverse=True, return_counts=True)
     split = np.array([16, 8, 0])
@@ -78,7 +79,7 @@ def _nearest(colours: Tensor, names: list[int], what: str, *, strict: bool) -> T
     away = np.square(parts[:, None].astype(np.int64) - of).sum(-1)
     label, stray = away.argmin(1), away.min(1) > 0
     share = counts / colours.numel()
-    if strict and bool((stray & (share >= _RARE)).any()):
+    if strict and (bool((stray & (share >= _RARE)).any()) or share[stray].sum() > _EDGES):
         first = int(values[np.where(stray, share, 0).argmax()])
         raise InputError(
             f"{what} have the colour #{first:06x}, which the exemplar's labels lack: they have "

@@ -148,6 +148,10 @@ KNOWN: dict[str, Check] = {
     "at": _list(_whole(-(2**40), 2**40), 2, 2),
     "weight_map_area": _none_or(_list(_whole(-(2**40), 2**40), 4, 4)),
     "weights": _none_or(_list(_real, 1, 100)),
+    "proportions": _none_or(_list(_real, 1, 100)),
+    "blend_scale": _real,
+    "guide_strength": _real,
+    "symmetry": _text(20),
     "stopped_at": _none_or(_whole(1, _STEPS)),
     "loss": _none_or(_real),
     "dual_gap": _none_or(_real),
@@ -183,6 +187,11 @@ KNOWN: dict[str, Check] = {
             "map_sha256",
             "weight_map_sha256",
             "init_sha256",
+            "weights_map_sha256",
+            "labels_sha256",
+            "target_labels_sha256",
+            "guide_sha256",
+            "guide_exemplar_sha256",
         )
     },
 }
