@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from texot.cli.controls import control_options, given_controls, picture_files, read_pictures
+from texot.cli.controls import PICTURES, VALUES, control_options, given_controls, picture_files, read_pictures
 from texot.cli.files import DASH, check_outputs, make_folder, plan_outputs
 from texot.cli.material import MaterialOptions, check_folders, material_options
 from texot.cli.material_jobs import run_material, start_of, synthesis_job
@@ -35,6 +35,8 @@ _FIRST_ONLY = (
     "exemplar_size",
     "lr",
     "copy",
+    *PICTURES,
+    *VALUES,
 )  # options of the first tile only, whose border the others share
 
 

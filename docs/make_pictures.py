@@ -53,6 +53,12 @@ PICTURES: dict[str, dict[str, tuple[list[list[str]], int]]] = {
         "seamless_set": ([["example.png"]], 480),
     },
     "tutorials/remove-object": {"removed": ([["samples/stonewall.jpg", "check.png", "filled.png"]], 340)},
+    "tutorials/what-goes-where": {
+        "directed": (
+            [["overgrown.png", "ball.png", "ball_of_gravel.png"], ["photo.png", "painted.png", "path.png"]],
+            300,
+        ),
+    },
     "tutorials/morph": {
         "morph": ([["sheet.png"], ["gradient.png"]], 200),
     },
