@@ -10,9 +10,9 @@ from PySide6.QtGui import QColor, QIcon, QImage, QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFormLayout, QLabel
 
-from texot.desktop.views.form_tabs import ADVANCED
+from texot.desktop.views.form_tabs import ADVANCED, ADVANCED_ICON
 from texot.desktop.views.icons import icon
-from texot.desktop.views.welcome import SAMPLES, sample_path
+from texot.desktop.views.welcome import EMPTY_ICON, SAMPLES, sample_path
 from texot.desktop.window import Window
 
 Until = Callable[[Callable[[], object]], None]
@@ -107,3 +107,10 @@ def test_a_result_hides_the_welcome(window: Window) -> None:
     assert not window.view.welcome.isVisible()
     window.view.canvas.show_result(QImage())
     assert window.view.welcome.isVisible()
+
+
+def test_only_icons_that_are_shown_are_installed(window: Window) -> None:
+    folder = REPOSITORY / "texot" / "desktop" / "data" / "icons"
+    used = {form.icon for form in window.forms} | {ADVANCED_ICON, EMPTY_ICON}
+    assert {path.stem for path in folder.glob("*.svg")} == used
+    assert "ISC License" in (folder / "LICENSE").read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ from texot.desktop.views.controls import thumbnail
 from texot.desktop.views.icons import picture
 
 _ICON, _SAMPLE = 72, 96  # pixels
+EMPTY_ICON = "image-plus"
 SAMPLES = ("stonewall.jpg", "rust.jpg")
 """Files in `data/samples`."""
 
@@ -69,7 +70,7 @@ class Welcome(QWidget):
 
     def _draw(self) -> None:
         colour = self.palette().placeholderText().color()
-        self._icon.setPixmap(picture("image-plus", _ICON, colour, self.devicePixelRatioF()))
+        self._icon.setPixmap(picture(EMPTY_ICON, _ICON, colour, self.devicePixelRatioF()))
 
     def changeEvent(self, event: QEvent) -> None:
         """Draw the picture again when the palette becomes light or dark."""
