@@ -83,7 +83,7 @@ class Controls:
     @property
     def target_size(self) -> tuple[int, int] | None:
         """(width, height) of the picture that the result follows, if there is one."""
-        picture = self.areas if self.guide is None else self.guide
+        picture = self.guide if self.areas is None else self.areas
         return None if picture is None else (picture.shape[-1], picture.shape[-2])
 
     def direct(
