@@ -12,6 +12,7 @@ import texot
 from texot import InputError, Synthesis
 from texot.files.exemplar import read_exemplar
 from texot.jobs.controls import SYMMETRIES, read_controls
+from texot.jobs.directed import _simplex
 
 QUICK: dict[str, Any] = {"quality": "draft", "n_iter": 3}
 BARS = torch.arange(64).remainder(8).lt(4).float().expand(1, 64, 64)
@@ -139,6 +140,12 @@ def test_a_guide_exemplar_says_what_the_guide_means() -> None:
     result = made(whole, "64x64", guide=guide, guide_exemplar=reverse, guide_strength=1)
     image = result.image.mean(0)
     assert float(image[:, 4:28].mean()) < 0.4 < 0.6 < float(image[:, 36:60].mean())
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_classes_are_equally_far_from_each_other(count: int) -> None:
+    corners = _simplex(count).T
+    assert torch.allclose(torch.cdist(corners, corners), 1 - torch.eye(count), atol=1e-5)
 
 
 @pytest.mark.parametrize(("symmetry", "copies"), [("flips", 4), ("rotations", 4), ("both", 8)])

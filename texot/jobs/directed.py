@@ -2,7 +2,7 @@
 
     min_u sum_l max_psi F_l(psi_l, (S_l u, S_l g)),   nu = sum_c a_c law(exemplars' patches of class c)
 
-The target's patches have more channels than colours: one for every class of texture, and those of a guide
+The target's patches have more channels than colours: those of their class of texture, and of a guide
 (Hertzmann et al. 2001, "Image analogies"). The result's channels of that kind, g, are given: a map of areas,
 or a picture. Transport then gives every class the share of the target that its area has in the result. A
 guide that is a picture is compared by its brightness: at every scale, its local means get the histogram of
@@ -113,7 +113,7 @@ class Direction:
     @property
     def n_channels(self) -> int:
         """Channels besides those of the textures."""
-        classes = self.n_classes if self.areas is not None else 0
+        classes = self.n_classes - 1 if self.areas is not None else 0
         return classes + (0 if self.guide is None else len(self.guide))
 
     @property
@@ -263,10 +263,11 @@ class _Sheet:
         unit = _deviation(image, known, weight)
         areas, guide = self.direction.areas, self.direction.guide
         if areas is not None:
-            step = _CLASSES / math.sqrt(2) * unit
-            members = self.members(self.direction.soft, periodic)
-            target.append(step * self.scales[scale][0][self.ends[0] : self.ends[1]])
-            result.append(step * F.interpolate(members[None], size, mode="area")[0])
+            corners = _simplex(self.ends[1] - self.ends[0]).to(image) * _CLASSES * unit
+            members = F.interpolate(self.members(self.direction.soft, periodic)[None], size, mode="area")[0]
+            own = self.scales[scale][0][self.ends[0] : self.ends[1]]
+            target.append(torch.einsum("gk,khw->ghw", corners, own))
+            result.append(torch.einsum("gk,khw->ghw", corners, members))
         if guide is not None:
             wanted = F.interpolate(guide[None].to(self.device), size, mode="area")[0]
             own = self.scales[scale][0][self.ends[1] + 1 :]
@@ -352,6 +353,15 @@ def _start(
     members = _one_hot(direction.areas, len(made))
     here = F.interpolate(members[None], size, mode="area")[0].argmax(0)
     return torch.stack(made).gather(0, here.expand(1, *made[0].shape))[0]
+
+
+def _simplex(count: int) -> Tensor:
+    """(count - 1, count): the corners of a regular simplex as columns, at distance 1 from each other."""
+    rows = torch.zeros(count - 1, count)
+    for k in range(1, count):  # Helmert's orthonormal rows
+        rows[k - 1, :k], rows[k - 1, k] = 1, -k
+        rows[k - 1] /= math.sqrt(2 * k * (k + 1))
+    return rows
 
 
 def _one_hot(classes: Tensor, count: int) -> Tensor:
