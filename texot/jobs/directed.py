@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 import torch.nn.functional as F
@@ -151,7 +151,7 @@ def directed_problem(
         generator: CPU generator of all draws.
     """
     device, main = options.torch_device, exemplar.main or len(exemplar.pixels)
-    sheet = _Sheet(direction, plan.n_scales, device)
+    sheet = _Sheet(direction, plan.n_scales, periodic, device)
     follows = direction.guide is not None or any(part.weight is not None for part in direction.parts)
     if start is not None or not follows:  # a layout of rows would follow neither guides nor weights
         plan = for_texture(plan, _main_scales(direction, main, plan.n_scales), given=start is not None)
@@ -161,7 +161,7 @@ def directed_problem(
         )
     else:
         start = _start(direction, plan, main, periodic, generator)
-    extra = [sheet.guides(scale, plan.sizes[scale], main, periodic) for scale in range(plan.n_scales)]
+    extra = [sheet.guides(scale, plan.sizes[scale], main) for scale in range(plan.n_scales)]
     scales = [
         (torch.cat([sheet.colours(scale)[:main], target]), sheet.known(scale))
         for scale, (target, _) in enumerate(extra)
@@ -174,7 +174,7 @@ def directed_problem(
         periodic,
         start.to(device),
         output,
-        _correction(sheet, periodic) if corrected else None,
+        _correction(sheet) if corrected else None,
         guides=[result for _, result in extra] if direction.n_channels else None,
         densities=sheet.densities(plan.n_scales) if sheet.uneven else None,
         backend=options.backend,
@@ -211,14 +211,15 @@ class _Sheet:
     Args:
         direction: what goes where.
         n_scales: number of scales.
+        periodic: axes (y, x) of the result that wrap around.
         device: of all tensors.
 
     Attributes:
         uneven: whether the target's patches have unequal weights.
     """
 
-    def __init__(self, direction: Direction, n_scales: int, device: torch.device) -> None:
-        self.direction, self.device = direction, device
+    def __init__(self, direction: Direction, n_scales: int, periodic: Periodic, device: torch.device) -> None:
+        self.direction, self.periodic, self.device = direction, periodic, device
         parts, count = direction.parts, direction.n_classes
         self.ends = [len(parts[0].pixels), len(parts[0].pixels) + count]
         self.uneven = direction.areas is not None or any(part.weight is not None for part in parts)
@@ -249,14 +250,13 @@ class _Sheet:
         """(h, w), see `Part.weight`."""
         return self.scales[scale][0][self.ends[1]]
 
-    def guides(self, scale: int, size: Size, main: int, periodic: Periodic) -> tuple[Tensor, Tensor]:
+    def guides(self, scale: int, size: Size, main: int) -> tuple[Tensor, Tensor]:
         """The channels besides colours, of the target (G, h, w) and of the result (G, *size), at a scale.
 
         Args:
             scale: 0 = finest.
             size: of the result.
             main: number of leading channels of the textures that are matched.
-            periodic: axes (y, x) of the result that wrap around.
         """
         image, known, weight = self.colours(scale)[:main], self.known(scale), self.usage(scale)
         target, result = [image[:0]], [image.new_zeros(0, *size)]
@@ -264,7 +264,7 @@ class _Sheet:
         areas, guide = self.direction.areas, self.direction.guide
         if areas is not None:
             corners = _simplex(self.ends[1] - self.ends[0]).to(image) * _CLASSES * unit
-            members = F.interpolate(self.members(self.direction.soft, periodic)[None], size, mode="area")[0]
+            members = F.interpolate(self._soft_members[None], size, mode="area")[0]
             own = self.scales[scale][0][self.ends[0] : self.ends[1]]
             target.append(torch.einsum("gk,khw->ghw", corners, own))
             result.append(torch.einsum("gk,khw->ghw", corners, members))
@@ -274,18 +274,24 @@ class _Sheet:
             if self.direction.ranked:
                 own = local_mean(own[0], _MEAN_OVER)[None]
                 seen = own[0] if known is None else own[0][known]
-                wanted = local_mean(wanted[0], _MEAN_OVER, periodic=periodic)
+                wanted = local_mean(wanted[0], _MEAN_OVER, periodic=self.periodic)
                 wanted = matched_histogram(wanted, seen)[None]
             gain = _GUIDE * self.direction.strength * unit / max(_deviation(own, known, weight), 1e-6)
             target.append(gain * own)
             result.append(gain * wanted)
         return torch.cat(target), torch.cat(result)
 
-    def members(self, soft: int, periodic: Periodic) -> Tensor:
+    def members(self, soft: int) -> Tensor:
         """(K, H, W), membership of the result's pixels in the classes, with borders of a width in pixels."""
         assert self.direction.areas is not None
         members = _one_hot(self.direction.areas, self.ends[1] - self.ends[0]).to(self.device)
-        return torch.stack([local_mean(one, soft, periodic=periodic) for one in members])
+        if soft <= 1:
+            return members
+        return torch.stack([local_mean(one, soft, periodic=self.periodic) for one in members])
+
+    @cached_property
+    def _soft_members(self) -> Tensor:
+        return self.members(self.direction.soft)
 
     def shares(self) -> Tensor:
         """(K,), the part of the result that every class has."""
@@ -312,7 +318,7 @@ class _Sheet:
         return found
 
 
-def _correction(sheet: _Sheet, periodic: Periodic) -> Callable[[Tensor], Tensor]:
+def _correction(sheet: _Sheet) -> Callable[[Tensor], Tensor]:
     """The final correction: mean and deviation of every class, in its area.
 
     With weights of pixels there is none: a patch has its neighbours too, so that the mean is not theirs.
@@ -322,7 +328,7 @@ def _correction(sheet: _Sheet, periodic: Periodic) -> Callable[[Tensor], Tensor]
     statistics, areas = sheet.statistics(), sheet.direction.areas
     if areas is None or len(statistics) == 1:
         return statistics[0].clip
-    return LocalMixture(statistics, sheet.members(max(_SMOOTH, sheet.direction.soft), periodic)).clip
+    return LocalMixture(statistics, sheet.members(max(_SMOOTH, sheet.direction.soft))).clip
 
 
 def _main_scales(direction: Direction, main: int, count: int) -> list[Scale]:
