@@ -44,7 +44,7 @@ _FIRST_ONLY = (
     short_help="Synthesise a texture from one image.",
     epilog=example(
         "texot synthesize samples/pebbles.jpg -o pebbles.png --size 2x",
-        "texot synthesize samples/pebbles.jpg samples/rust.jpg -o both.png --proportions 0.3,0.7",
+        "texot synthesize samples/pebbles.jpg samples/gravel.jpg -o both.png --proportions 0.3,0.7",
     ),
 )
 @click.argument("exemplars", type=FILE, nargs=-1, metavar="EXEMPLAR...")

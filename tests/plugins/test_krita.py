@@ -28,14 +28,14 @@ def test_in_krita(bin_folder: Path, tmp_path: Path) -> None:
     shutil.copy(ROOT / "tests" / "plugins" / "krita_script.py", tmp_path)
     environment = {
         **os.environ,
-        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(bin_folder), "/usr/bin", "/bin"]),  # Krita's Python is the system's
         "TEXOT_PLUGINS": str(FOLDER),
         "TEXOT_TEST_FOLDER": str(tmp_path),
         "HOME": str(tmp_path),
         "PYTHONPATH": str(tmp_path),
         "LIBGL_ALWAYS_SOFTWARE": "1",
     }
-    line = ["xvfb-run", "-a", "kritarunner", "-s", "krita_script"]
+    line = ["xvfb-run", "-a", "-s", "-screen 0 1280x1024x24", "kritarunner", "-s", "krita_script"]
     try:
         done = subprocess.run(
             line, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False

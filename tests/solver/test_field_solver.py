@@ -252,7 +252,7 @@ def test_a_guide_tells_where_what_goes() -> None:
 
 
 def test_densities_tell_how_much_of_what() -> None:
-    """What has nine tenths of the mass is taken more, and where pixels are from is not told."""
+    """What has nine tenths of the mass is taken more; a sheet of several exemplars has no field."""
     exemplar = photograph(32, 32, "gravel")
     density = torch.ones(32, 32)
     density[:, 16:] = 9
@@ -263,7 +263,9 @@ def test_densities_tell_how_much_of_what() -> None:
         shares.append(float((step.found % step.source.shape[1] >= 13).float().mean()))
     assert abs(shares[0] - 0.5) < 0.1
     assert shares[1] > 0.7
-    assert list(states(replace(one, densities=[density])))[-1].result().field is None
+    one = replace(one, densities=[density])
+    assert list(states(one))[-1].result().field is not None
+    assert list(states(replace(one, traced=False)))[-1].result().field is None
 
 
 @pytest.mark.parametrize("n_patches", [1024, 1025])
