@@ -27,7 +27,7 @@ def test_the_service_file_names_the_module() -> None:
 def test_in_krita(bin_folder: Path, tmp_path: Path) -> None:
     shutil.copy(ROOT / "tests" / "plugins" / "krita_script.py", tmp_path)
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("QT_")},
         "PATH": os.pathsep.join([str(bin_folder), "/usr/bin", "/bin"]),  # Krita's Python is the system's
         "TEXOT_PLUGINS": str(FOLDER),
         "TEXOT_TEST_FOLDER": str(tmp_path),
