@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from texot.cli.options import FILE, Command, real, together
+from texot.cli.options import FILE, Command, real, together, weights
 from texot.cli.pictures import readable
 
 PICTURES = ("source", "weights_map", "labels", "target_labels", "guide", "guide_exemplar")
@@ -18,9 +18,6 @@ VALUES = ("proportions", "blend_scale", "guide_strength", "symmetry")
 def control_options() -> Callable[[Command], Command]:
     """The options of `texot.iter_synthesis` that say what goes where."""
 
-    def shares(value: str) -> list[float]:
-        return [real(zero=True, high=1e6)(part) for part in str(value).split(",")]
-
     def picture(name: str, text: str) -> Callable[[Command], Command]:
         return click.option(name, metavar="IMAGE", type=FILE, help=text)
 
@@ -28,7 +25,7 @@ def control_options() -> Callable[[Command], Command]:
         click.option(
             "--proportions",
             metavar="X,X,...",
-            type=shares,
+            type=weights,
             help="Share of the result of every EXEMPLAR, such as 0.3,0.7; default: by their areas.",
         ),
         click.option(

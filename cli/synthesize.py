@@ -162,9 +162,8 @@ def synthesize(
         raise click.UsageError("images and folders of maps cannot be mixed: give one kind.")
     controls = given_controls(options)
     if share_border and (several or controls):
-        raise click.UsageError(
-            "--share-border takes one EXEMPLAR, without " + ", ".join(controls or ["others"])
-        )
+        without = f", without {', '.join(controls)}" if controls else ""
+        raise click.UsageError(f"--share-border takes one EXEMPLAR{without}.")
     if save_field and (several or options["symmetry"] != "none"):
         raise click.UsageError("--save-field takes one EXEMPLAR, without --symmetry.")
     if share_border and options["tile"] == "none":

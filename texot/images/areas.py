@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from texot.images.pyramid import Periodic
+from texot.images.pyramid import Periodic, extend
 
 
 def random_areas(
@@ -96,10 +96,7 @@ def local_mean(image: Tensor, side: int, *, periodic: Periodic = (False, False))
     `side`: of the squares, in pixels; even ones are enlarged by one.
     """
     half = side // 2
-    found = image[None, None]
-    for axis, wraps in ((2, periodic[0]), (3, periodic[1])):
-        length = found.shape[axis]
-        index = torch.arange(-half, length + half, device=image.device)
-        found = found.index_select(axis, index % length if wraps else index.clamp(0, length - 1))
-        found = F.avg_pool2d(found, (2 * half + 1, 1) if axis == 2 else (1, 2 * half + 1), 1)
-    return found[0, 0]
+    found = extend(image[None], (half, half), periodic)
+    for window in ((2 * half + 1, 1), (1, 2 * half + 1)):
+        found = F.avg_pool2d(found, window, 1)
+    return found[0]
