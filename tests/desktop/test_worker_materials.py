@@ -41,11 +41,17 @@ def jobs(folder: Path) -> list[JobRequest]:
         JobRequest("tile", {"image": rock}, {"tile": "both", "band": 8, "flatten": True, **quick}),
         JobRequest("inpaint", {"image": rock, "mask": str(folder / "mask.png")}, {"tile": "none", **quick}),
         JobRequest("interpolate", both, {"weights": [0.5, 0.5], "size": "32x32", **quick}),
+        JobRequest(
+            "synthesize", both, {"proportions": [0.3, 0.7], "blend_scale": 0.4, "size": "32x32", **quick}
+        ),
+        JobRequest(
+            "synthesize", {"image": rock}, {"guide": str(folder / "mask.png"), "size": "32x32", **quick}
+        ),
     ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(6))
 def test_the_bytes_are_those_of_the_copied_command(rock: Path, number: int) -> None:
     request = jobs(rock.parent)[number]
     events: list[tuple[str, dict[str, Any]]] = []
@@ -73,7 +79,7 @@ def test_the_bytes_are_those_of_the_copied_command(rock: Path, number: int) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(6))
 def test_a_stopped_material_is_replayed(rock: Path, number: int) -> None:
     request = jobs(rock.parent)[number]
     handlers = Handlers(lambda *_, **__: None, {1})

@@ -31,13 +31,16 @@ def is_final(result: Result, quality: str) -> bool:
 def final_request(result: Result, quality: str) -> JobRequest:
     """The job that makes a result again at a better quality, from its pixels, at scales that keep its layout.
 
-    Of a size that is not known, it has only the seed of the result.
+    Of a size that is not known, it has only the seed of the result; also of a reduced draft of several
+    exemplars, whose areas the seed places otherwise at another size.
     """
     request = result.request.with_quality(final_quality(quality))
     image, arguments = result.source.size, request.arguments
     fills = request.task in PHOTOGRAPHS
     size = image if fills else result_size(arguments.get("size"), image)
     if request.task not in _STARTED or size is None or not all(image):
+        return request
+    if "blend_scale" in arguments and result.size != size:
         return request
     # a reduced draft has no details of the finest scales
     octaves = math.log2(max(1.0, math.sqrt(math.prod(size) / math.prod(result.size))))

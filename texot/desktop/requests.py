@@ -12,6 +12,9 @@ TASKS = ("synthesize", "inpaint", "tile", "interpolate", "straighten", "train", 
 
 PHOTOGRAPHS = ("inpaint", "tile")
 """Tasks whose results have the size of the photograph."""
+PICTURES = ("source", "weights_map", "labels", "target_labels", "guide", "guide_exemplar")
+"""Arguments that name pictures which say what goes where."""
+_FILES = ("init", *PICTURES)  # arguments that name files of any task
 _NAMED_MAPS = ("horizontal", "vertical", "radial")
 
 
@@ -76,8 +79,8 @@ class JobRequest:
         return found
 
     def inputs(self) -> list[str]:
-        """Paths of all files that the command reads: `paths`, and the image that it starts from."""
-        return [*self.paths(), *([self.arguments["init"]] if self.arguments.get("init") else [])]
+        """Paths of all files that the command reads: `paths`, and those that arguments name."""
+        return [*self.paths(), *(self.arguments[name] for name in _FILES if self.arguments.get(name))]
 
     def command_line(
         self, output: str, names: Mapping[str, str] | None = None, threads: int | None = None
@@ -91,7 +94,7 @@ class JobRequest:
         """
         words = ["texot", self.task, *self._named(names), "-o", output]
         for name, value in {**self.arguments, "threads": threads}.items():
-            if name == "init" and value:
+            if name in _FILES and value:
                 value = (names or {}).get(value, value)
             flag = "--" + name.replace("_", "-")
             if value is True:
@@ -114,9 +117,10 @@ class JobRequest:
         weight_map = self.arguments.get("weight_map")
         if weight_map and weight_map not in _NAMED_MAPS:
             words += ["--weight-map", weight_map]
-        init = self.arguments.get("init")
-        if init:
-            words += ["--init", (names or {}).get(init, init)]
+        for name in _FILES:
+            path = self.arguments.get(name)
+            if path:
+                words += [f"--{name.replace('_', '-')}", (names or {}).get(path, path)]
         return shlex.join(words)
 
     def _named(self, names: Mapping[str, str] | None) -> list[str]:

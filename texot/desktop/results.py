@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from texot.desktop.job_queue import OpenImage, QueuedJob
-from texot.desktop.requests import JobRequest
+from texot.desktop.requests import PICTURES, JobRequest
 from texot.errors import InputError
 
 
@@ -79,8 +79,10 @@ class Result:
     @property
     def summary(self) -> str:
         """The task, the size and the arguments in one line."""
-        arguments = self.request.arguments.items()
-        given = [f"{name} {value}" for name, value in arguments if value is not None and value is not False]
+        given = []
+        for name, value in self.request.arguments.items():
+            if value is not None and value is not False:
+                given.append(f"{name} {Path(value).name if name in PICTURES else value}")
         return f"{self.request.task}: {self.size[0]}x{self.size[1]}, {', '.join(given)}"
 
     @property

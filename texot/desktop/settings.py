@@ -6,9 +6,10 @@ position t; the function takes one weight for each exemplar.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
+from texot.desktop.control_settings import PLAIN, ControlSettings
 from texot.desktop.requests import JobRequest
 from texot.errors import InputError
 
@@ -37,6 +38,7 @@ class SynthesisSettings:
         novelty: in [0, 1].
         seed: of the first variation; the next ones have the seeds after it.
         n_variations: number of jobs.
+        controls: what goes where.
     """
 
     image: str
@@ -46,15 +48,17 @@ class SynthesisSettings:
     novelty: float = 0.5
     seed: int = 0
     n_variations: int = 1
+    controls: ControlSettings = PLAIN
 
     def requests(self) -> list[JobRequest]:
         """One job for each variation."""
-        files = {"image": _image(self.image)}
+        files = self.controls.files(_image(self.image))
         arguments = {
-            "size": self.size,
+            "size": self.size or self.controls.size,
             "tile": self.tile,
             "quality": self.quality,
             "novelty": self.novelty,
+            **self.controls.arguments(),
         }
         seeds = range(self.seed, self.seed + self.n_variations)
         return [JobRequest("synthesize", files, {**arguments, "seed": seed}) for seed in seeds]
@@ -62,7 +66,12 @@ class SynthesisSettings:
     @classmethod
     def from_request(cls, request: JobRequest) -> SynthesisSettings:
         """The settings that give this request alone; of one that starts from a result, those it shares."""
-        return cls(request.files["image"], **_shared(cls, request))
+        images = request.files.get("images") or [request.files["image"]]
+        return cls(images[0], **_shared(cls, request), controls=ControlSettings.from_request(request))
+
+    def for_image(self, path: str) -> SynthesisSettings:
+        """These settings for another image, without what belongs to this one."""
+        return replace(self, image=path, controls=self.controls.for_any_image())
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,10 @@ class TileSettings:
             "flatten": self.flatten,
         }
         return [JobRequest("tile", {"image": _image(self.image)}, arguments)]
+
+    def for_image(self, path: str) -> TileSettings:
+        """These settings for another image."""
+        return replace(self, image=path)
 
     @classmethod
     def from_request(cls, request: JobRequest) -> TileSettings:

@@ -61,7 +61,8 @@ def reduced_draft(request: JobRequest, sizes: Mapping[str, Size]) -> JobRequest:
     if arguments.get("quality") != "draft" or request.task not in _REDUCED or not all(pixels):
         return request
     largest = max(known, key=lambda size: (math.prod(size), size))
-    size = largest if request.task in PHOTOGRAPHS else result_size(arguments.get("size"), largest)
+    whole = known[0] if request.task == "synthesize" else largest  # a factor refers to it
+    size = largest if request.task in PHOTOGRAPHS else result_size(arguments.get("size"), whole)
     if size is None or math.prod(size) <= DRAFT_PIXELS or max(pixels) > _ALIKE * min(pixels):
         return request
     factor = math.sqrt(DRAFT_PIXELS / math.prod(size))

@@ -3,8 +3,8 @@
 It reads requests from stdin and writes events to stdout, as frames of `texot.desktop.protocol`. It ends when
 stdin is closed. Its first event is "hello", with its version. `texot.desktop.worker_handlers` handles the
 requests {"do": name, "id": n, ...}. One final event with the same id answers it: "opened", "listed", "mask",
-"map", "lit", "straightened", "loaded", "previewed", "done", "trained", "saved" or "error". Jobs send "state"
-and "note" first.
+"labels", "map", "lit", "straightened", "loaded", "previewed", "done", "trained", "saved" or "error". Jobs
+send "state" and "note" first.
 The request {"do": "stop", "id": n} ends job n after its current step; the job keeps the result of that step.
 
 Two threads answer: one runs jobs, the other reads and writes files, so that files do not wait for a job.
@@ -34,6 +34,7 @@ _FILE_REQUESTS = (
     "open",
     "list",
     "mask",
+    "labels",
     "map",
     "lit",
     "straightened",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from texot import Generator, InputError, OutputError, Synthesis, iter_straightened
 from texot.files.exemplar import read_exemplar
+from texot.files.labels import read_label_picture
 from texot.files.mask import read_mask
 from texot.files.material import SUFFIXES
 from texot.files.material_names import role_of
@@ -54,17 +55,31 @@ def read_picture(path: str) -> Pixels:
     return to_pixels(pixels)
 
 
-def read_mask_picture(path: str, size: tuple[int, int]) -> Pixels:
+def read_mask_picture(path: str, size: tuple[int, int] | None) -> Pixels:
     """A mask as the library reads it, 0 or 255.
 
     Args:
         path: of the mask.
-        size: (width, height) of the photograph.
+        size: (width, height) of the photograph; None: of any.
 
     Raises:
         InputError: see `texot.files.mask.read_mask`.
     """
+    if size is None:
+        found = read_exemplar(path, alpha="channel")
+        return to_pixels(read_mask(found, found.size).float()[None])
     return to_pixels(read_mask(path, size).float()[None])
+
+
+def read_labels_picture(path: str) -> tuple[Pixels, list[str]]:
+    """A label picture in RGB, and its labels as "#rrggbb", the most frequent first.
+
+    Raises:
+        InputError: see `texot.files.labels.read_label_picture`.
+    """
+    colours, labels = read_label_picture(path)
+    planes = torch.stack([colours >> shift & 255 for shift in (16, 8, 0)])
+    return to_pixels(planes.float() / 255), [f"#{label:06x}" for label in labels]
 
 
 def save_result(result: Synthesis, file: str) -> str:

@@ -19,6 +19,7 @@ from texot.desktop.worker_files import (
     Pixels,
     images_in,
     looks_like_material,
+    read_labels_picture,
     read_mask_picture,
     read_picture,
     save_copy,
@@ -78,10 +79,15 @@ class Handlers:
         self._send_event("lit", request["id"], pixels)
 
     def do_mask(self, request: dict[str, Any]) -> None:
-        """Read a mask: "path", and the "size" of its photograph."""
-        width, height = request["size"]
-        pixels = read_mask_picture(request["path"], (width, height))
+        """Read a mask: "path", and the "size" of its photograph, or None for any."""
+        size = request["size"]
+        pixels = read_mask_picture(request["path"], size and (size[0], size[1]))
         self._send_event("mask", request["id"], pixels, path=request["path"])
+
+    def do_labels(self, request: dict[str, Any]) -> None:
+        """Read a label picture: "path"."""
+        pixels, colours = read_labels_picture(request["path"])
+        self._send_event("labels", request["id"], pixels, path=request["path"], colours=colours)
 
     def do_save(self, request: dict[str, Any]) -> None:
         """Write a "file" of the session to the user's "path"; "sample": it is a sample of a model.

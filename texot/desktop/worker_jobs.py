@@ -14,13 +14,13 @@ from texot import Generator, InputError, State, Synthesis, Trainer
 from texot.desktop.requests import JobRequest
 from texot.desktop.worker_files import save_result
 
-# task -> public function that iterates over its states, and the input files that are its positional arguments
+# task -> public function that iterates over its states; the input files are its positional arguments
 _ITERATORS = {
-    "synthesize": ("iter_synthesis", ("image",)),
-    "inpaint": ("iter_inpaint", ("image", "mask")),
-    "tile": ("iter_tileable", ("image",)),
-    "interpolate": ("iter_interpolation", ("images",)),
-    "straighten": ("iter_straightened", ("image",)),
+    "synthesize": "iter_synthesis",
+    "inpaint": "iter_inpaint",
+    "tile": "iter_tileable",
+    "interpolate": "iter_interpolation",
+    "straighten": "iter_straightened",
 }
 
 OnState = Callable[[State], bool]
@@ -56,10 +56,8 @@ def iterate(request: JobRequest) -> Iterator[State]:
     """
     if request.task not in _ITERATORS:
         raise ValueError(f"the task {request.task!r} has no states")
-    name, roles = _ITERATORS[request.task]
-    states: Iterator[State] = getattr(texot, name)(
-        *(request.files[role] for role in roles), **request.arguments
-    )
+    function = getattr(texot, _ITERATORS[request.task])
+    states: Iterator[State] = function(*request.files.values(), **request.arguments)
     return states
 
 

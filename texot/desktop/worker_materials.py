@@ -24,7 +24,7 @@ from texot.files.sizes import at_most, exemplar_side
 from texot.files.surface import is_linear, surface_of
 from texot.files.whole import write_whole
 from texot.images.shading import Lighting, Surface, encoded_of, shade_plane
-from texot.jobs.material import finish_synthesis, flattened
+from texot.jobs.material import check_symmetry, finish_synthesis, flattened
 from texot.jobs.material_files import write_result
 from texot.jobs.material_stack import MaterialStack
 
@@ -161,11 +161,13 @@ class MaterialJob:
             return texot.iter_interpolation(exemplars, **arguments)  # type: ignore[arg-type]
         arguments["palette"] = "none"
         if request.task == "synthesize":
-            side = exemplar_side(arguments.get("exemplar_size"))  # type: ignore[arg-type]
-            source = read_exemplar(stack.exemplar(), fit=at_most(side))
-            self._finish = partial(finish_synthesis, stack, exemplar_size=source.size)
-            self._whole = source.whole
-            return texot.iter_synthesis(source, **arguments)  # type: ignore[arg-type]
+            check_symmetry(stack.materials, str(arguments.get("symmetry", "none")))
+            fit = at_most(exemplar_side(arguments.get("exemplar_size")))  # type: ignore[arg-type]
+            count = len(stack.materials)
+            exemplars = [read_exemplar(stack.exemplar(number), fit=fit) for number in range(count)]
+            self._finish = partial(finish_synthesis, stack, exemplar_size=exemplars[0].size)
+            self._whole = exemplars[0].whole if count == 1 else None
+            return texot.iter_synthesis(exemplars, **arguments)  # type: ignore[arg-type]
         source = stack.original()
         self._whole = source.size
         self._finish = lambda result: stack.material(result.image, unchanged=0)

@@ -45,6 +45,24 @@ def read_labels(labels: Any, target: Any) -> tuple[Tensor, Tensor, list[str]]:
     return number[there], number[found], [f"#{names[label]:06x}" for label in used]
 
 
+def read_label_picture(picture: Any) -> tuple[Tensor, list[int]]:
+    """The colours of a label picture, each as 0xrrggbb.
+
+    Args:
+        picture: as in `texot.files.exemplar.read_exemplar`.
+
+    Returns:
+        (h, w) int64, the colour of every pixel; and the colours that are labels, the most frequent first.
+
+    Raises:
+        InputError: it cannot be read, or has more than 64 labels.
+    """
+    colours = _colours(picture)
+    values, counts = np.unique(colours.numpy(), return_counts=True)
+    frequent = dict(zip(values.tolist(), counts.tolist(), strict=True))
+    return colours, sorted(_labels_of(colours), key=lambda name: -frequent[name])
+
+
 def _colours(picture: Any) -> Tensor:
     """(h, w) int64, the colour of every pixel as 0xrrggbb."""
     image = read_exemplar(picture, alpha="ignore")

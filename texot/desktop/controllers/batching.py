@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from texot.desktop.controllers.file_dialogs import FileDialogs
@@ -70,7 +69,7 @@ class BatchActions:
 
         def settings_of(path: str) -> Settings:
             assert isinstance(settings, SynthesisSettings | TileSettings)
-            return replace(settings, image=path)
+            return settings.for_image(path)
 
         self._session.batch.add(paths, settings_of)
 
