@@ -6,10 +6,11 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QPoint, QRect, QSettings, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QImage, QKeyEvent
-from PySide6.QtWidgets import QComboBox, QLineEdit, QMainWindow, QMessageBox, QSpinBox, QStyle, QWidget
+from PySide6.QtWidgets import QComboBox, QLineEdit, QMainWindow, QSpinBox, QStyle, QWidget
 
 from texot.desktop.controllers import remembered
 from texot.desktop.controllers.batching import BatchActions
+from texot.desktop.controllers.closing import Closing
 from texot.desktop.controllers.exemplar_actions import ExemplarActions
 from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.controllers.generator_actions import GeneratorActions
@@ -63,7 +64,6 @@ class Window(QMainWindow):
         super().__init__()
         self.settings = settings
         self._folder = SessionFolder()
-        self._asks_at_close = True
         self.client = WorkerClient(self)
         self.session = Session(self._folder.path, self.client)
         self._add_views()
@@ -95,6 +95,7 @@ class Window(QMainWindow):
         self.masks = MaskActions(session, dialogs, tabs, fill, canvas, self)
         self.exemplars = ExemplarActions(session, dialogs, tabs, interpolate, generator)
         self.generator = GeneratorActions(session, dialogs, self.saving, tabs, generator, canvas)
+        self.closing = Closing(session, self.saving, self.generator, self)
         self.opening = Opening(
             session, dialogs, self.exemplars, self.generator, lambda paths: self.menus.show_recent(paths)
         )
@@ -214,7 +215,7 @@ class Window(QMainWindow):
     def _remove(self, result: Result | None) -> None:
         if result is None:
             return
-        if result.saved or self._may_lose("Remove the result without saving it?"):
+        if result.saved or self.closing.may_lose("Remove the result without saving it?"):
             was_shown = result is self.session.selected
             self.session.remove(result)
             if was_shown and self.session.selected is None:
@@ -347,19 +348,14 @@ class Window(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved work, end the worker, remember the geometry."""
-        lost = self.session.saves.unsaved()
-        if lost and self._asks_at_close:
-            answer = self._ask_at_close(f"Close without saving {' and '.join(lost)}?")
-            if answer == QMessageBox.StandardButton.Save:
-                self._save_and_close()
-            if answer != QMessageBox.StandardButton.Discard:
-                event.ignore()
-                return
+        if not self.closing.may_close():
+            event.ignore()
+            return
         remembered.remember(self.settings, self._remembered())
         self.settings.setValue("geometry", self.saveGeometry())
         self.settings.sync()
         self.client.close()
-        self._folder.remove() if self._asks_at_close else self._folder.keep()
+        self._folder.remove() if self.closing.asks else self._folder.keep()
         event.accept()
 
     def end(self) -> None:
@@ -372,29 +368,4 @@ class Window(QMainWindow):
 
     def keep_at_close(self) -> None:
         """From now on, closing asks nothing and leaves what is unsaved to the next window."""
-        self._asks_at_close = False
-
-    def _ask_at_close(self, question: str) -> QMessageBox.StandardButton:
-        buttons = QMessageBox.StandardButton
-        offered = buttons.Discard | buttons.Cancel
-        saves = self.session.saves
-        if saves.unsaved_results or saves.unsaved_model:
-            offered |= buttons.Save
-        return QMessageBox.question(self, "texot", question, offered, buttons.Cancel)
-
-    def _save_and_close(self) -> None:
-        """Ask where to save the results, then the model; close when all is written."""
-        saves = self.session.saves
-        if saves.unsaved_results:
-            self.saving.ask_save_several(saves.unsaved_results, self._save_and_close)
-        elif saves.unsaved_model:
-            self.generator.ask_save(self._save_and_close)
-        else:
-            self._asks_at_close = False  # what runs was asked about
-            QTimer.singleShot(0, self.close)
-
-    def _may_lose(self, question: str) -> bool:
-        """Ask whether to lose something that is not saved."""
-        buttons = QMessageBox.StandardButton
-        offered = buttons.Discard | buttons.Cancel
-        return QMessageBox.question(self, "texot", question, offered, buttons.Cancel) == buttons.Discard
+        self.closing.asks = False

@@ -17,7 +17,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from texot.desktop.views.canvas_marks import GRIP_RADIUS, draw_label, draw_split
-from texot.desktop.views.mask import Mask
+from texot.desktop.views.painting import Painting
 from texot.desktop.views.reduced import Reduced
 
 MIN_ZOOM, MAX_ZOOM = 1 / 64, 64.0
@@ -54,7 +54,7 @@ class Canvas(QWidget):
         self.labels = ("original", "result")
         self.split, self.repeated = True, False
         self.zoom, self.centre = 1.0, QPointF(0, 0)  # centre: from a picture's middle to its pane's
-        self.painting: Mask | None = None
+        self.painting: Painting | None = None
         self.brush, self.erasing = 24, False
         self.follows = False  # `pointed` is emitted
         self._reference, self._reference_label = QImage(), ""  # compared with the result, if not null
@@ -128,7 +128,7 @@ class Canvas(QWidget):
         self.repeated = on
         self.fit() if self._fits else self.update()
 
-    def set_mask(self, mask: Mask | None) -> None:
+    def set_mask(self, mask: Painting | None) -> None:
         """Let the mouse paint on this mask; None: let it pan."""
         if self.painting is not None:
             self.painting.changed.disconnect(self.update)

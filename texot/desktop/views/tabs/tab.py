@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from texot.desktop.requests import JobRequest
 from texot.desktop.settings import Settings
-from texot.desktop.views.mask import Mask
+from texot.desktop.views.painting import Painting
 
 
 class Tab(QWidget):
@@ -22,7 +22,7 @@ class Tab(QWidget):
         tasks: whose settings it has.
         takes_batches: whether its settings hold for any image.
         has_quality: whether its tasks have drafts.
-        painting: the mask on which the mouse paints, or None.
+        painting: the picture on which the mouse paints, or None.
         image: path of the open image.
         wanted: jobs of this quality are wanted now, in place of those that run.
         mask_changed: `painting` is another one.
@@ -45,7 +45,7 @@ class Tab(QWidget):
         outer.addLayout(self.form)
         outer.addStretch(1)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.painting: Mask | None = None
+        self.painting: Painting | None = None
         self.image = ""
 
     @property
