@@ -108,6 +108,16 @@ def test_every_region_gets_the_texture_of_its_label() -> None:
     assert float(((result.image.mean(0) > 0.5) == wanted).float().mean()) > 0.95
 
 
+def test_a_finished_result_does_not_record_that_it_was_stopped() -> None:
+    """Also where the texture needs fewer scales than its size allows."""
+    half = torch.zeros(36, 40)
+    half[:, 20:] = 1
+    image = 0.3 * noise(3, 36, 40) + 0.6 * half
+    *_, state = texot.iter_synthesis(image, "48x32", quality="draft", labels=half, target_labels=half.T)
+    assert state.total_step == state.total_steps
+    assert "stopped_at" not in state.result().settings
+
+
 def test_a_guide_is_followed_the_more_the_stronger() -> None:
     exemplar = photograph(64, 64)
     slope = torch.linspace(0, 1, 64).expand(64, 64)

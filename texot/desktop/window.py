@@ -11,12 +11,14 @@ from PySide6.QtWidgets import QComboBox, QLineEdit, QMainWindow, QSpinBox, QStyl
 from texot.desktop.controllers import remembered
 from texot.desktop.controllers.batching import BatchActions
 from texot.desktop.controllers.closing import Closing
+from texot.desktop.controllers.control_actions import ControlActions
 from texot.desktop.controllers.exemplar_actions import ExemplarActions
 from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.controllers.generator_actions import GeneratorActions
 from texot.desktop.controllers.look_actions import LookActions
 from texot.desktop.controllers.mask_actions import MaskActions
 from texot.desktop.controllers.opening import Opening
+from texot.desktop.controllers.painting import PaintActions
 from texot.desktop.controllers.recovery import Recovery
 from texot.desktop.controllers.saving import Saving
 from texot.desktop.controllers.straightening import StraightenActions
@@ -95,6 +97,8 @@ class Window(QMainWindow):
         self.masks = MaskActions(session, dialogs, tabs, fill, canvas, self)
         self.exemplars = ExemplarActions(session, dialogs, tabs, interpolate, generator)
         self.generator = GeneratorActions(session, dialogs, self.saving, tabs, generator, canvas)
+        self.painting = PaintActions(session, dialogs, self.synthesise, self)
+        self.controls = ControlActions(session, dialogs, self.synthesise, self.painting)
         self.closing = Closing(session, self.saving, self.generator, self)
         self.opening = Opening(
             session, dialogs, self.exemplars, self.generator, lambda paths: self.menus.show_recent(paths)
@@ -135,6 +139,7 @@ class Window(QMainWindow):
             form.wanted.connect(lambda quality: self.generate(quality, replace_running=True))
             form.mask_changed.connect(self._show_form)
             form.mask_rested.connect(self._show_estimate)
+            form.edited.connect(self._show_estimate)
         generator.explore.toggled.connect(lambda _: self._show_form())
         tabs.currentChanged.connect(self._form_changed)
         for form in self.forms:

@@ -143,7 +143,7 @@ def directed_problem(
     Args:
         exemplar: the first one, for what is not in the parts.
         direction: what goes where.
-        plan: result of `directed_plan`.
+        plan: result of `directed_plan`, for this texture.
         options: of the solver.
         periodic: axes (y, x) along which the result wraps around.
         start: start image (C, h, w), or None.
@@ -152,9 +152,6 @@ def directed_problem(
     """
     device, main = options.torch_device, exemplar.main or len(exemplar.pixels)
     sheet = _Sheet(direction, plan.n_scales, periodic, device)
-    follows = direction.guide is not None or any(part.weight is not None for part in direction.parts)
-    if start is not None or not follows:  # a layout of rows would follow neither guides nor weights
-        plan = for_texture(plan, _main_scales(direction, main, plan.n_scales), given=start is not None)
     if start is not None:
         start = F.interpolate(start[None, :main], plan.sizes[-1], mode="bicubic", antialias=True)[0].clamp(
             0, 1
@@ -194,6 +191,10 @@ def directed_tasks(
     generator: torch.Generator,
 ) -> list[Task]:
     """The task of a directed synthesis; see `directed_problem` for the arguments."""
+    follows = direction.guide is not None or any(part.weight is not None for part in direction.parts)
+    if start is not None or not follows:  # a layout of rows would follow neither guides nor weights
+        main = exemplar.main or len(exemplar.pixels)
+        plan = for_texture(plan, _main_scales(direction, main, plan.n_scales), given=start is not None)
     side = round(math.sqrt(direction.n_pixels))
     make = partial(directed_problem, exemplar, direction, plan, options, periodic, start, output, generator)
     return [Task(plan, (side, side), make)]

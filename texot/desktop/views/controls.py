@@ -114,6 +114,22 @@ def with_presets(size: QLineEdit) -> QWidget:
     return holder
 
 
+def repeat_tips(form: QFormLayout) -> None:
+    """Give each label the tooltip of what it names."""
+    roles = QFormLayout.ItemRole
+    for place in range(form.rowCount()):
+        items = [form.itemAt(place, role) for role in (roles.LabelRole, roles.FieldRole)]
+        label, field = (item.widget() if item is not None else None for item in items)
+        if label is not None and field is not None:
+            label.setToolTip(_tip(field))
+
+
+def _tip(field: QWidget) -> str:
+    """The tooltip of a control, or of the one that has its focus."""
+    proxy = field.focusProxy()
+    return field.toolTip() or (proxy.toolTip() if proxy is not None else "")
+
+
 class Share(QWidget):
     """A slider for a number in [0, 1], which it also shows as text."""
 

@@ -9,7 +9,6 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QFormLayout,
     QFrame,
     QLabel,
     QMenu,
@@ -18,15 +17,13 @@ from PySide6.QtWidgets import (
     QStyle,
     QToolButton,
     QVBoxLayout,
-    QWidget,
 )
 
-from texot.desktop.views.controls import row
+from texot.desktop.views.controls import repeat_tips, row
 from texot.desktop.views.icons import icon
 from texot.desktop.views.tabs.tab import Tab
 
 _FRAME, _ICON = 4, 24  # pixels around a form, and of an icon
-_ROLES = QFormLayout.ItemRole
 ADVANCED, ADVANCED_ICON = "Advanced", "sliders-horizontal"
 
 
@@ -70,7 +67,7 @@ class FormTabs(QFrame):
         self._show_front()
 
     def _add(self, form: Tab) -> None:
-        _repeat_tips(form.form)
+        repeat_tips(form.form)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -158,18 +155,3 @@ class FormTabs(QFrame):
         self._actions[form].setToolTip(why or form.hint)
         if why and self.front is form:
             self.setCurrentIndex(0)
-
-
-def _repeat_tips(form: QFormLayout) -> None:
-    """Give each label the tooltip of what it names."""
-    for place in range(form.rowCount()):
-        items = [form.itemAt(place, role) for role in (_ROLES.LabelRole, _ROLES.FieldRole)]
-        label, field = (item.widget() if item is not None else None for item in items)
-        if label is not None and field is not None:
-            label.setToolTip(_tip(field))
-
-
-def _tip(field: QWidget) -> str:
-    """The tooltip of a control, or of the one that has its focus."""
-    proxy = field.focusProxy()
-    return field.toolTip() or (proxy.toolTip() if proxy is not None else "")

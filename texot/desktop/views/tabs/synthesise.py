@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 
 from texot.desktop.requests import JobRequest
 from texot.desktop.settings import SynthesisSettings
 from texot.desktop.views.controls import TIPS, CommonControls, Share, number
 from texot.desktop.views.tabs.tab import Tab
+from texot.desktop.views.what_goes_where import WhatGoesWhere
 
 
 class SynthesiseTab(Tab):
@@ -26,6 +28,9 @@ class SynthesiseTab(Tab):
         tip = "Number of images, of seeds SEED, SEED+1, ...; they appear in the strip below"
         self.variations = number(1, 99, 1, tip)
         self.form.addRow("Va&riations", self.variations)
+        self.controls = WhatGoesWhere()
+        self.form.addRow(self.controls)
+        self.controls.changed.connect(self.edited.emit)
 
     @property
     def quality(self) -> str:
@@ -38,7 +43,15 @@ class SynthesiseTab(Tab):
 
     def remembered(self) -> dict[str, QWidget]:
         """Controls whose values the next window shows again."""
-        return {**self.common.remembered(), "novelty": self.novelty.slider, "variations": self.variations}
+        own = {"novelty": self.novelty.slider, "variations": self.variations}
+        return {**self.common.remembered(), **own, **self.controls.remembered()}
+
+    def show_image(self, path: str, image: QImage) -> None:
+        """Another image is open."""
+        if path != self.image:
+            self.controls.show_image(path)
+        self.controls.exemplars.show_picture(path, image)
+        super().show_image(path, image)
 
     def next_seed(self) -> None:
         """Show the seed after those of all variations."""
@@ -50,6 +63,7 @@ class SynthesiseTab(Tab):
         self.common.show_values(settings.size, settings.tile, settings.quality, settings.seed)
         self.novelty.show_value(settings.novelty)
         self.variations.setValue(settings.n_variations)
+        self.controls.show_settings(settings.controls)
 
     def settings(self) -> SynthesisSettings:
         """The settings that are shown."""
@@ -62,4 +76,5 @@ class SynthesiseTab(Tab):
             novelty=self.novelty.value,
             seed=common.seed.value(),
             n_variations=self.variations.value(),
+            controls=self.controls.settings(),
         )

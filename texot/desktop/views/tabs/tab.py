@@ -27,6 +27,7 @@ class Tab(QWidget):
         wanted: jobs of this quality are wanted now, in place of those that run.
         mask_changed: `painting` is another one.
         mask_rested: its pixels are others, and have not changed since.
+        edited: other settings than those in fields and boxes have changed.
     """
 
     title, icon, hint = "", "", ""
@@ -37,6 +38,7 @@ class Tab(QWidget):
     wanted = Signal(str)
     mask_changed = Signal()
     mask_rested = Signal()
+    edited = Signal()
 
     def __init__(self) -> None:
         super().__init__()
