@@ -99,9 +99,15 @@ def _synthesis(again: MaterialReplay) -> MaterialJob:
 
 def _tile(again: MaterialReplay) -> MaterialJob:
     flatten = again.options.pop("flatten")
+    _set_source(again)
     job = tiling_job(again.read(again.images[0]), again.of_material, again.options, flatten=flatten)
     _start(again, job)
     return job
+
+
+def _set_source(again: MaterialReplay) -> None:
+    """Set the source mask of a job, if it had one."""
+    again.options["source"] = readable(again.extra["source"]) if "source" in again.extra else None
 
 
 def _start(again: MaterialReplay, job: MaterialJob) -> None:
@@ -111,6 +117,7 @@ def _start(again: MaterialReplay, job: MaterialJob) -> None:
 
 
 def _variation(again: MaterialReplay) -> MaterialJob:
+    _set_source(again)
     return variation_job(again.read(again.images[0]), again.of_material, again.options)
 
 
@@ -123,7 +130,7 @@ def _inpainting(again: MaterialReplay) -> MaterialJob:
     invert = again.options["invert_mask"]
     hole = find_hole(job.stack.original(), readable(again.images[1]), invert=invert)
     again.options["mask"] = ~hole if invert else hole
-    again.options["source"] = readable(again.extra["source"]) if "source" in again.extra else None
+    _set_source(again)
     _start(again, job)
     return job
 

@@ -126,7 +126,7 @@ def _tile(given: ReplayInputs) -> tuple["Original", Iterate]:
     from texot.files.original import read_original
     from texot.jobs.tiling import iter_tileable
 
-    given.options["init"] = readable(given.extra["init"]) if "init" in given.extra else None
+    given.options.update({name: readable(path) for name, path in given.extra.items()})
     return read_original(readable(given.images[0]), alpha=given.options["alpha"]), iter_tileable
 
 
@@ -134,6 +134,7 @@ def _variation(given: ReplayInputs) -> tuple["Original", Iterate]:
     from texot.files.original import read_original
     from texot.jobs.tiling import iter_variation
 
+    given.options.update({name: readable(path) for name, path in given.extra.items()})
     return read_original(readable(given.images[0]), alpha=given.options["alpha"]), iter_variation
 
 
@@ -222,8 +223,8 @@ REPLAY_SPECS = {
         max_images=2,
         extra=("source", "exemplar", "init"),
     ),
-    "tile": ReplaySpec(tile, _tile, ("band", "flatten", "palette", "image_size"), extra=("init",)),
-    "variation": ReplaySpec(tile, _variation, ("frame", "palette")),
+    "tile": ReplaySpec(tile, _tile, ("band", "flatten", "palette", "image_size"), extra=("init", "source")),
+    "variation": ReplaySpec(tile, _variation, ("frame", "palette"), extra=("source",)),
     "straighten": ReplaySpec(straighten, _straightening, ("quad", "size", "flatten"), common=("alpha",)),
     "interpolate": ReplaySpec(
         interpolate,

@@ -48,6 +48,12 @@ if TYPE_CHECKING:
 )
 @click.option("--flatten", is_flag=True, help="First remove gradients of brightness and colour.")
 @click.option(
+    "--source",
+    metavar="MASK",
+    type=FILE,
+    help="Take texture only from the white pixels of this mask of PHOTO.",
+)
+@click.option(
     "--set",
     "count",
     metavar="N",
@@ -76,6 +82,7 @@ def tile(
     overwrite: bool,
     band: int | None,
     flatten: bool,
+    source: Path | None,
     init: Path | None,
     image_size: int | None,
     count: int,
@@ -101,6 +108,7 @@ def tile(
         folders = [outputs.image for outputs in plan_outputs(output, None, None, None, count)]
         with reporter(progress, quiet) as report:
             options["tile"] = tile
+            options["source"] = source
             first: dict[str, Any] = {"band": band, "init": init, "image_size": image_size}
             _tile_material(
                 photo, folders, of_material, report, first, frame, flatten, threads, seed, overwrite, options
@@ -113,6 +121,7 @@ def tile(
     plan = plan_outputs(output, None, None, None, count)
     with reporter(progress, quiet) as report:
         free = start()
+        from texot.files.mask import read_mask
         from texot.files.original import read_original
         from texot.jobs.tiling import iter_tileable, iter_variation
 
@@ -124,11 +133,12 @@ def tile(
         make_folder(output, count)
         layouts = [Outputs(layout)] if layout else []
         depth, opaque = original.depth, original.is_opaque()
-        inputs = [photo, *([init] if init else [])]
+        inputs = [photo, *(path for path in (init, source) if path)]
         check_outputs([*plan, *layouts], inputs, overwrite=overwrite, depth=depth)
         check_formats(plan, original.size, original.mode, opaque=opaque, depth=depth)
         check_formats(layouts, wanted or original.size, original.mode, opaque=opaque, depth=depth)
         use_threads(threads, free, report)
+        options["source"] = source and read_mask(readable(source), original.size, name="source mask")
         first = {**options, "band": band, "flatten": flatten, "tile": tile, "seed": seed}
         report.images = count
         first |= {"init": init and readable(init), "image_size": image_size}
@@ -177,13 +187,17 @@ def _tile_material(
 ) -> None:
     """Make the maps of a material tile together; further folders get variations with the same borders."""
     free = start()
+    from texot.files.mask import read_mask
+
     material = of_material.read(photo)
     make_folder(folders[0], len(folders))
-    inputs = of_material.inputs(photo, first["init"])
+    inputs = of_material.inputs(photo, first["init"], options["source"])
     check_folders(material, folders, material.size, of_material, inputs, overwrite=overwrite)
     use_threads(threads, free, report)
     job = tiling_job(material, of_material, options, flatten=flatten)
     report.images = len(folders)
+    source = options["source"]
+    options["source"] = source and read_mask(readable(source), material.size, name="source mask")
     first["init"] = first["init"] and start_of(job, first["init"], of_material)
     run_material(job, {**options, **first, "seed": seed}, folders[0], report, of_material)
     if len(folders) == 1:

@@ -23,6 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     mask = np.zeros((32, 40), np.uint8)
     mask[10:20, 12:24] = 255
     Image.fromarray(mask).save("mask.png")
+    Image.fromarray(255 - mask).save("source.png")
     return tmp_path
 
 
@@ -164,6 +165,7 @@ MADE = {
     "copy": ("synthesize a -o out --copy --naming godot --handover gltf", "a"),
     "map": ("synthesize a -o out --map roughness=b/rock_height.png", "a --map roughness=b/rock_height.png"),
     "tile": ("tile a -o out --band 8 --flatten", "a"),
+    "tile of a source": ("tile a -o out --band 8 --source source.png", "a --source source.png"),
     "inpaint": ("inpaint a mask.png -o out", "a mask.png"),
     "interpolate": ("interpolate a b -o out --weights 1,3", "a b"),
     "one of two": ("interpolate a b -o out --weights 0,1", "a b"),

@@ -66,6 +66,7 @@ MADE = {
     "corners": ("straighten a.png -o out.png --quad 3,2,40.25,1,42,37.5,1,39 --flatten", "a.png"),
     "turned": ("straighten a.png -o out.png --rotate 7.3 --size 30x20", "a.png"),
     "tile": ("tile a.png -o out.png --band 12 --flatten", "a.png"),
+    "tile of a source": ("tile a.png -o out.png --band 12 --source source.png", "a.png --source source.png"),
     "mix": ("interpolate a.png b.png -o out.png --weights 3,7 --size 40x36", "a.png b.png"),
     "map": ("interpolate a.png b.png -o out.png --weight-map horizontal", "a.png b.png"),
     "map image": (
@@ -99,6 +100,23 @@ def test_files_made_from_other_results(folder: Path) -> None:
     assert call("tile", "a.png", "-o", "{i}.png", "--set", 2, *QUICK, "--threads", 1).exit_code == 0
     assert call("replay", "2.png", "1.png").exit_code == 0
     assert Path("2.png").read_bytes() == Path("2-replay.png").read_bytes()
+    sourced = [
+        "tile",
+        "a.png",
+        "-o",
+        "s{i}.png",
+        "--set",
+        2,
+        "--source",
+        "source.png",
+        *QUICK,
+        "--threads",
+        1,
+    ]
+    assert call(*sourced).exit_code == 0
+    assert call("replay", "s2.png", "s1.png", "--source", "source.png").exit_code == 0
+    assert Path("s2.png").read_bytes() == Path("s2-replay.png").read_bytes()
+    assert "--source" in one_line(call("replay", "s2.png", "s1.png", "--overwrite"))
     frames = ["interpolate", "a.png", "b.png", "-o", "f{i}.png", "--frames", 3]
     assert call(*frames, *QUICK, "--threads", 1).exit_code == 0
     assert call("replay", "f2.png", "a.png", "b.png", "--init", "f1.png").exit_code == 0

@@ -156,6 +156,46 @@ def test_wrong_options(options: dict[str, object], words: str) -> None:
         texot.make_tileable(clouds(1, 64, 64), **options)
 
 
+def dark_and_bright() -> tuple[torch.Tensor, torch.Tensor]:
+    """An image that is dark in its left half and bright in its right one, and a mask of the left one."""
+    image = 0.1 + 0.2 * clouds(1, 80, 96, seed=1)
+    image[:, :40] = image[:, :40].flip(1)  # so that it does not tile
+    source = torch.ones(80, 96)
+    image[..., 48:] += 0.6
+    source[:, 44:] = 0
+    return image, source
+
+
+def test_new_texture_is_taken_from_the_source_only() -> None:
+    image, source = dark_and_bright()
+    options = {"band": 24, "tile": "y", **QUICK}
+    found, plain = (texot.make_tileable(image, source=mask, **options) for mask in (source, None))
+    assert torch.equal(found.image[:, 12:-12], image[:, 12:-12])
+    seam = [one.image[0, [-2, -1, 0, 1], 60:90] for one in (found, plain)]
+    assert float(seam[0].max()) < 0.5 < float(seam[1].min())
+    assert found.settings["source_sha256"]
+    assert plain.settings["source_sha256"] is None
+
+
+def test_variations_take_texture_from_the_source_only() -> None:
+    image, source = dark_and_bright()
+    found = texot.make_variation(image, source=source, frame=4, **QUICK).image
+    assert torch.equal(found[:, :4], image[:, :4])
+    assert float(found[:, 12:-12, 12:-12].max()) < 0.5
+
+
+def test_a_source_of_everything_changes_nothing_and_one_of_nothing_is_refused() -> None:
+    image = photograph(64, 64)
+    plain = texot.make_tileable(image, band=16, **QUICK)
+    assert torch.equal(
+        texot.make_tileable(image, band=16, source=torch.ones(64, 64), **QUICK).image, plain.image
+    )
+    with pytest.raises(InputError, match="leaves nothing to take texture from"):
+        texot.make_tileable(image, band=16, source=torch.zeros(64, 64), **QUICK)
+    with pytest.raises(InputError, match="source mask is 8x8 px"):
+        texot.make_tileable(image, band=16, source=torch.ones(8, 8), **QUICK)
+
+
 def test_images_too_small() -> None:
     with pytest.raises(InputError, match="12x40 px: at least 16 px"):
         texot.make_tileable(clouds(1, 40, 12))

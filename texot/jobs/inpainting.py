@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from texot.errors import InputError
@@ -30,7 +29,7 @@ from texot.files.part import part_side
 from texot.files.sizes import at_most, exemplar_side
 from texot.images.palette import choose_palette
 from texot.jobs.filling import fill
-from texot.jobs.photograph import Photograph, start_image
+from texot.jobs.photograph import Photograph, mask_sha256, start_image
 from texot.solver.memory_checks import check_photograph
 from texot.solver.options import TILES, EngineOptions, check_choice, provenance, real
 from texot.solver.state import State, Synthesis
@@ -168,8 +167,8 @@ def iter_inpaint(
         "palette": "none" if colours is None else "exemplar",
         "exemplar_size": exemplar_size,
         "image_sha256": original.sha256,
-        "hole_sha256": _sha256(hole),
-        "source_sha256": None if allowed is None else _sha256(allowed),
+        "hole_sha256": mask_sha256(hole),
+        "source_sha256": None if allowed is None else mask_sha256(allowed),
         "exemplar_sha256": None if other is None else other.sha256,
         "init_sha256": start_sha256,
         "image_size": image_size,
@@ -215,7 +214,3 @@ def _fitting(exemplar: Exemplar, original: Original) -> Exemplar:
     if planes is exemplar.pixels:
         return exemplar
     return exemplar.with_planes(planes.contiguous(), original.mode, original.icc_profile)
-
-
-def _sha256(mask: Tensor) -> str:
-    return Exemplar(torch.zeros(0, *mask.shape, dtype=torch.float32), mask).sha256

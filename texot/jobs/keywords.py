@@ -86,6 +86,7 @@ class TileOptions(EngineKeywords, total=False):
     alpha: str
     band: int | None
     flatten: bool
+    source: Any
     palette: str | None
     tile: str
     init: Any
@@ -97,5 +98,6 @@ class VariationOptions(EngineKeywords, total=False):
 
     alpha: str
     frame: int | None
+    source: Any
     tile: str
     palette: str | None

@@ -95,6 +95,11 @@ def start_image(init: Any, original: Original, alpha: str) -> tuple[Tensor, str]
     return planes.contiguous(), found.sha256
 
 
+def mask_sha256(mask: Tensor) -> str:
+    """The hash by which a mask (H, W) bool is recorded."""
+    return Exemplar(torch.zeros(0, *mask.shape, dtype=torch.float32), mask).sha256
+
+
 def output_of(
     original: Original, settings: dict[str, Any], finish: Callable[[Tensor], Tensor] | None = None
 ) -> Output:

@@ -17,14 +17,15 @@ from torch import Tensor
 
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, log_left_out, log_normals
-from texot.files.original import Original, read_original
+from texot.files.mask import read_mask
+from texot.files.original import Original, read_original, reduced_mask
 from texot.images.autocorrelation import regularity
 from texot.images.lighting import level
 from texot.images.palette import choose_palette
 from texot.images.pyramid import Periodic, gaussian_pyramid
 from texot.images.seams import tiling_axes
 from texot.jobs.filling import fill
-from texot.jobs.photograph import Lay, Photograph, start_image
+from texot.jobs.photograph import Lay, Photograph, mask_sha256, start_image
 from texot.layout.quilt import requilt
 from texot.layout.start import piece_side
 from texot.solver.memory_checks import check_photograph
@@ -84,6 +85,7 @@ def iter_tileable(
     *,
     band: int | None = None,
     flatten: bool = False,
+    source: Any = None,
     alpha: str = "channel",
     palette: str | None = None,
     tile: str = "both",
@@ -101,6 +103,8 @@ def iter_tileable(
             quarter of the shorter side, at most 256; no band along an axis where the image tiles already.
         flatten: remove slow variations of brightness and colour first, which would repeat as stripes (see
             `texot.images.lighting.level`). Changes all pixels.
+        source: a mask; new texture is taken from its white pixels. Pixels of the bands that stay are the
+            photograph's, also where the mask is black.
         alpha: see `texot.iter_synthesis`; with "channel", the default, the alpha channel tiles too.
         palette: see `texot.iter_synthesis`.
         tile: axes along which the result tiles: "both", "x" or "y".
@@ -115,7 +119,10 @@ def iter_tileable(
         DeviceError: a device or back end that is not available.
     """
     options = EngineOptions(**engine)
-    original = read_original(image, alpha=alpha).reduced(image_size)
+    original = read_original(image, alpha=alpha)
+    allowed = None if source is None else read_mask(source, original.size, name="source mask")
+    original = original.reduced(image_size)
+    allowed = allowed if allowed is None else reduced_mask(allowed, original.size)
     if original.opaque is not None:
         log_left_out(float(original.opaque.double().mean()), "the image")
     periodic, sides = _axes(tile, original)
@@ -135,7 +142,10 @@ def iter_tileable(
         if start is not None:
             return _changed(original.pixels.to(texture), start.to(texture), scale, periodic)
         piece = max(4, band >> scale)
-        return _relay(texture, texture, piece, known, periodic, generator, inside=False, join=join)
+        pixels = texture  # without a source, that is the photograph at this scale
+        if allowed is not None:
+            pixels = gaussian_pyramid(original.pixels.to(texture), scale + 1, periodic=(False, False))[scale]
+        return _relay(pixels, texture, piece, known, periodic, generator, inside=False, join=join)
 
     return _fill(
         original,
@@ -153,6 +163,7 @@ def iter_tileable(
             "init_sha256": start_sha256,
         },
         palette=palette,
+        allowed=allowed,
     )
 
 
@@ -180,6 +191,7 @@ def iter_variation(
     image: Any,
     *,
     frame: int | None = None,
+    source: Any = None,
     tile: str = "both",
     alpha: str = "channel",
     palette: str | None = None,
@@ -190,6 +202,7 @@ def iter_variation(
     Args:
         image: see `make_variation`.
         frame: width in pixels of the unchanged border; None: a 32nd of the shorter side, from 4 to 32.
+        source: a mask of the image; texture is taken from its white pixels.
         tile: axes along which the image tiles: "both", "x" or "y".
         alpha, palette: see `iter_tileable`.
         **engine: quality, seed, n_scales, patch_size, n_iter, psi_steps, entropy, backend and device as in
@@ -201,6 +214,7 @@ def iter_variation(
     """
     options = EngineOptions(**engine)
     original = _original(image, alpha)
+    allowed = None if source is None else read_mask(source, original.size, name="source mask")
     periodic, sides = _axes(tile, original)
     most = (min(sides) - 8) // 2
     if frame is None:
@@ -221,6 +235,7 @@ def iter_variation(
         lay,
         {"job": "variation", "frame": frame, "tile": tile, "alpha": alpha},
         palette=palette,
+        allowed=allowed,
     )
 
 
@@ -349,21 +364,30 @@ def _fill(
     settings: dict[str, Any],
     *,
     palette: str | None,
+    allowed: Tensor | None,
 ) -> Iterator[State]:
-    """Fill a hole on the torus with the image's own texture."""
+    """Fill a hole on the torus with the image's own texture, of `allowed` (H, W) bool or of all of it.
+
+    Raises:
+        InputError: nothing is left to take texture from.
+    """
     options.check_backend(int(hole.sum()))
     near = hole.numel() if bool(hole.any()) else 0
     check_photograph(len(original.pixels), original.size, near)  # before all pixels are read
     log_normals(original.pixels)
     colours = choose_palette(original.pixels, original.opaque, palette)
-    texture = Exemplar(
-        original.pixels, original.opaque
-    )  # an image that does not wrap around: all pixels are known
+    usable = original.opaque if allowed is None else allowed
+    if allowed is not None and original.opaque is not None:
+        usable = allowed & original.opaque
+    if usable is not None and not bool(usable.any()):
+        raise InputError("the source mask leaves nothing to take texture from: mark some known part")
+    texture = Exemplar(original.pixels, usable)  # an image that does not wrap around: no pixel is unknown
     photograph = Photograph(original, hole, periodic, options.torch_device, other=texture, lay=lay)
     settings = {
         **provenance(options),
         "image_sha256": original.sha256,
         "palette": "none" if colours is None else "exemplar",
+        "source_sha256": None if allowed is None else mask_sha256(allowed),
         **settings,
     }
     return fill(photograph, options, settings=settings, colours=colours)
