@@ -177,6 +177,14 @@ def test_from_the_frame_before(two: list[Tensor]) -> None:
     assert moved < 0.9 * new
 
 
+def test_a_finished_result_of_rows_does_not_record_that_it_was_stopped() -> None:
+    """Textures with rows take fewer scales, which is known when the solver has made the morphs."""
+    rows = [stripes(8, 96) + 0.1 * clouds(1, 96, 96, seed=k) for k in (1, 2)]
+    *_, state = texot.iter_interpolation([(row / 1.1).clamp(0, 1) for row in rows], size="96x96", **QUICK)
+    assert state.total_step == state.total_steps
+    assert "stopped_at" not in state.result().settings
+
+
 def test_path() -> None:
     assert interpolation_path(2, 3) == [[1, 0], [0.5, 0.5], [0, 1]]
     three = interpolation_path(3, 5)

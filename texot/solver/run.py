@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ class Task:
     """A problem that is built when the solver reaches it.
 
     Attributes:
-        plan: its scales and steps.
+        plan: its scales and steps; the problem may have fewer.
         exemplar: (h, w), for the estimate of the remaining time.
         make: builds the problem; this may be slow.
         done: called with the result (C, H, W), if another task follows.
@@ -90,15 +90,18 @@ def iterate(
     if max((task.n_patches for task in tasks), default=0) >= _COMPILED:
         compiled.prepare()
     steps = sum(task.plan.n_steps for task in tasks)
-    left = attempts * sum(
-        _work(task, k) * task.plan.steps[k] for task in tasks for k in range(task.plan.n_scales)
-    )
+    left = attempts * sum(_all_work(task) for task in tasks)
     done, total, kept = 0.0, 0, None
     for attempt in range(attempts):
         tasks = tasks if attempt == 0 else prepare(generator)
         while tasks:
             task = tasks.pop(0)  # so that its memory is released when it is done
             problem = task.make()
+            made = replace(task, plan=problem.plan)  # some textures need fewer scales than their task says
+            if attempt == 0:
+                steps += made.plan.n_steps - task.plan.n_steps
+                left += attempts * (_all_work(made) - _all_work(task))
+            task = made
             before = time.perf_counter()
             log.timings.setdefault("prepare", before - begun)
             for step in solve(problem, generator):
@@ -210,6 +213,11 @@ def _field(problem: Problem, step: FieldStep) -> Callable[[], Tensor]:
 def _places(field: Correspondence, size: Size) -> Tensor:
     height, width = size
     return field.places()[:height, :width].cpu().contiguous()
+
+
+def _all_work(task: Task) -> float:
+    """Estimated cost of all steps."""
+    return sum(_work(task, scale) * task.plan.steps[scale] for scale in range(task.plan.n_scales))
 
 
 def _work(task: Task, scale: int) -> float:
