@@ -261,6 +261,16 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
+def test_the_windows_pictures_are_on_their_page() -> None:
+    """Those that the script makes: `grab("NAME")`, and `work("NAME", ...)` two."""
+    script = (DOCS / "make_window_pictures.py").read_text(encoding="utf-8")
+    names = set(re.findall(r'grab\("([\w-]+)"', script))
+    names |= {f"{name}-{end}" for name in re.findall(r'work\("([\w-]+)"', script) for end in ("work", "done")}
+    page = (DOCS / "window-pictures.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\(window/([\w-]+)\.jpg\)", page)) == names
+    assert {path.stem for path in (DOCS / "window").glob("*")} == names
+
+
 def test_the_windows_keys_are_those_of_its_menus() -> None:
     """Every key on the page is one of the menus, whose source names them."""
     menus = (ROOT / "texot" / "desktop" / "views" / "menus.py").read_text(encoding="utf-8")
