@@ -14,7 +14,7 @@ from texot.desktop.job_queue import OpenImage
 from texot.desktop.label_palette import MOST, LabelPalette
 from texot.desktop.requests import PICTURES, JobRequest
 from texot.desktop.results import Result
-from texot.desktop.settings import SynthesisSettings
+from texot.desktop.settings import SynthesisSettings, TileSettings
 from texot.desktop.shares import equal, in_proportion, with_one_more, with_share, without
 from texot.desktop.sizes import reduced_draft
 from texot.errors import InputError
@@ -195,6 +195,15 @@ def test_a_batch_keeps_what_holds_for_any_image() -> None:
     assert found.arguments["guide"] == "/g.png"
     assert (found.arguments["symmetry"], found.arguments["guide_strength"]) == ("flips", 0.8)
     assert "source" not in found.arguments
+
+
+def test_the_source_of_a_seamless_photo_is_named_and_is_of_its_image() -> None:
+    settings = TileSettings("/a.png", source="/s.png")
+    (made,) = settings.requests()
+    assert " --source /s.png" in made.command_line("o.png")
+    assert TileSettings.from_request(made) == settings
+    assert "source" not in settings.for_image("/b.png").requests()[0].arguments
+    assert "source" not in TileSettings("/a.png").requests()[0].arguments
 
 
 def test_drafts_and_finals_have_the_controls() -> None:

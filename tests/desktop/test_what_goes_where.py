@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 
 from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.views.paint_dialog import PaintDialog
+from texot.desktop.views.tabs.seamless import SeamlessTab
 from texot.desktop.views.what_goes_where import WhatGoesWhere
 from texot.desktop.window import Window
 
@@ -374,13 +375,39 @@ def test_a_source_is_painted(window: Window, controls: WhatGoesWhere, until: Unt
 
 
 @pytest.mark.slow
+def test_a_seamless_photo_takes_texture_from_its_source(
+    window: Window, controls: WhatGoesWhere, until: Until, image: Path, tmp_path: Path
+) -> None:
+    window.view.tabs.setCurrentIndex(1)
+    form = window.forms[1]
+    assert isinstance(form, SeamlessTab)
+    form.band.setValue(8)
+    dialog = dialog_of(window, until, form.source.paint)
+    dialog.brush.setValue(20)
+    paint(dialog, (8, 0), (8, 36))
+    QTest.mouseClick(dialog.buttons.button(OK), LEFT)
+    assert controls.pictures["source"].path is None, "it is the source of the other form"
+    arguments = drafted(window, until)
+    result = window.session.results[-1]
+    assert result.settings["source_sha256"]
+    window.session.files.set_name(str(arguments["source"]), "s.png")
+    assert " --source s.png" in result.command_line(window.session.files.names)
+    form.source.show_path(None)
+    window.session.select(result)
+    assert form.source.path == arguments["source"]
+    window.opening.open(str(image))
+    until(lambda: window.session.image.path == str(image))
+    assert form.source.path is None
+
+
+@pytest.mark.slow
 def test_a_guide_gives_the_size_and_another_image_clears_what_is_of_the_first(
     window: Window, controls: WhatGoesWhere, until: Until, image: Path, tmp_path: Path
 ) -> None:
     Image.linear_gradient("L").resize((56, 44)).save(tmp_path / "guide.png")
     for name in ("guide", "guide_exemplar", "weights_map"):
         path = tmp_path / ("guide.png" if name == "guide" else "photo.png")
-        window.controls.use(name, str(path))
+        window.controls.use(name, controls.pictures[name], str(path))
         until(lambda name=name: controls.pictures[name].path)
     assert controls.guide_strength.isVisible()
     controls.guide_strength.show_value(0.8)

@@ -117,6 +117,7 @@ class TileSettings:
         seed: of the result.
         band: width in pixels of the band that is synthesised at the edges; None: a quarter of the side.
         flatten: first remove gradients of brightness and colour.
+        source: path of a mask, from whose white pixels new texture is taken; None: from all pixels.
     """
 
     image: str
@@ -125,6 +126,7 @@ class TileSettings:
     seed: int = 0
     band: int | None = None
     flatten: bool = False
+    source: str | None = None
 
     def requests(self) -> list[JobRequest]:
         """One job."""
@@ -135,11 +137,13 @@ class TileSettings:
             "band": self.band,
             "flatten": self.flatten,
         }
+        if self.source is not None:
+            arguments["source"] = self.source
         return [JobRequest("tile", {"image": _image(self.image)}, arguments)]
 
     def for_image(self, path: str) -> TileSettings:
-        """These settings for another image."""
-        return replace(self, image=path)
+        """These settings for another image, to which the source does not belong."""
+        return replace(self, image=path, source=None)
 
     @classmethod
     def from_request(cls, request: JobRequest) -> TileSettings:

@@ -88,17 +88,17 @@ class Window(QMainWindow):
         session = self.session
         canvas, history = Canvas(), History()
         fill, interpolate, generator = RemoveTab(session.files.new), InterpolateTab(), GeneratorTab()
-        self.synthesise = SynthesiseTab()
+        self.synthesise, seamless = SynthesiseTab(), SeamlessTab()
         self._generator_form = generator
-        self.forms: list[Tab] = [self.synthesise, SeamlessTab(), fill, interpolate, generator]
+        self.forms: list[Tab] = [self.synthesise, seamless, fill, interpolate, generator]
         tabs = FormTabs(self.forms)
         self.dialogs = dialogs = FileDialogs(self, self.settings)
         self.saving = Saving(session, dialogs, canvas)
         self.masks = MaskActions(session, dialogs, tabs, fill, canvas, self)
         self.exemplars = ExemplarActions(session, dialogs, tabs, interpolate, generator)
         self.generator = GeneratorActions(session, dialogs, self.saving, tabs, generator, canvas)
-        self.painting = PaintActions(session, dialogs, self.synthesise, self)
-        self.controls = ControlActions(session, dialogs, self.synthesise, self.painting)
+        self.painting = PaintActions(session, dialogs, self)
+        self.controls = ControlActions(session, dialogs, self.synthesise, seamless, self.painting)
         self.closing = Closing(session, self.saving, self.generator, self)
         self.opening = Opening(
             session, dialogs, self.exemplars, self.generator, lambda paths: self.menus.show_recent(paths)

@@ -1,4 +1,4 @@
-"""What goes where: exemplars and pictures from files, for the form of new textures."""
+"""What goes where: exemplars and pictures from files, for the forms that have them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from PySide6.QtGui import QImage
 from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.controllers.painting import PaintActions
 from texot.desktop.session import Session
+from texot.desktop.views.picture_choice import PictureChoice
+from texot.desktop.views.tabs.seamless import SeamlessTab
 from texot.desktop.views.tabs.synthesise import SynthesiseTab
 
 _TITLES = {
@@ -24,23 +26,33 @@ _TITLES = {
 
 
 class ControlActions:
-    """Fills the form.
+    """Fills the forms.
 
     Args:
         session: reads images.
         dialogs: ask for files.
-        form: has the controls.
+        form: of new textures, has the controls.
+        seamless: has a source.
         painting: paints pictures.
     """
 
     def __init__(
-        self, session: Session, dialogs: FileDialogs, form: SynthesiseTab, painting: PaintActions
+        self,
+        session: Session,
+        dialogs: FileDialogs,
+        form: SynthesiseTab,
+        seamless: SeamlessTab,
+        painting: PaintActions,
     ) -> None:
-        self._session, self._dialogs, self._controls = session, dialogs, form.controls
-        self._controls.exemplars.ask_add.connect(self.ask_add)
-        for name, choice in self._controls.pictures.items():
-            choice.ask_file.connect(partial(self.ask_picture, name))
-            choice.ask_paint.connect(partial(painting.ask, name))
+        self._session, self._dialogs, self._exemplars = session, dialogs, form.controls.exemplars
+        self._exemplars.ask_add.connect(self.ask_add)
+        pictures = form.controls.pictures
+        for name, choice in [*pictures.items(), ("source", seamless.source)]:
+            choice.ask_file.connect(partial(self.ask_picture, name, choice))
+        for source in (pictures["source"], seamless.source):
+            source.ask_paint.connect(partial(painting.ask_source, source))
+        for name in ("labels", "target_labels"):
+            pictures[name].ask_paint.connect(partial(painting.ask_labels, form, name))
 
     def ask_add(self) -> None:
         """Ask for further exemplars and add them; for a folder where a material is open."""
@@ -59,24 +71,24 @@ class ControlActions:
         path = os.path.abspath(path)
 
         def read(header: dict[str, Any], picture: QImage) -> None:
-            self._controls.exemplars.add(path)
-            self._controls.exemplars.show_picture(path, picture)
+            self._exemplars.add(path)
+            self._exemplars.show_picture(path, picture)
             self._session.say(f"added {path}: {picture.width()}x{picture.height()} px")
 
         self._session.read_image(path, read)
 
-    def ask_picture(self, name: str) -> None:
+    def ask_picture(self, name: str, choice: PictureChoice) -> None:
         """Ask for the picture of an argument."""
         path = self._dialogs.ask_open(_TITLES[name], self._dialogs.folder())
         if path:
-            self.use(name, path)
+            self.use(name, choice, path)
 
-    def use(self, name: str, path: str) -> None:
+    def use(self, name: str, choice: PictureChoice, path: str) -> None:
         """Use a picture for an argument, once it is read."""
         path = os.path.abspath(path)
 
         def read(header: dict[str, Any], picture: QImage) -> None:
-            self._controls.show_picture(name, path, picture)
+            choice.show_path(path, picture)
             self._session.say(f"{_TITLES[name].split(':')[0]}: {path}")
 
         if name == "source":

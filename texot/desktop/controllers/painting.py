@@ -16,6 +16,7 @@ from texot.desktop.session import Session
 from texot.desktop.sizes import result_size
 from texot.desktop.views.label_picture import LabelPicture
 from texot.desktop.views.paint_dialog import Page, PaintDialog
+from texot.desktop.views.picture_choice import PictureChoice
 from texot.desktop.views.tabs.synthesise import SynthesiseTab
 
 _PLAIN = QColor(150, 150, 150)  # below the labels of a result that is not there yet
@@ -25,49 +26,57 @@ _SOURCE = "Texture is taken from what is white, and from nothing that is black."
 
 
 class PaintActions(QObject):
-    """Connects the dialog with the form and with files.
+    """Connects the dialog with the forms and with files.
 
     Args:
         session: has the pictures, reads and writes files.
         dialogs: ask for files.
-        form: shows which pictures are used.
         window: the parent of the dialog.
 
     Attributes:
         dialog: the one that is open, or None.
     """
 
-    def __init__(self, session: Session, dialogs: FileDialogs, form: SynthesiseTab, window: QWidget) -> None:
+    def __init__(self, session: Session, dialogs: FileDialogs, window: QWidget) -> None:
         super().__init__(window)
-        self._session, self._dialogs, self._form, self._window = session, dialogs, form, window
+        self._session, self._dialogs, self._window = session, dialogs, window
         self.dialog: PaintDialog | None = None
         self._colours: dict[str, list[str]] = {}  # of pictures that were read, by path
 
-    def ask(self, name: str) -> None:
-        """Paint the picture of an argument: "source", "labels" or "target_labels"."""
-        picture = self._session.image.picture
-        if picture is None:
-            self._session.fail("open an image first: labels are painted over it")
-            return
-        if name == "source":
+    def ask_source(self, choice: PictureChoice) -> None:
+        """Paint a source mask."""
+        picture = self._picture()
+        if picture is not None:
+            pages = [self._page("source", choice, "Source", picture, _MASK[1])]
             palette = LabelPalette(_MASK)
-            pages = [self._page("source", "Source", picture, _MASK[1])]
-        else:
+            self._load_all(list(pages), lambda: self._open("source", pages, palette))
+
+    def ask_labels(self, form: SynthesiseTab, name: str) -> None:
+        """Paint the labels of the original and of the result; `name`: "labels" or "target_labels"."""
+        picture, pictures = self._picture(), form.controls.pictures
+        if picture is not None:
             palette = LabelPalette()
+            target = self._below_target(form)
             pages = [
-                self._page("labels", "Original", picture, palette.colour),
-                self._page("target_labels", "Result", self._below_target(), palette.colour),
+                self._page("labels", pictures["labels"], "Original", picture, palette.colour),
+                self._page("target_labels", pictures["target_labels"], "Result", target, palette.colour),
             ]
-        self._load_all(list(pages), lambda: self._open(name, pages, palette))
+            self._load_all(list(pages), lambda: self._open(name, pages, palette))
 
-    def _page(self, name: str, title: str, below: QImage, colour: str) -> Page:
-        return Page(name, title, below, LabelPicture(below.size(), QColor(colour), self))
+    def _picture(self) -> QImage | None:
+        """The open image; None, and a message, without one."""
+        if not self._session.image.path:
+            self._session.fail("open an image first: it is painted over")
+            return None
+        return QImage(self._session.image.picture)
 
-    def _below_target(self) -> QImage:
+    def _page(self, name: str, choice: PictureChoice, title: str, below: QImage, colour: str) -> Page:
+        return Page(name, choice, title, below, LabelPicture(below.size(), QColor(colour), self))
+
+    def _below_target(self, form: SynthesiseTab) -> QImage:
         """What is below the labels of the result: a result of that size, or grey."""
-        shown = self._form.controls.settings()
-        size = shown.target_size if shown.target_labels else None
-        size = size or result_size(self._form.common.size_value, self._session.image.size)
+        size = form.controls.pictures["target_labels"].size_shown
+        size = size or result_size(form.common.size_value, self._session.image.size)
         size = size or self._session.image.size
         result = self._session.selected
         if result is not None and result.size == size:
@@ -77,12 +86,12 @@ class PaintActions(QObject):
         return plain
 
     def _load_all(self, pages: list[Page], then: Callable[[], object]) -> None:
-        """Show the pictures that the form has in the pages, then continue."""
+        """Show the pictures that are used in the pages, then continue."""
         if not pages:
             then()
             return
         page = pages.pop(0)
-        path = self._form.controls.pictures[page.name].path
+        path = page.choice.path
         if path is None:
             self._load_all(pages, then)
         else:
@@ -164,5 +173,5 @@ class PaintActions(QObject):
             return
         if accepted and any(page.labels.can_undo or page.labels.file for page in dialog.pages):
             for page in dialog.pages:
-                self._form.controls.show_picture(page.name, self._write(page), page.labels.image)
+                page.choice.show_path(self._write(page), page.labels.image)
         dialog.deleteLater()

@@ -26,6 +26,7 @@ from texot.desktop.label_palette import LabelPalette
 from texot.desktop.views.canvas import Canvas
 from texot.desktop.views.controls import button, number, row
 from texot.desktop.views.label_picture import LabelPicture
+from texot.desktop.views.picture_choice import PictureChoice
 
 _SWATCH, _A_ROW = 26, 6  # pixels of a colour, and colours in a row
 
@@ -36,12 +37,14 @@ class Page:
 
     Attributes:
         name: argument that names the picture, such as "labels".
+        choice: shows which picture is used.
         title: of the page.
         below: the picture that shows through.
         labels: what is painted.
     """
 
     name: str
+    choice: PictureChoice
     title: str
     below: QImage
     labels: LabelPicture

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QImage, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QToolButton, QWidget
 
+from texot.desktop.sizes import Size
 from texot.desktop.views.controls import thumbnail
 
 _ICON = 18  # pixels
@@ -26,6 +27,7 @@ class PictureChoice(QWidget):
         ask_file, ask_paint: the picture is to be chosen, or painted, and passed to `show_path`.
         changed: another picture is chosen, or none.
         path: of the picture, or None.
+        size_shown: (width, height) of the picture, where it is known.
     """
 
     ask_file = Signal()
@@ -35,6 +37,7 @@ class PictureChoice(QWidget):
     def __init__(self, tip: str, *, paints: bool = False) -> None:
         super().__init__()
         self.path: str | None = None
+        self.size_shown: Size | None = None
         self._tip = tip
         self.open = QPushButton(NONE)
         self.open.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -66,6 +69,7 @@ class PictureChoice(QWidget):
     def show_path(self, path: str | None, picture: QImage | None = None) -> None:
         """Show a picture's name, and the picture where it is known."""
         before, self.path = self.path, path
+        self.size_shown = None if path is None or picture is None else (picture.width(), picture.height())
         if path is None or picture is None:
             self.open.setIcon(QIcon())
         else:

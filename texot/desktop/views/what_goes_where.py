@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from texot.desktop.control_settings import OF_ONE, ControlSettings
 from texot.desktop.requests import PICTURES
-from texot.desktop.sizes import Size
 from texot.desktop.views.controls import Share, choice, repeat_tips
 from texot.desktop.views.picture_choice import PictureChoice
 from texot.desktop.views.share_list import ShareList
 
 TITLE = "What goes where"
+SOURCE_TIP = "Take texture only from the white pixels of this mask of the exemplar (the open image)"
 PAINTED = ("source", "labels", "target_labels")
 """Pictures that can be painted."""
 _TIPS = {
     "others": "Add exemplars: the result has areas of each, with a share for every exemplar",
     "blend_scale": "Size of the areas of several exemplars, from objects (0) to a side of the result (1)",
-    "source": "Take texture only from the white pixels of this mask of the exemplar",
+    "source": SOURCE_TIP,
     "weights_map": "Use bright regions of this picture of the exemplar more, black ones never",
     "labels": "Label picture of the exemplar: a colour for every texture in it",
     "target_labels": "Label picture of the result: which texture goes where, in the same colours",
@@ -53,7 +52,6 @@ class WhatGoesWhere(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sizes: dict[str, Size] = {}  # of the pictures that are chosen, where they are known
         self.fold = QToolButton()
         self.fold.setText(TITLE)
         self.fold.setToolTip("Several exemplars with shares, a source, labels, a guide, symmetry")
@@ -132,18 +130,12 @@ class WhatGoesWhere(QWidget):
         for name in OF_ONE:
             self.pictures[name].show_path(None)
 
-    def show_picture(self, name: str, path: str, picture: QImage) -> None:
-        """Use a picture."""
-        self._sizes[name] = picture.width(), picture.height()
-        self.pictures[name].show_path(path, picture)
-
     def show_settings(self, settings: ControlSettings) -> None:
         """Show these settings, unfolded if there are any."""
         self.exemplars.show_exemplars(settings.others, settings.shares)
         self.blend_scale.show_value(settings.blend_scale)
         self.guide_strength.show_value(settings.guide_strength)
         self.symmetry.setCurrentText(settings.symmetry)
-        self._sizes = {}  # the request has a size of its own
         for name, made in self.pictures.items():
             made.show_path(getattr(settings, name))
         if settings.summary:
@@ -159,6 +151,6 @@ class WhatGoesWhere(QWidget):
             blend_scale=self.blend_scale.value,
             guide_strength=self.guide_strength.value,
             symmetry=self.symmetry.currentText(),
-            target_size=self._sizes.get(follows) if self.pictures[follows].path else None,
+            target_size=self.pictures[follows].size_shown,
             **{name: made.path for name, made in self.pictures.items()},
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QCheckBox, QWidget
 
 from texot.desktop.requests import JobRequest
 from texot.desktop.settings import TileSettings
 from texot.desktop.views.controls import CommonControls, number
+from texot.desktop.views.picture_choice import PictureChoice
 from texot.desktop.views.tabs.tab import Tab
+from texot.desktop.views.what_goes_where import SOURCE_TIP
 
 
 class SeamlessTab(Tab):
@@ -28,6 +31,8 @@ class SeamlessTab(Tab):
         self.flatten = QCheckBox("F&latten")
         self.flatten.setToolTip("First remove gradients of brightness and colour")
         self.form.addRow(self.flatten)
+        self.source = PictureChoice(SOURCE_TIP, paints=True)
+        self.form.addRow("S&ource", self.source)
 
     @property
     def quality(self) -> str:
@@ -37,6 +42,12 @@ class SeamlessTab(Tab):
     def remembered(self) -> dict[str, QWidget]:
         """Controls whose values the next window shows again."""
         return {**self.common.remembered(), "band": self.band, "flatten": self.flatten}
+
+    def show_image(self, path: str, image: QImage) -> None:
+        """Another image is open: the source belonged to the former one."""
+        if path != self.image:
+            self.source.show_path(None)
+        super().show_image(path, image)
 
     def next_seed(self) -> None:
         """Show the next seed."""
@@ -48,6 +59,7 @@ class SeamlessTab(Tab):
         self.common.show_values(None, settings.tile, settings.quality, settings.seed)
         self.band.setValue(settings.band or 0)
         self.flatten.setChecked(settings.flatten)
+        self.source.show_path(settings.source)
 
     def settings(self) -> TileSettings:
         """The settings that are shown."""
@@ -58,4 +70,5 @@ class SeamlessTab(Tab):
             seed=self.common.seed.value(),
             band=self.band.value() or None,
             flatten=self.flatten.isChecked(),
+            source=self.source.path,
         )
