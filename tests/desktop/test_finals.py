@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 import texot
+from texot.desktop.control_settings import ControlSettings
 from texot.desktop.finals import final_request
 from texot.desktop.job_queue import OpenImage
 from texot.desktop.results import Result
@@ -60,6 +62,45 @@ def test_the_final_of_a_blend_correlates_with_its_draft(tmp_path: Path) -> None:
     image = last_state(iterate(final), lambda state: True).result().image
     both = torch.stack([blurred(draft.image).flatten(), blurred(image).flatten()])
     assert torch.corrcoef(both)[0, 1] > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reduced", [False, True])
+@pytest.mark.parametrize("case", ["labels", "guide", "exemplars"])
+def test_the_final_of_what_goes_where_correlates_with_its_draft(
+    tmp_path: Path, case: str, reduced: bool
+) -> None:
+    half = Image.new("RGB", (256, 256), (0, 200, 0))
+    half.paste((200, 0, 0), (128, 0, 256, 256))
+    half.save(tmp_path / "own.png")
+    half.rotate(90).save(tmp_path / "wanted.png")
+    with Image.open(GRAVEL) as gravel, Image.open(GRAVEL.with_name("stonewall.jpg")) as stones:
+        photo = gravel.convert("RGB").resize((256, 256))
+        photo.paste(stones.crop((0, 0, 128, 256)), (128, 0))
+        stones.crop((0, 0, 256, 256)).save(tmp_path / "stones.png")
+    photo.save(tmp_path / "photo.png")
+    own, wanted, other = (str(tmp_path / name) for name in ("own.png", "wanted.png", "photo.png"))
+    controls = {
+        "labels": ControlSettings(labels=own, target_labels=wanted, target_size=(256, 256)),
+        "guide": ControlSettings(guide=wanted, guide_strength=1, target_size=(256, 256)),
+        "exemplars": ControlSettings((str(tmp_path / "stones.png"),), (50, 50)),
+    }[case]
+    (request,) = SynthesisSettings(other, "256x256", quality="draft", seed=3, controls=controls).requests()
+    arguments = request.arguments
+    if reduced:
+        arguments = {**arguments, "size": "128x128", "exemplar_size": 128}
+    draft = last_state(iterate(replace(request, arguments=arguments)), lambda state: True).result()
+    file = str(tmp_path / "draft.png")
+    draft.save(file)
+    source, side = OpenImage(other, None, (), (256, 256)), 128 if reduced else 256
+    final = final_request(Result(request, None, (side, side), source, file), "normal")
+    if case == "exemplars" and reduced:
+        assert "init" not in final.arguments, "its areas are elsewhere"
+        return
+    image = last_state(iterate(final), lambda state: True).result().image
+    shown = F.interpolate(draft.image[None], size=(256, 256), mode="bicubic")[0]
+    both = torch.stack([blurred(shown).flatten(), blurred(image).flatten()])
+    assert torch.corrcoef(both)[0, 1] > 0.85
 
 
 @pytest.mark.slow
