@@ -8,9 +8,9 @@ import base64
 import io
 import json
 import warnings
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from texot.cli.batch_recipe import IMAGES, Item
 from texot.files.material_names import role_of
@@ -31,7 +31,7 @@ class Record:
         words: its command line after `texot`.
         message: of an error.
         seconds: of the process.
-        outputs: written files and folders, relative to OUT, with the bytes of each file.
+        outputs: written files and folders, relative to OUT, with their bytes, of a folder those of its files.
         pictures: thumbnails of the input and of outputs, as data URIs.
         unchanged: whether it was skipped this time; not stored.
     """
@@ -42,7 +42,7 @@ class Record:
     words: list[str] = field(default_factory=list)
     message: str = ""
     seconds: float = 0.0
-    outputs: dict[str, int | None] = field(default_factory=dict)
+    outputs: dict[str, int] = field(default_factory=dict)
     pictures: dict[str, str] = field(default_factory=dict)
     unchanged: bool = False
 
@@ -79,12 +79,13 @@ def _path(out: Path, item: str) -> Path:
     return out / FOLDER / f"{item}.json"
 
 
-def sizes(outputs: Any, out: Path) -> dict[str, int | None]:
-    """Bytes of files, by name; None for folders, -1 for what is missing."""
-    found: dict[str, int | None] = {}
+def sizes(outputs: Iterable[str], out: Path) -> dict[str, int]:
+    """Bytes of files, by name; of a folder those of all files in it, -1 for what is missing."""
+    found = {}
     for name in outputs:
         path = out / name
-        found[name] = None if path.is_dir() else path.stat().st_size if path.exists() else -1
+        files = [part for part in path.iterdir() if part.is_file()] if path.is_dir() else [path]
+        found[name] = sum(part.stat().st_size for part in files) if path.exists() else -1
     return found
 
 

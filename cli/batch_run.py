@@ -76,7 +76,7 @@ class Runner:
                     self._shares[name] = share
                     ended = sum(one == 1 for one in self._shares.values())
                     whole = sum(self._shares.values()) / len(items)
-                    self.report.overall(whole, ended, len(items), time.monotonic() - begun)
+                    self.report.overall(whole, ended, len(items), time.monotonic() - begun, what="batch")
 
             pool = ThreadPoolExecutor(self.jobs)
             try:

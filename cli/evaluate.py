@@ -1,15 +1,17 @@
 """`texot evaluate`: quality metrics of results as a table, JSON or an HTML page."""
 
 import importlib.util
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from texot._version import __version__
 from texot.cli.errors import json_line
 from texot.cli.files import check_apart
-from texot.cli.options import FILE, example, whole
+from texot.cli.options import FILE, example, report_options, whole
 from texot.cli.progress import reporter
 from texot.cli.run import start, use_threads
 from texot.errors import printable
@@ -109,7 +111,7 @@ class _Result:
     type=whole(1, 4096),
     help="CPU threads; default: all, fewer on a busy machine.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Print only figures and errors.")
+@report_options(preview=False, quiet="Print only figures and errors.")
 def evaluate(
     exemplar: Path,
     results: tuple[Path, ...],
@@ -125,6 +127,7 @@ def evaluate(
     n_samples: int,
     seed: int,
     threads: int | None,
+    progress: str,
     quiet: bool,
 ) -> None:
     """Compare each RESULT with EXEMPLAR: distance, sharpness, oddness, copies, seams.
@@ -134,7 +137,7 @@ def evaluate(
     EXEMPLAR as REST is, or without REST as close as the exemplar's halves are to each other.
     """
     _check_installed(_REPORT_NEEDS if page else _NEEDS)
-    with reporter("bar", quiet) as report:
+    with reporter(progress, quiet) as report:
         free = start()
         from texot.evaluation import Evaluator
 
@@ -149,22 +152,40 @@ def evaluate(
         evaluator = Evaluator(
             source.pixels, rest, network=deep, seed=seed, n_samples=n_samples, semi_dual=semi_dual
         )
+        begun = time.perf_counter()
+        report.start(version=__version__, output=page, seed=seed, size=source.size)
+        copies = (2 if rest is None else 3) if compare else 0  # those of `Evaluator.comparisons`
+        total = len(found) + copies
+
+        def measured_so_far(images: float) -> None:
+            seconds = time.perf_counter() - begun
+            report.overall(images / total, int(images + 1e-9), total, seconds, what="evaluate")
+
         measured = []
-        for k, result in enumerate(found, 1):
-            report.say(f"measuring {result.path} ({k} of {len(found)})")
+        for k, result in enumerate(found):
+            report.say(f"measuring {result.path} ({k + 1} of {len(found)})")
             others = [other.pixels for other in found if other is not result]
-            measured.append(evaluator.measure(result.pixels, periodic=result.periodic, others=others))
+            one = evaluator.measure(
+                result.pixels,
+                periodic=result.periodic,
+                others=others,
+                callback=lambda share, before=k: measured_so_far(before + share),  # type: ignore[misc]
+            )
+            measured.append(one)
+        compared = {}
         if compare:
             report.say("measuring copies of the exemplar, to compare with")
-        compared = evaluator.comparisons() if compare else {}
-    columns = {name: measurement for name, (_, measurement) in compared.items()}
-    if page:
-        _write_page(page, exemplar, evaluator, found, measured, compared)
-    if as_json:
-        for result, one in zip(found, measured, strict=True):
-            click.echo(json_line(_as_json(exemplar, reference, result, one, columns, deep.name)))
-    else:
-        click.echo(_table([result.path for result in found], measured, columns))
+            compared = evaluator.comparisons(lambda share: measured_so_far(len(found) + copies * share))
+        report.close()
+        columns = {name: measurement for name, (_, measurement) in compared.items()}
+        if page:
+            _write_page(page, exemplar, evaluator, found, measured, compared)
+        if as_json:
+            for result, one in zip(found, measured, strict=True):
+                click.echo(json_line(_as_json(exemplar, reference, result, one, columns, deep.name)))
+        else:
+            click.echo(_table([result.path for result in found], measured, columns))
+        report.done(output=page, seconds=time.perf_counter() - begun, interrupted=False)
 
 
 def _network(name: str, vgg_weights: Path | None, inception_weights: Path | None) -> "Network":

@@ -70,8 +70,8 @@ def plan_outputs(
 
 
 def is_numbered(name: Path) -> bool:
-    """Whether a name contains {i}."""
-    return re.search(_COUNTER, str(name)) is not None
+    """Whether a name contains {i}, which is nothing special in the names of folders around it."""
+    return re.search(_COUNTER, name.name) is not None
 
 
 def make_folder(image: Path, count: int) -> None:
@@ -179,10 +179,10 @@ def _same(one: Path, other: Path) -> bool:
 
 def _numbered(option: str, name: Path, variations: int, number: int) -> Path:
     """The name of one variation: {i} becomes 1, 2, 3 and {i:03} becomes 001, 002, 003."""
-    found = re.search(_COUNTER, str(name))
+    found = re.search(_COUNTER, name.name)
     if not found and variations > 1:
         raise _usage(f"{option} {name} is one name for {variations} images: use {{i}} for the number.")
-    return Path(re.sub(_COUNTER, f"{number:0{found[1] or 1}}", str(name))) if found else name
+    return name.with_name(re.sub(_COUNTER, f"{number:0{found[1] or 1}}", name.name)) if found else name
 
 
 def _usage(message: str) -> click.UsageError:

@@ -310,13 +310,16 @@ def compute_options() -> Callable[[Command], Command]:
     )
 
 
-def report_options(*, preview: bool = True) -> Callable[[Command], Command]:
+def report_options(
+    *, preview: bool = True, quiet: str = "Print only errors."
+) -> Callable[[Command], Command]:
     """Progress, messages, and what other programs stop the work by.
 
     The files are for the reporter, which finds them in the context's `meta`.
 
     Args:
         preview: whether the command has images to show while it works.
+        quiet: help of --quiet.
     """
     cancel = click.option(
         "--cancel-file",
@@ -344,7 +347,7 @@ def report_options(*, preview: bool = True) -> Callable[[Command], Command]:
         ),
         *([shown] if preview else []),
         cancel,
-        click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
+        click.option("-q", "--quiet", is_flag=True, help=quiet),
     )
 
 

@@ -78,14 +78,14 @@ class Quiet:
     def part(self, done: int, total: int, seconds: float) -> None:
         """Part of an image's pixels is done: number done, total, seconds."""
 
-    def overall(self, share: float, done: int, total: int, seconds: float) -> None:
-        """Share of a batch, items that have ended, their number, seconds."""
+    def overall(self, share: float, done: int, total: int, seconds: float, *, what: str) -> None:
+        """Share of all items of a batch or an evaluation, items that have ended, their number, seconds."""
 
     def item(self, **facts: Any) -> None:
         """One item of a batch has ended: item, state, message, seconds."""
 
     def done(self, **facts: Any) -> None:
-        """One image is written: output, seconds and, if there is one, loss."""
+        """One image is written: output (None: figures on stdout), seconds and, if there is one, loss."""
 
     def say(self, line: str) -> None:
         """A note for the user that is not an error."""
@@ -122,12 +122,12 @@ class Bar(Quiet):
         bar.set_postfix_str(f"{done / 1e6 / seconds:.1f} megapixels/s, {_clock(left)} left", refresh=False)
         bar.update(done - bar.n)
 
-    def overall(self, share: float, done: int, total: int, seconds: float) -> None:
+    def overall(self, share: float, done: int, total: int, seconds: float, *, what: str) -> None:
         """Move the bar, if stderr is a terminal."""
         if sys.stderr.isatty():
             bar = self._opened(1000, f"{{percentage:.0f}}% of {total} items{{postfix}}")
             left = seconds * (1 / share - 1) if share else math.inf
-            bar.set_description("batch", refresh=False)
+            bar.set_description(what, refresh=False)
             bar.set_postfix_str(f"{done} done, {_clock(left)} left", refresh=False)
             bar.update(round(1000 * share) - bar.n)
 
@@ -154,7 +154,7 @@ class Bar(Quiet):
     def done(self, **facts: Any) -> None:
         """Close the bar and report the written file in one line."""
         self.close()
-        if not facts["interrupted"]:
+        if not facts["interrupted"] and facts["output"] is not None:
             loss = f"loss {facts['loss']:.4g}, " if "loss" in facts else ""
             self.say(f"wrote {facts['output']} ({loss}{facts['seconds']:.1f} s)")
 
@@ -227,7 +227,7 @@ class Json(Quiet):
         left += further * (seconds + left)
         self._event("step", share=round(self.share, 4), seconds_left=left, **facts, **(more or {}))
 
-    def overall(self, share: float, done: int, total: int, seconds: float) -> None:
+    def overall(self, share: float, done: int, total: int, seconds: float, *, what: str) -> None:
         """Emit step events with items as steps, a few per second and as items end."""
         now = time.monotonic()
         if now - self.last < JSON_INTERVAL and done == self.ended:

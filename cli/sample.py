@@ -1,5 +1,6 @@
 """`texot sample`: images of any size from a trained generator."""
 
+import os
 import re
 import sys
 import time
@@ -185,8 +186,9 @@ def sample(
 
 
 def _names(output: str, seed: int, count: int) -> list[str]:
-    """The name of every image: {seed} becomes its seed."""
-    found = re.search(_SEED, output)
+    """The name of every image: {seed} becomes its seed, but not in the names of folders."""
+    folder, name = os.path.split(output)
+    found = re.search(_SEED, name)
     if count > 1 and not found:
         raise click.UsageError(
             f"--output {output} is one name for {count} images: use {{seed}} for the seed.",
@@ -195,7 +197,9 @@ def _names(output: str, seed: int, count: int) -> list[str]:
     seeds = range(seed, seed + count)
     if seeds[-1] >= 2**63:
         raise click.UsageError("--seed and --count go beyond the last seed.", click.get_current_context())
-    return [re.sub(_SEED, f"{n:0{found[1] or 1}}", output) if found else output for n in seeds]
+    if not found:
+        return [output]
+    return [os.path.join(folder, re.sub(_SEED, f"{n:0{found[1] or 1}}", name)) for n in seeds]
 
 
 def _check(name: str, inputs: list[Path], overwrite: bool) -> None:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +38,7 @@ LONG = [
     "--backend",
     "tiled",
 ]
-TRAIN = ["--features", "none", "--n-scales", "2", "--device", "cpu"]
+TRAIN = ["--features", "none", "--n-scales", "2", "--device", "cpu", "--no-exemplar"]
 NAME = "-a 'b' \"c\" %d é 木.png"  # what a shell, a format string or an option parser would take apart
 
 
@@ -156,6 +158,45 @@ def test_the_share_is_one_of_time_and_never_falls(capsys: pytest.CaptureFixture[
     assert shares == [0.125, 0.25, 0.25, 0.5]
 
 
+def test_the_page_names_the_commands_that_have_the_options() -> None:
+    """Those of long work, and those that show the image so far."""
+    page = Path(__file__).parents[2] / "docs" / "calling.md"
+    if not page.exists():
+        pytest.skip("not a checkout")
+    text = page.read_text("utf-8")
+
+    def named(pattern: str) -> set[str]:
+        (sentence,) = re.findall(pattern, text, re.DOTALL)
+        return set(re.findall(r"`([a-z]+)`", sentence))
+
+    def having(option: str) -> set[str]:
+        return {n for n, c in command.commands.items() if any(option in p.opts for p in c.params)}
+
+    long = named(r"work for long: (.*?) The\nothers")
+    assert long == having("--progress") == having("--cancel-file") == having("--quiet")
+    assert set(command.commands) - long == named(r"The\nothers, (.*?) have neither")
+    assert having("--preview-file") == named(r"sees half of it\. (.*?) have this option")
+
+
+@pytest.mark.slow
+def test_an_evaluation(folder: Path) -> None:
+    """Figures on stdout, objects on stderr; the share is of all images, and a file stops it."""
+    values = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    Image.fromarray(values).save("photo.png")
+    line = ["evaluate", "photo.png", "photo.png", "--n-samples", 50, "--json", "--progress", "json"]
+    done = call(*line)
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["result"] == "photo.png"
+    found = of(done)
+    assert (found[0]["event"], found[-1]["event"]) == ("start", "done")
+    steps = [event for event in found if event["event"] == "step"]
+    assert [e["share"] for e in steps] == sorted(e["share"] for e in steps)
+    assert (steps[-1]["share"], steps[-1]["total_step"], steps[-1]["total_steps"]) == (1, 3, 3)
+    Path("stop").touch()
+    done = call(*line, "--cancel-file", "stop")
+    assert (done.exit_code, of(done)[-1]["event"], done.stdout) == (130, "interrupted", "")
+
+
 # -------------------------------------------------------------------------------------------------- previews
 
 
@@ -262,19 +303,29 @@ LONG_JOBS: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", LONG_JOBS)
 def test_the_file_that_cancels(folder: Path, name: str) -> None:
     """The work so far is kept, as after Ctrl-C."""
-    child = started(*LONG_JOBS[name], "--cancel-file", "stop 'it' %s")
-    event = stopped(child, Path("stop 'it' %s").touch)
+
+    def cancel() -> None:
+        while not Path("seen.png").exists():  # after the first step
+            time.sleep(0.02)
+        Path("stop 'it' %s").touch()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    options = ["--cancel-file", "stop 'it' %s", "--preview-file", "seen.png", "--progress", "json"]
+    done = call(*LONG_JOBS[name], *options)
+    thread.join(10)
+    event = of(done)[-1]
     assert (event["event"], event["exit_code"]) == ("interrupted", 130)
+    assert done.exit_code == 130
     assert Path("m.safetensors.checkpoint" if name == "train" else NAME[1:]).exists()
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-@pytest.mark.parametrize("name", LONG_JOBS)
+@pytest.mark.parametrize("name", ["synthesize", "train"])
 def test_sigterm(folder: Path, name: str) -> None:
     child = started(*LONG_JOBS[name])
     event = stopped(child, child.terminate)

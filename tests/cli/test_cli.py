@@ -483,7 +483,7 @@ def test_help_ends_in_an_example_that_runs(folder: Path, path: list[str]) -> Non
         program, *arguments = shlex.split(line)
         assert program == "texot"
         brief = QUICK if arguments[0] in ("synthesize", "inpaint", "tile", "interpolate") else []
-        brief = ["--steps", "4", "--features", "none"] if arguments[0] == "train" else brief
+        brief = ["--steps", "4", "--features", "none", "--no-exemplar"] if arguments[0] == "train" else brief
         if brief is QUICK and "--size" in arguments:
             brief = [*QUICK, "--size", "96x40"]
         result = call(*arguments, *brief)

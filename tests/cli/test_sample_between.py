@@ -18,6 +18,7 @@ from texot.generator.network import Architecture, TextureNetwork
 from texot.generator.sampling import Generator
 from texot.solver import barycentric_weights
 
+pytestmark = pytest.mark.usefixtures("small_torus")
 TINY = ["--steps", 8, "--n-scales", 2, "--features", "none", "--backend", "tiled", "--device", "cpu"]
 
 

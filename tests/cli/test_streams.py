@@ -21,7 +21,10 @@ from PIL import Image
 from texot.cli.interrupt import CtrlC, Stopped
 from texot.errors import OutputError
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals, /dev/full")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="signals, /dev/full"),
+    pytest.mark.usefixtures("small_torus"),
+]
 TINY = ["--steps", 4, "--n-scales", 2, "--features", "none", "--backend", "tiled", "--device", "cpu"]
 
 
@@ -194,6 +197,7 @@ def test_stderr_costs_no_result(folder: Path, state: str) -> None:
 @pytest.mark.slow
 def test_train_on_a_full_stderr(folder: Path) -> None:
     line = [sys.executable, "-m", "texot", "train", "photo.png", "-o", "m.safetensors", *map(str, TINY)]
+    line.append("--no-exemplar")
     with open("/dev/full", "w") as full:
         done = subprocess.run(line, env=environment(), stderr=full, check=False, timeout=60)
     assert done.returncode == 0

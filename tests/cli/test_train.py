@@ -14,6 +14,7 @@ import pytest
 from command_line import call, environment, one_line, pixels, process, text
 from PIL import Image
 
+pytestmark = pytest.mark.usefixtures("small_torus")
 TINY = ["--steps", 8, "--n-scales", 2, "--features", "none", "--backend", "tiled", "--device", "cpu"]
 
 
@@ -39,7 +40,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_main_job_in_a_real_process(folder: Path) -> None:
-    done = process("train", "photo.png", "-o", "m.safetensors", *TINY, "--log-dir", "log", cwd=folder)
+    more = ["--log-dir", "log", "--exemplar-size", 24]
+    done = process("train", "photo.png", "-o", "m.safetensors", *TINY, *more, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "wrote m.safetensors" in done.stderr
     assert not Path("m.safetensors.checkpoint").exists()
@@ -143,7 +145,19 @@ def test_info(model: Path) -> None:
     assert len(shown.stdout.splitlines()) == len(facts)
 
 
-LONG = ["--steps", 2000, "--n-scales", 2, "--features", "none", "--backend", "tiled", "--threads", 1]
+LONG = [
+    "--steps",
+    2000,
+    "--n-scales",
+    2,
+    "--features",
+    "none",
+    "--backend",
+    "tiled",
+    "--threads",
+    1,
+    "--no-exemplar",
+]
 
 
 def started(folder: Path, *options: object, until: Callable[[], bool]) -> "subprocess.Popen[str]":
@@ -295,7 +309,7 @@ def test_resume_refuses_another_training(folder: Path) -> None:
 @pytest.mark.slow
 def test_time_limit(folder: Path) -> None:
     begun = time.monotonic()
-    done = call("train", "photo.png", "-o", "m.safetensors", "--time-limit", "2s", "--no-exemplar", *LONG)
+    done = call("train", "photo.png", "-o", "m.safetensors", "--time-limit", "2s", *LONG)
     assert done.exit_code == 0, done.stderr
     assert time.monotonic() - begun < 6
     facts = json.loads(call("info", "m.safetensors", "--json").stdout)

@@ -21,6 +21,7 @@ from texot.images.pyramid import gaussian_pyramid
 from texot.solver.adam.optimizer import Adam
 from texot.solver.options import TILES
 
+pytestmark = pytest.mark.usefixtures("small_torus")
 TINY: dict[str, Any] = {
     "n_scales": 2,
     "backend": "tiled",

@@ -28,6 +28,7 @@ from texot.generator.trainer import Trainer
 from texot.solver.adam.patch_term import PatchTerm
 from texot.transport.measure import PatchMeasure
 
+pytestmark = pytest.mark.usefixtures("small_torus")
 TINY: dict[str, Any] = {"n_scales": 2, "backend": "tiled", "device": "cpu"}
 
 

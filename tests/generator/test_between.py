@@ -27,6 +27,7 @@ from texot.solver.adam.objective import evaluate
 from texot.solver.adam.term import Term, Weighted
 from texot.solver.barycentric_weights import between
 
+pytestmark = pytest.mark.usefixtures("small_torus")
 TINY: dict[str, Any] = {"features": "none", "n_scales": 2, "backend": "tiled", "device": "cpu"}
 SHAPE = {"widths": (5, 6, 7), "fresh": (2, 2, 3), "inner": 2, "blocks": (1, 1, 2)}
 

@@ -1,5 +1,6 @@
 """The ONNX network gives torch's image, at sizes it was not made with."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,8 @@ def test_command_line(tmp_path: Path) -> None:
     done = call("export", model, "-o", tmp_path / "m.onnx")
     assert done.exit_code == 0, done.stderr
     assert (tmp_path / "m.onnx").exists()
+    done = call("export", model, "-o", tmp_path / "m.onnx", "--progress", "json")
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == ["start", "done"]
     for output, options, word in (
         ("m.png", [], ".onnx"),
         ("no/m.onnx", [], "no such folder"),

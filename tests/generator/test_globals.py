@@ -15,6 +15,7 @@ from texot.generator.checkpoint import load_checkpoint, save_checkpoint
 from texot.generator.sampling import Generator
 from texot.generator.trainer import Trainer
 
+pytestmark = pytest.mark.usefixtures("small_torus")
 TINY: dict[str, Any] = {"steps": 4, "n_scales": 2, "backend": "tiled", "device": "cpu"}
 KINDS: dict[str, tuple[int, dict[str, Any]]] = {
     "default": (1, {"features": "none"}),

@@ -34,6 +34,7 @@ from texot.solver.adam.patch_term import PatchTerm
 from texot.solver.adam.term import Weighted
 from texot.transport.measure import PatchMeasure
 
+pytestmark = pytest.mark.usefixtures("small_torus")
 TINY: dict[str, Any] = {
     "features": "none",
     "n_scales": 2,
@@ -207,6 +208,7 @@ def test_torchrun_does_the_same(tmp_path: Path) -> None:
         "tiled",
         "--threads",
         "1",
+        "--no-exemplar",
     ]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     done = subprocess.run(

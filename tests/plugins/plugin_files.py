@@ -12,7 +12,6 @@ import texot
 
 ROOT = Path(texot.__file__).parents[1]
 PLUGINS = ROOT / "plugins"
-ODD = ["with space", 'it\'s "quoted"', "é 木 ñ", "100% %s %d", "-leading", "--help", "$HOME `x` {i}"]
 
 
 def load(path: Path, name: str) -> ModuleType:

@@ -2,20 +2,24 @@
 
 import ast
 import os
+import shlex
 import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from odd_names import ODD
 from PIL import Image
-from plugin_files import ODD, PLUGINS, load, picture
+from plugin_files import PLUGINS, load, picture
 
 from texot import __version__
 
+MakeBin = Callable[[str], Path]
 FEW = {"quality": "draft", "n_iter": 2, "n_scales": 1, "patch_size": 3, "backend": "tiled"}
 
 
@@ -70,7 +74,7 @@ def test_where_texot_is_found(client: ModuleType, bin_folder: Path, tmp_path: Pa
     (venv / "bin").symlink_to(bin_folder)
     assert client.find_texot(str(venv))[0] == [str(venv / "bin" / "texot")]
     python = tmp_path / "python"  # one that has texot
-    python.write_text(f'#!/bin/sh\nshift 2\nexec "{bin_folder}/texot" "$@"\n')
+    python.write_text(f'#!/bin/sh\nshift 2\nexec {shlex.quote(str(bin_folder / "texot"))} "$@"\n')
     python.chmod(0o755)
     assert client.find_texot(str(python))[0] == [str(python), "-m", "texot"]
     assert client.find_texot(search_path=str(tmp_path))[0] == [str(python), "-m", "texot"]
@@ -97,16 +101,19 @@ def test_another_protocol(client: ModuleType, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ODD)
-def test_names_are_not_trusted(client: ModuleType, bin_folder: Path, tmp_path: Path, name: str) -> None:
+def test_names_are_not_trusted(client: ModuleType, make_bin: MakeBin, tmp_path: Path, name: str) -> None:
+    """Of the program's folder, of the input and its folder, of the output and its folder."""
+    texot, _ = client.find_texot(search_path=str(make_bin(name)))
     folder = tmp_path / name
     folder.mkdir()
-    # {i} in the name of an output is a number; plug-ins write to temporary folders
-    photo, out = picture(folder / f"{name}.png"), tmp_path / f"{name.replace('{i}', '')} out.png"
+    photo, out = picture(folder / f"{name}.png"), folder / "out" / f"{name}.png"
+    out.parent.mkdir()
     words = ["tile", client.argument(photo), "-o", client.argument(out), *client.options(FEW)]
-    job = ended(client.Job([str(bin_folder / "texot")], words))
+    job = ended(client.Job(texot, words))
     assert (job.state, job.error) == ("done", "")
-    assert job.outputs == [str(out)]
-    with Image.open(out) as image:
+    made = out.with_name(out.name.replace("{i}", "1"))  # a number: docs/calling.md
+    assert job.outputs == [str(made)]
+    with Image.open(made) as image:
         assert image.size == (24, 20)
     job.close()
 

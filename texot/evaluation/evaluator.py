@@ -94,7 +94,12 @@ class Evaluator:
         self.network, self.seed, self.n_samples, self.semi_dual = network, seed, n_samples, semi_dual
 
     def measure(
-        self, image: Tensor, *, periodic: Periodic = TORUS, others: Sequence[Tensor] = ()
+        self,
+        image: Tensor,
+        *,
+        periodic: Periodic = TORUS,
+        others: Sequence[Tensor] = (),
+        callback: Callable[[float], None] | None = None,
     ) -> Measurement:
         """All figures of a result.
 
@@ -102,6 +107,7 @@ class Evaluator:
             image: (C, H, W).
             periodic: axes (y, x) along which it wraps around.
             others: more results of the same exemplar, with the same `periodic`.
+            callback: is told the share of the figures that are measured, from 0 to 1.
 
         Raises:
             InputError: other channels than the exemplar's.
@@ -110,20 +116,28 @@ class Evaluator:
         result = _Result(self, check_pair(image, self.exemplar)[0], periodic, others)
         figures: dict[str, Value] = {}
         missing: dict[str, str] = {}
-        for names, task in result.tasks():
+        tasks = result.tasks()
+        for number, (names, task) in enumerate(tasks, 1):
             try:
                 values = task()
             except InputError as error:  # too small, constant, ...: the other figures are still valid
                 values = (None,) * len(names)
                 missing |= dict.fromkeys(names, str(error))
             figures |= dict(zip(names, values, strict=True))
+            if callback:
+                callback(number / len(tasks))
         return Measurement(figures, missing, result.copies, result.odd)
 
-    def comparisons(self) -> dict[str, tuple[Tensor, Measurement]]:
+    def comparisons(
+        self, callback: Callable[[float], None] | None = None
+    ) -> dict[str, tuple[Tensor, Measurement]]:
         """Images that are not new textures, and their figures, for comparison.
 
         "shifted": the exemplar rolled by a third of its sides; "blurred": under a Gaussian of 1 pixel; and
         "unseen", the reference, if there is one.
+
+        Args:
+            callback: is told the share of the figures that are measured, from 0 to 1.
         """
         exemplar = self.exemplar
         shift = exemplar.shape[1] // 3, exemplar.shape[2] // 3
@@ -133,10 +147,15 @@ class Evaluator:
         }
         if self.reference is not None:
             images["unseen"] = (self.reference, OPEN)
-        return {
-            name: (image, self.measure(image, periodic=periodic))
-            for name, (image, periodic) in images.items()
-        }
+        found = {}
+        for number, (name, (image, periodic)) in enumerate(images.items()):
+
+            def told(share: float, before: int = number) -> None:
+                if callback:
+                    callback((before + share) / len(images))
+
+            found[name] = image, self.measure(image, periodic=periodic, callback=told)
+        return found
 
     @cached_property
     def n_scales(self) -> int:
