@@ -13,7 +13,7 @@ from texot.errors import OutputError
 
 if TYPE_CHECKING:
     from texot.files.material import Material
-    from texot.jobs.material_stack import MaterialStack
+    from texot.files.material_stack import MaterialStack
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,12 @@ class MaterialOptions:
         Raises:
             click.UsageError: a role is given twice.
         """
-        maps, weights = options.pop("map"), options.pop("map_weight")
+        maps, weights = options.pop("map", ()), options.pop("map_weight", ())
         if len(dict(maps)) < len(maps) or len(dict(weights)) < len(weights):
             raise click.UsageError("a role is given twice: give one file, and one weight, for each.")
-        flip, handover = options.pop("flip_normal_y"), options.pop("handover")
-        return cls(dict(maps), dict(weights), options.pop("naming"), flip, handover)
+        flip, handover = options.pop("flip_normal_y", False), options.pop("handover", ())
+        naming = options.pop("naming", "as-input")
+        return cls(dict(maps), dict(weights), naming, flip, handover)
 
     @property
     def any_given(self) -> bool:
@@ -92,13 +93,13 @@ class MaterialOptions:
 
     def stack(self, *materials: "Material") -> "MaterialStack":
         """Materials as images for the solver."""
-        from texot.jobs.material_stack import MaterialStack
+        from texot.files.material_stack import MaterialStack
 
         return MaterialStack(materials, self.weights)
 
 
-def material_options() -> Callable[[Command], Command]:
-    """The options of materials."""
+def material_options(*, inputs: bool = True, outputs: bool = True) -> Callable[[Command], Command]:
+    """The options of materials: those of the maps that are read, of those that are written, or both."""
 
     def role_weight(value: str) -> tuple[str, float]:
         role, separator, weight = str(value).partition("=")
@@ -112,7 +113,7 @@ def material_options() -> Callable[[Command], Command]:
             raise click.BadParameter(f"{value!r} is not mtlx, gltf or both with a comma.")
         return found
 
-    return together(
+    reading = (
         click.option(
             "--map",
             metavar="ROLE=FILE",
@@ -128,6 +129,8 @@ def material_options() -> Callable[[Command], Command]:
             help="Weight of a map in the distance of patches; default: basecolor 1, normal and height 0.5, "
             "others 0.25.",
         ),
+    )
+    writing = (
         click.option(
             "--naming",
             type=click.Choice(["as-input", "unreal", "unity", "godot", "ambientcg"]),
@@ -146,6 +149,7 @@ def material_options() -> Callable[[Command], Command]:
             "--flip-normal-y", is_flag=True, help="Negate y of the normal map (OpenGL and DirectX)."
         ),
     )
+    return together(*(reading if inputs else ()), *(writing if outputs else ()))
 
 
 def check_folders(

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from texot import State, Synthesis
     from texot.files.exemplar import Exemplar
     from texot.files.material import Material
+    from texot.files.material_stack import MaterialStack
     from texot.files.original import Original
-    from texot.jobs.material_stack import MaterialStack
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,8 @@ class MaterialJob:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def picture(self, state: "State") -> "Tensor":
-        """The first map, which is the base colour if there is one, of a state: (1 or 3, H, W) in [0, 1]."""
-        import torch
-
-        from texot.files.material import top_of
-
-        role, layer = next(iter(self.material.layers.items()))
-        values = self.stack.sketch(state.image, role)
-        values = values[..., : values.shape[2] - layer.has_alpha].astype("float32") / top_of(values)
-        planes = torch.from_numpy(values).permute(2, 0, 1).clamp(0, 1)
-        return planes[:3] if len(planes) >= 3 else planes[:1]
+        """The first map of a state, see `texot.files.material_code.MaterialCode.picture`."""
+        return self.stack.code.picture(state.image)
 
 
 def synthesis_job(

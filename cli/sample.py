@@ -14,6 +14,7 @@ from texot import __version__
 from texot.cli.errors import bad_option
 from texot.cli.experimental import check_critics, refined, sampling_options, show_picture
 from texot.cli.files import check_apart
+from texot.cli.material import MaterialOptions, check_folders, material_options
 from texot.cli.options import (
     FILE,
     check_mix,
@@ -68,9 +69,11 @@ def area(value: str) -> tuple[int, int, int, int]:
     "--output",
     metavar="OUT",
     required=True,
-    help="Output image: PNG, TIFF, JPEG, WebP, BMP; -: PNG on stdout. {seed} stands for the seed.",
+    help="Output image: PNG, TIFF, JPEG, WebP, BMP; -: PNG on stdout; of a material a folder. {seed} "
+    "stands for the seed.",
 )
 @overwrite_option()
+@material_options(inputs=False)
 @click.option(
     "--size",
     metavar="WxH|Nx",
@@ -150,8 +153,10 @@ def sample(
 ) -> None:
     """Sample an image from the generator MODEL and write it to OUT.
 
-    MODEL is a file written by 'texot train'. Large images are written tile by tile, in bounded memory.
+    MODEL is a file written by 'texot train'. Large images are written tile by tile, in bounded memory. Of a
+    material's generator, all maps are written to the folder OUT.
     """
+    of_material = MaterialOptions.taken_from(window)
     of_map = check_mix(weights, weight_map)
     if weight_map_area and not weight_map:
         raise click.UsageError("--weight-map-area is the area of --weight-map: give --weight-map too.")
@@ -167,7 +172,13 @@ def sample(
         show_picture(generator, experimental_map_from, window)
         with bad_option("--size"):
             window["size"] = parse_size(window["size"], generator.exemplar_size)
-        for name in names:
+        if generator.code is None:
+            of_material.is_material(None)
+        else:
+            if experimental_refine:
+                raise click.UsageError("--experimental-refine is for generators of images.")
+            _check_material(generator, names, window["size"], of_material, model, overwrite)
+        for name in names if generator.code is None else []:
             if name != "-":
                 check_format(name, window["size"], generator.mode)
             pictures = [experimental_map_from] if experimental_map_from else []
@@ -181,7 +192,10 @@ def sample(
             begun = time.perf_counter()
             report.start(version=__version__, output=name, seed=seed + number, size=window["size"])
             own = {**window, "seed": seed + number}
-            _write(generator, name, own, report, experimental_refine, experimental_map_from)
+            if generator.code is None:
+                _write(generator, name, own, report, experimental_refine, experimental_map_from)
+            else:
+                _write_material(generator, Path(name), own, report, of_material)
             report.done(output=name, seconds=time.perf_counter() - begun, interrupted=False)
 
 
@@ -255,6 +269,45 @@ def _write(
         write_rows(rows, name, size=size, mode=mode, text=text, icc_profile=icc)
     else:
         write_image(torch.cat(list(rows), 1), name, mode=mode, icc_profile=icc)
+
+
+def _check_material(
+    generator: "Generator",
+    names: list[str],
+    size: tuple[int, int],
+    of_material: MaterialOptions,
+    model: Path,
+    overwrite: bool,
+) -> None:
+    """Refuse folders that cannot be written, before any work is done."""
+    assert generator.code is not None
+    generator.sample_size(size)  # all maps are in memory
+    folders = [Path(name) for name in names]
+    check_folders(generator.code.like, folders, size, of_material, [model], overwrite=overwrite)
+
+
+def _write_material(
+    generator: "Generator", folder: Path, window: dict[str, Any], report: Quiet, of_material: MaterialOptions
+) -> None:
+    """All maps of one sample, and their record."""
+    import torch
+
+    from texot.files.handover import write_handover
+    from texot.files.material import name_of
+    from texot.jobs.material_files import write_result
+    from texot.solver.state import Synthesis
+
+    assert generator.code is not None
+    options = {key: value for key, value in window.items() if key not in ("size", "workers")}
+    about = generator.settings(window["size"], **options)
+    rows = list(generator.rows(**window, on_tile=_tile_reporter(window["size"], report)))
+    image = torch.cat(rows, 1)
+    made = generator.code.material(image)
+    made = made.flipped() if of_material.flip else made
+    facts, naming = of_material.facts(), of_material.naming
+    write_result(made, Synthesis(image, [], [], {}, about, "multi"), folder, naming=naming, facts=facts)
+    if of_material.handover:
+        write_handover(made, folder, made.names(naming, name_of(str(folder))), of_material.handover)
 
 
 def _tile_reporter(size: tuple[int, int], report: Quiet) -> Callable[[int, int, "Tensor"], None]:

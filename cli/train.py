@@ -13,6 +13,7 @@ from texot.cli.errors import Interrupted
 from texot.cli.experimental import training_option
 from texot.cli.files import check_apart
 from texot.cli.interrupt import CtrlC
+from texot.cli.material import MaterialOptions, material_options
 from texot.cli.options import (
     FILE,
     compute_options,
@@ -154,6 +155,7 @@ def shown_text(value: str) -> str:
     type=shown_text,
     help="Licence text stored in MODEL.",
 )
+@material_options(outputs=False)
 @exemplar_size_option()
 @compute_options()
 @report_options()
@@ -176,8 +178,11 @@ def train(
     """Train a generator of the texture of EXEMPLAR and write it to MODEL.
 
     Several EXEMPLARs train one generator of all of them and of the textures between; 'texot sample' then
-    takes their weights. Ctrl-C writes a checkpoint, from which --resume continues.
+    takes their weights. A folder of maps is a material: the generator makes all its maps together. Ctrl-C
+    writes a checkpoint, from which --resume continues.
     """
+    of_material = MaterialOptions.taken_from(options)
+    kinds = [of_material.is_material(path) for path in exemplars]
     first = os.environ.get("RANK", "0") == "0"  # of the processes started by torchrun
     with reporter(progress, quiet or not first) as report:
         free = start()
@@ -189,9 +194,14 @@ def train(
         from texot.generator.trainer import Trainer
 
         fit = at_most(exemplar_side(options["exemplar_size"], MAX_SIDE))
-        sources = [read_exemplar(exemplar, fit=fit) for exemplar in exemplars]
+        sources: list[Any]
+        if any(kinds):
+            sources = [of_material.read(exemplar) for exemplar in exemplars]
+            options["map_weights"] = of_material.weights
+        else:
+            sources = [read_exemplar(exemplar, fit=fit) for exemplar in exemplars]
         weights = Path(options["features"])  # or the name of a network
-        checkpoint = _check_names([*exemplars, weights], output, overwrite, log_dir)
+        checkpoint = _check_names([*of_material.inputs(*exemplars), weights], output, overwrite, log_dir)
         use_threads(threads, free, report)
         before = load_checkpoint(checkpoint) if resume else None
         if checkpoint.exists() and not resume:
@@ -204,6 +214,9 @@ def train(
 
             options["objective"] = find_objective(experimental_objective)
         trainer = Trainer(sources, resume=before, processes=processes, **options)
+        code = trainer.source.code
+        if code is not None:
+            report.picture = lambda state: code.picture(state.image)
         journal = TrainingLog(log_dir if first else None, preview_every, len(trainer.losses))
         report.start(version=__version__, output=output, seed=options["seed"], size=sources[0].size)
         with CtrlC(hurry=False) as ctrl_c:  # only a finished step can be resumed

@@ -102,7 +102,11 @@ class TrainingLog:
             area = 0, 0, 256, width << state.scale
             mixture = WeightMap("horizontal", count, area, network.architecture.n_scales)
         image = network.sample(_PREVIEW_SEED, (0, 0), (side, width), scale=state.scale, mixture=mixture)
-        write_image(image, self.folder / f"preview-{state.total_step:06}.png", mode=trainer.source.mode)
+        code, mode = trainer.source.code, trainer.source.mode
+        if code is not None:
+            image = code.picture(image)
+            mode = "RGB" if len(image) == 3 else "L"
+        write_image(image, self.folder / f"preview-{state.total_step:06}.png", mode=mode)
         self._plot()
 
     def _plot(self) -> None:

@@ -25,7 +25,7 @@ from texot.evaluation import Evaluator
 from texot.files.deep import write_deep
 from texot.files.deep_image import DeepImage
 from texot.files.material_names import NAMINGS, ROLES
-from texot.jobs.material_stack import WEIGHTS
+from texot.files.material_stack import WEIGHTS
 
 ROOT = Path(texot.__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -75,6 +75,41 @@ def test_documents_for_other_programs(folder: Path) -> None:
     assert "out_albedo.png" in {image["uri"] for image in document["images"]}
 
 
+def test_a_generator_of_a_material(folder: Path) -> None:
+    tiny = ["--steps", "8", "--n-scales", "2", "--features", "none", "--threads", "1"]
+    done = call("train", "a", "-o", "m.safetensors", "--map-weight", "normal=0.2", "--log-dir", "log", *tiny)
+    assert done.exit_code == 0, done.stderr
+    with Image.open("log/preview-000008.png") as preview:
+        assert (preview.mode, preview.size) == ("RGB", (256, 256))
+    flags = ["--naming", "unity", "--flip-normal-y", "--handover", "gltf", "--threads", "1"]
+    done = call("sample", "m.safetensors", "-o", "s{seed}", "--size", "60x50", "--count", 2, *flags)
+    assert done.exit_code == 0, done.stderr
+    assert {"s1_Albedo.png", "s1_Normal.png", "s1_Height.png", "material.gltf", "texot.json"} <= set(
+        names("s1")
+    )
+    assert np.abs(values("s1/s1_Height.png") / 257 - values("s1/s1_Albedo.png")[..., 0]).max() <= 1
+    assert json.loads(Path("s1/texot.json").read_text())["seed"] == 1
+    done = call("sample", "m.safetensors", "-o", "-")
+    assert done.exit_code == 2
+    assert "needs a folder" in one_line(done)
+    done = call("sample", "m.safetensors", "-o", "s1", "--no-overwrite")
+    assert done.exit_code == 1
+    assert "exists" in one_line(done)
+
+
+def test_options_of_materials_need_a_material(folder: Path) -> None:
+    tiny = ["--steps", "2", "--n-scales", "1", "--features", "none", "--threads", "1"]
+    assert call("train", "mask.png", "-o", "m.safetensors", *tiny).exit_code == 0
+    for arguments, word in (
+        (["train", "mask.png", "-o", "n.safetensors", "--map-weight", "normal=1", *tiny], "for materials"),
+        (["train", "a", "mask.png", "-o", "n.safetensors", *tiny], "same maps"),
+        (["sample", "m.safetensors", "-o", "x.png", "--naming", "unity"], "for materials"),
+    ):
+        done = call(*arguments)
+        assert done.exit_code != 0
+        assert word in one_line(done)
+
+
 def test_variations_of_a_material(folder: Path) -> None:
     assert call("synthesize", "a", "-o", "m/{i}", "--variations", 2, *QUICK).exit_code == 0
     assert not np.array_equal(values("m/1/rock_height.png"), values("m/2/rock_height.png"))

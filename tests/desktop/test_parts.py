@@ -35,7 +35,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], tuple[str, ...]]] = {
             *(
                 "texot.jobs.material",
                 "texot.jobs.material_files",
-                "texot.jobs.material_stack",
+                "texot.files.material_stack",
                 "texot.jobs.processor_load",
             ),
         ),

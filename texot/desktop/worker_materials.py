@@ -19,6 +19,7 @@ from texot.desktop.worker_files import Pixels, to_pixels
 from texot.files.exemplar import Exemplar, read_exemplar
 from texot.files.layer import Layer, Values
 from texot.files.material import is_signed, read_material, top_of
+from texot.files.material_stack import MaterialStack
 from texot.files.original import Original
 from texot.files.sizes import at_most, exemplar_side
 from texot.files.surface import is_linear, surface_of
@@ -26,7 +27,6 @@ from texot.files.whole import write_whole
 from texot.images.shading import Lighting, Surface, encoded_of, shade_plane
 from texot.jobs.material import check_symmetry, finish_synthesis, flattened
 from texot.jobs.material_files import write_result
-from texot.jobs.material_stack import MaterialStack
 
 _MAX_MATERIALS, _MAX_SURFACES = 2, 4  # that are kept in memory
 
@@ -181,7 +181,7 @@ class MaterialJob:
         """The main map in the image (C, H, W) of a state."""
         material = self._stack.materials[0]
         role = main_role(material)
-        return to_pixels(_displayed(role, material.layers[role], self._stack.sketch(image, role)))
+        return to_pixels(_displayed(role, material.layers[role], self._stack.code.sketch(image, role)))
 
     def write(self, result: Synthesis, folder: str) -> Material:
         """Write the maps of a result, and its settings and field, as the commands do.

@@ -11,7 +11,7 @@ import logging
 import os
 import reprlib
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,9 @@ from texot.files.deep_image import DeepImage
 from texot.files.depth import WITH_ALPHA, Depth, decode_any, decode_deep, family
 from texot.files.part import Window
 from texot.files.source import is_encoded, opened
+
+if TYPE_CHECKING:
+    from texot.files.material_code import MaterialCode
 
 log = logging.getLogger("texot")
 
@@ -62,6 +65,7 @@ class Exemplar:
             move maps against each other. None: one image.
         depth: the values of an image of more than 8 bits a channel in colour, or of floats; otherwise None.
         shade: (H, W), the brightness that guides are compared with; None: `brightness` of the pixels.
+        code: of the maps of a material, whose stack the pixels are; otherwise None.
     """
 
     pixels: Tensor
@@ -76,6 +80,7 @@ class Exemplar:
     main: int | None = None
     depth: Depth | None = None
     shade: Tensor | None = None
+    code: MaterialCode | None = None
 
     def __post_init__(self) -> None:
         if not self.sha256:

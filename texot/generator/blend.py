@@ -10,6 +10,7 @@ nearest. An exemplar of weight 0 does not count in a step: its terms are not eva
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from torch import Tensor
 
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar, read_exemplar
+from texot.files.material import Material
+from texot.files.material_stack import MaterialStack
 from texot.files.sizes import at_most, exemplar_side
 from texot.generator.model_file import MAX_TEXTURES
 from texot.generator.terms import DeepTerm, torus_features
@@ -35,8 +38,15 @@ _ENDS = 0.5  # fraction of the steps with one exemplar alone, so that ends are a
 _PAIRS = 0.5  # fraction of the other steps with two exemplars, if there are more than two
 
 
-def read_textures(exemplar: Any, exemplar_size: int | None = None) -> tuple[list[int], list[Exemplar]]:
+def read_textures(
+    exemplar: Any, exemplar_size: int | None = None, map_weights: Mapping[str, float] | None = None
+) -> tuple[list[int], list[Exemplar]]:
     """Read exemplars, and reduce large ones.
+
+    Args:
+        exemplar: see `texot.generator.trainer.Trainer`.
+        exemplar_size: see `texot.synthesize`.
+        map_weights: see `MaterialStack`; for materials only.
 
     Returns:
         The index of each exemplar as given in the second list, and the exemplars ordered by their hashes.
@@ -46,6 +56,14 @@ def read_textures(exemplar: Any, exemplar_size: int | None = None) -> tuple[list
     """
     fit = at_most(exemplar_side(exemplar_size, MAX_SIDE))
     given = exemplar if isinstance(exemplar, (list, tuple)) else [exemplar]
+    materials = [one for one in given if isinstance(one, Material)]
+    if len(materials) not in (0, len(given)):
+        raise InputError("a generator is of images or of materials, not of both: give one kind")
+    if map_weights and not materials:
+        raise InputError("map_weights are for materials: leave them out for images")
+    if materials:
+        stack = MaterialStack(materials, map_weights)
+        given = [stack.exemplar(number) for number in range(len(materials))]
     sources = [read_exemplar(given[0], fit=fit)] if len(given) == 1 else read_exemplars(given, fit=fit)
     if any(source.depth is not None and not source.depth.levels for source in sources):
         raise InputError("a generator makes images of 8 bits: convert exemplars of floats to 16 bits first")

@@ -54,7 +54,9 @@ def export_onnx(generator: Generator, path: str | os.PathLike[str]) -> None:
 
     Inputs are `noise_0` (finest) to `noise_k`, standard normal, of `noise_shapes`; the output `image` is
     (1, C, height, width) in [0, 1]. A model of K exemplars also takes `weights` (K,), which sum to 1 and are
-    constant over the image. The metadata has the model's facts as JSON under "texot".
+    constant over the image. The metadata has the model's facts as JSON under "texot": there also "material",
+    the code of the maps that the image's channels are (`MaterialCode`), and "waves", whose cosines and sines
+    (`texot.generator.noise.plane_waves`) are the first channels of every scale's noise.
 
     Raises:
         TexotError: the package `onnx` is not installed, or broken.
@@ -87,6 +89,10 @@ def export_onnx(generator: Generator, path: str | os.PathLike[str]) -> None:
         )
     model = onnx.load_from_string(buffer.getvalue())
     about = {**generator.facts, "texot": __version__, "license": generator.license}
+    if generator.code is not None:
+        about["material"] = generator.code.facts()
+    if network.architecture.waves:
+        about["waves"] = network.architecture.waves
     entry = model.metadata_props.add()
     entry.key, entry.value = "texot", json.dumps(about, sort_keys=True)
     model.producer_name, model.producer_version = "texot", __version__

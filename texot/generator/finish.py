@@ -141,7 +141,9 @@ class Finish:
     shift: Tensor
 
     @classmethod
-    def measured(cls, exemplar: Tensor, known: Tensor | None, start: Start) -> Finish:
+    def measured(
+        cls, exemplar: Tensor, known: Tensor | None, start: Start, *, corrected: bool = True
+    ) -> Finish:
         """Measure the potentials of every step.
 
         Where all pairs of patches are compared, this is done on a torus of eight times the exemplar's sides:
@@ -151,6 +153,8 @@ class Finish:
             exemplar: (C, h, w), in [0, 1].
             known: (h, w) bool, or None for all.
             start: the network's sample.
+            corrected: whether samples get the exemplar's colours; it would move the maps of a material
+                against each other.
 
         Raises:
             InputError: no patch fits the exemplar.
@@ -184,6 +188,8 @@ class Finish:
             )
             levels.insert(0, level)
         wanted, deviation = channel_moments(exemplar, known)
+        if not corrected:
+            return cls(exemplar, known, tuple(levels), torch.ones_like(wanted), torch.zeros_like(wanted))
         own, own_deviation = channel_moments(image)
         gain = torch.where(own_deviation > 1e-6, deviation / own_deviation.clamp_min(1e-6), 1.0).clamp(0.5, 2)
         return cls(exemplar, known, tuple(levels), gain, wanted - gain * own)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from texot.errors import InputError, one_line
+from texot.files.material_code import MaterialCode
 from texot.files.schema import check_facts, is_text, parse_json
 from texot.files.source import open_file
 from texot.files.whole import write_whole
@@ -29,15 +30,15 @@ from texot.generator.paper_network import PaperNetwork
 from texot.solver.torch_modes import own_modes
 
 FORMAT = "texot-generator"
-VERSIONS = (1, 2, 3, 4)
-"""Of one texture, of several, of a map of pictures or with auxiliary tensors, and with a finish."""
+VERSIONS = (1, 2, 3, 4, 5)
+"""Of one texture, of several, of a map of pictures or with auxiliary tensors, with a finish, with waves."""
 AUXILIARY = "critics."
 """Start of the names of auxiliary tensors, see `PlaneNetwork.auxiliary`."""
 _MAX_BYTES = 2**28
 MAX_TEXTURES = 16
 _MAX = {"colours": 32, "widths": 1024, "fresh": 64, "inner": 64, "blocks": 8, "textures": MAX_TEXTURES}
 _MIN = {"inner": 0}
-_OPTIONAL = {"textures", "maps"}
+_OPTIONAL = {"textures", "maps", "waves"}
 _MAX_SCALES = 12
 
 
@@ -51,6 +52,7 @@ class Model:
         license: of the exemplar or the model, if given.
         icc_profile: of textures whose values are not sRGB, else None.
         finish: of samples, if it has one.
+        code: of the maps of a material, whose stack samples are; None: they are images.
     """
 
     network: PlaneNetwork
@@ -58,6 +60,7 @@ class Model:
     license: str | None = None
     icc_profile: bytes | None = None
     finish: Finish | None = None
+    code: MaterialCode | None = None
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
@@ -76,6 +79,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         about["license"] = model.license
     if model.icc_profile is not None:
         about["icc_profile"] = base64.b64encode(model.icc_profile).decode()
+    if model.code is not None:
+        about["material"] = model.code.facts()
     own = {**_tensors(model.network), **model.network.auxiliary}
     if model.finish is not None:
         tensors, about["finish"] = pack_finish(model.finish)
@@ -108,6 +113,9 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         finish = None
         if "finish" in about:
             finish = unpack_finish(tensors, about["finish"], architecture.colours)
+        code = MaterialCode.of_facts(about["material"]) if "material" in about else None
+        if code is not None and code.channels != architecture.colours:
+            raise InputError(f"its maps have {code.channels} channels, its network {architecture.colours}")
         if version != version_of(network, finish):
             raise InputError(f"its version {version} is not that of {architecture.textures} textures")
         _fill(network, {name: t for name, t in tensors.items() if not name.startswith((AUXILIARY, PREFIX))})
@@ -125,12 +133,14 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise InputError(
             f"{name!r} is no model of texot ({one_line(error)}): expected a file that 'texot train' wrote"
         ) from error
-    return Model(network.requires_grad_(False).eval(), facts, license_, profile, finish)
+    return Model(network.requires_grad_(False).eval(), facts, license_, profile, finish, code)
 
 
 def version_of(network: PlaneNetwork, finish: Finish | None = None) -> int:
     """The version of a model's file; older versions of texot also read files of one texture."""
     architecture = network.architecture
+    if architecture.waves:
+        return VERSIONS[4]
     if finish is not None:
         return VERSIONS[3]
     if architecture.maps or network.auxiliary:
@@ -143,8 +153,9 @@ def _stored(architecture: Architecture) -> dict[str, Any]:
     found = asdict(architecture)
     if architecture.textures == 1:
         del found["textures"]
-    if not architecture.maps:
-        del found["maps"]
+    for name in ("maps", "waves"):
+        if not found[name]:
+            del found[name]
     return found
 
 
@@ -218,7 +229,7 @@ def _architecture(stored: object) -> Architecture:
     """
     if not isinstance(stored, dict) or set(stored) - _OPTIONAL != {*_MAX, "published"} - _OPTIONAL:
         raise InputError("its architecture is damaged")
-    stored = {"textures": 1, "maps": False, **stored}
+    stored = {"textures": 1, "maps": False, "waves": [], **stored}
     values: dict[str, Any] = {name: stored[name] for name in ("published", "maps")}
     if not all(isinstance(value, bool) for value in values.values()):
         raise InputError("its architecture's network is none of texot's")
@@ -238,7 +249,19 @@ def _architecture(stored: object) -> Architecture:
         raise InputError("its architecture is of several kinds: published, of several textures, or a map")
     if values["maps"] and min(values["fresh"]) < values["colours"]:
         raise InputError("its architecture has no channels for the picture that it maps")
+    values["waves"] = _waves(stored["waves"], min(values["fresh"]))
     return Architecture(**values)
+
+
+def _waves(stored: object, fresh: int) -> tuple[tuple[float, float], ...]:
+    """The waves of an architecture with `fresh` noise channels or more at every scale."""
+    if not isinstance(stored, list) or len(stored) > fresh // 2:
+        raise InputError("its architecture has no channels for its waves")
+    for pair in stored:
+        numbers = pair if isinstance(pair, list) else []
+        if len(numbers) != 2 or not all(isinstance(f, float) and abs(f) <= 0.5 for f in numbers):
+            raise InputError("its architecture's waves are damaged")
+    return tuple((y, x) for y, x in stored)
 
 
 def _auxiliary(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -40,7 +40,7 @@ from texot.generator.layers import (
     mixed_convolution,
     only_values,
 )
-from texot.generator.noise import plane_noise
+from texot.generator.noise import plane_noise, plane_waves
 from texot.generator.window import Span, spans
 
 
@@ -57,6 +57,8 @@ class Architecture:
         published: whether it is the network of the paper, see `texot.generator.paper_network`.
         textures: number K of textures that it interpolates; 1: it has one, and takes no mixture.
         maps: whether the first `colours` noise channels of every scale are a picture's, see `condition`.
+        waves: (cycles along y, along x) per pixel of the finest scale; the first noise channels of every
+            scale are a cosine and a sine of each, see `texot.generator.noise.plane_waves`.
     """
 
     colours: int
@@ -67,6 +69,7 @@ class Architecture:
     published: bool = False
     textures: int = 1
     maps: bool = False
+    waves: tuple[tuple[float, float], ...] = ()
 
     @property
     def n_scales(self) -> int:
@@ -208,6 +211,14 @@ class PlaneNetwork(nn.Module):
                 self.device,
                 uniform=architecture.published,
             )
+            if architecture.waves:
+                noise[: 2 * len(architecture.waves)] = plane_waves(
+                    seed,
+                    scale,
+                    architecture.waves,
+                    (rows.positions, columns.positions),
+                    (rows.period, columns.period),
+                )
             if self.condition is not None:
                 noise[: architecture.colours] = self.condition(scale, rows.positions, columns.positions)
             found.append(noise[None])

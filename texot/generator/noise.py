@@ -8,6 +8,7 @@ bytes of a hash is nearly normal (a sum of four uniform values: kurtosis 2.7 ins
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 
 _MEAN = 4 * 127.5
 _DEVIATION = (4 * (256**2 - 1) / 12) ** 0.5
+_WAVES = 2**32  # the stream of the phases of waves: those of noise are 2 * scale and 2 * scale + 1
 _U32, _U64 = np.uint32, np.uint64
 
 Keys = npt.NDArray[np.uint32]
@@ -53,6 +55,42 @@ def plane_noise(
         torch.from_numpy(bits.view(np.int32)).to(device) for bits in (row_keys, column_keys)
     )
     return _planes_on_device(on_rows, on_columns, uniform)
+
+
+def plane_waves(
+    seed: int,
+    scale: int,
+    waves: tuple[tuple[float, float], ...],
+    places: tuple[Tensor, Tensor],
+    periods: tuple[int | None, int | None] = (None, None),
+) -> Tensor:
+    """Plane waves of mean 0 and variance 1, of the same phase at all scales.
+
+    They tell a network where in the period of a regular texture a pixel is (Bergmann et al. 2017, "Learning
+    texture manifolds with the periodic spatial GAN", arXiv 1705.06566).
+
+    Args:
+        seed: gives their phases.
+        scale: pyramid scale.
+        waves: (cycles along y, along x) per pixel of the finest scale. On a torus, the nearest that fit it.
+        places: rows (h,) and columns (w,), int64 positions at the scale.
+        periods: of the torus along (y, x), in pixels of the scale; None: a plane.
+
+    Returns:
+        (2 * waves, h, w) float32: cosine and sine of each.
+    """
+    phases = (_keys(seed, _WAVES, len(waves), torch.zeros(1, dtype=torch.int64)) * 2.0**-32)[:, 0]
+    found = []
+    for wave, phase in zip(waves, phases.tolist(), strict=True):
+        turns = []
+        for cycles, place, period in zip(wave, places, periods, strict=True):
+            own = cycles * 2**scale
+            if period is not None and own:
+                own = math.copysign(max(1, round(abs(own) * period)), own) / period
+            turns.append((place.double() + 0.5) * own)
+        angle = 2 * math.pi * (turns[0][:, None] + turns[1] + phase)
+        found += [angle.cos(), angle.sin()]
+    return math.sqrt(2) * torch.stack(found).float()
 
 
 def _planes(rows: Keys, columns: Keys, uniform: bool) -> npt.NDArray[np.float32]:

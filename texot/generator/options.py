@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
@@ -23,6 +24,7 @@ class TrainKeywords(TypedDict, total=False):
     """Keywords of `texot.train` and `Trainer`, for type checkers; see `TrainOptions`."""
 
     exemplar_size: int | None
+    map_weights: Mapping[str, float] | None
     preset: str
     objective: Objective | None
     steps: int | None
@@ -47,6 +49,8 @@ class TrainOptions:
 
     Attributes:
         exemplar_size: see `texot.synthesize`; of each. None: 2048.
+        map_weights: of the maps of materials in the distance of patches, by role, where they differ from
+            `texot.files.material_stack.WEIGHTS`.
         preset: "default", or "paper" for the published network and schedule, without deep features.
         objective: replaces transport and deep features, see `texot.experimental.objectives`; None:
             transport.
@@ -73,6 +77,7 @@ class TrainOptions:
     """
 
     exemplar_size: int | None = None
+    map_weights: Mapping[str, float] | None = None
     preset: str = "default"
     objective: Objective | None = None
     steps: int | None = None

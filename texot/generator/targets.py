@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from texot.files.exemplar import Exemplar
+from texot.files.material_code import MaterialCode
 from texot.generator.blend import KNOTS, Blend, BlendedFeatures, BlendFactor
 from texot.generator.network import PlaneNetwork, TextureNetwork
 from texot.generator.plan import PATCH
@@ -65,15 +66,16 @@ class TrainingTerms:
             self.sliced += [replace(term, factor=factor) for term in sliced]
             if deep_network is None:
                 continue
+            seen = deep_network if source.code is None else _of_colours(deep_network, source.code)
             first = sliced[0].term
             assert isinstance(first, WhitenedTerm)
             unit, transport = first.variance, setup.transports[number]
             units.append(unit)
             # the draws of an exemplar must not depend on the others
             draws = generator if self.blend is None else torch.Generator().manual_seed(0)
-            transported.append(_transported(scales[0], deep_network, transport, unit, draws, backend))
+            transported.append(_transported(scales[0], seen, transport, unit, draws, backend))
             sliced_too = transport != "semi-dual"
-            compared.append(_compared(scales[0], deep_network, unit) if sliced_too else None)
+            compared.append(_compared(scales[0], seen, unit) if sliced_too else None)
         self.deep = self._weighted_deep(transported, compared, tuple(units))
 
     def _weighted_patches(self, wanted: TermPlan, term: PatchTerm, number: int) -> list[Weighted]:
@@ -120,6 +122,17 @@ class TrainingTerms:
         patches = [term for wanted in stage.terms for term in self.patches[wanted]]
         sliced = [term for term in self.sliced if term.scale in stage.sliced]
         return [*patches, *sliced, *(self.deep if stage.scale == 0 else [])]
+
+
+def _of_colours(network: Network, code: MaterialCode) -> Network:
+    """The network on the base colour of images of all maps."""
+
+    def features(image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        colours = code.colours(image)
+        assert colours is not None
+        return network.features(colours, layers)
+
+    return replace(network, features=features)
 
 
 def _scales(source: Exemplar, n_scales: int, device: torch.device) -> list[tuple[Tensor, Tensor | None]]:

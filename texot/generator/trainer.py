@@ -55,7 +55,8 @@ class Trainer:
     Args:
         exemplar: path, PIL image, NumPy array or tensor, see `texot.synthesize`; or a list of two or more,
             of any sizes, for one network that interpolates their textures. Only the order of the weights of
-            samples depends on their order.
+            samples depends on their order. A `texot.Material`, or several with the same maps, for a
+            generator of all of them, see `Generator.material`.
         **options: see `texot.generator.options.TrainOptions`.
 
     Attributes:
@@ -272,7 +273,9 @@ class Trainer:
         if self._objective is not None:
             self._objective.keep(network, self.terms)
         finish = self._finish(network)
-        return Generator(network, facts, icc_profile=self.source.icc_profile, finish=finish)
+        return Generator(
+            network, facts, icc_profile=self.source.icc_profile, finish=finish, code=self.source.code
+        )
 
     def _finish(self, network: PlaneNetwork) -> Finish | None:
         """The finish of samples; None for several exemplars, the published network, or other objectives."""

@@ -28,7 +28,8 @@ def train(
     """Train a generator of a texture, which samples images of any size.
 
     Args:
-        exemplar: see `texot.synthesize`; a list of two or more for a generator that interpolates them.
+        exemplar: see `texot.synthesize`; a list of two or more for a generator that interpolates them; or
+            materials, see `texot.generator.trainer.Trainer`.
         callback: called with a `State` after every step.
         **options: see `texot.generator.options.TrainOptions`.
 

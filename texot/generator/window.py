@@ -24,6 +24,7 @@ class Span:
         start, stop: range of the pixels whose features and colours are computed.
         margin: pixels of noise beyond them on either side.
         positions: (stop - start + 2 margin,) int64, positions of the noise.
+        period: of the axis at this scale, in pixels, or None for a plane.
         features, colours: the pixels to take from the next coarser scale, enlarged twice: the index of the
             first one, or of each. None at the coarsest scale.
     """
@@ -32,6 +33,7 @@ class Span:
     stop: int
     margin: int
     positions: Tensor
+    period: int | None = None
     features: int | Tensor | None = None
     colours: int | Tensor | None = None
 
@@ -49,7 +51,7 @@ def spans(start: int, stop: int, margins: tuple[int, ...], period: int | None = 
         wanted = torch.arange(start - margin, stop + margin)
         positions = wanted if period is None else wanted.remainder(period)
         if scale == len(margins) - 1:
-            found.append(Span(start, stop, margin, positions))
+            found.append(Span(start, stop, margin, positions, period))
             break
         enlarged = wanted if period is None or period % 2 == 0 else wanted + wanted // period
         inner = enlarged[margin : len(enlarged) - margin]
@@ -61,6 +63,7 @@ def spans(start: int, stop: int, margins: tuple[int, ...], period: int | None = 
                 stop,
                 margin,
                 positions,
+                period,
                 _cut(enlarged - 2 * first),
                 _cut(inner - 2 * first),
             )

@@ -1,6 +1,6 @@
 """Materials in one joint solve: all maps of a surface are taken from the same places.
 
-`texot.jobs.material_stack` makes one image of all maps; the jobs on images work on it. Their votes are
+`texot.files.material_stack` makes one image of all maps; the jobs on images work on it. Their votes are
 linear: all maps of the result are means of the same patches with the same weights, and so registered as in
 the input. Afterwards normals are scaled to unit length.
 """
@@ -17,12 +17,13 @@ import torch
 from texot.errors import InputError
 from texot.files.exemplar import read_exemplar
 from texot.files.material import Material, top_of
+from texot.files.material_code import cast
+from texot.files.material_stack import MaterialStack
 from texot.files.sizes import at_most, exemplar_side
 from texot.images.lighting import level
 from texot.jobs.apply_field import apply_field
 from texot.jobs.inpainting import inpaint
 from texot.jobs.interpolation import interpolate
-from texot.jobs.material_stack import MaterialStack, cast
 from texot.jobs.synthesis import synthesize
 from texot.jobs.tiling import make_tileable, make_variation
 from texot.solver.state import State, Synthesis

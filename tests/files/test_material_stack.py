@@ -11,6 +11,7 @@ from texot import InputError
 from texot.files.deep_image import DeepImage
 from texot.files.layer import Layer
 from texot.files.material import Material, vectors
+from texot.files.material_stack import MaterialStack
 from texot.files.original import Original
 from texot.jobs.material import (
     inpaint_material,
@@ -19,7 +20,6 @@ from texot.jobs.material import (
     tile_material,
     vary_material,
 )
-from texot.jobs.material_stack import MaterialStack
 
 QUICK: dict[str, Any] = {"quality": "draft", "n_iter": 2}
 H, W = 40, 48
@@ -214,11 +214,11 @@ def test_a_sketch_is_the_map_of_the_matched_axes(material: Material) -> None:
     image = stack.pixels()
     for role, layer in material.layers.items():
         step = 1.0 if layer.values.dtype.kind in "iu" else 1e-4
-        assert np.abs(stack.sketch(image, role).astype(float) - layer.values).max() <= step, role
+        assert np.abs(stack.code.sketch(image, role).astype(float) - layer.values).max() <= step, role
     first = image.clone()
     first[3:] = 0.5
     wanted = stack.material(first)
     for role in ("basecolor", "height"):
-        found = stack.sketch(image[:3], role)
+        found = stack.code.sketch(image[:3], role)
         assert found.dtype == wanted.layers[role].values.dtype
         assert np.abs(found.astype(float) - wanted.layers[role].values).max() < 1e-3 * max(1, found.max())
