@@ -1,4 +1,4 @@
-"""Algorithm 2 beside Algorithm 1 on the same exemplars: distance, structure, sharpness, seconds.
+"""Algorithm 2 beside Algorithm 1 on the same exemplars: distance, structure, sharpness, processor seconds.
 
     python -m benchmarks.generator --sample grass_gray --sample pebbles --sample gravel --sample rust
     python -m benchmarks.generator --sample pebbles --method "paper preset"
@@ -75,10 +75,10 @@ unseen part of the photograph; deep Gram too. Lower is better, 1 is as like as a
 difference of radial spectra; lattice: rise of a weave of 2, 4 or 8 pixels; peak: how much more the
 autocorrelation of details stands out at lags of 2, 4 or 8 pixels (the network's scales) than the exemplar's,
 on 1024x1024 px of a generator. Mean, deviation: worst channel's relative error. Copied: share of 12x12
-patches that are coherent copies. Forgotten: share of the exemplar that no patch was taken from. Training
-once, then making one 2x texture, start to exit. The quarters of rust and stonewall repeat each other: their
-reference is no unseen part, and what is relative to it says only which method is nearer. A method that this
-commit was not measured with names the last that was."""
+patches that are coherent copies. Forgotten: share of the exemplar that no patch was taken from. Seconds are
+of one processor, start to exit: of training once, and of making one 2x texture. The quarters of rust and
+stonewall repeat each other: their reference is no unseen part, and what is relative to it says only which
+method is nearer. A method that this commit was not measured with names the last that was."""
 
 
 def pair(sample: str, side: int) -> tuple[Tensor, Tensor]:
@@ -143,7 +143,7 @@ def measure(method: str, exemplar: Tensor, folder: Path, seed: int, threads: int
     wide.unlink(missing_ok=True)
     if method == "algorithm 1":
         done = run_texot("synthesize", source, "-o", result, "--size", "2x", "--seed", seed, threads=threads)
-        return {"train_seconds": 0.0, "seconds": done.seconds}
+        return {"train_seconds": 0.0, "seconds": done.cpu_seconds}
     kinds: dict[str, tuple[str, ...]] = {
         "algorithm 2": (),
         "algorithm 2, no finish": (),
@@ -155,12 +155,12 @@ def measure(method: str, exemplar: Tensor, folder: Path, seed: int, threads: int
     took = model.with_suffix(".seconds")
     if not model.exists():
         trained = run_texot("train", source, "-o", model, "--seed", seed, *kind, threads=threads)
-        took.write_text(str(trained.seconds))
+        took.write_text(str(trained.cpu_seconds))
     finish = ("--finish", "none") if method.endswith("no finish") else ()
     made = run_texot("sample", model, "-o", result, "--size", "2x", "--seed", seed, *finish, threads=threads)
     wider = "--size", "1024x1024", "--seed", seed + 1, *finish
     run_texot("sample", model, "-o", wide, *wider, threads=threads)
-    return {"train_seconds": float(took.read_text()), "seconds": made.seconds}
+    return {"train_seconds": float(took.read_text()), "seconds": made.cpu_seconds}
 
 
 @click.command()
@@ -266,7 +266,7 @@ def measure_between(first: str, last: str, side: int, seed: int, threads: int | 
     shown = [figure for figure in FIGURES if figure[0] not in ("seconds", "peak", "forgotten")]
     for name, image, (exemplar, reference) in zip((first, last), (way[0], way[-1]), pairs, strict=True):
         alone = table.find(sample=name, side=side, method=METHODS[2], seed=seed)
-        own = {**figures(image, exemplar, reference), "train_seconds": trained.seconds}
+        own = {**figures(image, exemplar, reference), "train_seconds": trained.cpu_seconds}
         for which, row in (("of both", own), *(("of one", row) for row in alone[-1:])):
             cells = [f"{float(row[figure]):.{digits}f}" for figure, _, digits in shown]
             lines.append([name, which, *cells])

@@ -58,7 +58,7 @@ def changed(path: Path, **about: Any) -> bytes:
 @pytest.mark.parametrize(
     ("about", "word"),
     [
-        ({"version": 5}, "update texot"),
+        ({"version": 6}, "update texot"),
         ({"version": 3}, "not that of 1"),
         ({"version": 2}, "not that of 1"),
         ({"version": "1"}, "version"),

@@ -23,7 +23,7 @@ from texot.images.pyramid import Periodic
 from texot.images.statistics import channel_moments
 from texot.solver.field_solver import LAST, MAX_PRICED, ROBUST, grid_of, robust_weights
 from texot.solver.options import EngineOptions
-from texot.solver.plan import MAX_PAIRS, FieldPlan, Size, exemplar_pyramid, field_plan, scale_sizes
+from texot.solver.plan import MAX_PAIRS, ROWS_FROM, FieldPlan, Size, exemplar_pyramid, field_plan, scale_sizes
 
 MAX_SIDE = 512
 """Pixels a side of the part of the exemplar that is kept."""
@@ -142,7 +142,13 @@ class Finish:
 
     @classmethod
     def measured(
-        cls, exemplar: Tensor, known: Tensor | None, start: Start, *, corrected: bool = True
+        cls,
+        exemplar: Tensor,
+        known: Tensor | None,
+        start: Start,
+        *,
+        corrected: bool = True,
+        rows: bool = False,
     ) -> Finish:
         """Measure the potentials of every step.
 
@@ -155,12 +161,17 @@ class Finish:
             start: the network's sample.
             corrected: whether samples get the exemplar's colours; it would move the maps of a material
                 against each other.
+            rows: whether it begins at a scale where the exemplar has 32 pixels or more, as layouts of rows
+                do: a coarser one would break them.
 
         Raises:
             InputError: no patch fits the exemplar.
         """
         sides = exemplar.shape[1], exemplar.shape[2]
         plan = field_plan(sides, (2 * sides[0], 2 * sides[1]), known, EngineOptions())
+        if rows:
+            count = min(plan.n_scales, max(1, (min(sides) // ROWS_FROM).bit_length()))
+            plan = replace(plan, sizes=plan.sizes[:count], steps=plan.steps[:count])
         unit = 2 ** (plan.n_scales - 1)
         sizes, part = (
             scale_sizes(

@@ -269,4 +269,6 @@ def measured_finish(network: PlaneNetwork, exemplar: Exemplar) -> Finish:
     def start(scale: int, size: Size) -> Tensor:
         return start_of(sample, network.architecture.n_scales, scale, (0, 0), size, size)
 
-    return Finish.measured(pixels, known, start, corrected=exemplar.main is None)
+    return Finish.measured(
+        pixels, known, start, corrected=exemplar.main is None, rows=bool(network.architecture.waves)
+    )

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import reprlib
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -23,6 +21,7 @@ from texot.files.record import png_text
 from texot.files.sizes import parse_size
 from texot.files.stream import STREAMED, write_rows
 from texot.files.write import check_format, write_image
+from texot.generator.ahead import in_order
 from texot.generator.finish import Finish
 from texot.generator.finish_plane import FinishedPlane, Periods
 from texot.generator.model_file import Model, load_model, save_model
@@ -41,10 +40,7 @@ if TYPE_CHECKING:
 TILE = 384
 """Default side of tiles, in pixels. The memory of a sample is that of its tiles."""
 _COMPILED = 2**19  # pixels from which compiled loops of the finish pay
-_AHEAD = 8  # tiles per worker that are computed ahead
 Place = tuple[int, int]
-P = TypeVar("P")
-T = TypeVar("T")
 
 
 class Generator:
@@ -239,7 +235,7 @@ class Generator:
             with own_modes(), torch.no_grad():
                 return top, left, pixels((y + top, x + left), extent).clamp(0, 1).cpu()
 
-        return map(make, places) if workers == 1 else _in_order(make, places, workers)
+        return map(make, places) if workers == 1 else in_order(make, places, workers)
 
     def finishes(self, finish: str) -> bool:
         """Whether samples of this option `SampleOptions.finish` are finished.
@@ -389,19 +385,3 @@ class Generator:
         if options.weight_map is None:
             return torch.tensor(whole_weights(options.weights, count), dtype=torch.float32)
         return WeightMap(options.weight_map, count, area, self.network.architecture.n_scales, periods)
-
-
-def _in_order(make: Callable[[P], T], places: Iterable[P], workers: int) -> Iterator[T]:
-    """make(place) of all places, in order, computed ahead by threads: consumers do not block workers."""
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[T]] = deque()
-        try:
-            for place in places:
-                waiting.append(pool.submit(make, place))
-                if len(waiting) == _AHEAD * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

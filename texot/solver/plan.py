@@ -24,10 +24,11 @@ Scale = tuple[Tensor, Tensor | None]
 """An image (C, h, w) and its known pixels (h, w) bool, or None for all."""
 
 PATCH = 7
+ROWS_FROM = 32
+"""Pixels of the exemplar's shorter side at the coarsest scale, where the start has rows or is given."""
 MAX_PAIRS = 2**20
 NOVELTY = 0.5
 _MIN_COARSEST = 16  # pixels of the exemplar's shorter side at the coarsest scale
-_ROWS_FROM = 32  # the same, where the start is a layout of courses or a given image
 _STEPS = ((24, 30), (48, 16), (96, 8), (192, 4))  # (largest shorter side of the exemplar in pixels, steps)
 _FINE_STEPS = 3  # for larger exemplars
 _MAX_ANALYSED = 512  # pixels a side of an image whose regularity is measured
@@ -171,7 +172,7 @@ def for_texture(plan: FieldPlan, scales: list[Scale], *, given: bool = False) ->
         given: whether a start image is given.
     """
     count = 1
-    while count < plan.n_scales and min(scales[count][0].shape[1:]) >= _ROWS_FROM:
+    while count < plan.n_scales and min(scales[count][0].shape[1:]) >= ROWS_FROM:
         count += 1
     if not given and plan.novelty > 0:
         if _regularity(scales) < LOOSE:
