@@ -30,8 +30,11 @@ from texot.solver.barycentric_weights import read_exemplars
 
 log = logging.getLogger("texot")
 
-MAX_SIDE = 2048
-"""Larger exemplars are reduced to the area of a square of this side, in pixels, unless a size is given."""
+MAX_SIDE = 512
+"""Larger exemplars are reduced to the area of a square of this side, in pixels, unless a size is given.
+
+At the network's coarsest scale, an eighth of the size, patches have 8 px.
+"""
 KNOTS = (0.25, 0.5, 0.75, 1.0)
 """Weights of an exemplar for which it has potentials."""
 _ENDS = 0.5  # fraction of the steps with one exemplar alone, so that ends are as good as a generator of one

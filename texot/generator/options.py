@@ -48,7 +48,8 @@ class TrainOptions:
     """The options of a training.
 
     Attributes:
-        exemplar_size: see `texot.synthesize`; of each. None: 2048.
+        exemplar_size: see `texot.synthesize`; of each. None: 512, since a network sees no structures of much
+            more than 64 px.
         map_weights: of the maps of materials in the distance of patches, by role, where they differ from
             `texot.files.material_stack.WEIGHTS`.
         preset: "default", or "paper" for the published network and schedule, without deep features.

@@ -11,7 +11,7 @@ import torch
 
 from texot.errors import InputError
 from texot.files.exemplar import Exemplar
-from texot.generator.blend import read_textures
+from texot.generator.blend import MAX_SIDE, read_textures
 from texot.generator.options import TrainOptions
 from texot.generator.plan import Training, plan_paper, plan_textures, plan_training
 from texot.generator.terms import suitable_transport, training_network
@@ -90,6 +90,13 @@ def set_up(exemplar: Any, given: TrainOptions) -> Setup:
     objective = options.objective
     order, textures = read_textures(exemplar, options.exemplar_size, options.map_weights)
     sources = [textures[index] for index in order]
+    if options.exemplar_size is None and any(own.reduced for own in textures):
+        log.info(
+            "a generator sees no structures of much more than 64 px: so exemplars are reduced to the area of "
+            "%dx%d px; --exemplar-size takes another size",
+            MAX_SIDE,
+            MAX_SIDE,
+        )
     if objective is not None:
         objective.check(options, sources)
     maps = objective is not None and objective.maps
