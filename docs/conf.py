@@ -43,7 +43,8 @@ autodoc_preserve_defaults = True
 nitpick_ignore_regex = [
     ("py:obj", ".*"),
     ("py:.*", r"(?!texot\b).*"),
-    ("py:class", r"texot\.(jobs\.apply_field\.Picture|files\.part\.Window|files\.layer\.Layer|files\.material_code\.MaterialCode)"),
+    ("py:class", r"texot\.jobs\.apply_field\.Picture"),
+    ("py:class", r"texot\.files\.(part\.Window|layer\.Layer|material_code\.MaterialCode)"),
     ("py:class", r"texot\.generator\.(network|checkpoint|objective|processes|finish)\.[A-Z]\w+"),
 ]
 
