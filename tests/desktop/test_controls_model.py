@@ -1,6 +1,7 @@
 """Laws of what goes where in the model of the window: shares, palette, settings, requests. No Qt here."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from texot.desktop.job_queue import OpenImage
 from texot.desktop.label_palette import MOST, LabelPalette
 from texot.desktop.requests import PICTURES, JobRequest
 from texot.desktop.results import Result
-from texot.desktop.settings import SynthesisSettings, TileSettings
+from texot.desktop.settings import InpaintSettings, SynthesisSettings, TileSettings
 from texot.desktop.shares import equal, in_proportion, with_one_more, with_share, without
 from texot.desktop.sizes import reduced_draft
 from texot.errors import InputError
@@ -197,13 +198,20 @@ def test_a_batch_keeps_what_holds_for_any_image() -> None:
     assert "source" not in found.arguments
 
 
-def test_the_source_of_a_seamless_photo_is_named_and_is_of_its_image() -> None:
-    settings = TileSettings("/a.png", source="/s.png")
+@pytest.mark.parametrize(
+    "settings",
+    [TileSettings("/a.png", source="/s.png"), InpaintSettings("/a.png", "/m.png", source="/s.png")],
+)
+def test_the_source_of_a_photo_is_named(settings: TileSettings | InpaintSettings) -> None:
     (made,) = settings.requests()
     assert " --source /s.png" in made.command_line("o.png")
-    assert TileSettings.from_request(made) == settings
+    assert type(settings).from_request(made) == settings
+    assert "source" not in replace(settings, source=None).requests()[0].arguments
+
+
+def test_a_batch_has_no_source() -> None:
+    settings = TileSettings("/a.png", source="/s.png")
     assert "source" not in settings.for_image("/b.png").requests()[0].arguments
-    assert "source" not in TileSettings("/a.png").requests()[0].arguments
 
 
 def test_drafts_and_finals_have_the_controls() -> None:

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 
 from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.views.paint_dialog import PaintDialog
+from texot.desktop.views.tabs.remove import RemoveTab
 from texot.desktop.views.tabs.seamless import SeamlessTab
 from texot.desktop.views.what_goes_where import WhatGoesWhere
 from texot.desktop.window import Window
@@ -372,6 +373,31 @@ def test_a_source_is_painted(window: Window, controls: WhatGoesWhere, until: Unt
     dialog = dialog_of(window, until, controls.pictures["source"].paint)
     assert colours(dialog) == {(0, 0, 0), (255, 255, 255)}, "it is painted further"
     dialog.reject()
+
+
+@pytest.mark.slow
+def test_a_hole_takes_texture_from_its_source(
+    window: Window, controls: WhatGoesWhere, until: Until, tmp_path: Path
+) -> None:
+    window.view.tabs.setCurrentIndex(2)
+    form = window.forms[2]
+    assert isinstance(form, RemoveTab)
+    form.brush.setValue(10)
+    QTest.mouseClick(window.view.canvas, LEFT, pos=window.view.canvas.from_picture(QPointF(31, 18)).toPoint())
+    mask = Image.new("L", (40, 36))
+    mask.paste(255, (0, 0, 18, 36))
+    mask.save(tmp_path / "source.png")
+    window.controls.use("source", form.source, str(tmp_path / "source.png"))
+    until(lambda: form.source.path)
+    assert drafted(window, until)["source"] == str(tmp_path / "source.png")
+    click(form.source.clear)
+    assert "source" not in drafted(window, until)
+    with_source, without = window.session.results
+    assert with_source.settings["source_sha256"]
+    assert not without.settings["source_sha256"]
+    assert with_source.picture != without.picture
+    window.session.select(with_source)
+    assert form.source.path == str(tmp_path / "source.png")
 
 
 @pytest.mark.slow

@@ -85,6 +85,7 @@ class InpaintSettings:
         quality: see `SynthesisSettings`.
         seed: of the result.
         reach: distance in pixels from which a hole takes texture; None: its width, at least 64.
+        source: path of a mask, from whose white pixels texture is taken; None: from around the hole.
     """
 
     image: str
@@ -93,11 +94,14 @@ class InpaintSettings:
     quality: str = "normal"
     seed: int = 0
     reach: int | None = None
+    source: str | None = None
 
     def requests(self) -> list[JobRequest]:
         """One job."""
         files = {"image": _image(self.image), "mask": self.mask}
         arguments = {"tile": self.tile, "quality": self.quality, "seed": self.seed, "reach": self.reach}
+        if self.source is not None:
+            arguments["source"] = self.source
         return [JobRequest("inpaint", files, arguments)]
 
     @classmethod

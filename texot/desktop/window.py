@@ -98,7 +98,9 @@ class Window(QMainWindow):
         self.exemplars = ExemplarActions(session, dialogs, tabs, interpolate, generator)
         self.generator = GeneratorActions(session, dialogs, self.saving, tabs, generator, canvas)
         self.painting = PaintActions(session, dialogs, self)
-        self.controls = ControlActions(session, dialogs, self.synthesise, seamless, self.painting)
+        self.controls = ControlActions(
+            session, dialogs, self.synthesise, [seamless.source, fill.source], self.painting
+        )
         self.closing = Closing(session, self.saving, self.generator, self)
         self.opening = Opening(
             session, dialogs, self.exemplars, self.generator, lambda paths: self.menus.show_recent(paths)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,6 @@ from texot.desktop.controllers.file_dialogs import FileDialogs
 from texot.desktop.controllers.painting import PaintActions
 from texot.desktop.session import Session
 from texot.desktop.views.picture_choice import PictureChoice
-from texot.desktop.views.tabs.seamless import SeamlessTab
 from texot.desktop.views.tabs.synthesise import SynthesiseTab
 
 _TITLES = {
@@ -32,7 +32,7 @@ class ControlActions:
         session: reads images.
         dialogs: ask for files.
         form: of new textures, has the controls.
-        seamless: has a source.
+        sources: of the other forms that have one.
         painting: paints pictures.
     """
 
@@ -41,15 +41,15 @@ class ControlActions:
         session: Session,
         dialogs: FileDialogs,
         form: SynthesiseTab,
-        seamless: SeamlessTab,
+        sources: Sequence[PictureChoice],
         painting: PaintActions,
     ) -> None:
         self._session, self._dialogs, self._exemplars = session, dialogs, form.controls.exemplars
         self._exemplars.ask_add.connect(self.ask_add)
         pictures = form.controls.pictures
-        for name, choice in [*pictures.items(), ("source", seamless.source)]:
+        for name, choice in [*pictures.items(), *(("source", source) for source in sources)]:
             choice.ask_file.connect(partial(self.ask_picture, name, choice))
-        for source in (pictures["source"], seamless.source):
+        for source in (pictures["source"], *sources):
             source.ask_paint.connect(partial(painting.ask_source, source))
         for name in ("labels", "target_labels"):
             pictures[name].ask_paint.connect(partial(painting.ask_labels, form, name))

@@ -200,6 +200,7 @@ class PaintDialog(QDialog):
         self.swatches = [self._swatch(place) for place in range(len(self.colours.colours))]
         for place, swatch in enumerate(self.swatches):
             self._grid.addWidget(swatch, place // _A_ROW, place % _A_ROW)
+            swatch.show()  # a layout would show it later
         self._choose(self.colours.current)
         self.add.setEnabled(not self.colours.is_full)
 

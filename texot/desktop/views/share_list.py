@@ -110,6 +110,7 @@ class ShareList(QWidget):
             widgets.append(remove)
         for column, widget in enumerate(widgets):
             self._grid.addWidget(widget, place, column)
+            widget.show()  # a layout would show it later
 
     def _set_share(self, place: int, value: int) -> None:
         self.shares = with_share(self.shares, place, value)

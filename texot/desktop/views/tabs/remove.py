@@ -12,7 +12,9 @@ from texot.desktop.requests import JobRequest
 from texot.desktop.settings import InpaintSettings
 from texot.desktop.views.controls import CommonControls, button, number, row
 from texot.desktop.views.mask import Mask
+from texot.desktop.views.picture_choice import PictureChoice
 from texot.desktop.views.tabs.tab import Tab
+from texot.desktop.views.what_goes_where import SOURCE_TIP
 from texot.errors import InputError
 
 _REST_MS = 200  # a mask rests when it has not changed for so long
@@ -60,6 +62,8 @@ class RemoveTab(Tab):
         self.reach = number(0, 1_000_000, 0, tip, " px")
         self.reach.setSpecialValueText("its width, at least 64")
         self.form.addRow("&Reach", self.reach)
+        self.source = PictureChoice(SOURCE_TIP, paints=True)
+        self.form.addRow("S&ource", self.source)
         tip = "Erase: unpaint what the brush touches (E)"
         self.erase = button("Erase", tip, self._brush_changed, checkable=True)
         self.invert = button("Invert", "Swap painted and unpainted pixels (Ctrl+I)", self._invert)
@@ -87,6 +91,8 @@ class RemoveTab(Tab):
 
     def show_image(self, path: str, image: QImage) -> None:
         """Begin a new mask, or keep the old one where the image has the same size."""
+        if path != self.image:
+            self.source.show_path(None)
         super().show_image(path, image)
         self._has_hole = image.hasAlphaChannel()
         size = image.size()
@@ -118,6 +124,7 @@ class RemoveTab(Tab):
         self._show_mask_file(settings.mask or "")
         self.common.show_values(None, settings.tile, settings.quality, settings.seed)
         self.reach.setValue(settings.reach or 0)
+        self.source.show_path(settings.source)
 
     def _show_mask_file(self, path: str) -> None:
         mask = QImage(path)
@@ -135,7 +142,7 @@ class RemoveTab(Tab):
             raise InputError("nothing is painted: paint on the photo what is to be filled, or load a mask")
         reach = self.reach.value() or None
         tile, seed = self.common.tile.currentText(), self.common.seed.value()
-        return InpaintSettings(self.image, mask, tile, self.quality, seed, reach)
+        return InpaintSettings(self.image, mask, tile, self.quality, seed, reach, self.source.path)
 
     def write_mask(self) -> str:
         """Path of a file of the session with the mask; a new file where the mask has changed."""
