@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import needs_qt  # noqa: F401
+import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
@@ -27,8 +29,17 @@ def click(widget: QWidget) -> None:
 
 
 @pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """A small exemplar, 24x20: measuring the finish of a model takes longer than all else here."""
+    values = np.random.default_rng(1).integers(0, 256, (20, 24, 3), np.uint8)
+    path = tmp_path / "noise.png"
+    Image.fromarray(values).save(path)
+    return path
+
+
+@pytest.fixture
 def tab(window: Window, image: Path, until: Until) -> GeneratorTab:
-    """The form in front, with an exemplar of 40x36 open."""
+    """The form in front, with an exemplar open."""
     found = window.forms[4]
     assert isinstance(found, GeneratorTab)
     window.view.tabs.setCurrentIndex(4)
@@ -61,7 +72,7 @@ def test_train_sample_save_load_and_drag(
     until(lambda: "model.safetensors" in tab.name.text())
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
     click(tab.load)
-    until(lambda: "40x36 px" in window.view.message.text())
+    until(lambda: "24x20 px" in window.view.message.text())
     tab.explore.click()
     assert tab.tile.currentText() == "none"
     click(window.view.generate)

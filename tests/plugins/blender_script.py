@@ -36,9 +36,9 @@ settings = bpy.context.scene.texot
 settings.quality = "draft"
 checked("register")
 
-(path,) = folder.glob("*.png")
-image = bpy.data.images.load(str(path))
-assert image.name == path.name
+odd = [bpy.data.images.load(str(path)) for path in sorted(folder.glob("*.png"))]
+assert [image.name for image in odd] == [path.name for path in sorted(folder.glob("*.png"))]
+image = odd[0]
 (made,) = run("TILE", image=image.name)
 assert tuple(made.size) == (32, 24)
 assert made.packed_file
@@ -48,6 +48,7 @@ same = abs(pixels(made) - pixels(image))[10:14, 14:18, :3]
 assert same.max() < 1 / 255, "pixels away from the edges stay"
 checked("tile")
 
+image = odd[1]
 settings.size = "48x40"
 material = bpy.data.materials.new("stone")
 material.use_nodes = True
@@ -62,7 +63,7 @@ node.image = image
 settings.rewire = False
 checked("larger")
 
-painted = bpy.data.images.new("it's %d / painted", 32, 24, alpha=True)  # never saved
+painted = bpy.data.images.new(odd[2].name + "/painted", 32, 24, alpha=True)  # never saved
 values = numpy.ones((24, 32, 4), numpy.float32)
 values[..., :3] = pixels(image)[..., :3]
 values[8:14, 10:18, 3] = 0
@@ -76,7 +77,7 @@ checked("fill")
 
 shader = next(n for n in tree.nodes if n.type == "BSDF_PRINCIPLED")
 rough = tree.nodes.new("ShaderNodeTexImage")
-rough.image = bpy.data.images.new("rough", 32, 24)
+rough.image = bpy.data.images.new(odd[2].name + "/" + odd[2].name, 32, 24)
 grey = numpy.repeat(pixels(image)[..., :1], 4, 2)
 grey[..., 3] = 1
 rough.image.pixels.foreach_set(grey.ravel())
@@ -116,7 +117,8 @@ for kind, name, words in [("FILL", image.name, "erase"), ("TILE", "none", "no im
         raise AssertionError(kind)
 checked("errors")
 
-sky = bpy.data.images.new("sky", 32, 24, float_buffer=True)
+image = odd[3]
+sky = bpy.data.images.new(image.name, 32, 24, float_buffer=True)
 bright = pixels(image)[..., :4].copy()
 bright[..., :3] *= 8
 sky.pixels.foreach_set(numpy.ascontiguousarray(bright).ravel())
@@ -130,7 +132,7 @@ else:
 checked("floats")
 
 # what a timer does in the interface, which -b does not have
-work = jobs.Work(["texot"], "LARGER", {"image": image}, "2000x2000", 0, "high")
+work = jobs.Work(["texot"], "LARGER", {"image": image}, "1000x1000", 0, "high")
 begun = time.monotonic()
 while work.job.share == 0:
     tick = time.perf_counter()
@@ -143,7 +145,7 @@ while work.job.poll():
     time.sleep(0.1)
 assert work.job.state == "stopped", work.job.error
 (made,) = work.results().values()
-assert tuple(made.size) == (2000, 2000)
+assert tuple(made.size) == (1000, 1000)
 work.close()
 assert not os.path.exists(work.folder)
 checked("modal")

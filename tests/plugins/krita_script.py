@@ -1,5 +1,6 @@
 """Runs in `kritarunner`, see `test_krita.py`: a real Krita's documents and layers, without its window."""
 
+import json
 import os
 import sys
 import time
@@ -23,9 +24,9 @@ def main():
     jobs = importlib.import_module("texot_krita.jobs")
     client = importlib.import_module("texot_krita.texot_client")
     checked("imported")
-    krita = Krita.instance()
-    document = krita.createDocument(32, 24, "-it's 100% é", "RGBA", "U8", "", 72.0)
-    layer = document.createNode("pa%int 'é'", "paintlayer")
+    krita, odd = Krita.instance(), json.loads(os.environ["TEXOT_ODD"])
+    document = krita.createDocument(32, 24, odd[3], "RGBA", "U8", "", 72.0)
+    layer = document.createNode(odd[2], "paintlayer")
     document.rootNode().addChildNode(layer, None)
     data = bytes((37 * k * k + 11 * (k // 32)) % 256 if k % 4 < 3 else 255 for k in range(4 * 32 * 24))
     layer.setPixelData(data, 0, 0, 32, 24)
@@ -33,7 +34,8 @@ def main():
     document.waitForDone()
     checked("document")
     texot, _ = client.find_texot()
-    for kind in ("tile", "larger", "fill"):
+    for name, kind in zip(odd[:3], ("tile", "larger", "fill"), strict=True):
+        layer.setName(name)
         if kind == "fill":
             from krita import Selection
 

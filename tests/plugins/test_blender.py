@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from odd_names import ODD
 from plugin_files import PLUGINS, ROOT, picture
 
 import texot
@@ -25,12 +26,41 @@ def test_versions_agree() -> None:
         ast.parse(path.read_text("utf-8"), feature_version=(3, 10))  # Blender 3.4 has 3.10 or later
 
 
+def test_the_manifest_is_what_blender_accepts() -> None:
+    """The rules of Blender's `extension validate`, see "How to Create Extensions" in its manual."""
+    tomllib = pytest.importorskip("tomllib")  # Python 3.11
+    found = tomllib.loads((ADDON / "blender_manifest.toml").read_text("utf-8"))
+    required = {"schema_version", "id", "version", "name", "tagline", "maintainer", "type", "license"}
+    required |= {"blender_version_min"}
+    optional = {"blender_version_max", "website", "copyright", "permissions", "tags", "platforms", "wheels"}
+    assert required <= set(found) <= required | optional | {"build"}
+    permissions = found.pop("permissions")
+    assert set(permissions) <= {"files", "network", "clipboard", "camera", "microphone"}
+    for text in (found["tagline"], *permissions.values()):  # what people read at the installation
+        assert len(text) <= 64, text
+        assert text[-1].isalnum() or text[-1] in ")]}", text
+    for text in (*permissions.values(), *(v for v in found.values() if isinstance(v, str))):
+        assert text == text.strip() != ""
+        assert text.isprintable()
+    assert found["schema_version"] == "1.0.0"
+    assert found["type"] == "add-on"
+    assert re.fullmatch(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", found["version"])
+    assert re.fullmatch(r"\d+\.\d+\.\d+", found["blender_version_min"])
+    assert tuple(map(int, found["blender_version_min"].split("."))) >= (4, 2, 0)
+    assert found["id"].isidentifier()
+    assert "__" not in found["id"].strip("_") == found["id"]
+    assert all(one.startswith("SPDX:") for one in found["license"])
+    assert set(found["tags"]) <= {"Material", "Paint", "Import-Export", "Render", "UV"}
+
+
 def run(
     script: str, before: list[str], options: list[str], bin_folder: Path, folder: Path
 ) -> tuple[str, int]:
     """What a script in Blender prints, and Blender's exit code; skips where Blender has no NumPy."""
     assert BLENDER is not None
-    picture(folder / '-it\'s 100% "é" {i}.png', size=(32, 24))
+    for seed, name in enumerate(ODD):
+        picture(folder / f"{name}.png", seed, (32, 24))
+    (folder / f"tmp {ODD[0]}").mkdir()
     environment = {
         **os.environ,
         "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
@@ -40,7 +70,8 @@ def run(
         "LIBGL_ALWAYS_SOFTWARE": "1",
     }
     environment.pop("PYTHONPATH", None)
-    line = [*before, BLENDER, "--factory-startup", *options, "--python", str(ROOT / "tests/plugins" / script)]
+    line = [*before, "env", f"TMPDIR={folder / f'tmp {ODD[0]}'}", BLENDER]  # xvfb-run takes no such name
+    line += ["--factory-startup", *options, "--python", str(ROOT / "tests/plugins" / script)]
     done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300, check=False)
     said = done.stdout + done.stderr
     if "No module named 'numpy'" in said:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from odd_names import ODD
 from plugin_files import PLUGINS
 from textures import clouds
 
@@ -33,9 +34,11 @@ class Host:
 
 
 @pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Host, Any]]:
-    """A host, and the package of nodes as it loads it: a folder with any name."""
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Host, Any]]:
+    """A host with a temporary folder of an odd name, and the package of nodes as it loads it."""
     seen = Host()
+    (tmp_path / ODD[0]).mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ODD[0]))
 
     class ProgressBar:
         def __init__(self, total: int) -> None:
@@ -174,10 +177,14 @@ def test_interpolate_and_material(host: tuple[Host, Any]) -> None:
 @pytest.mark.slow
 def test_sample_of_a_file_of_any_name(host: tuple[Host, Any], tmp_path: Path) -> None:
     _, package = host
-    model = tmp_path / "-it's 100% {i} é.safetensors"
-    texot.train(clouds(3, 24, 24), steps=4, n_scales=2, features="none").save(model)
-    (made,) = execute(package, "TexotSample", model=str(model), width=40, height=32)
-    assert made.shape == (1, 32, 40, 3)
+    generator = texot.train(clouds(3, 24, 24), steps=4, n_scales=2, features="none", keep_exemplar=False)
+    for name in ODD:
+        folder = tmp_path / f"of {name}"
+        folder.mkdir()
+        generator.save(folder / f"{name}.safetensors")
+        path = str(folder / f"{name}.safetensors")
+        (made,) = execute(package, "TexotSample", model=path, width=40, height=32)
+        assert made.shape == (1, 32, 40, 3)
 
 
 @pytest.mark.parametrize("name", ["TexotSynthesize", "TexotMakeTile", "TexotInterpolate", "TexotMaterial"])

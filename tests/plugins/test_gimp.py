@@ -2,12 +2,14 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from odd_names import ODD
 from PIL import Image
 from plugin_files import PLUGINS, load, picture
 
@@ -52,12 +54,24 @@ class Host:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["heal", "tile", "larger"])
-def test_jobs(jobs: ModuleType, bin_folder: Path, tmp_path: Path, kind: str) -> None:
-    host = Host(picture(tmp_path / '-it\'s 100% "é" {i}.png'))
-    jobs.run(kind, host, [str(bin_folder / "texot")], {"quality": "draft"})
-    ((name, image),) = host.shown
-    assert name == ("image" if kind == "larger" else f"texot: {jobs.KINDS[kind]}")
+@pytest.mark.parametrize(("kind", "name"), list(zip(["heal", "tile", "larger", "tile"], ODD, strict=True)))
+def test_jobs(
+    jobs: ModuleType,
+    make_bin: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    name: str,
+) -> None:
+    """With odd names of the program's folder, of the image and of the folder of temporary files."""
+    temporary = tmp_path / name
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    host = Host(picture(tmp_path / f"{name}.png"))
+    jobs.run(kind, host, [str(make_bin(name) / "texot")], {"quality": "draft"})
+    assert Path(host.folder).parent == temporary
+    ((shown, image),) = host.shown
+    assert shown == ("image" if kind == "larger" else f"texot: {jobs.KINDS[kind]}")
     assert image.size == ((48, 40) if kind == "larger" else (24, 20))
     if kind == "heal":
         changed = (np.asarray(image) != np.asarray(Image.open(host.layer))).any(-1)

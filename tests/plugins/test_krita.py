@@ -1,11 +1,13 @@
 """The logic in a real Krita without its window (`kritarunner`, Xvfb); menus are not driven."""
 
+import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from odd_names import ODD
 from plugin_files import PLUGINS, ROOT
 
 FOLDER = PLUGINS / "krita"
@@ -25,6 +27,7 @@ def test_the_service_file_names_the_module() -> None:
     reason="Krita or Xvfb is not installed: the plug-in is NOT TESTED (apt-get install krita xvfb xauth)",
 )
 def test_in_krita(bin_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / f"tmp {ODD[0]}").mkdir()
     shutil.copy(ROOT / "tests" / "plugins" / "krita_script.py", tmp_path)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("QT_")},
@@ -32,10 +35,12 @@ def test_in_krita(bin_folder: Path, tmp_path: Path) -> None:
         "TEXOT_PLUGINS": str(FOLDER),
         "TEXOT_TEST_FOLDER": str(tmp_path),
         "HOME": str(tmp_path),
+        "TEXOT_ODD": json.dumps(ODD),
         "PYTHONPATH": str(tmp_path),
         "LIBGL_ALWAYS_SOFTWARE": "1",
     }
-    line = ["xvfb-run", "-a", "-s", "-screen 0 1280x1024x24", "kritarunner", "-s", "krita_script"]
+    line = ["xvfb-run", "-a", "-s", "-screen 0 1280x1024x24"]
+    line += ["env", f"TMPDIR={tmp_path / f'tmp {ODD[0]}'}", "kritarunner", "-s", "krita_script"]
     try:
         done = subprocess.run(
             line, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
