@@ -9,7 +9,16 @@ import click
 from texot.cli.options import FILE, Command, real, together, weights
 from texot.cli.pictures import readable
 
-PICTURES = ("source", "weights_map", "labels", "target_labels", "guide", "guide_exemplar")
+PICTURES = (
+    "source",
+    "weights_map",
+    "labels",
+    "target_labels",
+    "guide",
+    "guide_exemplar",
+    "rotation_map",
+    "scale_map",
+)
 """Options that name pictures."""
 VALUES = ("proportions", "blend_scale", "guide_strength", "symmetry")
 """The others."""
@@ -54,6 +63,10 @@ def control_options() -> Callable[[Command], Command]:
             show_default=True,
             help="Use mirrored and turned copies of EXEMPLAR too; their light comes from other sides.",
         ),
+        picture(
+            "--rotation-map", "Turn the texture: black as it is, counterclockwise to a whole circle at white."
+        ),
+        picture("--scale-map", "Resize the texture: black half as large, grey as it is, white double."),
     )
 
 
@@ -80,8 +93,8 @@ def read_pictures(options: dict[str, Any]) -> tuple[int, int] | None:
         if options[name] is not None:
             alpha = "channel" if name == "source" else "ignore"
             options[name] = read_exemplar(readable(options[name]), alpha=alpha)
-    target = options["guide"] if options["target_labels"] is None else options["target_labels"]
-    return None if target is None else target.size
+    following = (options[name] for name in ("target_labels", "guide", "rotation_map", "scale_map"))
+    return next((picture.size for picture in following if picture is not None), None)
 
 
 def set_pictures(options: dict[str, Any], extra: dict[str, Path]) -> None:

@@ -54,10 +54,11 @@ def synthesis_job(
     """`texot synthesize` of one material or several; sets the options that materials fix."""
     from texot.files.exemplar import read_exemplar
     from texot.files.sizes import at_most, exemplar_side
-    from texot.jobs.material import check_symmetry, finish_synthesis
+    from texot.jobs.material import check_turned, finish_synthesis
     from texot.jobs.synthesis import iter_synthesis
 
-    check_symmetry(materials, options["symmetry"])
+    turned = options["symmetry"] != "none" or options["rotation_map"] is not None
+    check_turned(materials, turned=turned)
     stack = of_material.stack(*materials)
     fit = at_most(exemplar_side(options["exemplar_size"]))
     sources = [read_exemplar(stack.exemplar(number), fit=fit) for number in range(len(materials))]

@@ -41,6 +41,8 @@ _RENAMED = {"map": "weight_map", "map_sha256": "weight_map_sha256"}  # settings 
 @click.option("--target-labels", metavar="IMAGE", type=FILE, help="The --target-labels of synthesize.")
 @click.option("--guide", metavar="IMAGE", type=FILE, help="The --guide of synthesize.")
 @click.option("--guide-exemplar", metavar="IMAGE", type=FILE, help="The --guide-exemplar of synthesize.")
+@click.option("--rotation-map", metavar="IMAGE", type=FILE, help="The --rotation-map of synthesize.")
+@click.option("--scale-map", metavar="IMAGE", type=FILE, help="The --scale-map of synthesize.")
 @click.option("--force", is_flag=True, help="Accept other input images than FILE's, and extreme settings.")
 @click.option(
     "--map",

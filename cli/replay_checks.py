@@ -29,6 +29,8 @@ _IMAGES = {
     "target_labels_sha256": ("label picture of the result", "--target-labels"),
     "guide_sha256": ("guide", "--guide"),
     "guide_exemplar_sha256": ("guide exemplar", "--guide-exemplar"),
+    "rotation_map_sha256": ("rotation map", "--rotation-map"),
+    "scale_map_sha256": ("scale map", "--scale-map"),
 }
 """Recorded hash of an input -> what it is, and how it is given."""
 

@@ -164,8 +164,9 @@ def synthesize(
     if share_border and (several or controls):
         without = f", without {', '.join(controls)}" if controls else ""
         raise click.UsageError(f"--share-border takes one EXEMPLAR{without}.")
-    if save_field and (several or options["symmetry"] != "none"):
-        raise click.UsageError("--save-field takes one EXEMPLAR, without --symmetry.")
+    copies = options["symmetry"] != "none" or options["rotation_map"] or options["scale_map"]
+    if save_field and (several or copies):
+        raise click.UsageError("--save-field takes one EXEMPLAR, neither turned nor resized.")
     if share_border and options["tile"] == "none":
         raise click.UsageError("--share-border needs results that tile: leave out --tile none.")
     if share_border and options["preset"] == "paper":

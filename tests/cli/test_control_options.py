@@ -47,6 +47,25 @@ def test_the_result_has_the_size_of_what_it_follows(folder: Path) -> None:
             assert image.size == (50, 30)
 
 
+def test_maps_of_rotation_and_scale(folder: Path) -> None:
+    Image.fromarray(np.arange(30 * 50).reshape(30, 50).astype(np.uint8)).save("map.png")
+    for option in ("--rotation-map", "--scale-map"):
+        done = call("synthesize", "dark.png", "-o", "out.png", option, "map.png", *QUICK)
+        assert done.exit_code == 0, done.stderr
+        with Image.open("out.png") as image:
+            assert image.size == (50, 30)
+        done = call("synthesize", "dark.png", "light.png", "-o", "out.png", option, "map.png", *QUICK)
+        assert done.exit_code == 1
+        assert option.strip("-").replace("-", "_") in one_line(done)
+    done = call(
+        "synthesize", "dark.png", "-o", "o.png", "--scale-map", "map.png", "--save-field", "f.npz", *QUICK
+    )
+    assert "neither turned nor resized" in one_line(done)
+    done = call("synthesize", "a", "-o", "turned", "--rotation-map", "map.png", *QUICK)
+    assert "normal map" in one_line(done)
+    assert call("synthesize", "a", "-o", "resized", "--scale-map", "map.png", *QUICK).exit_code == 0
+
+
 def test_materials_follow_guides_and_share_a_result(folder: Path) -> None:
     extra = ["--guide", "guide.png", "--weights-map", "a/rock_basecolor.png"]
     assert call("synthesize", "a", "-o", "one", "--size", "36x30", *extra, *QUICK).exit_code == 0

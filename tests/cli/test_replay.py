@@ -63,6 +63,10 @@ MADE = {
         "synthesize a.png -o out.png --guide draft.png --guide-exemplar map.png",
         "a.png --guide draft.png --guide-exemplar map.png",
     ),
+    "rotation and scale": (
+        "synthesize a.png -o out.png --rotation-map draft.png --scale-map map.png",
+        "a.png --rotation-map draft.png --scale-map map.png",
+    ),
     "corners": ("straighten a.png -o out.png --quad 3,2,40.25,1,42,37.5,1,39 --flatten", "a.png"),
     "turned": ("straighten a.png -o out.png --rotate 7.3 --size 30x20", "a.png"),
     "tile": ("tile a.png -o out.png --band 12 --flatten", "a.png"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from texot.desktop.requests import PICTURES, JobRequest
+from texot.desktop.requests import FOLLOWED, PICTURES, JobRequest
 from texot.desktop.sizes import Size
 from texot.errors import InputError
 
-OF_ONE = ("source", "weights_map", "labels", "target_labels", "guide_exemplar")
+OF_ONE = ("source", "weights_map", "labels", "target_labels", "guide_exemplar", "rotation_map", "scale_map")
 """Pictures that belong to the only exemplar; with several exemplars they are not used."""
 _FOR_ANY = ("guide", "guide_strength", "target_size", "symmetry")  # settings that hold for any exemplar
 _HALF = 0.5
@@ -23,7 +23,8 @@ class ControlSettings:
         others: paths of exemplars besides the open image.
         shares: percent of the result that the open image and the others have, of sum 100; empty: by area.
         blend_scale: size of the areas of several exemplars, in [0, 1].
-        source, weights_map, labels, target_labels, guide, guide_exemplar: paths of pictures, or None.
+        source, weights_map, labels, target_labels, guide, guide_exemplar, rotation_map, scale_map: paths of
+            pictures, or None.
         guide_strength: in [0, 1].
         symmetry: "none", "flips", "rotations" or "both".
         target_size: size in pixels of the picture that the result follows, or None.
@@ -38,6 +39,8 @@ class ControlSettings:
     target_labels: str | None = None
     guide: str | None = None
     guide_exemplar: str | None = None
+    rotation_map: str | None = None
+    scale_map: str | None = None
     guide_strength: float = _HALF
     symmetry: str = "none"
     target_size: Size | None = None
@@ -54,7 +57,7 @@ class ControlSettings:
     @property
     def size(self) -> str | None:
         """The size of a result that follows a picture; None without one."""
-        follows = {"target_labels", "guide"} & self.pictures.keys()
+        follows = self.pictures.keys() & set(FOLLOWED)
         return "{}x{}".format(*self.target_size) if follows and self.target_size else None
 
     def files(self, image: str) -> dict[str, Any]:

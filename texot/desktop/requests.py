@@ -12,7 +12,9 @@ TASKS = ("synthesize", "inpaint", "tile", "interpolate", "straighten", "train", 
 
 PHOTOGRAPHS = ("inpaint", "tile")
 """Tasks whose results have the size of the photograph."""
-PICTURES = ("source", "weights_map", "labels", "target_labels", "guide", "guide_exemplar")
+FOLLOWED = ("target_labels", "guide", "rotation_map", "scale_map")
+"""Pictures that the result follows; it has the size of the first."""
+PICTURES = ("source", "weights_map", "labels", "guide_exemplar", *FOLLOWED)
 """Arguments that name pictures which say what goes where."""
 _FILES = ("init", *PICTURES)  # arguments that name files of any task
 _NAMED_MAPS = ("horizontal", "vertical", "radial")

@@ -25,7 +25,7 @@ from texot.files.sizes import at_most, exemplar_side
 from texot.files.surface import is_linear, surface_of
 from texot.files.whole import write_whole
 from texot.images.shading import Lighting, Surface, encoded_of, shade_plane
-from texot.jobs.material import check_symmetry, finish_synthesis, flattened
+from texot.jobs.material import check_turned, finish_synthesis, flattened
 from texot.jobs.material_files import write_result
 
 _MAX_MATERIALS, _MAX_SURFACES = 2, 4  # that are kept in memory
@@ -161,7 +161,8 @@ class MaterialJob:
             return texot.iter_interpolation(exemplars, **arguments)  # type: ignore[arg-type]
         arguments["palette"] = "none"
         if request.task == "synthesize":
-            check_symmetry(stack.materials, str(arguments.get("symmetry", "none")))
+            turned = "rotation_map" in arguments or arguments.get("symmetry", "none") != "none"
+            check_turned(stack.materials, turned=turned)
             fit = at_most(exemplar_side(arguments.get("exemplar_size")))  # type: ignore[arg-type]
             count = len(stack.materials)
             exemplars = [read_exemplar(stack.exemplar(number), fit=fit) for number in range(count)]

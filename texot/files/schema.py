@@ -192,6 +192,8 @@ KNOWN: dict[str, Check] = {
             "target_labels_sha256",
             "guide_sha256",
             "guide_exemplar_sha256",
+            "rotation_map_sha256",
+            "scale_map_sha256",
         )
     },
 }

@@ -20,6 +20,7 @@ from texot.images.areas import random_areas
 from texot.images.autocorrelation import correlation_length
 from texot.images.pyramid import Periodic
 from texot.jobs.directed import Direction, Part
+from texot.jobs.warps import Warp
 from texot.solver.barycentric_weights import read_exemplars, whole_weights
 from texot.solver.options import check_choice, real
 
@@ -54,6 +55,7 @@ class Controls:
         guide_exemplar: (G, h, w), or None.
         strength: of the guide, above 0.
         symmetry: a key of `SYMMETRIES`.
+        warp: maps of rotation and scale, or None.
         facts: the record of all of them, for settings.
     """
 
@@ -68,6 +70,7 @@ class Controls:
     guide_exemplar: Tensor | None = None
     strength: float = STRENGTH
     symmetry: str = "none"
+    warp: Warp | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -83,6 +86,8 @@ class Controls:
     @property
     def target_size(self) -> tuple[int, int] | None:
         """(width, height) of the picture that the result follows, if there is one."""
+        if self.warp is not None:
+            return self.warp.size
         picture = self.guide if self.areas is None else self.areas
         return None if picture is None else (picture.shape[-1], picture.shape[-2])
 
@@ -108,6 +113,10 @@ class Controls:
         if len(exemplars) == 1 and not self.directs:
             return None
         shape = size[1], size[0]
+        if self.warp is not None:
+            copies, where = self.warp.applied(self._part(exemplars[0], 0), shape)
+            soft = min(round(_objects(exemplars)), max(shape))
+            return Direction(copies, where, soft) if len(copies) > 1 else Direction(copies)
         turns = SYMMETRIES[self.symmetry]
         parts = [
             part.turned(quarters, mirror=mirror)
@@ -193,13 +202,15 @@ def read_controls(
     guide_exemplar: Any = None,
     guide_strength: float | None = None,
     symmetry: str = "none",
+    rotation_map: Any = None,
+    scale_map: Any = None,
 ) -> Controls:
     """Read and check the options; see `texot.iter_synthesis`.
 
     Args:
         n_exemplars: number of exemplars.
         proportions, blend_scale, source, weights_map, labels, target_labels, guide, guide_exemplar,
-            guide_strength, symmetry: see there.
+            guide_strength, symmetry, rotation_map, scale_map: see there.
 
     Raises:
         InputError: an option that cannot be used.
@@ -217,6 +228,12 @@ def read_controls(
     extra = [name for name, value in maps.items() if value is not None]
     if n_exemplars > 1 and extra:
         raise InputError(f"{extra[0]} is for one exemplar: leave it out, or give one exemplar")
+    warps = {"rotation_map": rotation_map, "scale_map": scale_map}
+    warped = [name for name, value in warps.items() if value is not None]
+    if warped and (n_exemplars > 1 or guide is not None or labels is not None or symmetry != "none"):
+        raise InputError(
+            f"{warped[0]} is for one exemplar, without labels, guide and symmetry: leave one of them out"
+        )
     shares = None if proportions is None else whole_weights(proportions, n_exemplars)
     blend = BLEND if blend_scale is None else real("blend_scale", blend_scale, "a number from 0", 0, 1)
     strength = (
@@ -231,6 +248,9 @@ def read_controls(
         facts["symmetry"] = symmetry
     mask = used = own = areas = picture = other = None
     names: list[str] = []
+    fields = {name: read_exemplar(warps[name], alpha="ignore").linear().mean(0) for name in warped}
+    facts |= {f"{name}_sha256": Exemplar(plane[None]).sha256 for name, plane in fields.items()}
+    warp = Warp.of(fields.get("rotation_map"), fields.get("scale_map")) if warped else None
     if source is not None:
         found = read_exemplar(source, alpha="channel")
         mask = read_mask(found, found.size, name="source mask")
@@ -255,7 +275,9 @@ def read_controls(
             picture = None  # one brightness says nothing
         else:
             facts |= {"guide_sha256": Exemplar(picture).sha256, "guide_strength": strength}
-    return Controls(shares, blend, mask, used, own, areas, names, picture, other, strength, symmetry, facts)
+    return Controls(
+        shares, blend, mask, used, own, areas, names, picture, other, strength, symmetry, warp, facts
+    )
 
 
 def read_exemplars_of(several: list[Any], alpha: str, fit: Fit, part: int | None) -> list[Exemplar]:

@@ -51,6 +51,8 @@ class SynthesisOptions(EngineKeywords, total=False):
     guide_exemplar: Any
     guide_strength: float | None
     symmetry: str
+    rotation_map: Any
+    scale_map: Any
 
 
 class InterpolationOptions(EngineKeywords, total=False):

@@ -78,7 +78,8 @@ def synthesize_material(
     """
     options.setdefault("palette", "none")
     materials = [material] if isinstance(material, Material) else list(material)
-    check_symmetry(materials, options.get("symmetry", "none"))
+    turned = options.get("rotation_map") is not None or options.get("symmetry", "none") != "none"
+    check_turned(materials, turned=turned)
     stack = MaterialStack(materials, map_weights)
     fit = at_most(exemplar_side(options.get("exemplar_size")))
     exemplars = [read_exemplar(stack.exemplar(number), fit=fit) for number in range(len(materials))]
@@ -86,15 +87,15 @@ def synthesize_material(
     return MaterialResult(finish_synthesis(stack, result, exemplars[0].size), result)
 
 
-def check_symmetry(materials: Sequence[Material], symmetry: str) -> None:
+def check_turned(materials: Sequence[Material], *, turned: bool) -> None:
     """Refuse to mirror or turn maps of vectors, which would point into wrong directions.
 
     Raises:
-        InputError: a normal map, and a symmetry other than "none".
+        InputError: a normal map, and `turned`: a symmetry or a rotation map is given.
     """
-    if symmetry != "none" and "normal" in materials[0].layers:
+    if turned and "normal" in materials[0].layers:
         raise InputError(
-            "symmetry would turn a normal map without its vectors: leave it out for this material"
+            "symmetry would turn a normal map without its vectors, as would rotation_map: leave it out"
         )
 
 

@@ -66,8 +66,8 @@ def synthesize(
         exemplar: path, PIL image, NumPy array (H, W[, C]) of uint8, uint16 or floats, or torch tensor
             (C, H, W). Transparent pixels do not belong to the texture. A list of them is one texture made of
             several, see `proportions`.
-        size: (width, height), "WxH", a factor "2x", or None for the size of `target_labels`, of `guide`, or
-            the first exemplar's.
+        size: (width, height), "WxH", a factor "2x", or None for the size of `target_labels`, of `guide`, of
+            `rotation_map`, of `scale_map`, or the first exemplar's.
         callback: called with a `State` after every step.
         **options: see `iter_synthesis`; it raises the errors listed there.
 
@@ -115,6 +115,8 @@ def iter_synthesis(
     guide_exemplar: Any = None,
     guide_strength: float | None = None,
     symmetry: str = "none",
+    rotation_map: Any = None,
+    scale_map: Any = None,
     **engine: Unpack[EngineKeywords],
 ) -> Iterator[State]:
     """Synthesise step by step: an iterator of states. Stop it whenever the image is good enough.
@@ -186,6 +188,8 @@ def iter_synthesis(
         guide_exemplar=guide_exemplar,
         guide_strength=guide_strength,
         symmetry=symmetry,
+        rotation_map=rotation_map,
+        scale_map=scale_map,
     )
     part = None if controls.needs_whole else part_side(size, exemplar_size)
     read = read_exemplars_of(several, alpha, at_most(side), part)
@@ -302,12 +306,13 @@ def _check_directed(
     """
     if preset == "paper" or network is not None:
         raise InputError(
-            "several exemplars, weights, labels, guides and symmetry take no preset and no features"
+            "several exemplars, weights, labels, guides, symmetry, and maps of rotation and scale take no "
+            "preset and no features"
         )
     if (attempts or 1) > 1:
         raise InputError("attempts are compared with one exemplar: leave them out")
     if copy and len(direction.parts) > 1:
-        raise InputError("copy takes one exemplar, without symmetry: leave one of them out")
+        raise InputError("copy takes one exemplar that is neither turned nor resized: leave one of them out")
 
 
 def _tasks(

@@ -21,6 +21,8 @@ _TITLES = {
     "labels": "Labels of the original",
     "target_labels": "Labels of the result",
     "guide": "Guide: a picture that the result follows",
+    "rotation_map": "Rotation map: how the result is turned",
+    "scale_map": "Scale map: how large the texture is",
     "guide_exemplar": "What the guide is compared with, in the original",
 }
 

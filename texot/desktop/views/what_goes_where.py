@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from texot.desktop.control_settings import OF_ONE, ControlSettings
-from texot.desktop.requests import PICTURES
+from texot.desktop.requests import FOLLOWED
 from texot.desktop.views.controls import Share, choice, repeat_tips
 from texot.desktop.views.picture_choice import PictureChoice
 from texot.desktop.views.share_list import ShareList
@@ -24,6 +24,8 @@ _TIPS = {
     "target_labels": "Label picture of the result: which texture goes where, in the same colours",
     "guide": "A picture that the result follows in brightness",
     "guide_exemplar": "What the guide is compared with, in the exemplar; default: its brightness",
+    "rotation_map": "Turn the texture: black as it is, counterclockwise to a whole circle at white",
+    "scale_map": "Resize the texture: black half as large, grey as it is, white double",
     "guide_strength": "How closely the result follows its guide: from 0 (no guide) to 1; default: 0.5",
     "symmetry": "Use mirrored and turned copies of the exemplar too; their light comes from other sides",
 }
@@ -34,6 +36,8 @@ _LABELS = {
     "target_labels": "Labels of result",
     "guide": "Guide",
     "guide_exemplar": "Compared with",
+    "rotation_map": "Rotation map",
+    "scale_map": "Scale map",
 }
 
 
@@ -54,7 +58,9 @@ class WhatGoesWhere(QWidget):
         super().__init__()
         self.fold = QToolButton()
         self.fold.setText(TITLE)
-        self.fold.setToolTip("Several exemplars with shares, a source, labels, a guide, symmetry")
+        self.fold.setToolTip(
+            "Several exemplars with shares, a source, labels, a guide, symmetry, rotation, scale"
+        )
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
         self.fold.setCheckable(True)
@@ -81,12 +87,12 @@ class WhatGoesWhere(QWidget):
         self.blend_scale = Share(0.5, _TIPS["blend_scale"])
         form.addRow("Area size", self.blend_scale)
         self.pictures: dict[str, PictureChoice] = {}
-        for name in PICTURES:
+        for name in _LABELS:
             made = self.pictures[name] = PictureChoice(_TIPS[name], paints=name in PAINTED)
             form.addRow(_LABELS[name], made)
             made.changed.connect(self._refresh)
         self.guide_strength = Share(0.5, _TIPS["guide_strength"])
-        form.insertRow(form.rowCount() - 1, "Guide strength", self.guide_strength)
+        form.insertRow(form.rowCount() - 3, "Guide strength", self.guide_strength)
         words = ["none", "flips", "rotations", "both"]
         self.symmetry: QComboBox = choice(words, "none", _TIPS["symmetry"])
         form.addRow("Symmetry", self.symmetry)
@@ -143,8 +149,9 @@ class WhatGoesWhere(QWidget):
 
     def settings(self) -> ControlSettings:
         """The settings that are shown."""
-        others, labels = self.exemplars.others, self.pictures["target_labels"].path
-        follows = "target_labels" if labels and not others else "guide"
+        others = self.exemplars.others
+        names = ("guide",) if others else FOLLOWED
+        follows = next((name for name in names if self.pictures[name].path), "guide")
         return ControlSettings(
             tuple(others),
             tuple(self.exemplars.shares) if others else (),
