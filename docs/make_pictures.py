@@ -58,6 +58,7 @@ PICTURES: dict[str, dict[str, tuple[list[list[str]], int]]] = {
             [["overgrown.png", "ball.png", "ball_of_gravel.png"], ["photo.png", "painted.png", "path.png"]],
             300,
         ),
+        "warped": ([["around_wood.png", "grown.png"]], 300),
     },
     "tutorials/morph": {
         "morph": ([["sheet.png"], ["gradient.png"]], 200),
