@@ -17,6 +17,7 @@ import texot
 from texot.desktop.requests import JobRequest
 from texot.desktop.worker_files import to_pixels
 from texot.desktop.worker_handlers import Handlers
+from texot.desktop.worker_jobs import Models
 from texot.desktop.worker_materials import MaterialJob, Materials, map_picture, save_folder
 from texot.errors import InputError, OutputError
 from texot.images.shading import Lighting
@@ -192,3 +193,10 @@ def test_saving_replaces_nothing_unasked(rock: Path, tmp_path: Path) -> None:
     assert (target / "rock_normal.png").read_bytes() == (rock / "rock_normal.png").read_bytes()
     with pytest.raises(OutputError, match="cannot make the folder"):
         save_folder(rock, str(rock / "rock_height.png" / "in"), overwrite=False)
+
+
+def test_a_generator_of_a_material_is_refused(tmp_path: Path) -> None:
+    material = texot.read_material(make_material(tmp_path / "rock"))
+    texot.train(material, steps=3, n_scales=1, features="none").save(tmp_path / "m.safetensors")
+    with pytest.raises(InputError, match="of a material"):
+        Models().load(str(tmp_path / "m.safetensors"))

@@ -83,10 +83,13 @@ class Models:
         """The model of a file, kept in memory until another is asked for.
 
         Raises:
-            InputError: see `texot.Generator.load`.
+            InputError: see `texot.Generator.load`; or a model of a material, which the window does not show.
         """
         if self._model is None or self._file != path:
-            self._file, self._model = path, Generator.load(path, device="auto")
+            model = Generator.load(path, device="auto")
+            if model.code is not None:
+                raise InputError("this model is of a material: sample it with the command texot sample")
+            self._file, self._model = path, model
         return self._model
 
     def train(self, request: JobRequest, file: str, on_state: OnState) -> tuple[State, Generator, bool]:

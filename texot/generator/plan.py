@@ -32,7 +32,8 @@ _STEP_WEIGHTS = {0: 600, 1: 400, 2: 500, 3: 600}  # relative numbers of steps, b
 _FIELDS = {0: (1, 1), 1: (1.5, 1.5), 2: (2, 2)}  # (height, width) over the exemplar's side; coarser: (2, 4)
 _WIDTHS = (16, 24, 32, 32)
 _STRIDES = (4, 2, 2, 1)  # of patch grids: about a thousand patches per scale
-_LONGER, _LEAST_SHORTER, _MOST_LONGER = 0.05, 0.7, 1.75
+_LEAST, _MOST = 0.7, 1.75  # lengths of images that are tried for waves, over the usual one
+_LONGER = 0.05  # price of twice the length, where a wave that is stretched to its double has 1
 _MIN_COARSE = 12  # pixels of the exemplar's shorter side at the coarsest scale
 _BIG_FROM = 2  # finest scale with 8x8 patches
 PATCH = 4
@@ -178,8 +179,8 @@ def _fitting(length: float, unit: int, waves: list[float]) -> int:
         stretch = max((abs(n * f / max(1, round(n * f)) - 1) for f in waves if f), default=0.0)
         return stretch + _LONGER * abs(n / length - 1)
 
-    lengths = range(unit, _multiple(_MOST_LONGER * length, unit) + 1, unit)
-    return min((n for n in lengths if n >= _LEAST_SHORTER * length), key=price)
+    lengths = range(unit, _multiple(_MOST * length, unit) + 1, unit)
+    return min((n for n in lengths if n >= _LEAST * length), key=price)
 
 
 def _multiple(length: float, unit: int) -> int:
