@@ -9,7 +9,7 @@ from pathlib import Path
 import needs_qt  # noqa: F401
 import numpy as np
 import pytest
-from command_line import environment
+from command_line import environment, on_a_screen
 from PIL import Image
 
 from texot.desktop.qt_libraries import missing_libraries
@@ -34,8 +34,8 @@ WHY_NOT = why_not()
 @pytest.mark.parametrize("ratio", [1, 2])
 def test_every_control_is_reached_on_a_screen(image: Path, tmp_path: Path, ratio: int) -> None:
     width, height = 1024, 700
-    screen = f"-screen 0 {ratio * width}x{ratio * height}x24"
-    command = ["xvfb-run", "-a", "-s", screen, sys.executable, DRIVER, tmp_path / "window.png", image]
+    screen = on_a_screen(f"{ratio * width}x{ratio * height}x24")
+    command = [*screen, sys.executable, DRIVER, tmp_path / "window.png", image]
     variables = environment(
         QT_QPA_PLATFORM="xcb", QT_SCALE_FACTOR=str(ratio), XDG_STATE_HOME=str(tmp_path), OMP_NUM_THREADS="1"
     )

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from command_line import on_a_screen
 from odd_names import ODD
 from plugin_files import PLUGINS, ROOT, picture
 
@@ -99,6 +100,6 @@ def test_in_blender(bin_folder: Path, tmp_path: Path) -> None:
 )
 def test_in_blenders_window(bin_folder: Path, tmp_path: Path) -> None:
     """The panel is drawn, a job runs while the interface goes on, and is stopped."""
-    before = ["xvfb-run", "-a", "-s", "-screen 0 1280x800x24"]
+    before = on_a_screen("1280x800x24")
     said, _ = run("blender_window_script.py", before, [], bin_folder, tmp_path)
     assert (tmp_path / "checked").exists(), said[-3000:]

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from command_line import on_a_screen
 from odd_names import ODD
 from plugin_files import PLUGINS, ROOT
 
@@ -39,8 +40,14 @@ def test_in_krita(bin_folder: Path, tmp_path: Path) -> None:
         "PYTHONPATH": str(tmp_path),
         "LIBGL_ALWAYS_SOFTWARE": "1",
     }
-    line = ["xvfb-run", "-a", "-s", "-screen 0 1280x1024x24"]
-    line += ["env", f"TMPDIR={tmp_path / f'tmp {ODD[0]}'}", "kritarunner", "-s", "krita_script"]
+    line = [
+        *on_a_screen("1280x1024x24"),
+        "env",
+        f"TMPDIR={tmp_path / f'tmp {ODD[0]}'}",
+        "kritarunner",
+        "-s",
+        "krita_script",
+    ]
     try:
         done = subprocess.run(
             line, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
