@@ -44,8 +44,8 @@ def one_line(result: "Result | subprocess.CompletedProcess[str]") -> str:
 def on_a_screen(screen: str) -> list[str]:
     """The start of a command that runs in an X server of its own, such as "1024x700x24".
 
-    xvfb-run looks for a free number, and two of them at once may find the same one: processes of tests begin at
-    numbers of their own.
+    xvfb-run looks for a free number, and two of them at once may find the same one: processes of tests begin
+    at numbers of their own.
     """
     first = 100 + 20 * (os.getpid() % 1000)
     return ["xvfb-run", "-a", "-n", str(first), "-s", f"-screen 0 {screen}"]
